@@ -1,0 +1,221 @@
+"""What is looked at right before a verb acts: the object is the one the person saw, paths are what they seem."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+
+from .audit import sha256
+from .failure import Failure
+from .places import DISKS, ZFS, ZPOOL
+from .programs import ask
+from .properties import mountpoint_problem
+from .shape import Args, Verb
+from .vdevs import WORDS
+
+Found = dict[str, object]  # what a check adds to the answer
+
+
+def zfs_get(name: str, prop: str) -> str:
+    """One property's value of a dataset, snapshot or bookmark. Raises Failure (`changed` when it is gone)."""
+    return ask([ZFS, "get", "-H", "-p", "-o", "value", prop, name]).rstrip("\n")
+
+
+def guid_of(what: str, name: str) -> str:
+    """The GUID that `name`, a pool or something of a pool, has now."""
+    if what == "pool":
+        return ask([ZPOOL, "get", "-H", "-p", "-o", "value", "guid", name]).rstrip("\n")
+    return zfs_get(name, "guid")
+
+
+def guard(verb: Verb, args: Args) -> None:
+    """Compare the GUID that the person saw with the one that is there now. Raises Failure `changed`."""
+    if verb.guard and "guid" in args:
+        name = str(args[verb.guard])
+        now = guid_of(verb.guard, name)
+        if now != args["guid"]:
+            raise Failure("changed", f"{name} is not what you saw: its GUID is {now} now, not {args['guid']}.")
+
+
+def no_links(path: str) -> None:
+    """Refuse a mountpoint that a link below it leads elsewhere. Raises Failure `refused`."""
+    at = ""
+    for part in path.strip("/").split("/"):
+        at = f"{at}/{part}"
+        try:
+            mode = os.lstat(at).st_mode
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise Failure("refused", f"The mountpoint {path} cannot be checked: {error.strerror}.") from None
+        if not stat.S_ISDIR(mode):
+            raise Failure("refused", f"The mountpoint {path} is refused: {at} is a link or a file, not a directory.")
+
+
+def _given(args: Args, name: str) -> str:
+    given = args.get("properties")
+    if isinstance(given, dict) and name in given:
+        return str(given[name])
+    return str(args.get("value")) if args.get("property") == name else ""
+
+
+def _inherited_mountpoint(dataset: str) -> str:
+    """Where a new dataset would be mounted by what its nearest existing parent says."""
+    parent, _, rest = dataset.rpartition("/")
+    while True:
+        try:
+            above = zfs_get(parent, "mountpoint")
+        except Failure as error:
+            if error.code != "changed" or "/" not in parent:
+                raise
+            parent, _, last = parent.rpartition("/")
+            rest = f"{last}/{rest}"
+            continue
+        return f"{above.rstrip('/')}/{rest}" if above.startswith("/") else above
+
+
+def _mount(verb: Verb, args: Args) -> Found:
+    path = _given(args, "mountpoint")
+    if not path and verb.name == "pool-create":
+        path = f"/{args['pool']}"
+    if not path and verb.name == "dataset-create" and args.get("mount") is not False:
+        path = _inherited_mountpoint(str(args["dataset"]))
+        if mountpoint_problem(path):
+            raise Failure(
+                "refused", f"It would be mounted at {path}, where the door mounts nothing; give a mountpoint."
+            )
+    if args.get("property") == "canmount" and args.get("value") == "on":
+        path = zfs_get(str(args["dataset"]), "mountpoint").removesuffix("\n")
+        if path.startswith("/") and mountpoint_problem(path):
+            raise Failure("refused", f"It would be mounted at {path}, where the door mounts nothing.")
+    if path.startswith("/"):
+        no_links(path)
+    return {}
+
+
+def _size(_verb: Verb, args: Args) -> Found:
+    """A volume never shrinks: what lies behind its new end would be gone."""
+    if args.get("property") == "volsize":
+        from .properties import size_in_bytes
+
+        now = zfs_get(str(args["dataset"]), "volsize")
+        if now.isdigit() and size_in_bytes(str(args["value"])) < int(now):
+            raise Failure("refused", f"{args['dataset']} has {now} bytes; a smaller volsize would cut data off.")
+    return {}
+
+
+def _disk(_verb: Verb, args: Args) -> Found:
+    _is_disk(str(args["disk"]))
+    return {}
+
+
+def _disks(_verb: Verb, args: Args) -> Found:
+    words = args["vdevs"]
+    seen: dict[str, str] = {}
+    for word in words if isinstance(words, list) else ():
+        if word in WORDS:
+            continue
+        device = _is_disk(word)
+        if device in seen:
+            raise Failure("refused", f"{word} and {seen[device]} are the same disk.")
+        seen[device] = word
+    return {}
+
+
+def _is_disk(name: str) -> str:
+    """The device that `name` in /dev/disk/by-id stands for. Raises Failure `changed` when there is no such link."""
+    path = f"{DISKS}/{name}"
+    try:
+        link = stat.S_ISLNK(os.lstat(path).st_mode)
+        block = stat.S_ISBLK(os.stat(path).st_mode)
+    except OSError:
+        link = block = False
+    if not link or not block:
+        raise Failure("changed", f"There is no disk {name} in {DISKS} (now).")
+    return os.path.realpath(path)
+
+
+def _token(_verb: Verb, args: Args) -> Found:
+    if zfs_get(str(args["dataset"]), "receive_resume_token") != args["token"]:
+        raise Failure("changed", f"{args['dataset']} holds no interrupted receive with that token (any more).")
+    return {}
+
+
+def _received(_verb: Verb, args: Args) -> Found:
+    """The kind is what says which settings make a stranger's dataset safe, so nobody is taken at their word for it."""
+    name, kind = str(args["dataset"]), str(args["kind"])
+    if args.get("first") is not True:
+        there = zfs_get(name, "type").removesuffix("\n")
+        if there != kind:
+            raise Failure("refused", f"{name} is a {there}, not a {kind}.")
+    elif kind == "filesystem":
+        path = _inherited_mountpoint(name)
+        if path.startswith("/") and mountpoint_problem(path):
+            raise Failure("refused", f"{name} would belong at {path}, where the door mounts nothing.")
+    from .streamhead import is_package, is_volume, peek
+
+    head = peek(0)
+    if is_package(head):
+        raise Failure("refused", f"The stream for {name} is a package with properties or children (send -p or -R).")
+    if kind == "volume" and args.get("first") is True and not is_volume(head):
+        raise Failure("refused", f"The stream for {name} is not that of one volume.")
+    return {}
+
+
+def _planned(args: Args, lines: list[str], needed: bool) -> Found:
+    """Bind an act to what its dry run showed: `lines` are name and GUID of everything that would go."""
+    plan = sha256("\n".join(sorted(lines)).encode())
+    if args.get("dry_run") is not True and needed:
+        if "plan" not in args:
+            raise Failure(
+                "refused", "This needs the plan that its dry run returns, so that nothing unseen is destroyed."
+            )
+        if args["plan"] != plan:
+            raise Failure("changed", "What would be destroyed is not what the dry run showed; look at it again.")
+    if args.get("dry_run") is True:
+        return {"plan": plan, "destroys": sorted(line.split("\t")[0] for line in lines)}
+    return {}
+
+
+def _destroy_plan(_verb: Verb, args: Args) -> Found:
+    recursive = args.get("recursive") is True
+    if not recursive and args.get("dry_run") is not True:
+        return {}
+    depth = ["-r"] if recursive else ["-d", "0"]
+    listed = ask([ZFS, "list", "-H", "-p", *depth, "-t", "all", "-o", "name,guid", "--", str(args["dataset"])])
+    return _planned(args, listed.splitlines(), recursive)
+
+
+def _rollback_plan(_verb: Verb, args: Args) -> Found:
+    newer = args.get("destroy_newer") is True
+    if not newer and args.get("dry_run") is not True:
+        return {}
+    snapshot = str(args["snapshot"])
+    columns = ["-H", "-p", "-d", "1", "-t", "snapshot,bookmark", "-o", "name,guid,createtxg"]
+    rows = [line.split("\t") for line in ask([ZFS, "list", *columns, "--", snapshot.split("@")[0]]).splitlines()]
+    born = next((int(row[2]) for row in rows if row[0] == snapshot), -1)
+    if born < 0:
+        raise Failure("changed", f"{snapshot} is gone.")
+    return _planned(args, [f"{row[0]}\t{row[1]}" for row in rows if int(row[2]) > born], newer)
+
+
+BEFORE: dict[str, Callable[[Verb, Args], Found]] = {
+    "disk": _disk,
+    "disks": _disks,
+    "mount": _mount,
+    "size": _size,
+    "token": _token,
+    "received": _received,
+    "destroy-plan": _destroy_plan,
+    "rollback-plan": _rollback_plan,
+}
+
+
+def look(verb: Verb, args: Args) -> Found:
+    """All checks of the verb, the GUID last, as near to the act as can be. Raises Failure."""
+    found: Found = {}
+    for name in verb.before:
+        found.update(BEFORE[name](verb, args))
+    guard(verb, args)
+    return found

@@ -1,0 +1,62 @@
+"""Kinds of argument whose checks need tables of their own; those are loaded when such an argument comes, not before."""
+
+from __future__ import annotations
+
+from .grammar import Kind
+
+
+def _name_problem(value: object) -> str:
+    from .properties import name_problem
+
+    return name_problem(value)
+
+
+def _value_problem(value: object) -> str:
+    from .properties import value_problem
+
+    return value_problem(value)
+
+
+def _set_problem(value: object) -> str:
+    from .properties import set_problem
+
+    return set_problem(value)
+
+
+def _vdevs_problem(value: object) -> str:
+    from .vdevs import vdevs_problem
+
+    return vdevs_problem(value)
+
+
+def _token_problem(value: object) -> str:
+    from .resumetoken import token_problem
+
+    return token_problem(value)
+
+
+# A token of `tank/data@dplane-2026-01-02`, GUID 1234567890123456789, no bytes received yet, raw.
+_RESUME = (
+    "1-db1accbaa-104-789c636064000310a500c4ec50360710e72765a5269740f80cd8e4d3d28a534b18e00024cf86249f5459"
+    "925acc802a8facbf243fbd3433858141b4f165ed170125410b24794eb07c5e626e2a904ecccbd64f492c49744829c849cc4b"
+    "d535323032d33530d43530829bcbcd80f047727e6e41516a71717e36444c02ea2e987c5162394c0a0c00cf221f68"
+)
+
+PROPERTY = Kind("property", "a property on the list below, or dplane: and a word of ours", "compression", _name_problem)
+VALUE = Kind("property-value", "a value that the list below allows for that property", "lz4", _value_problem)
+PROPERTIES = Kind(
+    "properties",
+    "an object of properties on the list below and their values, as texts; at most 40",
+    {"compression": "lz4"},
+    _set_problem,
+)
+VDEVS = Kind(
+    "vdevs",
+    "a list in zpool's order: mirror (2 disks or more), raidz1 (3), raidz2 (4), raidz3 (5), log, cache, special, "
+    "dedup, spare, each followed by names in /dev/disk/by-id; no disk twice; groups of one kind and width unless force",
+    ["mirror", "ata-EXAMPLE_DISK_0001", "ata-EXAMPLE_DISK_0002"],
+    _vdevs_problem,
+)
+TOKEN = Kind(
+    "resume-token", "a resume token as zfs writes it; its checksum and contents are verified", _RESUME, _token_problem
+)

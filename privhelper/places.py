@@ -1,0 +1,19 @@
+"""Where the helper's files are. Constants of the build, never of the caller: no variable or argument changes them.
+
+`build.py` can bake other values into a test build; its digest is then another than the one in the sudoers rule.
+"""
+
+from __future__ import annotations
+
+RELEASES = "/opt/dplane/releases"
+CURRENT = "/opt/dplane/current"
+AUDIT_DIR = "/var/log/dplane"
+STATE_DIR = "/var/lib/dplane"
+DISKS = "/dev/disk/by-id"
+SYSLOG = "/dev/log"
+ZFS = "/usr/sbin/zfs"
+ZPOOL = "/usr/sbin/zpool"
+SMARTCTL = "/usr/sbin/smartctl"
+SYSTEMCTL = "/usr/bin/systemctl"
+OWNER_UID = 0  # who must own the helper, its directories and its log, and as whom it must run
+INSTALLED = False  # whether this is the one file that build.py makes, not a checkout

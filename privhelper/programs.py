@@ -1,0 +1,159 @@
+"""Starting programs: by absolute path, with a fixed environment, no shell, no inherited descriptors, and limits."""
+
+from __future__ import annotations
+
+import os
+from time import monotonic
+
+from .failure import Failure, one_line
+
+ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
+MAX_OUTPUT = 32 << 20  # bytes of each stream
+_SIGPIPE, _SIGXFSZ, _SIGTERM, _SIGKILL = 13, 25, 15, 9  # the module signal is slow to import
+_GONE = ("does not exist", "no such pool", "dataset not found", "could not find any snapshots")
+_NO_ZFS = ("modules cannot be auto-loaded", "modules are not loaded", "/dev/zfs", "Failed to initialize the libzfs")
+
+
+class Output:
+    """What a program left: its exit status and what it wrote."""
+
+    __slots__ = ("status", "stderr", "stdout")
+
+    def __init__(self, status: int, stdout: bytes, stderr: bytes) -> None:
+        self.status = status
+        self.stdout = stdout
+        self.stderr = stderr
+
+    @property
+    def text(self) -> str:
+        """Standard output as text; bytes that are not UTF-8 become U+FFFD."""
+        return self.stdout.decode("utf-8", "replace")
+
+
+def prepare() -> None:
+    """Limits and file mode that programs inherit from here on."""
+    from resource import RLIMIT_CORE, setrlimit
+
+    setrlimit(RLIMIT_CORE, (0, 0))
+    os.umask(0o022)  # zfs makes the directories above a mountpoint, and people must be able to enter them
+
+
+def run(argv: list[str], limit: int) -> Output:
+    """Run `argv` with nothing on its standard input, for at most `limit` seconds.
+
+    Raises Failure: `unavailable` when it is not installed, `timeout` when it took longer (it is then ended).
+    """
+    out_read, out_write = os.pipe()
+    err_read, err_write = os.pipe()
+    try:
+        child = os.posix_spawn(
+            argv[0],
+            argv,
+            ENVIRONMENT,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, out_write, 1),
+                (os.POSIX_SPAWN_DUP2, err_write, 2),
+            ],
+            setsigdef=[_SIGPIPE, _SIGXFSZ],
+        )
+    except OSError as error:
+        os.close(out_read)
+        os.close(err_read)
+        raise Failure("unavailable", f"{argv[0]} cannot be started: {error.strerror}.") from None
+    finally:
+        os.close(out_write)
+        os.close(err_write)
+    ended, streams = _collect((out_read, err_read), monotonic() + limit)
+    if ended != "":
+        _end(child)
+        raise Failure("timeout" if ended == "time" else "failed", _cut_short(argv, limit, ended))
+    _, status = os.waitpid(child, 0)
+    return Output(os.waitstatus_to_exitcode(status), *streams)
+
+
+def _cut_short(argv: list[str], limit: int, ended: str) -> str:
+    program = " ".join(argv[:2])
+    if ended == "time":
+        return (
+            f"{program} took longer than {limit} s and was ended; whether it did its work is not known, so look again."
+        )
+    return f"{program} wrote more than {MAX_OUTPUT} bytes and was ended."
+
+
+def _collect(sources: tuple[int, int], deadline: float) -> tuple[str, list[bytes]]:
+    """Everything the two descriptors give; the first result is "time" or "output" when a limit was passed."""
+    from select import POLLIN, poll
+
+    waiting = poll()
+    streams: dict[int, list[bytes]] = {source: [] for source in sources}
+    room = dict.fromkeys(sources, MAX_OUTPUT)
+    for source in sources:
+        waiting.register(source, POLLIN)
+    ended = ""
+    open_ones = set(sources)
+    while open_ones and not ended:
+        events = waiting.poll(max(0, deadline - monotonic()) * 1000)
+        if not events:
+            ended = "time"
+        for source, _ in events:
+            piece = os.read(source, 65536)
+            if not piece:
+                waiting.unregister(source)
+                open_ones.discard(source)
+            streams[source].append(piece)
+            room[source] -= len(piece)
+            if room[source] < 0:
+                ended = "output"
+    for source in sources:
+        os.close(source)
+    return ended, [b"".join(streams[source]) for source in sources]
+
+
+def _end(child: int) -> None:
+    """End a child, gently first; one that sleeps in the kernel is left to it."""
+    from time import sleep
+
+    for signal, patience in ((_SIGTERM, 20), (_SIGKILL, 20)):
+        os.kill(child, signal)
+        for _ in range(patience):
+            if os.waitpid(child, os.WNOHANG)[0]:
+                return
+            sleep(0.1)
+
+
+def failure(argv: list[str], output: Output) -> Failure:
+    """What it means that `argv` ended with a status other than 0."""
+    said = output.stderr.decode("utf-8", "replace") or output.text
+    program = os.path.basename(argv[0])
+    if any(words in said for words in _NO_ZFS):
+        return Failure("unavailable", f"ZFS does not work on this machine: {one_line(said)}")
+    if any(words in said for words in _GONE):
+        return Failure("changed", f"{one_line(said)} (it is gone since you saw it, or never was).")
+    reason = one_line(said) or f"it ended with status {output.status} and said nothing"
+    return Failure("failed", f"{program} {argv[1] if len(argv) > 1 else ''} failed: {reason}")
+
+
+def ask(argv: list[str], limit: int = 300) -> str:
+    """The standard output of a command that only reads. Raises Failure when it fails."""
+    output = run(argv, limit)
+    if output.status != 0:
+        raise failure(argv, output)
+    return output.text
+
+
+def become(argv: list[str], environment: dict[str, str], *, empty_input: bool) -> None:
+    """Turn this process into `argv`, standard streams as they are. Returns only by raising Failure."""
+    import signal
+
+    if empty_input:
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)
+        os.close(null)
+    # Python ignores these two, and what is ignored stays so across exec: a send would not end with its reader.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    try:
+        os.execve(argv[0], argv, environment)  # noqa: S606 (no shell is the point)
+    except OSError as error:
+        raise Failure("unavailable", f"{argv[0]} cannot be started: {error.strerror}.") from None

@@ -1,0 +1,70 @@
+"""What is read back after a verb acted: the evidence that goes into the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .checks import Found, guid_of, no_links, zfs_get
+from .failure import Failure
+from .places import ZFS, ZPOOL
+from .programs import ask, failure, run
+from .properties import FILESYSTEM, problem
+from .shape import Args
+
+
+def _guid(what: str) -> Callable[[Args], Found]:
+    return lambda args: {"guid": guid_of(what, str(args[what]))}
+
+
+def _property(args: Args) -> Found:
+    return {"value": zfs_get(str(args["dataset"]), str(args["property"]))}
+
+
+def _import(args: Args) -> Found:
+    """The name of the pool that has the GUID now, and its file systems mounted where the rules let them be."""
+    for line in ask([ZPOOL, "list", "-H", "-p", "-o", "name,guid"]).splitlines():
+        name, _, guid = line.partition("\t")
+        if guid == args["guid"]:
+            return {"pool": name, "not_mounted": _mount_all(name)}
+    raise Failure("failed", f"zpool imported a pool, but none with the GUID {args['guid']} is listed.")
+
+
+def _mount_all(pool: str) -> list[str]:
+    """Mount the file systems of a pool that wants them mounted; returns those that were not, each with the reason."""
+    columns = ["-t", "filesystem", "-o", "mountpoint,name,canmount,mounted"]
+    listed = ask([ZFS, "list", "-H", "-p", "-r", *columns, "--", pool])
+    left: list[str] = []
+    # In the order of the mountpoints, so that what lies below another is mounted after it.
+    for mountpoint, name, canmount, mounted in sorted(line.split("\t") for line in listed.splitlines()):
+        if canmount != "on" or mounted == "yes" or not mountpoint.startswith("/"):
+            continue
+        try:
+            refused = problem("mountpoint", mountpoint, name, (FILESYSTEM,), birth=False)
+            if refused:
+                raise Failure("refused", refused)
+            no_links(mountpoint)
+            argv = [ZFS, "mount", "--", name]
+            output = run(argv, 60)
+            if output.status != 0:
+                raise failure(argv, output)
+        except Failure as reason:
+            left.append(f"{name}: {reason}")
+    return left
+
+
+AFTER: dict[str, Callable[[Args], Found]] = {
+    "pool": _guid("pool"),
+    "dataset": _guid("dataset"),
+    "snapshot": _guid("snapshot"),
+    "bookmark": _guid("bookmark"),
+    "property": _property,
+    "import": _import,
+}
+
+
+def evidence(name: str, args: Args) -> Found:
+    """What the verb's read-back finds. Raises Failure that says the act itself was done."""
+    try:
+        return AFTER[name](args)
+    except Failure as error:
+        raise Failure("failed", f"It was done, but could not be read back: {error}") from None

@@ -1,0 +1,79 @@
+"""Rules about arguments that belong together; each returns "" or a clause that says what does not fit."""
+
+from __future__ import annotations
+
+from .shape import Args
+
+
+def _text(args: Args, name: str) -> str:
+    value = args.get(name, "")
+    return value if isinstance(value, str) else ""
+
+
+def bookmark_of_snapshot(args: Args) -> str:
+    """A bookmark is made in the dataset of its snapshot."""
+    same = _text(args, "bookmark").split("#")[0] == _text(args, "snapshot").split("@")[0]
+    return "" if same else "bookmark and snapshot must be of the same dataset"
+
+
+def origin_fits(args: Args) -> str:
+    """Intermediate snapshots can be sent from a snapshot only; an incremental send needs something to start from."""
+    if args.get("intermediates") is not True:
+        return ""
+    origin = _text(args, "from")
+    if not origin:
+        return "intermediates needs from"
+    return "intermediates needs a snapshot in from, not a bookmark" if "#" in origin else ""
+
+
+def token_fits(args: Args) -> str:
+    """A resume token must be for the snapshot that is named with it."""
+    from .resumetoken import mismatch
+
+    return mismatch(_text(args, "token"), args.get("snapshot"), args.get("guid"), args.get("raw"))
+
+
+def one_redundancy(args: Args) -> str:
+    """A pool's groups are of one kind, unless an administrator insists."""
+    from .vdevs import mixed
+
+    words = args.get("vdevs")
+    broken = mixed(words) if isinstance(words, list) and args.get("force") is not True else ""
+    return f"vdevs {broken}" if broken else ""
+
+
+def listed_value(args: Args) -> str:
+    """One property of an existing dataset, and its value."""
+    from .properties import problem
+
+    name, value = _text(args, "property"), _text(args, "value")
+    return problem(name, value, _text(args, "dataset"), ("filesystem", "volume"), birth=False)
+
+
+def _listed(args: Args, dataset: str, target: tuple[str, ...]) -> str:
+    from .properties import problem
+
+    given = args.get("properties")
+    for name, value in given.items() if isinstance(given, dict) else ():
+        broken = problem(name, value, _text(args, dataset), target, birth=True)
+        if broken:
+            return broken
+    return ""
+
+
+def filesystem_properties(args: Args) -> str:
+    """The properties of a new file system."""
+    return _listed(args, "dataset", ("filesystem",))
+
+
+def volume_properties(args: Args) -> str:
+    """The properties of a new volume; its size is an argument of its own."""
+    given = args.get("properties")
+    if isinstance(given, dict) and "volsize" in given:
+        return "volsize is given as the argument size"
+    return _listed(args, "dataset", ("volume",))
+
+
+def pool_properties(args: Args) -> str:
+    """The properties of a new pool and of its root file system."""
+    return _listed(args, "pool", ("pool", "filesystem"))

@@ -1,0 +1,242 @@
+"""One request from start to end: who asks, what, may they, look, note, act, read back, note, answer."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from . import places
+from .audit import AuditError, Log
+from .failure import CODES, Failure
+from .request import MAX_REQUEST, Refused, allows, argv, parse, role_needed
+from .roles import Caller, caller
+from .shape import Args, Verb
+from .strictjson import dumps
+from .verbs import OURS
+
+READ_LIMIT = 10.0  # seconds in which the whole request must have come
+MAX_AUDITED = 4096  # characters of a request's arguments that the log keeps
+
+
+def serve() -> int:
+    """Handle the request on standard input; returns the exit code. Streaming verbs do not return."""
+    os.umask(0o077)
+    session = Session()
+    try:
+        # First of all: sudo, which has compared the digest of an open file, names the helper /dev/fd/N.
+        session.file = own_file()
+        os.closerange(3, 4096)
+        return session.run()
+    except Failure as failure:
+        return session.fail(failure)
+    except Exception as error:  # a mistake of ours must still be a sentence, and be written down
+        return session.fail(Failure("failed", f"The helper made a mistake ({type(error).__name__}) and stopped."))
+    except KeyboardInterrupt:
+        return session.fail(Failure("failed", "It was interrupted; whether it was done is not known, so look again."))
+
+
+class Session:
+    """The state of the one request this process handles."""
+
+    def __init__(self) -> None:
+        self.file = ""
+        self._log = Log(places.AUDIT_DIR, places.OWNER_UID)
+        self._caller = Caller(-1, "unknown", "")
+        self._verb: Verb | None = None
+        self._args: Args = {}
+        self._raw = b""
+        self._intent = 0  # number of the line that said what was about to be done
+        self._trusted = False
+
+    def run(self) -> int:
+        """Everything from reading the request to the answer. Raises Failure."""
+        self._trust()
+        self._caller = caller()
+        self._raw = read_request(0)
+        try:
+            self._verb, self._args = parse(self._raw.removesuffix(b"\n"))
+        except Refused as refusal:
+            raise Failure("refused", str(refusal)) from None
+        verb, args = self._verb, self._args
+        needed = role_needed(verb, args)
+        if not allows(self._caller.role, needed):
+            raise Failure("role", self._denial(verb, needed))
+        if verb.stream:
+            return self._stream(verb, args)
+        acts = verb.acts and not verb.is_dry(args)
+        answer = self._act(verb, args) if acts else self._read(verb, args)
+        kept = self._note("done" if acts else "call", {"code": 0}, durable=acts)
+        self._answer({"ok": True, "verb": verb.name, **answer, **({} if kept else {"audited": False})})
+        return 0
+
+    def _trust(self) -> None:
+        """Refuse to run as anything but root, or from a file that others could have changed."""
+        if os.geteuid() != places.OWNER_UID:
+            raise Failure("unavailable", "The helper must run as root, through sudo; try `privhelper help`.")
+        from .trust import problem
+
+        broken = problem(self.file, places.OWNER_UID)
+        if broken:
+            raise Failure("unavailable", f"The helper does not trust its own file: {broken}.")
+        self._trusted = True
+
+    def _denial(self, verb: Verb, needed: str) -> str:
+        held = f"has only {self._caller.role}" if self._caller.role else "is in none of the dplane groups"
+        return f"{verb.name} needs the role {needed} (group dplane-{needed}); {self._caller.user} {held}."
+
+    def _read(self, verb: Verb, args: Args) -> dict[str, object]:
+        return {} if verb.argv[0] == OURS else self._execute(verb, args)
+
+    def _act(self, verb: Verb, args: Args) -> dict[str, object]:
+        """Do a verb that changes something: the intent is on the disk before anything happens."""
+        self._intend(durable=True)
+        lock = one_at_a_time() if verb.destroys else -1
+        if verb.argv[0] == OURS:
+            from .peers import change
+
+            return change(verb.name, args)
+        answer = self._execute(verb, args)
+        if verb.after:
+            from .readback import evidence
+
+            answer.update(evidence(verb.after, args))
+        if lock >= 0:
+            os.close(lock)
+        return answer
+
+    def _execute(self, verb: Verb, args: Args) -> dict[str, object]:
+        from . import checks, programs
+
+        programs.prepare()
+        found = checks.look(verb, args)
+        command = argv(verb, args)
+        output = programs.run(command, verb.limit)
+        if verb.name == "smart-read":  # smartctl's status is a set of bits about the disk, not a failure
+            return {"stdout": output.text, "status": output.status}
+        if output.status != 0 and not (
+            verb.name == "pool-scan" and b"no pools available" in output.stderr + output.stdout
+        ):
+            raise programs.failure(command, output)
+        warned = output.stderr.decode("utf-8", "replace").strip()
+        return {"stdout": output.text, **({"stderr": warned} if warned else {}), **found}
+
+    def _stream(self, verb: Verb, args: Args) -> int:
+        """Check, write down, become the program. What follows the request on standard input is untouched."""
+        from . import checks, programs
+
+        if verb.stream != "out" and not self._raw.endswith(b"\n"):
+            raise Failure("refused", f"{verb.name}: the request must end with a line end, the stream comes behind it.")
+        programs.prepare()
+        checks.look(verb, args)
+        command = argv(verb, args)
+        self._intend(durable=verb.acts)
+        if verb.name == "pair":
+            from .account import become_dplane
+
+            become_dplane(self.file, command)
+        programs.become(command, programs.ENVIRONMENT, empty_input=verb.stream == "out")
+        return 0
+
+    def _intend(self, *, durable: bool) -> None:
+        if not self._note("intent", {}, durable=durable):
+            raise Failure("unavailable", "The audit log cannot be written, so nothing was done.")
+
+    def _note(self, phase: str, result: dict[str, object], *, durable: bool) -> bool:
+        """Write one line to the audit log, and its hash to syslog where it matters; false when it cannot be written."""
+        fields: dict[str, object] = {
+            "phase": phase,
+            "uid": self._caller.uid,
+            "user": self._caller.user,
+            "role": self._caller.role,
+        }
+        if self._verb is not None:
+            fields["verb"] = self._verb.name
+            shown = dumps(self._args)
+            fields["args"] = self._args if len(shown) <= MAX_AUDITED else {"cut": shown[:MAX_AUDITED]}
+        else:
+            fields["request"] = self._raw[:512].decode("utf-8", "replace")
+        if self._intent:
+            fields["intent"] = self._intent
+        try:
+            number, digest = self._log.append({**fields, **result}, durable=durable)
+        except AuditError:
+            return False
+        if phase == "intent":
+            self._intent = number
+        if phase != "call":
+            to_syslog(f"{number} {digest} {phase} {fields.get('verb', 'refused')} by {self._caller.user}")
+        return True
+
+    def fail(self, failure: Failure) -> int:
+        """Write down and answer a failure; returns its exit code."""
+        code = CODES[failure.code]
+        if self._trusted:
+            self._note("done" if self._intent else "refused", {"code": code, "message": str(failure)}, durable=True)
+        if self._verb is None or self._verb.stream:
+            os.write(2, f"{failure}\n".encode("utf-8", "replace"))
+        if self._verb is None or not self._verb.stream:
+            self._answer({"ok": False, "error": {"code": failure.code, "message": str(failure)}})
+        return code
+
+    @staticmethod
+    def _answer(answer: dict[str, object]) -> None:
+        left = memoryview((dumps(answer) + "\n").encode("ascii"))
+        while left:
+            left = left[os.write(1, left) :]
+
+
+def own_file() -> str:
+    """The file this helper is, without links. Raises Failure in a checkout, which must never act as root."""
+    if not places.INSTALLED:
+        raise Failure(
+            "unavailable", "This is a checkout, not the installed helper: only help, check, docs and build work."
+        )
+    return os.path.realpath(str(sys.modules["__main__"].__file__))
+
+
+def read_request(source: int) -> bytes:
+    """The first line of `source` with its line end, or all of it; byte by byte, because a stream may follow."""
+    from select import POLLIN, poll
+    from time import monotonic
+
+    waiting = poll()
+    waiting.register(source, POLLIN)
+    deadline = monotonic() + READ_LIMIT
+    line = bytearray()
+    while len(line) <= MAX_REQUEST + 1:
+        if not waiting.poll(max(0.0, deadline - monotonic()) * 1000):
+            raise Failure("timeout", f"The request did not come within {READ_LIMIT:.0f} s.")
+        byte = os.read(source, 1)
+        line += byte
+        if not byte or byte == b"\n":
+            break
+    return bytes(line)
+
+
+def one_at_a_time() -> int:
+    """Wait a while for other destructive acts to end; the lock lasts as long as the descriptor. Raises Failure."""
+    from fcntl import LOCK_EX, LOCK_NB, flock
+    from time import sleep
+
+    lock = os.open(f"{places.AUDIT_DIR}/lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    for _ in range(100):
+        try:
+            flock(lock, LOCK_EX | LOCK_NB)
+            return lock
+        except BlockingIOError:
+            sleep(0.1)
+    raise Failure("failed", "Another destructive act is still running; try again when it has ended.")
+
+
+def to_syslog(words: str) -> None:
+    """Tell syslog, if it listens: whoever rewrites the log would have to rewrite the journal as well."""
+    try:
+        from _socket import AF_UNIX, SOCK_DGRAM, socket
+
+        link = socket(AF_UNIX, SOCK_DGRAM)
+        link.setblocking(False)
+        link.connect(places.SYSLOG)
+        link.send(f"<85>dplane-privhelper: audit {words}".encode("ascii", "replace"))  # authpriv.notice
+        link.close()
+    except (ImportError, OSError):
+        pass

@@ -1,0 +1,340 @@
+"""The attacks on a privileged door that we know of, one test or more for each that applies (docs/threats.md lists all).
+
+Some are held off elsewhere and tested there: roles, descriptors, hangs and the plan of a destroy in the door's tests,
+hostile arguments in those named hostile, the log in those of the audit, real sudo in tests/lab/test_door.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from privhelper import checks, peers
+from privhelper.build import build
+from privhelper.failure import Failure, one_line
+from privhelper.grammar import KEY
+from privhelper.kinds import TOKEN
+from privhelper.properties import PROPERTIES, problem
+from privhelper.request import Refused, argv, parse
+from privhelper.trust import problem as distrust
+from privhelper.verbs import BY_NAME, VERBS
+
+ROOT = Path(__file__).parents[2]
+GUID = "1234567890123456789"
+
+
+def request(verb: str, **args: object) -> bytes:
+    return json.dumps({"verb": verb, **args}).encode()
+
+
+def refused(verb: str, **args: object) -> str:
+    with pytest.raises(Refused) as refusal:
+        parse(request(verb, **args))
+    return str(refusal.value)
+
+
+def full(verb: str, **args: object) -> dict[str, Any]:
+    return {**{arg.name: arg.example for arg in BY_NAME[verb].args}, **args}
+
+
+@pytest.fixture
+def helper(tmp_path: Path) -> Path:
+    (tmp_path / "log").mkdir(mode=0o750)
+    build(str(tmp_path / "privhelper"), {"AUDIT_DIR": str(tmp_path / "log"), "OWNER_UID": os.getuid()})
+    return tmp_path / "privhelper"
+
+
+def run(helper: Path, raw: bytes, **more: Any) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([str(helper)], input=raw + b"\n", capture_output=True, check=False, **more)
+
+
+@pytest.mark.parametrize(
+    "name", ["t/a;id", "t/$(touch x)", "t/`id`", "t/a|b", "t/a&b", "t/a\nb", "t/a'b", 't/a"b', "t/a*"]
+)
+def test_01_shell_metacharacters(name: str) -> None:
+    refused("dataset-create", dataset=name)
+    refused("snapshot-create", snapshot=f"{name}@x")
+    refused("peer-accept", **full("peer-accept", root=name))
+
+
+@pytest.mark.parametrize("name", ["-r", "--", "-o", "-rf/x", "t/-r", "-o mountpoint=/"])
+def test_02_names_that_look_like_options(name: str) -> None:
+    refused("dataset-destroy", dataset=name, guid=GUID)
+    refused("scrub-start", pool=name, guid=GUID)
+    refused("pool-create", pool="tank", vdevs=[name])
+    refused("hold-add", snapshot="t/a@x", guid=GUID, tag=name)
+    refused("job-start", job=name)
+
+
+def test_02_operands_stand_behind_two_dashes() -> None:
+    for verb in VERBS:
+        built = argv(verb, {arg.name: arg.example for arg in verb.args})
+        program = Path(built[0]).name
+        # zfs set of 2.1 knows no --; its operand begins with a property of the list. -t and -a take their own operand.
+        if program in ("zfs", "zpool", "systemctl") and verb.args and built[1] != "set" and "-t" not in built[:7]:
+            assert "--" in built, verb.name
+
+
+def test_04_a_link_below_a_mountpoint(tmp_path: Path) -> None:
+    (tmp_path / "share").mkdir()
+    (tmp_path / "share" / "trap").symlink_to("/etc")
+    checks.no_links(str(tmp_path / "share" / "new" / "deeper"))
+    for path in ("share/trap", "share/trap/ssh"):
+        with pytest.raises(Failure) as failure:
+            checks.no_links(str(tmp_path / path))
+        assert failure.value.code == "refused"
+
+
+def test_04_a_disk_that_is_no_link_to_a_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "DISKS", str(tmp_path))
+    (tmp_path / "file").write_text("")
+    (tmp_path / "to-file").symlink_to("/etc/passwd")
+    (tmp_path / "dangling").symlink_to("/nowhere")
+    for name in ("file", "to-file", "dangling", "absent"):
+        with pytest.raises(Failure) as failure:
+            checks.BEFORE["disk"](BY_NAME["smart-read"], {"disk": name})
+        assert failure.value.code == "changed"
+
+
+def test_04_a_link_in_place_of_the_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "STATE_DIR", str(tmp_path))
+    monkeypatch.setattr(peers, "OWNER_UID", os.getuid())
+    (tmp_path / "elsewhere").write_text("keep\n")
+    (tmp_path / peers.DIRECTORY).mkdir(mode=0o755)
+    (tmp_path / peers.DIRECTORY / peers.FILE).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Failure):
+        peers.change("peer-accept", {"peer": "nas-b", "key": KEY.example})
+    (tmp_path / peers.DIRECTORY).rename(tmp_path / "moved")
+    (tmp_path / peers.DIRECTORY).symlink_to(tmp_path / "moved")
+    with pytest.raises(Failure):
+        peers.change("peer-accept", {"peer": "nas-b", "key": KEY.example})
+    assert (tmp_path / "elsewhere").read_text() == "keep\n"
+
+
+def test_05_a_hostile_environment_and_directory(helper: Path, tmp_path: Path) -> None:
+    trap = tmp_path / "trap"
+    (trap / "privhelper").mkdir(parents=True)
+    for name in (
+        "os.py",
+        "select.py",
+        "sitecustomize.py",
+        "privhelper/__init__.py",
+        "privhelper/main.py",
+        "binascii.py",
+    ):
+        (trap / name).write_text(f"open({str(tmp_path / 'sprung')!r}, 'w')\n")
+    hostile = {
+        "PYTHONPATH": str(trap),
+        "PYTHONSTARTUP": str(trap / "os.py"),
+        "PYTHONHOME": str(trap),
+        "PATH": str(trap),
+    }
+    done = run(helper, request("noop"), env=hostile, cwd=trap)
+    assert json.loads(done.stdout) == {"ok": True, "verb": "noop"}
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("what", ["file", "directory", "group"])
+def test_06_a_helper_that_others_could_write(helper: Path, what: str) -> None:
+    {"file": helper, "group": helper, "directory": helper.parent}[what].chmod(0o775 if what == "group" else 0o757)
+    done = run(helper, request("noop"))
+    assert done.returncode == 5
+    assert "can be written by others" in json.loads(done.stdout)["error"]["message"]
+    helper.chmod(0o755)
+    helper.parent.chmod(0o755)
+    assert run(helper, request("noop")).returncode == 0
+
+
+def test_06_links_owners_and_sticky_directories(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    file.chmod(0o644)
+    assert distrust(str(file), os.getuid()) == ""
+    (tmp_path / "link").symlink_to(tmp_path)
+    assert "is a link" in distrust(str(tmp_path / "link" / "file"), os.getuid())
+    assert "cannot be checked" in distrust(str(tmp_path / "absent"), os.getuid())
+    if os.getuid() == 0:
+        os.chown(file, 65534, -1)
+        assert "does not belong to root" in distrust(str(file), 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("mountpoint", path) for path in ("/", "/etc", "/usr/lib", "/srv", "/srv/../etc", "/home/x", "/tankx")),
+        *((name, "on") for name in ("sharenfs", "sharesmb", "jailed", "zoned", "keylocation", "encryption", "nbmand")),
+        *(
+            ("keylocation", "file:///etc/shadow"),
+            ("compression", "lz4 -o exec=on"),
+            ("checksum", "off"),
+            ("quota", "1;"),
+        ),
+    ],
+)
+def test_08_properties_and_values_outside_the_list(name: str, value: str) -> None:
+    refused("dataset-set", dataset="tank/a", guid=GUID, property=name, value=value)
+    refused("dataset-create", dataset="tank/a", properties={name: value})
+    refused("pool-create", **full("pool-create", properties={name: value}))
+
+
+def test_08_a_new_pool_over_a_system_directory() -> None:
+    for name in ("etc", "usr", "home", "root", "var"):
+        refused("pool-create", **full("pool-create", pool=name))
+        refused("pool-import", guid=GUID, name=name)
+
+
+def test_08_an_imported_pool_mounts_nothing_by_itself() -> None:
+    assert "-N" in argv(*parse(request("pool-import", guid=GUID)))
+    assert problem("mountpoint", "/etc/cron.d", "evil/data", ("filesystem",), birth=False)
+    assert problem("mountpoint", "/tank2/data", "tank/data", ("filesystem",), birth=False)
+
+
+def test_09_a_token_for_somebody_elses_snapshot() -> None:
+    assert "another snapshot" in refused("send-resume", snapshot="tank/other@x", guid=GUID, token=TOKEN.example)
+    refused("send-resume", token=TOKEN.example)
+
+
+def test_09_the_root_of_a_pool_is_no_dataset_to_destroy_or_receive_into() -> None:
+    refused("dataset-destroy", dataset="tank", guid=GUID)
+    refused("receive", dataset="tank", kind="filesystem")
+
+
+def test_10_a_destroy_cannot_be_replayed() -> None:
+    # What it names is named by GUID, so a second run finds nothing (the door's tests try that).
+    for verb in VERBS:
+        if verb.destroys:
+            assert verb.guard, verb.name
+            needed = {arg.name for arg in verb.args if not arg.optional}
+            assert needed & {"guid", "token"}, verb.name
+
+
+def test_12_the_request_is_bounded(helper: Path) -> None:
+    done = run(helper, b'{"verb":"noop","x":"' + b"a" * 70_000 + b'"}')
+    assert done.returncode == 2
+    assert "larger than 65536 bytes" in json.loads(done.stdout)["error"]["message"]
+
+
+def test_13_what_a_program_says_reaches_nobody_raw() -> None:
+    assert one_line(b"a\x1b]0;x\x07b\r\n\xff\xc2\x9bc") == "a ]0;x b � c"
+    assert len(one_line("x" * 5000)) < 500
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"verb":"noop","verb":"pool-destroy"}',
+        b'{"verb":"scrub-start","pool":"tank","guid":"1","guid":"2"}',
+        b'{"verb":"scrub-start","pool":"tank","guid":NaN}',
+        b'{"verb":"scrub-start","pool":"tank","guid":1234567890123456789}',
+        b'{"verb":"scrub-start","pool":["tank"],"guid":"1"}',
+        b'{"verb":"scrub-start","pool":"tank","guid":"1"}{"verb":"noop"}',
+        b'{"verb":"noop","a":' + b"[" * 60_000,
+        b'{"verb":"dataset-create","dataset":"t/a","properties":{"quota":"1G","quota":"2G"}}',
+    ],
+)
+def test_14_ambiguous_json(helper: Path, raw: bytes) -> None:
+    done = run(helper, raw)
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+    assert json.loads(done.stdout)["error"]["code"] == "refused"
+
+
+def test_17_nothing_that_could_start_a_pager_an_editor_or_a_shell() -> None:
+    allowed = {"/usr/sbin/zfs", "/usr/sbin/zpool", "/usr/sbin/smartctl", "/usr/bin/systemctl", "privhelper"}
+    for verb in VERBS:
+        program = argv(verb, {arg.name: arg.example for arg in verb.args})[0]
+        assert program in allowed or verb.name == "pair"
+    # systemctl start and stop use no pager; status, edit and cat do.
+    assert {argv(BY_NAME[v], {"job": "j"})[1] for v in ("job-start", "job-stop")} == {"start", "stop"}
+
+
+def test_18_no_verb_takes_a_secret() -> None:
+    secret = re.compile(r"pass|secret|credential|private|keylocation|keyformat", re.IGNORECASE)
+    for verb in VERBS:
+        assert not any(secret.search(arg.name) for arg in verb.args)
+    assert not any(secret.search(name) for name in PROPERTIES)
+
+
+def test_20_a_peers_key_never_gives_a_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "STATE_DIR", str(tmp_path))
+    monkeypatch.setattr(peers, "OWNER_UID", os.getuid())
+    key = str(KEY.example)
+    assert peers.change("peer-accept", {"peer": "nas-b", "key": key, "root": "tank/backup"}) == {"changed": True}
+    assert peers.change("peer-accept", {"peer": "nas-b", "key": key, "root": "tank/backup"}) == {"changed": False}
+    file = tmp_path / peers.DIRECTORY / peers.FILE
+    assert file.read_text() == (
+        'restrict,command="/opt/dplane/current/bin/dplane agent --peer nas-b --root tank/backup" '
+        + key
+        + " dplane:nas-b\n"
+    )
+    assert file.stat().st_mode & 0o777 == 0o644
+    with pytest.raises(Failure, match="already the key of nas-b"):
+        peers.change("peer-accept", {"peer": "nas-c", "key": key})
+    assert peers.change("peer-accept", {"peer": "nas-b", "key": key}) == {"changed": True}
+    assert file.read_text().count("\n") == 1
+    assert peers.change("peer-revoke", {"peer": "nas"}) == {"changed": False}
+    assert peers.change("peer-revoke", {"peer": "nas-b"}) == {"changed": True}
+    assert file.read_text() == ""
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("", "ssh-ed25519", "ssh-ed25519 AAAA", f"{KEY.example} comment", f"no-pty {KEY.example}", f"{KEY.example}\n"),
+        *(f"{KEY.example}\nssh-rsa AAAA", 'command="id" ' + str(KEY.example), f" {KEY.example}"),
+        str(KEY.example).replace("ssh-ed25519", "ssh-rsa", 1),
+        str(KEY.example).replace("AAAAC3", "AAAAC2", 1),
+        str(KEY.example)[:-1] + "=",
+        str(KEY.example)[:-1] + '"',
+    ],
+)
+def test_20_keys_with_something_hidden_in_them(key: str) -> None:
+    refused("peer-accept", peer="nas-b", key=key)
+
+
+@pytest.mark.parametrize("peer", ['a"b', "a b", "a\nb", "-a", "../a", "a,b", "a\\b", "", "a" * 64])
+def test_20_names_of_peers(peer: str) -> None:
+    refused("peer-accept", peer=peer, key=KEY.example)
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("kind", ["filesystem", "volume"])
+def test_21_a_malicious_stream(kind: str, first: bool) -> None:
+    built = argv(*parse(request("receive", dataset="tank/in", kind=kind, first=first, peer="nas-b")))
+    assert "-F" not in built
+    assert built[2:4] == ["-s", "-u"]
+    if kind == "filesystem":
+        assert [built[at + 1] for at, word in enumerate(built) if word == "-x"] == [
+            "mountpoint",
+            "sharenfs",
+            "sharesmb",
+        ]
+    assert ("readonly=on" in built) == first
+    for setting in ("setuid=off", "devices=off", "exec=off"):
+        assert (setting in built) == (kind == "filesystem")
+    assert ("canmount=noauto" in built) == (first and kind == "filesystem")
+
+
+def test_27_no_way_to_the_docker_socket() -> None:
+    text = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "privhelper").glob("*.py"))
+    assert "docker" not in text.lower()
+
+
+def test_28_the_log_is_for_viewers_only(helper: Path) -> None:
+    run(helper, request("noop"))
+    assert (helper.parent / "log" / "audit.jsonl").stat().st_mode & 0o007 == 0
+
+
+def test_the_page_of_threats_names_tests_that_exist() -> None:
+    page = (ROOT / "docs/threats.md").read_text(encoding="utf-8")
+    known = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("test_*.py"))
+    named = re.findall(r"`(test_[a-z0-9_]+)`", page)
+    assert len(named) > 25
+    assert [name for name in named if f"def {name}(" not in known and f"{name}.py" not in page] == []
+    assert [int(number) for number in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)] == list(range(1, 29))
