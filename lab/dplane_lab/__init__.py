@@ -1,0 +1,1 @@
+"""Builds, starts and torments the practice pair: two QEMU boxes with real OpenZFS. Standard library only."""
