@@ -1,0 +1,1 @@
+"""What can be done, without a console: async classes a plain script can use."""

@@ -1,0 +1,68 @@
+"""The services of one host, each loaded when a screen first asks for it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from .host import Host, connect
+
+if TYPE_CHECKING:
+    from .docker.service import DockerService
+    from .health.service import HealthService
+    from .jobs.service import JobService
+    from .replication.service import ReplicationService
+    from .zfs.service import ZfsService
+
+
+class Services:
+    """What screens call. A service that is never asked for is never imported."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+
+    @cached_property
+    def zfs(self) -> ZfsService:
+        """Pools, datasets, snapshots, disks."""
+        from .zfs.service import ZfsService
+
+        return ZfsService(self.host)
+
+    @cached_property
+    def replication(self) -> ReplicationService:
+        """Peers, tasks, runs."""
+        from .replication.service import open_replication
+
+        return open_replication(self.host)
+
+    @cached_property
+    def docker(self) -> DockerService:
+        """Containers."""
+        from .docker.service import DockerService
+
+        return DockerService(self.host)
+
+    @cached_property
+    def health(self) -> HealthService:
+        """How the box is."""
+        from .health.service import HealthService
+
+        return HealthService(self.host)
+
+    @cached_property
+    def jobs(self) -> JobService:
+        """Work outside the console."""
+        from .jobs.service import JobService
+
+        return JobService(self.host)
+
+    async def close(self) -> None:
+        """Give back what was opened."""
+        if "docker" in self.__dict__:
+            await self.docker.close()
+        await self.host.close()
+
+
+def open_services(name: str | None) -> Services:
+    """The services of the host called `name`; None is this machine. Nothing is contacted yet."""
+    return Services(connect(name))

@@ -1,0 +1,1 @@
+"""Docker: containers and their logs, through a child that holds the SDK."""

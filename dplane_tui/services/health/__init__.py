@@ -1,0 +1,1 @@
+"""How the box is: CPU, memory with ARC apart, temperatures, disks, services."""

@@ -1,0 +1,315 @@
+"""The far end of a replication: the one command a peer's key may run (`restrict,command="dplane agent --peer NAME"`).
+
+What the peer asks for is one JSON object in SSH_ORIGINAL_COMMAND. There is no shell, and nothing here can destroy a
+snapshot or roll back: a peer can list, receive into datasets it made itself, and give up its own interrupted receive.
+Every connection starts this, also on a Pi: it is plain blocking code and imports little.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any
+
+from privhelper import grammar, resumetoken, strictjson
+
+from .pump import CLOSED, EOF, Pump
+from .read import get_argv, is_missing, list_argv
+
+REQUEST_LIMIT = 16 * 1024
+HELPER = "/opt/dplane/current/libexec/privhelper"
+STATE = "/var/lib/dplane/ssh"
+OWNER = "dplane:peer"
+_ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+_READ_SECONDS = 120.0
+_TAKE_OVER_SECONDS = 30.0
+
+
+class Refusal(Exception):
+    """Why the peer does not get what it asked for: a code of `errors.py` and a sentence."""
+
+    def __init__(self, code: str, message: str, next_step: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.next_step = next_step
+
+
+class Agent:
+    """One request of one peer."""
+
+    def __init__(self, peer: str, root: str | None) -> None:
+        self._peer = peer
+        self._root = root
+        self._helper = _helper()
+        self._state = STATE
+
+    def serve(self, request: str | None) -> dict[str, Any]:
+        """Do what `request` asks and return the answer. Raises Refusal."""
+        operations = {"hello": self._hello, "read": self._read, "receive": self._receive, "abort": self._abort}
+        if request is None:
+            raise Refusal("refused", "This key is for D-Plane's replication only; it gives no shell.")
+        if len(request) > REQUEST_LIMIT:
+            raise Refusal("refused", "The request is too large.")
+        try:
+            fields = strictjson.loads(request.encode("utf-8", "surrogateescape"))
+        except strictjson.JsonError as error:
+            raise Refusal("refused", f"The request {error}.") from None
+        operation = operations.get(str(fields.get("op"))) if isinstance(fields, dict) else None
+        if not isinstance(fields, dict) or operation is None:
+            raise Refusal("refused", "This key is for D-Plane's replication only; that is not one of its requests.")
+        return operation(fields)
+
+    def _hello(self, _fields: dict[str, Any]) -> dict[str, Any]:
+        """Say who answers, then stay until the peer goes: the connection that the others are multiplexed on."""
+        version = _run(["zfs", "version"])
+        if version.returncode != 0:
+            raise Refusal("missing", "OpenZFS does not work on the far box.", "`dplane doctor` there looks why.")
+        first = {"ok": True, "peer": self._peer, "root": self._root, "zfs": version.stdout.split("\n")[0][:100]}
+        _say(first)
+        while os.read(0, 4096):
+            pass
+        return {}
+
+    def _dataset(self, fields: dict[str, Any]) -> str:
+        """The dataset a request is about: a sound name, inside of what the key is confined to. Raises Refusal."""
+        name = fields.get("dataset")
+        problem = grammar.dataset_problem(name)
+        if problem or not isinstance(name, str) or "/" not in name:
+            raise Refusal("refused", f"The target {problem or 'must be a dataset below a pool'}.")
+        if self._root is not None and name != self._root and not name.startswith(f"{self._root}/"):
+            raise Refusal("refused", f"This peer may use {self._root} and what is below it, and nothing else.")
+        return name
+
+    def _owned(self, name: str) -> bool:
+        """Whether the dataset is there and this peer's. Raises Refusal for one that is somebody else's."""
+        found = _run(["zfs", "get", "-H", "-p", "-o", "value", OWNER, name])
+        if found.returncode != 0:
+            if is_missing(found.stderr):
+                return False
+            raise Refusal("failed", f"The far box could not look at {name}: {_last(found.stderr)}")
+        # Asked for one dataset and compared whole, so that a value with a line end in it cannot speak for another one.
+        if found.stdout != f"{self._peer}\n":
+            raise Refusal(
+                "refused",
+                f"{name} exists on the far box and was not made by this peer, so nothing is received into it.",
+                "Choose a target that does not exist yet.",
+            )
+        return True
+
+    def _read(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """What the target has, after ending what an earlier, lost connection of the same peer is still receiving."""
+        name, recursive = self._dataset(fields), fields.get("recursive") is True
+        self._take_over(name)
+        available = _available(name)
+        if not self._owned(name):
+            return {"ok": True, "list": "", "get": "", "available": available}
+        got, listed = _run(get_argv(name, recursive)), _run(list_argv(name, recursive))
+        for output in (got, listed):
+            if output.returncode != 0:
+                raise Refusal("failed", f"The far box could not list {name}: {_last(output.stderr)}")
+        return {"ok": True, "list": listed.stdout, "get": got.stdout, "available": available}
+
+    def _abort(self, fields: dict[str, Any]) -> dict[str, Any]:
+        name, token = self._dataset(fields), fields.get("token")
+        if resumetoken.token_problem(token):
+            raise Refusal("refused", "That is not a resume token.")
+        with self._alone(
+            name
+        ):  # or a receive that waits for its stream would find its dataset gone, and make a new one
+            if self._owned(name):
+                self._ask_helper({"verb": "receive-abort", "dataset": name, "token": token})
+        return {"ok": True}
+
+    def _receive(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Pass the stream on standard input to the privileged helper's `receive`."""
+        name, kind = self._dataset(fields), fields.get("kind")
+        if grammar.dataset_kind_problem(kind):
+            raise Refusal("refused", "The kind of dataset must be filesystem or volume.")
+        with self._alone(name):
+            first = fields.get("first") is True
+            if not self._owned(name):
+                first = True  # whatever the peer says: what makes a stranger's dataset harmless is set on every new one
+                self._make_parents(name)
+            request = {"verb": "receive", "dataset": name, "kind": kind, "first": first}
+            return _pour([*self._helper], _line({**request, "peer": self._peer}))
+
+    def _make_parents(self, name: str) -> None:
+        """The levels above the target, never mounted, nor marked as the peer's: others may live below them too."""
+        parts = name.split("/")[:-1]
+        for depth in range(2, len(parts) + 1):
+            parent = "/".join(parts[:depth])
+            if _run(["zfs", "list", "-H", "-o", "name", parent]).returncode == 0:
+                continue
+            if self._root is not None and not f"{parent}/".startswith(f"{self._root}/"):
+                raise Refusal("refused", f"{parent}, above this peer's root, does not exist on the far box.")
+            self._ask_helper(
+                {"verb": "dataset-create", "dataset": parent, "mount": False, "properties": {"canmount": "off"}}
+            )
+
+    def _ask_helper(self, request: dict[str, Any]) -> None:
+        output = _run(self._helper, _line(request))
+        with contextlib.suppress(ValueError, AttributeError):
+            answer = json.loads(output.stdout)
+            if answer.get("ok") is True and output.returncode == 0:
+                return
+            raise Refusal("failed", f"The far box refused: {answer['error']['message']}")
+        raise Refusal("failed", f"The far box's privileged helper failed: {_last(output.stderr)}")
+
+    def _lock_file(self, name: str) -> str:
+        digest = hashlib.sha256(f"{self._peer}\n{name}".encode()).hexdigest()[:32]
+        return f"{self._state}/receiving-{digest}"
+
+    @contextlib.contextmanager
+    def _alone(self, name: str) -> Any:
+        """Hold this peer's lock on the dataset; the file says who, for the one that takes over."""
+        handle = os.open(self._lock_file(name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(handle)
+            raise Refusal("failed", f"{name} is being received already.", "Try again in a minute.") from None
+        try:
+            os.ftruncate(handle, 0)
+            os.write(handle, f"{os.getpid()} {name}\n".encode())
+            yield
+        finally:
+            os.close(handle)
+
+    def _take_over(self, name: str) -> None:
+        """End receives at or below `name` whose connection the peer has lost: that it asks anew is the proof."""
+        with contextlib.suppress(FileNotFoundError):
+            for file in os.listdir(self._state):
+                if file.startswith("receiving-"):
+                    self._end_if_below(f"{self._state}/{file}", name)
+
+    def _end_if_below(self, path: str, name: str) -> None:
+        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            pid, _, held = os.read(handle, 600).decode("utf-8", "replace").strip().partition(" ")
+            if not f"{held}/".startswith(f"{name}/") or path != self._lock_file(held) or not pid.isdigit():
+                return
+            deadline = time.monotonic() + _TAKE_OVER_SECONDS
+            told = False
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    return
+                except BlockingIOError:
+                    if not told:  # the lock is held, so that process is alive and is the one that wrote its number
+                        with contextlib.suppress(ProcessLookupError):
+                            os.kill(int(pid), signal.SIGTERM)
+                        told = True
+                if time.monotonic() > deadline:
+                    raise Refusal("failed", f"An earlier receive into {held} does not end.", "Try again in a minute.")
+                time.sleep(0.1)
+        finally:
+            os.close(handle)
+
+
+def _helper() -> tuple[str, ...]:
+    return ("sudo", "-n", os.path.realpath(HELPER))
+
+
+def _line(request: dict[str, Any]) -> bytes:
+    return json.dumps(request).encode() + b"\n"
+
+
+def _run(argv: Sequence[str], stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
+    try:
+        done = subprocess.run(
+            list(argv), input=stdin, capture_output=True, env=_ENVIRONMENT, timeout=_READ_SECONDS, check=False
+        )
+    except FileNotFoundError:
+        raise Refusal("missing", f"{argv[0]} is not installed on the far box.") from None
+    except subprocess.TimeoutExpired:
+        raise Refusal(
+            "failed", f"{argv[0]} did not answer on the far box.", "A suspended pool makes ZFS commands wait."
+        ) from None
+    text = (done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
+    return subprocess.CompletedProcess(done.args, done.returncode, *text)
+
+
+def _available(name: str) -> int | None:
+    """Bytes free at the nearest level that exists; None is unknown."""
+    parts = name.split("/")
+    levels = ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+    found = _run(["zfs", "get", "-H", "-p", "-o", "value", "available", *levels])
+    values = found.stdout.split()  # one line for each that exists, in this order; the others are told on stderr
+    if not values:
+        raise Refusal("missing", f"There is no pool {parts[0]} on the far box.", "`zpool list` there shows them.")
+    return int(values[-1]) if values[-1].isdigit() else None
+
+
+def _pour(argv: list[str], request: bytes) -> dict[str, Any]:
+    """Start `argv`, give it the request line and then our standard input; wait for it to settle what it got."""
+    errors = os.memfd_create("receive-errors")
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors, env=_ENVIRONMENT)
+    assert process.stdin
+    pump = Pump(0, process.stdin.fileno())
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        pump.stop()
+
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, stop)
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.write(request)
+        process.stdin.flush()
+    end = pump.run()
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.close()  # an unfinished stream ends here: what has arrived is kept and can be resumed
+    status = process.wait()
+    said = os.pread(errors, 65536, 0).decode("utf-8", "replace")
+    os.close(errors)
+    if status == 0 and end == EOF:
+        return {"ok": True, "bytes": pump.count}
+    if status == 0 and end == CLOSED:  # everything after the end of a stream is ignored by zfs
+        return {"ok": True, "bytes": pump.count}
+    raise Refusal("failed", _last(said) or f"The far box's receive ended with status {status}.")
+
+
+def _last(stderr: str) -> str:
+    lines = [line.strip() for line in stderr.strip().splitlines() if line.strip()]
+    return " ".join(lines)[-1000:]
+
+
+def _say(answer: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+def main(words: Sequence[str]) -> int:
+    """`--peer NAME [--root DATASET]`, from the forced command; returns the exit code."""
+    options = dict(zip(words[::2], words[1::2], strict=False))
+    peer, root = options.pop("--peer", ""), options.pop("--root", None)
+    if options or len(words) % 2 or grammar.peer_problem(peer) or (root is not None and grammar.dataset_problem(root)):
+        sys.stderr.write("usage: dplane agent --peer NAME [--root DATASET]\n")
+        return 2
+    try:
+        answer = Agent(peer, root).serve(os.environ.get("SSH_ORIGINAL_COMMAND"))
+        if answer:
+            _say(answer)
+        return 0
+    except Refusal as refusal:
+        error = {"code": refusal.code, "message": refusal.message, "next": refusal.next_step}
+    except BrokenPipeError:
+        return 1
+    except Exception as mistake:
+        error = {
+            "code": "failed",
+            "message": f"The far box's agent made a mistake: {type(mistake).__name__}.",
+            "next": "",
+        }
+    with contextlib.suppress(BrokenPipeError):
+        _say({"ok": False, "error": error})
+    return 1

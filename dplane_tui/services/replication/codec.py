@@ -1,0 +1,63 @@
+"""Our frozen data classes as JSON and back. What comes in is checked against the types, never trusted."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import math
+import types
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+
+def dumps(value: Any) -> str:
+    """A data class (of data classes, tuples, numbers, texts) as compact JSON."""
+    return json.dumps(dataclasses.asdict(value), ensure_ascii=True, separators=(",", ":"))
+
+
+def decode(kind: type[T], data: Any) -> T:
+    """`data` (from JSON) as the data class `kind`, unknown fields ignored. Raises ValueError saying what is wrong."""
+    if not isinstance(data, dict):
+        raise ValueError(f"{kind.__name__} is not an object")
+    hints: dict[str, Any] = _hints(kind)  # type: ignore[arg-type]  # classes are hashable
+    given: dict[str, Any] = {}
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]  # T is always one of our data classes
+        if field.name in data:
+            given[field.name] = _value(hints[field.name], data[field.name], f"{kind.__name__}.{field.name}")
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            raise ValueError(f"{kind.__name__}.{field.name} is missing")
+    return kind(**given)
+
+
+@functools.cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    origin = get_origin(hint)
+    if origin in (Union, types.UnionType):
+        choices = get_args(hint)
+        if value is None and type(None) in choices:
+            return None
+        return _value(next(choice for choice in choices if choice is not type(None)), value, where)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise ValueError(f"{where} is not a list")
+        return tuple(_value(get_args(hint)[0], item, where) for item in value)
+    if dataclasses.is_dataclass(hint):
+        return decode(hint, value)  # type: ignore[arg-type]  # is_dataclass narrows to an instance as well
+    return _plain(hint, value, where)
+
+
+def _plain(hint: Any, value: Any, where: str) -> Any:
+    if hint is bool or isinstance(value, bool):
+        if hint is bool and isinstance(value, bool):
+            return value
+    elif hint is float and isinstance(value, (int, float)) and math.isfinite(value):
+        return float(value)
+    elif (hint is int and isinstance(value, int)) or (hint is str and isinstance(value, str)):
+        return value
+    raise ValueError(f"{where} is not {hint.__name__}")

@@ -1,0 +1,98 @@
+"""A queued run from start to end, in the process of its job: lock, states, evidence, progress, how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import re
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+from ... import paths
+from ...errors import DPlaneError, RefusedError, UsageError
+from ..host import LocalHost
+from ..jobs.report import Reporter
+from ..store import Store, open_store
+from . import codec, records
+from .execute import Execution, Outcome, target_for
+from .model import Run
+
+
+async def run_replication(run_id: str) -> str:
+    """Run the queued run `run_id`; returns its final state, which is in the store as well.
+
+    Raises MissingError for an unknown run, UsageError for one that is not queued. All else is recorded, not raised.
+    """
+    where = paths.current()
+    async with open_store(where.database, write=True) as store:
+        run = await records.run(store, run_id)
+        if run.state != "queued":
+            raise UsageError(f"The run {run_id} is not queued: it is {run.state}.")
+        mode = await records.mode_of(store, run_id)
+        kind = "replicate" if mode == "run" else "replicate-plan"
+        report = Reporter(where.jobs, run_id, kind, f"replicate {run.task}")
+        await records.update_run(store, run_id, state="running", started=time.time())
+        state, message, code = await _guarded(store, run, mode, report, where)
+        await records.update_run(store, run_id, state=state, ended=time.time(), message=message, error_code=code)
+        good = state in records.GOOD
+        report.end("succeeded" if good else state, message if good else "", "" if good else message)
+        with contextlib.suppress(DPlaneError):  # the run is stored; a backup that fails is the next one's
+            await store.backup()
+    return state
+
+
+async def _guarded(store: Store, run: Run, mode: str, report: Reporter, where: paths.Paths) -> tuple[str, str, str]:
+    """State, sentence and error code of the run, whatever happens in it."""
+    try:
+        with _alone(where.jobs, run.task):
+            outcome = await _execute(store, run, mode, report, where)
+        return outcome.state, outcome.message, ""
+    except asyncio.CancelledError:
+        current = asyncio.current_task()
+        if current is not None:
+            current.uncancel()  # it is recorded; nothing outside has to end for it
+        return "cancelled", "It was stopped; the next run goes on from what arrived.", "cancelled"
+    except DPlaneError as error:
+        return "failed", str(error), error.code
+    except Exception as error:
+        traceback.print_exc(file=sys.stderr)  # to the journal; people read the sentence
+        return (
+            "failed",
+            f"D-Plane made a mistake ({type(error).__name__}) and stopped; the journal has the details.",
+            "failed",
+        )
+
+
+async def _execute(store: Store, run: Run, mode: str, report: Reporter, where: paths.Paths) -> Outcome:
+    task = await records.task(store, run.task)
+    peer = await records.peer(store, task.peer) if task.peer is not None else None
+    host = LocalHost()
+    target = target_for(peer, host, where.ssh, where.jobs)
+    execution = Execution(task, peer, target, host, store, run.id, report)
+    if mode == "plan":
+        plan = await execution.dry()
+        await records.update_run(store, run.id, plan=codec.dumps(plan))
+        return Outcome("succeeded", "Planned; nothing was changed.")
+    return await execution.run()
+
+
+@contextlib.contextmanager
+def _alone(folder: Path, task: str) -> Iterator[None]:
+    """One run of a task at a time. The lock goes with the process, however it ends."""
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", task)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f".task-{name}.lock"
+    handle = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o664)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RefusedError(f"The task {task} is being run by another process.", "Wait for its end.") from None
+        yield
+    finally:
+        os.close(handle)

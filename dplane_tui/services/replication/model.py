@@ -1,0 +1,209 @@
+"""Peers, tasks, runs and their evidence. Sizes in bytes, times in Unix seconds, GUIDs as strings of digits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A paired box."""
+
+    name: str
+    user: str
+    """The account unattended runs log in as."""
+    address: str
+    port: int
+    host_key: str
+    """The pinned host key, OpenSSH form without a name (`ssh-ed25519 AAAA…`)."""
+    host_fingerprint: str
+    """`SHA256:…` of it, as `ssh` shows it."""
+    key_fingerprint: str
+    """`SHA256:…` of the key made here for this peer."""
+    product: bool
+    """Whether the far end has the product (confined forced command), or only ZFS and sshd."""
+    root: str | None = None
+    """The far dataset the key is confined to, when one was given."""
+    created: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Replicate `source` to `target` on `peer` (None: another pool of this box)."""
+
+    name: str
+    source: str
+    peer: str | None
+    target: str
+    recursive: bool = False
+    raw: bool | None = None
+    """None until the first full decided it; then never changed."""
+    rpo: int = 86400
+    """Seconds after which the newest verified snapshot at the target is late."""
+    snapshot: bool = True
+    """Take a snapshot `dplane-<UTC time>` before each run."""
+    created: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was read back from the target for one snapshot that arrived."""
+
+    dataset: str
+    target: str
+    snapshot: str
+    """Name behind the `@`."""
+    source_guid: str
+    target_guid: str
+    """The GUID the target listed after the receive."""
+    bytes: int
+    """Bytes of stream that were sent for it in this run."""
+    base: str | None
+    """Snapshot or bookmark it was incremental to; None for a full."""
+    duration: float
+    verified_at: float
+
+    @property
+    def proven(self) -> bool:
+        """Whether the target really has it."""
+        return self.source_guid == self.target_guid
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a task."""
+
+    id: str
+    task: str
+    state: str
+    """`queued`, `running`, `succeeded`, `nothing-new`, `failed`, `cancelled`, `died`."""
+    started: float
+    ended: float | None = None
+    bytes: int = 0
+    message: str = ""
+    """One sentence for a person: what happened."""
+    error_code: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    plan: str = ""
+    """The plan as JSON, the very one that ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStatus:
+    """A task with what a person wants to know at a glance."""
+
+    task: Task
+    last: Run | None = None
+    verified_at: float | None = None
+    """When the target was last read back and had the newest snapshot of that run."""
+    verified_snapshot: str = ""
+    snapshot_created: float | None = None
+    """Creation time of the newest proven snapshot at the target: its age is the real RPO."""
+    late: bool | None = None
+    """None: never proven."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One stream: what is sent, from what base, into what."""
+
+    kind: str
+    """`full`, `incremental` or `resume`."""
+    dataset: str
+    target: str
+    dataset_kind: str
+    """`filesystem` or `volume`."""
+    snapshot: str
+    """The snapshot that the target will have, the name behind the `@`."""
+    guid: str
+    """Its GUID; empty while the plan's own snapshot is not taken yet."""
+    base: str | None = None
+    """`@snapshot` or `#bookmark` of the dataset; None for a full."""
+    base_guid: str = ""
+    intermediates: bool = False
+    """Send the snapshots between base and `snapshot` as well."""
+    raw: bool = False
+    token: str = ""
+    """The resume token, for `resume`."""
+    size: int | None = None
+    """Estimated bytes of stream; None is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """An interrupted receive of ours that cannot be resumed and is thrown away first."""
+
+    target: str
+    token: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Why a dataset cannot be replicated without losing something; nothing is ever lost by itself."""
+
+    dataset: str
+    target: str
+    kind: str
+    """`no-common`, `target-newer`, `target-exists`, `raw-mismatch`."""
+    text: str
+    """What diverged, in a sentence."""
+    since: str | None = None
+    """The newest snapshot both sides have, when there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A dataset whose newest snapshot the target was just read to have."""
+
+    dataset: str
+    target: str
+    snapshot: str
+    guid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run will do, in order. A dry run shows it, a real run executes it."""
+
+    task: str
+    snapshot: str | None = None
+    """The snapshot that is taken first (name behind the `@`); None takes none."""
+    recursive: bool = False
+    aborts: tuple[Abort, ...] = ()
+    steps: tuple[Step, ...] = ()
+    matches: tuple[Match, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    notes: tuple[str, ...] = ()
+    available: int | None = None
+    """Bytes free at the target; None is unknown."""
+
+    @property
+    def size(self) -> int | None:
+        """Estimated bytes of all streams; None when one of them is unknown."""
+        sizes = [step.size for step in self.steps]
+        return None if any(size is None for size in sizes) else sum(size or 0 for size in sizes)
+
+
+@dataclass(frozen=True, slots=True)
+class HostIdentity:
+    """What a box answers before anyone logs in. Not proven: a person compares the fingerprint."""
+
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class PairRequest:
+    """What pairing needs. `host_key` is the one the person confirmed; the password is used once and kept nowhere."""
+
+    name: str
+    user: str
+    address: str
+    port: int
+    password: str
+    host_key: str
+    root: str | None = None
+
+    def __repr__(self) -> str:
+        return f"PairRequest({self.name!r}, {self.user!r}, {self.address!r}, {self.port}, password hidden)"

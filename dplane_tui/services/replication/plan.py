@@ -1,0 +1,228 @@
+"""From what both sides have to what a run does. Pure: the same plan is shown by a dry run and executed by a real one.
+
+Snapshots match by GUID, never by name; createtxg orders them. Nothing at the target is ever rolled back or destroyed,
+except a half-received stream of ours that cannot be continued.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from privhelper import resumetoken
+
+from .model import Abort, Conflict, Match, Plan, Step, Task
+from .read import Dataset, Point, Side
+
+OWN_SNAPSHOT = "dplane-"
+_NOT_YET = 2**64  # later than any transaction group: the snapshot that is still to be taken
+
+
+@dataclass(slots=True)
+class _Draft:
+    """The parts of a plan while it is made."""
+
+    steps: list[Step]
+    aborts: list[Abort]
+    matches: list[Match]
+    conflicts: list[Conflict]
+    notes: list[str]
+
+
+def target_of(task: Task, dataset: str) -> str:
+    """Where a dataset of the task's tree goes."""
+    return task.target + dataset[len(task.source) :]
+
+
+def wants_snapshot(task: Task, source: Side) -> bool:
+    """Whether the task takes a snapshot of its own: it may, and something was written since the newest there is."""
+    if not task.snapshot:
+        return False
+    # What the target lacks of existing snapshots does not count: those are sent, a further one would hold nothing new.
+    return any(not source[name].snapshots or source[name].number("written") != 0 for name in _members(task, source))
+
+
+def _members(task: Task, source: Side) -> list[str]:
+    """The task's datasets, parents before children."""
+    return sorted(source) if task.recursive else [task.source]
+
+
+def make_plan(task: Task, source: Side, target: Side, snapshot: str | None, available: int | None = None) -> Plan:
+    """The plan of a run. With `snapshot`, that snapshot is taken first and is the newest of every dataset."""
+    draft = _Draft([], [], [], [], [])
+    for name in _members(task, source):
+        _plan_dataset(draft, task, source[name], target.get(target_of(task, name)), snapshot)
+    return Plan(
+        task=task.name,
+        snapshot=snapshot,
+        recursive=task.recursive,
+        aborts=tuple(draft.aborts),
+        steps=tuple(draft.steps),
+        matches=tuple(draft.matches),
+        conflicts=tuple(draft.conflicts),
+        notes=tuple(draft.notes),
+        available=available,
+    )
+
+
+def _plan_dataset(draft: _Draft, task: Task, here: Dataset, there: Dataset | None, snapshot: str | None) -> None:
+    target = target_of(task, here.name)
+    points = list(here.snapshots)
+    if snapshot is not None:
+        points.append(Point(snapshot, "", _NOT_YET))
+    if not points:
+        draft.notes.append(f"{here.name} has no snapshot, and the task takes none: it is not sent.")
+        return
+    raw = _raw(task, here)
+    conflict = _raw_conflict(task, here, there, target, raw)
+    if conflict:
+        draft.conflicts.append(conflict)
+        return
+    known = {point.guid for point in there.snapshots} if there else set()
+    if there is not None and there.token:
+        resume = _resume(here, target, there, raw)
+        if isinstance(resume, Step):
+            draft.steps.append(resume)
+            reached = next(point for point in points if point.guid == resume.guid)
+            _send_from(draft, here, target, reached, points, raw)
+            return
+        draft.aborts.append(resume)
+        if not known:  # the half-received dataset goes away with it
+            there = None
+    if there is None:
+        _send_from(draft, here, target, None, points, raw)
+        return
+    _continue(draft, here, there, points, raw)
+
+
+def _raw(task: Task, here: Dataset) -> bool:
+    """Encrypted datasets travel as they are on disk, unless the task was told otherwise."""
+    return here.encrypted and task.raw is not False
+
+
+def _raw_conflict(task: Task, here: Dataset, there: Dataset | None, target: str, raw: bool) -> Conflict | None:
+    """A chain is raw or plain for ever: one stream of the other kind breaks it in a way that GUIDs cannot show."""
+    if here.encrypted and not raw and here.properties.get("keystatus") == "unavailable":
+        text = f"{here.name} is encrypted and its key is not loaded, so it cannot be sent plain (`zfs load-key` first)."
+        return Conflict(here.name, target, "raw-mismatch", text)
+    if there is None or not there.snapshots or not here.encrypted:
+        return None
+    if there.encrypted == raw:
+        return None
+    kinds = ("raw", "plain") if there.encrypted else ("plain", "raw")
+    text = f"{target} holds {kinds[0]} copies of {here.name}, and the task {task.name} would send {kinds[1]} ones."
+    return Conflict(here.name, target, "raw-mismatch", text)
+
+
+def _resume(here: Dataset, target: str, there: Dataset, raw: bool) -> Step | Abort:
+    """Go on with an interrupted receive if it is of a snapshot that is still here, from a base both sides have."""
+    try:
+        fields = resumetoken.unpack(there.token)
+    except resumetoken.TokenError:
+        return Abort(target, there.token, "its resume token cannot be understood")
+    guid, origin = str(fields.get("toguid")), fields.get("fromguid")
+    point = next((point for point in here.snapshots if point.guid == guid), None)
+    if point is None or fields.get("toname") != f"{here.name}@{point.name}":
+        return Abort(target, there.token, "the snapshot it was for is not at the source any more")
+    if bool(fields.get("rawok")) != raw:
+        return Abort(target, there.token, "it was sent in the other kind of stream (raw or plain)")
+    base = _base(here, str(origin)) if origin else None
+    if origin and base is None:
+        return Abort(target, there.token, "the snapshot it started from is not at the source any more")
+    done = fields.get("bytes")
+    size = here.number("referenced") if base is None else None
+    left = max(0, size - done) if size is not None and isinstance(done, int) else None
+    return Step(
+        "resume",
+        here.name,
+        target,
+        here.kind,
+        point.name,
+        guid,
+        base=base[0] if base else None,
+        base_guid=str(origin) if origin else "",
+        raw=raw,
+        token=there.token,
+        size=left,
+    )
+
+
+def _base(here: Dataset, guid: str) -> tuple[str, Point] | None:
+    """The snapshot of that GUID, else the bookmark: what an incremental can start from."""
+    for mark, points in (("@", here.snapshots), ("#", here.bookmarks)):
+        for point in points:
+            if point.guid == guid:
+                return f"{mark}{point.name}", point
+    return None
+
+
+def _continue(draft: _Draft, here: Dataset, there: Dataset, points: list[Point], raw: bool) -> None:
+    """Bring an existing target up to date, if its newest snapshot is one of ours."""
+    target = there.name
+    if not there.snapshots:
+        text = f"{target} exists and has no snapshot, so nothing can be added to it without replacing it."
+        draft.conflicts.append(Conflict(here.name, target, "target-exists", text))
+        return
+    base = _base(here, there.snapshots[-1].guid)
+    if base is None:
+        draft.conflicts.append(_diverged(here, there))
+        return
+    mark, point = base
+    if mark.startswith("@") and point.guid == points[-1].guid:
+        draft.matches.append(Match(here.name, target, point.name, point.guid))
+        return
+    if mark.startswith("#"):
+        newer = [later for later in points if later.createtxg > point.createtxg]
+        if not newer:
+            text = f"{target} has a snapshot that {here.name} had and destroyed, and nothing newer is at the source."
+            draft.conflicts.append(Conflict(here.name, target, "target-newer", text, there.snapshots[-1].name))
+            return
+        draft.steps.append(_step("incremental", here, target, newer[0], raw, mark, point.guid))
+        point = newer[0]
+    _send_from(draft, here, target, point, points, raw)
+
+
+def _diverged(here: Dataset, there: Dataset) -> Conflict:
+    """Which conflict it is when the target's newest snapshot is not one of the source's."""
+    ours = {point.guid for point in (*here.snapshots, *here.bookmarks)}
+    common = next((point for point in reversed(there.snapshots) if point.guid in ours), None)
+    if common is None:
+        text = (
+            f"{there.name} has {len(there.snapshots)} snapshot(s), none of which {here.name} has: "
+            "there is nothing to continue from."
+        )
+        return Conflict(here.name, there.name, "no-common", text)
+    extra = sum(point.createtxg > common.createtxg for point in there.snapshots)
+    text = (
+        f"{there.name} has {extra} snapshot(s) newer than @{common.name}, the last one both sides have "
+        f"(newest: @{there.snapshots[-1].name}); {here.name} does not have them."
+    )
+    return Conflict(here.name, there.name, "target-newer", text, common.name)
+
+
+def _send_from(draft: _Draft, here: Dataset, target: str, base: Point | None, points: list[Point], raw: bool) -> None:
+    """Everything from `base` (None: from nothing) to the newest snapshot; what lies between is sent as well."""
+    if base is None:
+        base = points[0]
+        draft.steps.append(_step("full", here, target, base, raw, None, ""))
+    later = [point for point in points if point.createtxg > base.createtxg]
+    if later:
+        step = _step("incremental", here, target, later[-1], raw, f"@{base.name}", base.guid, between=len(later) > 1)
+        draft.steps.append(step)
+
+
+def _step(
+    kind: str,
+    here: Dataset,
+    target: str,
+    to: Point,
+    raw: bool,
+    base: str | None,
+    base_guid: str,
+    *,
+    between: bool = False,
+) -> Step:
+    # A snapshot that is not taken yet cannot be estimated by ZFS; what was written since the last one is its size.
+    size = None
+    if not to.guid:
+        size = here.number("referenced" if base is None else "written")
+    return Step(kind, here.name, target, here.kind, to.name, to.guid, base, base_guid, between, raw, "", size)

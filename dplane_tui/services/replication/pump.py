@@ -1,0 +1,153 @@
+"""Moves a stream between two descriptors with `splice`: Python counts, throttles and watches, and never sees the bytes.
+
+Imports only what it needs: the far end runs it too, on a box that may be a Pi.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import select
+import time
+from collections.abc import Callable
+
+CHUNK = 1 << 20
+PIPE_SIZE = 1 << 20  # the most an ordinary user may ask for
+_TICK = 0.5  # seconds between reports, and between looks at whether it should stop
+_CANNOT_SPLICE = (errno.EINVAL, errno.ENOSYS, errno.EBADF)
+
+EOF, CLOSED, STALLED, STOPPED = "eof", "closed", "stalled", "stopped"
+
+
+class Throttle:
+    """A token bucket. `rate` in bytes a second may be changed at any time from any thread; None is no limit."""
+
+    def __init__(self, rate: float | None = None) -> None:
+        self.rate = rate
+        self._tokens = 0.0
+        self._at = time.monotonic()
+
+    def allowed(self, wanted: int) -> int:
+        """How many bytes may go now, at most `wanted`; 0 means wait a little."""
+        rate = self.rate
+        now = time.monotonic()
+        passed, self._at = now - self._at, now
+        if rate is None:
+            self._tokens = 0.0
+            return wanted
+        # At most a quarter of a second is saved up, so that a pause is not followed by a flood.
+        self._tokens = min(self._tokens + passed * rate, max(1.0, rate / 4))
+        return min(wanted, int(self._tokens))
+
+    def spent(self, count: int) -> None:
+        """Tell that `count` bytes went."""
+        if self.rate is not None:
+            self._tokens -= count
+
+
+class Pump:
+    """One stream from `source` to `sink`. `run` blocks: for a thread, or a process that has nothing else to do.
+
+    `source` and `sink` are this process's own descriptors and are made non-blocking; at least one should be a pipe.
+    `stall` is in seconds without a single byte; None waits for ever.
+    """
+
+    def __init__(
+        self,
+        source: int,
+        sink: int,
+        *,
+        report: Callable[[int], None] | None = None,
+        throttle: Throttle | None = None,
+        stall: float | None = None,
+    ) -> None:
+        self._source = source
+        self._sink = sink
+        self._report = report
+        self._throttle = throttle or Throttle()
+        self._stall = stall
+        self._stop = False
+        self._splices = True
+        self._held = b""  # read but not yet written; only without splice
+        self.count = 0
+
+    def stop(self) -> None:
+        """Let `run` end within half a second. From any thread, or a signal handler."""
+        self._stop = True
+
+    def run(self) -> str:
+        """Move everything. Returns EOF, CLOSED (nobody reads any more), STALLED or STOPPED. Raises OSError."""
+        for descriptor in (self._source, self._sink):
+            os.set_blocking(descriptor, False)
+            with contextlib.suppress(OSError):  # a socket, or the user's share of pipe memory is used up: smaller works
+                fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
+        moved_at = reported_at = time.monotonic()
+        while not self._stop:
+            allowed = self._throttle.allowed(CHUNK)
+            moved = self._move(allowed) if allowed else None
+            now = time.monotonic()
+            if moved == 0:
+                self._tell()
+                return EOF
+            if moved == -1:
+                self._tell()
+                return CLOSED
+            if moved:
+                moved_at = now
+                self.count += moved
+                self._throttle.spent(moved)
+            if now - reported_at >= _TICK:
+                reported_at = now
+                self._tell()
+            if moved is None:
+                if self._stall is not None and allowed and now - moved_at > self._stall:
+                    return STALLED
+                self._wait(bool(allowed))
+        return STOPPED
+
+    def _tell(self) -> None:
+        if self._report is not None:
+            self._report(self.count)
+
+    def _wait(self, ready: bool) -> None:
+        """Until the side that holds things up is ready, or a tick has passed."""
+        if not ready:  # no tokens
+            time.sleep(0.02)
+            return
+        for descriptor, event in ((self._source, select.POLLIN), (self._sink, select.POLLOUT)):
+            if event == select.POLLIN and self._held:
+                continue
+            poll = select.poll()
+            poll.register(descriptor, event)
+            if not poll.poll(_TICK * 1000):
+                return
+
+    def _move(self, most: int) -> int | None:
+        """Move up to `most` bytes: how many, 0 at the end, -1 when the sink is closed, None when nothing moves now."""
+        try:
+            if self._splices:
+                try:
+                    return os.splice(self._source, self._sink, most, flags=os.SPLICE_F_MOVE | os.SPLICE_F_NONBLOCK)
+                except OSError as error:
+                    if error.errno not in _CANNOT_SPLICE:
+                        raise
+                    self._splices = False
+            return self._copy(min(most, 1 << 16))
+        except BlockingIOError:
+            return None
+        except BrokenPipeError:
+            return -1
+        except ConnectionResetError:
+            return -1
+
+    def _copy(self, most: int) -> int | None:
+        """The way without splice (neither side is a pipe, or the kernel will not)."""
+        if not self._held:
+            self._held = os.read(self._source, most)
+            if not self._held:
+                return 0
+        written = os.write(self._sink, self._held)
+        self._held = self._held[written:]
+        return written

@@ -1,0 +1,217 @@
+"""Peers, tasks, runs and evidence in the store: rows to data classes and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import secrets
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from ...errors import MissingError, RefusedError
+from ..store import Store
+from .model import Evidence, Peer, Run, Task
+
+ACTIVE = frozenset({"queued", "running"})
+PLANS_KEPT_SECONDS = 3600.0
+GOOD = frozenset({"succeeded", "nothing-new"})
+
+
+def _insert(table: str, fields: dict[str, Any]) -> tuple[str, list[Any]]:
+    marks = ", ".join("?" * len(fields))
+    return f"INSERT INTO {table} ({', '.join(fields)}) VALUES ({marks})", list(fields.values())  # noqa: S608
+
+
+def _peer(row: Any) -> Peer:
+    fields = dict(row)
+    return Peer(**{**fields, "product": bool(fields["product"])})
+
+
+def _task(row: Any) -> Task:
+    fields = dict(row)
+    raw = fields["raw"]
+    return Task(
+        **{
+            **fields,
+            "raw": None if raw is None else bool(raw),
+            "recursive": bool(fields["recursive"]),
+            "snapshot": bool(fields["snapshot"]),
+        }
+    )
+
+
+async def peers(store: Store) -> tuple[Peer, ...]:
+    """All paired boxes by name."""
+    return tuple(_peer(row) for row in await store.rows("SELECT * FROM peers ORDER BY name"))
+
+
+async def peer(store: Store, name: str) -> Peer:
+    """One peer. Raises MissingError."""
+    found = await store.rows("SELECT * FROM peers WHERE name = ?", (name,))
+    if not found:
+        raise MissingError(
+            f"There is no peer called {name}.", "`dplane peer list` shows them, `dplane peer add` pairs one."
+        )
+    return _peer(found[0])
+
+
+async def put_peer(store: Store, new: Peer) -> None:
+    """Store a peer; one of the same name is replaced, its tasks stay."""
+    fields = dataclasses.asdict(new)
+    sql, values = _insert("peers", fields)
+    changes = ", ".join(f"{name} = excluded.{name}" for name in fields if name != "name")
+    async with store.transaction() as db:
+        await db.execute(f"{sql} ON CONFLICT (name) DO UPDATE SET {changes}", values)
+
+
+async def delete_peer(store: Store, name: str) -> None:
+    """Forget a peer. Raises MissingError, RefusedError while tasks use it."""
+    await peer(store, name)
+    async with store.transaction() as db:
+        users = [row["name"] for row in await db.execute_fetchall("SELECT name FROM tasks WHERE peer = ?", (name,))]
+        if users:
+            raise RefusedError(
+                f"The peer {name} is used by {len(users)} task(s): {', '.join(users[:5])}.",
+                "Remove them first with `dplane replicate remove`.",
+            )
+        await db.execute("DELETE FROM peers WHERE name = ?", (name,))
+
+
+async def tasks(store: Store) -> tuple[Task, ...]:
+    """All tasks by name."""
+    return tuple(_task(row) for row in await store.rows("SELECT * FROM tasks ORDER BY name"))
+
+
+async def task(store: Store, name: str) -> Task:
+    """One task. Raises MissingError."""
+    found = await store.rows("SELECT * FROM tasks WHERE name = ?", (name,))
+    if not found:
+        raise MissingError(
+            f"There is no replication task called {name}.",
+            "`dplane replicate list` shows them, `dplane replicate add` makes one.",
+        )
+    return _task(found[0])
+
+
+async def add_task(store: Store, new: Task) -> None:
+    """Store a new task. Raises RefusedError when its name is taken."""
+    sql, values = _insert("tasks", dataclasses.asdict(new))
+    async with store.transaction() as db:
+        if list(await db.execute_fetchall("SELECT 1 FROM tasks WHERE name = ?", (new.name,))):
+            raise RefusedError(f"There is a replication task called {new.name} already.", "Choose another name.")
+        await db.execute(sql, values)
+
+
+async def set_raw(store: Store, name: str, raw: bool) -> None:
+    """Record how the first full of a task was sent; it is never changed afterwards."""
+    async with store.transaction() as db:
+        await db.execute("UPDATE tasks SET raw = ? WHERE name = ? AND raw IS NULL", (int(raw), name))
+
+
+async def delete_task(store: Store, name: str) -> None:
+    """Forget a task; its runs stay, and so does everything on the pools. Raises MissingError."""
+    await task(store, name)
+    async with store.transaction() as db:
+        await db.execute("DELETE FROM tasks WHERE name = ?", (name,))
+
+
+def new_run_id(task_name: str, now: float) -> str:
+    """An id that is a valid job name and sorts by time within its task."""
+    slug = re.sub(r"[^a-z0-9]+", "-", task_name.lower()).strip("-")[:30].strip("-") or "task"
+    return f"replicate-{slug}-{time.strftime('%Y%m%d%H%M%S', time.gmtime(now))}-{secrets.token_hex(2)}"
+
+
+async def new_run(store: Store, task_name: str, mode: str = "run") -> Run:
+    """A queued run (`mode` "plan" only plans)."""
+    now = time.time()
+    run_id = new_run_id(task_name, now)
+    async with store.transaction() as db:
+        if mode == "plan":  # a dry run is of interest to who asked, not to history
+            await db.execute("DELETE FROM runs WHERE mode = 'plan' AND started < ?", (now - PLANS_KEPT_SECONDS,))
+        await db.execute(
+            "INSERT INTO runs (id, task, mode, state, started) VALUES (?, ?, ?, 'queued', ?)",
+            (run_id, task_name, mode, now),
+        )
+    return Run(run_id, task_name, "queued", now)
+
+
+async def mode_of(store: Store, run_id: str) -> str:
+    """`run` or `plan`. Raises MissingError."""
+    found = await store.rows("SELECT mode FROM runs WHERE id = ?", (run_id,))
+    if not found:
+        raise MissingError(f"There is no run {run_id} in the store.", "`dplane replicate runs` lists them.")
+    return str(found[0]["mode"])
+
+
+async def update_run(store: Store, run_id: str, **fields: Any) -> None:
+    """Change fields of a run (state, ended, bytes, message, error_code, plan)."""
+    changes = ", ".join(f"{name} = ?" for name in fields)
+    async with store.transaction() as db:
+        await db.execute(f"UPDATE runs SET {changes} WHERE id = ?", (*fields.values(), run_id))  # noqa: S608
+
+
+async def add_evidence(store: Store, run_id: str, proof: Evidence, snapshot_created: float | None) -> None:
+    """Store what was read back, at once: a kill right after it loses nothing."""
+    fields = {"run": run_id, **dataclasses.asdict(proof), "snapshot_created": snapshot_created}
+    sql, values = _insert("evidence", fields)
+    async with store.transaction() as db:
+        await db.execute(sql, values)
+
+
+async def runs(store: Store, task_name: str | None = None, limit: int = 50) -> tuple[Run, ...]:
+    """Runs with their evidence, newest first."""
+    where, values = ("AND task = ?", [task_name]) if task_name is not None else ("", [])
+    rows = await store.rows(
+        f"SELECT * FROM runs WHERE mode = 'run' {where} ORDER BY started DESC, id DESC LIMIT ?",  # noqa: S608
+        [*values, limit],
+    )
+    return await _with_evidence(store, rows)
+
+
+async def run(store: Store, run_id: str) -> Run:
+    """One run, dry or not. Raises MissingError."""
+    rows = await store.rows("SELECT * FROM runs WHERE id = ?", (run_id,))
+    if not rows:
+        raise MissingError(f"There is no run {run_id}.", "`dplane replicate runs` lists them.")
+    return (await _with_evidence(store, rows))[0]
+
+
+async def _with_evidence(store: Store, rows: Iterable[Any]) -> tuple[Run, ...]:
+    found = list(rows)
+    proofs: dict[str, list[Evidence]] = {}
+    ids = json.dumps([row["id"] for row in found])
+    sql = "SELECT * FROM evidence WHERE run IN (SELECT value FROM json_each(?)) ORDER BY id"
+    for row in await store.rows(sql, (ids,)):
+        fields = {name: row[name] for name in row.keys() if name not in {"id", "run", "snapshot_created"}}  # noqa: SIM118
+        proofs.setdefault(row["run"], []).append(Evidence(**fields))
+    return tuple(
+        Run(
+            **{name: row[name] for name in row.keys() if name != "mode"},  # noqa: SIM118
+            evidence=tuple(proofs.get(row["id"], ())),
+        )
+        for row in found
+    )
+
+
+async def newest_proof(store: Store, task_name: str) -> tuple[Run, float | None] | None:
+    """The newest good run of a task and the creation time of the oldest of its newest proven snapshots, per target.
+
+    The oldest, because a tree is as old as its oldest member. None when nothing was ever proven.
+    """
+    rows = await store.rows(
+        "SELECT * FROM runs WHERE task = ? AND mode = 'run' AND state IN ('succeeded', 'nothing-new') "
+        "AND EXISTS (SELECT 1 FROM evidence WHERE evidence.run = runs.id AND source_guid = target_guid) "
+        "ORDER BY started DESC, id DESC LIMIT 1",
+        (task_name,),
+    )
+    if not rows:
+        return None
+    oldest = await store.rows(
+        "SELECT min(newest) AS oldest FROM "
+        "(SELECT max(snapshot_created) AS newest FROM evidence "
+        "WHERE run = ? AND source_guid = target_guid GROUP BY target)",
+        (rows[0]["id"],),
+    )
+    return (await _with_evidence(store, rows))[0], oldest[0]["oldest"]

@@ -1,0 +1,113 @@
+"""The replication of a far box: its own `dplane` command does the work there, and answers in JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from ...errors import CommandError, MissingError
+from ..host import Host
+from ..store import Notice
+from .codec import decode
+from .model import HostIdentity, PairRequest, Peer, Plan, Run, Task, TaskStatus
+from .pairing import error_from
+
+T = TypeVar("T")
+DPLANE = "/usr/local/bin/dplane"
+
+
+class RemoteReplication:
+    """Speaks to the `dplane` command of `host`. Every method as in `ReplicationService`."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    async def _ask(self, *words: str, stdin: bytes = b"", timeout: float = 90.0) -> Any:
+        output = await self._host.run([DPLANE, "--json", *words], stdin=stdin, timeout=timeout)
+        try:
+            answer = json.loads(output.text)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            if output.status == 127:
+                raise MissingError(
+                    f"D-Plane is not installed on {self._host.name}.", "Install it there with `sudo make install`."
+                )
+            raise CommandError(f"dplane on {self._host.name} ended with status {output.status} and no answer.")
+        if answer.get("ok") is not True:
+            raise error_from(answer.get("error"))
+        return answer.get("data")
+
+    def _decode(self, kind: type[T], data: Any) -> T:
+        try:
+            return decode(kind, data)
+        except ValueError as error:
+            raise CommandError(
+                f"{self._host.name} answered what this release does not understand: {error}.",
+                "Use the same D-Plane release on both.",
+            ) from None
+
+    def _list(self, kind: type[T], data: Any) -> tuple[T, ...]:
+        items: Sequence[Any] = data if isinstance(data, list) else ()
+        return tuple(self._decode(kind, item) for item in items)
+
+    async def peers(self) -> tuple[Peer, ...]:
+        return self._list(Peer, await self._ask("peer", "list"))
+
+    async def tasks(self) -> tuple[TaskStatus, ...]:
+        return self._list(TaskStatus, await self._ask("replicate", "list"))
+
+    async def runs(self, task: str | None = None, limit: int = 50) -> tuple[Run, ...]:
+        words = [task] if task is not None else []
+        return self._list(Run, await self._ask("replicate", "runs", "--limit", str(limit), *words))
+
+    async def run(self, run_id: str) -> Run:
+        return self._decode(Run, await self._ask("replicate", "run-show", run_id))
+
+    async def probe(self, address: str, port: int) -> HostIdentity:
+        return self._decode(HostIdentity, await self._ask("peer", "probe", f"{address}:{port}", timeout=180))
+
+    async def pair(self, request: PairRequest) -> Peer:
+        root = ["--root", request.root] if request.root else []
+        where = f"{request.user}@{_bracketed(request.address)}:{request.port}"
+        words = ["peer", "add", request.name, where, "--password-stdin", "--host-key", request.host_key, *root]
+        data = await self._ask(*words, stdin=request.password.encode() + b"\n", timeout=330)
+        return self._decode(Peer, data)
+
+    async def test_peer(self, name: str) -> str:
+        return _message(await self._ask("peer", "test", name, timeout=330))
+
+    async def remove_peer(self, name: str) -> str:
+        return _message(await self._ask("peer", "remove", name, "--yes", timeout=330))
+
+    async def add_task(self, task: Task) -> Task:
+        target = task.target if task.peer is None else f"{task.peer}:{task.target}"
+        words = ["replicate", "add", task.name, "--source", task.source, "--to", target, "--rpo", str(task.rpo)]
+        words += ["--recursive"] if task.recursive else []
+        words += ["--no-snapshot"] if not task.snapshot else []
+        words += [] if task.raw is None else ["--raw" if task.raw else "--plain"]
+        return self._decode(Task, await self._ask(*words))
+
+    async def remove_task(self, name: str) -> None:
+        await self._ask("replicate", "remove", name)
+
+    async def plan(self, name: str) -> Plan:
+        return self._decode(Plan, await self._ask("replicate", "run", name, "--dry-run", timeout=400))
+
+    async def start(self, name: str) -> str:
+        return self._decode(Run, await self._ask("replicate", "run", name, "--detach")).id
+
+    async def cancel(self, run_id: str) -> None:
+        await self._ask("replicate", "cancel", run_id, timeout=180)
+
+    async def notices(self) -> tuple[Notice, ...]:
+        return self._list(Notice, await self._ask("replicate", "notices"))
+
+
+def _message(data: Any) -> str:
+    return str(data.get("message", "")) if isinstance(data, dict) else ""
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address

@@ -1,0 +1,303 @@
+"""What screens and commands call: peers, tasks, runs of the box they manage, near or far."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Protocol
+
+from privhelper import grammar
+
+from ... import paths
+from ...errors import CommandError, DPlaneError, RefusedError, UsageError
+from ...text import clean
+from ..host import Host
+from ..jobs import JobService, Progress, files
+from ..store import Notice, Store, open_store
+from . import records
+from .codec import decode
+from .model import HostIdentity, PairRequest, Peer, Plan, Run, Task, TaskStatus
+from .pairing import PairingSession
+from .probe import probe
+
+PLAN_SECONDS = 300.0
+
+
+class ReplicationService(Protocol):
+    """The replication of one box. Every method raises only `DPlaneError`s."""
+
+    async def peers(self) -> tuple[Peer, ...]:
+        """Paired boxes by name."""
+        ...
+
+    async def tasks(self) -> tuple[TaskStatus, ...]:
+        """Tasks by name, each with its last run and what was last proven."""
+        ...
+
+    async def runs(self, task: str | None = None, limit: int = 50) -> tuple[Run, ...]:
+        """Runs with their evidence, newest first."""
+        ...
+
+    async def run(self, run_id: str) -> Run:
+        """One run. Raises MissingError."""
+        ...
+
+    async def probe(self, address: str, port: int) -> HostIdentity:
+        """What the box there shows before anyone logs in. Raises UnreachableError."""
+        ...
+
+    async def pair(self, request: PairRequest) -> Peer:
+        """Pair, and return the peer only after the new key was used for a real login."""
+        ...
+
+    async def test_peer(self, name: str) -> str:
+        """Log in at a peer with its key now; returns a sentence about what answered."""
+        ...
+
+    async def remove_peer(self, name: str) -> str:
+        """Forget a peer and its key; returns a sentence about what is left at the far end."""
+        ...
+
+    async def add_task(self, task: Task) -> Task:
+        """Store a new task. Raises RefusedError, MissingError (no such peer)."""
+        ...
+
+    async def remove_task(self, name: str) -> None:
+        """Forget a task; its runs and everything on the pools stay."""
+        ...
+
+    async def plan(self, name: str) -> Plan:
+        """What a run would do now, read from both sides. Nothing is changed."""
+        ...
+
+    async def start(self, name: str) -> str:
+        """Start a run under systemd; returns its id, which is also its job's."""
+        ...
+
+    async def cancel(self, run_id: str) -> None:
+        """Stop a run; what arrived so far is resumed by the next one."""
+        ...
+
+    async def notices(self) -> tuple[Notice, ...]:
+        """What a person must hear about the store, newest first."""
+        ...
+
+
+def open_replication(host: Host) -> ReplicationService:
+    """The replication of `host`: on the store here, or through `dplane … --json` there."""
+    if host.local:
+        return LocalReplication(host)
+    from .remote import RemoteReplication
+
+    return RemoteReplication(host)
+
+
+class LocalReplication:
+    """The replication of this machine."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._paths = paths.current()
+        self._jobs = JobService(host)
+
+    @contextlib.asynccontextmanager
+    async def _store(self, *, write: bool = False) -> AsyncIterator[Store]:
+        async with open_store(self._paths.database, write=write) as store:
+            yield store
+
+    async def peers(self) -> tuple[Peer, ...]:
+        async with self._store() as store:
+            return await records.peers(store)
+
+    async def tasks(self) -> tuple[TaskStatus, ...]:
+        async with self._store() as store:
+            return tuple([await self._status(store, task) for task in await records.tasks(store)])
+
+    async def _status(self, store: Store, task: Task) -> TaskStatus:
+        last = await records.runs(store, task.name, 1)
+        proof = await records.newest_proof(store, task.name)
+        status = TaskStatus(task, self._true(last[0]) if last else None)
+        if proof is None:
+            return status
+        good, created = proof
+        newest = good.evidence[-1]
+        # A task that takes its own snapshots holds everything written before the run began, also when nothing was new.
+        fresh = good.started if task.snapshot else created
+        return replace(
+            status,
+            verified_at=max(item.verified_at for item in good.evidence),
+            verified_snapshot=newest.snapshot,
+            snapshot_created=created,
+            late=None if fresh is None else time.time() - fresh > task.rpo,
+        )
+
+    def _true(self, run: Run) -> Run:
+        """`run`, but `died` when the store says active and its process is gone: the store cannot know."""
+        if run.state not in records.ACTIVE:
+            return run
+        progress = files.read(self._paths.jobs, run.id)
+        if progress is None or not progress.active:
+            gone = files.died(progress or Progress(run.id, "replicate", "running"))
+            return replace(run, state="died", message=gone.error, error_code="failed")
+        return run
+
+    async def runs(self, task: str | None = None, limit: int = 50) -> tuple[Run, ...]:
+        async with self._store() as store:
+            return tuple(self._true(run) for run in await records.runs(store, task, limit))
+
+    async def run(self, run_id: str) -> Run:
+        async with self._store() as store:
+            return self._true(await records.run(store, run_id))
+
+    async def probe(self, address: str, port: int) -> HostIdentity:
+        return await probe(self._host, address, port)
+
+    async def pair(self, request: PairRequest) -> Peer:
+        async with PairingSession(self._host, request.name) as session:
+            return await session.pair(request)
+
+    async def test_peer(self, name: str) -> str:
+        async with PairingSession(self._host, name) as session:
+            return await session.test(name)
+
+    async def remove_peer(self, name: str) -> str:
+        async with PairingSession(self._host, name) as session:
+            return await session.remove(name)
+
+    async def add_task(self, task: Task) -> Task:
+        new = replace(check_task(task), created=time.time())
+        async with self._store(write=True) as store:
+            if new.peer is not None:
+                peer = await records.peer(store, new.peer)
+                if peer.root and new.target != peer.root and not new.target.startswith(f"{peer.root}/"):
+                    raise RefusedError(
+                        f"The peer {peer.name} was paired for {peer.root} only, and {new.target} is not below it.",
+                        f"Choose a target below {peer.root}, or pair again with another root.",
+                    )
+            await records.add_task(store, new)
+            await store.backup()
+        return new
+
+    async def remove_task(self, name: str) -> None:
+        async with self._store(write=True) as store:
+            await self._refuse_running(store, name)
+            await records.delete_task(store, name)
+            await store.backup()
+
+    async def _refuse_running(self, store: Store, name: str) -> None:
+        for run in await records.runs(store, name, 5):
+            if self._true(run).state in records.ACTIVE:
+                raise RefusedError(
+                    f"The task {name} is running (run {run.id}).",
+                    "Wait for its end, or stop it with `dplane replicate cancel`.",
+                )
+            if run.state in records.ACTIVE:
+                gone = self._true(run)
+                await records.update_run(store, run.id, state="died", ended=time.time(), message=gone.message)
+
+    async def queue(self, name: str, mode: str = "run") -> Run:
+        """A queued run of a task, not yet started. Raises MissingError, RefusedError when the task runs already."""
+        async with self._store(write=True) as store:
+            await records.task(store, name)
+            await self._refuse_running(store, name)
+            return await records.new_run(store, name, mode)
+
+    async def start(self, name: str) -> str:
+        run = await self.queue(name)
+        await self._launch(run)
+        return run.id
+
+    async def _launch(self, run: Run) -> None:
+        """Report it as queued and start its unit; a run that cannot be started is recorded as failed, not forgotten."""
+        progress = Progress(run.id, "replicate", "queued", f"replicate {run.task}", started=run.started)
+        try:
+            self._paths.jobs.mkdir(parents=True, exist_ok=True)
+            files.write(self._paths.jobs, replace(progress, updated=time.time()))
+            await self._jobs.start(run.id)
+        except (OSError, DPlaneError) as error:
+            problem = error if isinstance(error, DPlaneError) else CommandError(f"The run cannot report: {error}.")
+            with contextlib.suppress(OSError):
+                files.write(self._paths.jobs, replace(progress, state="failed", error=str(problem)))
+            async with self._store(write=True) as store:
+                fields = {"ended": time.time(), "message": str(problem), "error_code": problem.code}
+                await records.update_run(store, run.id, state="failed", **fields)
+            raise problem from None
+
+    async def plan(self, name: str) -> Plan:
+        run = await self.queue(name, "plan")
+        if readable_keys(self._paths):
+            from .job import run_replication
+
+            await run_replication(run.id)
+        else:
+            await self._launch(run)
+            await asyncio.wait_for(self._ended(run.id), PLAN_SECONDS)
+        async with self._store() as store:
+            done = await records.run(store, run.id)
+        if done.state != "succeeded":
+            raise error_of(done)
+        return decode_plan(done.plan)
+
+    async def _ended(self, run_id: str) -> None:
+        async for _ in self._jobs.watch(run_id):
+            pass
+
+    async def cancel(self, run_id: str) -> None:
+        run = await self.run(run_id)
+        if run.state not in records.ACTIVE:
+            raise UsageError(f"The run {run_id} is not running: it is {run.state}.")
+        await self._jobs.stop(run_id)
+
+    async def notices(self) -> tuple[Notice, ...]:
+        async with self._store() as store:
+            return tuple(await store.notices())
+
+
+def readable_keys(where: paths.Paths) -> bool:
+    """Whether this process may use the peers' keys: they belong to the user dplane alone (or to a checkout's user)."""
+    import os
+
+    return os.access(where.ssh, os.R_OK | os.X_OK) if where.ssh.exists() else not where.installed
+
+
+def decode_plan(text: str) -> Plan:
+    """A plan as it was stored. Raises CommandError."""
+    import json
+
+    try:
+        return decode(Plan, json.loads(text))
+    except ValueError as error:
+        raise CommandError(f"The stored plan cannot be understood: {error}.") from None
+
+
+def error_of(run: Run) -> DPlaneError:
+    """The error a run ended with, as the exception it was."""
+    kinds: list[type[DPlaneError]] = [DPlaneError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    chosen = next((kind for kind in kinds if kind.code == run.error_code), CommandError)
+    return chosen(run.message or f"The run ended as {run.state}.")
+
+
+def check_task(task: Task) -> Task:
+    """`task` if its names are sound. Raises RefusedError."""
+    for what, problem in (
+        (f"the task's name “{clean(task.name, 60)}”", grammar.peer_problem(task.name)),
+        (f"the source “{clean(task.source, 60)}”", grammar.dataset_problem(task.source)),
+        (f"the target “{clean(task.target, 60)}”", grammar.dataset_problem(task.target)),
+    ):
+        if problem:
+            raise RefusedError(f"{what[0].upper()}{what[1:]} {problem}.")
+    if "/" not in task.target:
+        raise RefusedError(
+            f"The target {task.target} is a pool's own dataset, which cannot be received into.",
+            f"Choose a name below it, such as {task.target}/{task.source.rpartition('/')[2]}.",
+        )
+    if task.rpo < 60:
+        raise RefusedError("The RPO must be at least one minute.")
+    if task.peer is None and (f"{task.target}/".startswith(f"{task.source}/")):
+        raise RefusedError(f"The target {task.target} lies inside the source {task.source}.")
+    return task

@@ -1,0 +1,227 @@
+"""The three kinds of target: a peer with the product, a peer with only ZFS and sshd, another pool of this box."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any, Protocol
+
+from ...errors import CommandError, MissingError, RefusedError
+from ..door import Door, request_line
+from ..host import Host
+from ..host.quoting import command_line
+from . import failures
+from .model import Step
+from .pairing import error_from
+from .read import Side, get_argv, is_missing, list_argv, parse
+from .stream import Command, Transfer
+from .transport import Link
+
+_LOST = 255
+_NEVER_RECEIVED = ("-x", "mountpoint", "-x", "sharenfs", "-x", "sharesmb")
+_FIRST = ("-o", "readonly=on", "-o", "canmount=noauto", "-o", "setuid=off", "-o", "devices=off", "-o", "exec=off")
+_FIRST_VOLUME = ("-o", "readonly=on", "-o", "volmode=none")
+
+
+class Target(Protocol):
+    """Where a task's snapshots go. Methods raise only `DPlaneError`s."""
+
+    name: str
+
+    async def open(self) -> None:
+        """Reach it."""
+        ...
+
+    async def read(self, dataset: str, recursive: bool) -> tuple[Side, int | None]:
+        """What it has of that dataset (nothing when it is not there), and the bytes free."""
+        ...
+
+    async def receive(self, step: Step) -> Command:
+        """The program that receives the step's stream; parents are made first where they are missing."""
+        ...
+
+    def check(self, step: Step, done: Transfer) -> None:
+        """Raise unless the receiving side says that it has received everything."""
+        ...
+
+    async def abort(self, dataset: str, token: str) -> None:
+        """Throw away an interrupted receive."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+class AgentTarget:
+    """A peer with the product: its agent does what is asked, confined to what this box made there."""
+
+    def __init__(self, link: Link) -> None:
+        self.name = link.peer.name
+        self._link = link
+
+    async def open(self) -> None:
+        await self._link.open()
+
+    async def read(self, dataset: str, recursive: bool) -> tuple[Side, int | None]:
+        answer = await self._link.ask({"op": "read", "dataset": dataset, "recursive": recursive})
+        listed, got, free = answer.get("list"), answer.get("get"), answer.get("available")
+        if not isinstance(listed, str) or not isinstance(got, str):
+            raise CommandError(f"{self.name} answered with a listing that cannot be understood.")
+        whole = isinstance(free, int) and not isinstance(free, bool)
+        return within(parse(listed, got), dataset), free if whole else None
+
+    async def receive(self, step: Step) -> Command:
+        request = {"op": "receive", "dataset": step.target, "kind": step.dataset_kind, "first": is_first(step)}
+        return Command(self._link.argv(json.dumps(request)))
+
+    def check(self, step: Step, done: Transfer) -> None:
+        if done.receive_status == _LOST:
+            raise self._link.lost(done.receive_said)
+        answer: Any = None
+        with contextlib.suppress(ValueError):
+            answer = json.loads(done.receive_out)
+        if isinstance(answer, dict) and answer.get("ok") is True and done.receive_status == 0:
+            return
+        if not isinstance(answer, dict):
+            raise failures.of_zfs(done.receive_said, f"{self.name} did not receive {step.target}")
+        problem = error_from(answer.get("error"))
+        if problem.code == "failed":
+            raise failures.of_zfs(problem.message, f"{self.name} did not receive {step.target}")
+        raise problem
+
+    async def abort(self, dataset: str, token: str) -> None:
+        await self._link.ask({"op": "abort", "dataset": dataset, "token": token})
+
+    async def close(self) -> None:
+        await self._link.close()
+
+
+class PlainTarget:
+    """A peer that has only ZFS and sshd: quoted `zfs` commands, as root, through sudo, or by what `zfs allow` gives."""
+
+    def __init__(self, link: Link) -> None:
+        self.name = link.peer.name
+        self._link = link
+        self._zfs: tuple[str, ...] = ("zfs",)
+
+    async def open(self) -> None:
+        await self._link.open()
+        root = (await self._link.run(["id", "-u"])).text.strip() == "0"
+        if not root and (await self._link.run(["sudo", "-n", "zfs", "version"])).status == 0:
+            self._zfs = ("sudo", "-n", "zfs")
+        if (await self._link.run([*self._zfs, "version"])).status != 0:
+            raise MissingError(f"OpenZFS does not work on {self.name}.", "Is it installed, and its module loaded?")
+
+    async def read(self, dataset: str, recursive: bool) -> tuple[Side, int | None]:
+        got = await self._link.run(get_argv(dataset, recursive))
+        free = await self._available(dataset)
+        if got.status != 0:
+            if is_missing(got.error):
+                return {}, free
+            raise failures.of_zfs(got.error, f"{self.name} could not list {dataset}")
+        listed = await self._link.run(list_argv(dataset, recursive))
+        if listed.status != 0:
+            raise failures.of_zfs(listed.error, f"{self.name} could not list {dataset}")
+        return within(parse(listed.text, got.text), dataset), free
+
+    async def _available(self, dataset: str) -> int | None:
+        values = (
+            await self._link.run(["zfs", "get", "-Hp", "-o", "value", "available", *_levels(dataset)])
+        ).text.split()
+        if not values:
+            raise MissingError(f"There is no pool {dataset.split('/')[0]} on {self.name}.")
+        return int(values[-1]) if values[-1].isdigit() else None
+
+    async def receive(self, step: Step) -> Command:
+        for parent in _levels(step.target)[1:-1]:
+            if (await self._link.run(["zfs", "list", "-H", "-o", "name", parent])).status != 0:
+                made = await self._link.run([*self._zfs, "create", "-u", "-o", "canmount=off", parent])
+                if made.status != 0:
+                    raise failures.of_zfs(made.error, f"{self.name} could not make {parent}")
+        return Command(self._link.argv(command_line([*self._zfs, *receive_words(step)])))
+
+    def check(self, step: Step, done: Transfer) -> None:
+        if done.receive_status == _LOST:
+            raise self._link.lost(done.receive_said)
+        if done.receive_status != 0:
+            raise failures.of_zfs(done.receive_said, f"{self.name} did not receive {step.target}")
+
+    async def abort(self, dataset: str, token: str) -> None:
+        now = await self._link.run(["zfs", "get", "-Hp", "-o", "value", "receive_resume_token", dataset])
+        if now.text.strip() != token:
+            raise RefusedError(f"The interrupted receive into {dataset} is another one by now.", "Run again.")
+        done = await self._link.run([*self._zfs, "receive", "-A", dataset])
+        if done.status != 0:
+            raise failures.of_zfs(done.error, f"{self.name} could not give up the half-received {dataset}")
+
+    async def close(self) -> None:
+        await self._link.close()
+
+
+class LocalTarget:
+    """Another pool (or place) of this box, through the privileged door."""
+
+    name = "this machine"
+
+    def __init__(self, host: Host, door: Door) -> None:
+        self._host = host
+        self._door = door
+
+    async def open(self) -> None:
+        return None
+
+    async def read(self, dataset: str, recursive: bool) -> tuple[Side, int | None]:
+        got = await self._host.run(get_argv(dataset, recursive), timeout=120)
+        free = await self._host.run(["zfs", "get", "-Hp", "-o", "value", "available", *_levels(dataset)])
+        values = free.text.split()
+        if not values:
+            raise MissingError(f"There is no pool {dataset.split('/')[0]} on this machine.")
+        available = int(values[-1]) if values[-1].isdigit() else None
+        if got.status != 0:
+            if is_missing(got.error):
+                return {}, available
+            raise failures.of_zfs(got.error, f"{dataset} could not be listed")
+        listed = await self._host.run(list_argv(dataset, recursive), timeout=120)
+        if listed.status != 0:
+            raise failures.of_zfs(listed.error, f"{dataset} could not be listed")
+        return within(parse(listed.text, got.text), dataset), available
+
+    async def receive(self, step: Step) -> Command:
+        for parent in _levels(step.target)[1:-1]:
+            if (await self._host.run(["zfs", "list", "-H", "-o", "name", parent])).status != 0:
+                await self._door.call("dataset-create", dataset=parent, mount=False, properties={"canmount": "off"})
+        request = {"dataset": step.target, "kind": step.dataset_kind, "first": is_first(step)}
+        return Command(await self._door.argv(), request_line("receive", request))
+
+    def check(self, step: Step, done: Transfer) -> None:
+        if done.receive_status != 0:
+            raise failures.of_zfs(done.receive_said, f"{step.target} was not received")
+
+    async def abort(self, dataset: str, token: str) -> None:
+        await self._door.call("receive-abort", dataset=dataset, token=token)
+
+    async def close(self) -> None:
+        return None
+
+
+def is_first(step: Step) -> bool:
+    """Whether the stream makes the dataset, so that what a stranger's dataset must not have is set."""
+    return step.base is None
+
+
+def receive_words(step: Step) -> list[str]:
+    """`receive` and its options for a peer without the product: the same as the privileged helper's."""
+    filesystem = step.dataset_kind == "filesystem"
+    first = (_FIRST if filesystem else _FIRST_VOLUME) if is_first(step) else ()
+    return ["receive", "-s", "-u", *(_NEVER_RECEIVED if filesystem else ()), *first, step.target]
+
+
+def within(side: Side, dataset: str) -> Side:
+    """`side` without what was not asked for: a far box may answer anything."""
+    return {name: found for name, found in side.items() if name == dataset or name.startswith(f"{dataset}/")}
+
+
+def _levels(dataset: str) -> list[str]:
+    parts = dataset.split("/")
+    return ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]

@@ -1,0 +1,255 @@
+"""The text of `zpool status -ps` (OpenZFS before 2.3) and of `zpool import` (every version), as the model. Pure."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ...errors import CommandError
+from ...text import clean
+from .model import Importable, Pool, Scan, Vdev
+
+_FIELD = re.compile(r"^ {0,7}(pool|id|state|status|action|see|scan|comment|config|errors|[a-z]+): ?(.*)$")
+_ROW = re.compile(r"^\t( *)(\S.*?)(?: {2,}([A-Z_]{4,})(?: +(\S.*))?)? *$")
+_SECTIONS = {"dedup": "dedup", "special": "special", "logs": "log", "cache": "cache", "spares": "spare"}
+_INNER = re.compile(r"^(mirror|raidz[123]?|draid[123]:[0-9a-z:]+|replacing|spare|indirect)-\d+$")
+_DRAID_SPARE = re.compile(r"^draid[123]-\d+-\d+$")
+_DATE = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) +(\d{1,2}) (\d\d):(\d\d):(\d\d) (\d{4})")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_TIME = re.compile(r"(?:(\d+) days )?(\d\d):(\d\d):(\d\d)")
+_NICE = re.compile(r"^(\d+(?:\.\d+)?)([BKMGTPEZ]?)$")
+_COUNTERS = ("READ", "WRITE", "CKSUM", "SLOW")
+
+
+@dataclass(slots=True)
+class _Row:
+    """One line of a config, with what stands below it."""
+
+    name: str
+    state: str
+    rest: list[str]
+    role: str
+    children: list[_Row] = field(default_factory=list)
+
+
+def parse_status(text: str) -> tuple[Pool, ...]:
+    """The pools in `zpool status -ps`, run with TZ=UTC; GUIDs and sizes are not in it (GUID stays empty).
+
+    Raises CommandError for anything that is not that output.
+    """
+    if text.strip() in ("", "no pools available"):
+        return ()
+    return tuple(_pool(block) for block in _blocks(text, "zpool status"))
+
+
+def parse_importable(text: str) -> tuple[Importable, ...]:
+    """The pools in the text of `zpool import`. Raises CommandError for anything else."""
+    if text.strip() in ("", "no pools available to import"):
+        return ()
+    return tuple(_importable(block) for block in _blocks(text, "zpool import"))
+
+
+def _not_understood(program: str, why: str) -> CommandError:
+    return CommandError(
+        f"What `{program}` said was not understood: {clean(why, 120)}.",
+        "Please report it with the version of ZFS (`zfs version`).",
+    )
+
+
+_Block = dict[str, list[str]]
+
+
+def _blocks(text: str, program: str) -> Iterator[_Block]:
+    """One dict a pool: field to its lines. A field that comes again (`scan`) gets a prime behind its name."""
+    block: _Block = {}
+    lines: list[str] = []
+    for line in text.splitlines():
+        matched = _FIELD.match(line)
+        if line.startswith("\t") and block:
+            lines.append(line)
+        elif matched:
+            name = matched[1]
+            if name == "pool":
+                if block:
+                    yield block
+                block = {}
+            while name in block:
+                name += "'"
+            lines = [matched[2]]
+            block[name] = lines
+            if "pool" not in block:
+                raise _not_understood(program, f"it does not begin with a pool but with “{line.strip()}”")
+        elif line.strip():
+            raise _not_understood(program, f"the line “{line.strip()}”")
+    if block:
+        yield block
+
+
+def _words(block: _Block, name: str) -> str:
+    return " ".join(" ".join(block.get(name, ())).split())
+
+
+def _pool(block: _Block) -> Pool:
+    name, state = _words(block, "pool"), _words(block, "state")
+    if not name or not state:
+        raise _not_understood("zpool status", f"the pool “{name}” has no state")
+    errors = _words(block, "errors")
+    counted = re.match(r"(\d+) data errors", errors)
+    scans = [scan for key, lines in block.items() if key.rstrip("'") == "scan" if (scan := _scan(lines)) is not None]
+    return Pool(
+        name=name,
+        guid="",
+        state=state,
+        scan=max(scans, key=lambda scan: (scan.state in ("scanning", "paused"), scan.ended or 0), default=None),
+        vdevs=_vdevs(block.get("config", ()), "zpool status"),
+        data_errors=0 if errors == "No known data errors" else int(counted[1]) if counted else None,
+        status=_words(block, "status"),
+        action=_words(block, "action"),
+    )
+
+
+def _importable(block: _Block) -> Importable:
+    name, guid, state = _words(block, "pool"), _words(block, "id"), _words(block, "state")
+    if not name or not guid.isdigit() or not state:
+        raise _not_understood("zpool import", f"the pool “{name}” has no id or no state")
+    vdevs = _vdevs(block.get("config", ()), "zpool import")
+    leaves = tuple(leaf.name for top in vdevs for _, leaf in top.walk() if not leaf.children)
+    note = " ".join(filter(None, (_words(block, "status"), _words(block, "action"))))
+    return Importable(name=name, guid=guid, state=state, note=note, disks=leaves)
+
+
+def _vdevs(lines: Sequence[str], program: str) -> tuple[Vdev, ...]:
+    """The top-level vdevs of a config: what stands below the pool's own line, and below the headings of the classes."""
+    columns: list[str] = []
+    tops: list[_Row] = []
+    path: list[tuple[int, _Row]] = []
+    role = "data"
+    for line in lines:
+        if not line.strip():
+            continue
+        matched = _ROW.match(line)
+        if matched is None:
+            raise _not_understood(program, f"the line “{line.strip()}” of a config")
+        depth, name = len(matched[1]), matched[2]
+        if not tops and not path and name.split() and name.split()[0] == "NAME":
+            columns = [word for word in line.split() if word in _COUNTERS]
+            continue
+        if depth == 0:
+            # A heading has no state behind it; the pool's own line, which may have the same name, has.
+            role = "data" if matched[3] else _SECTIONS.get(name.strip(), "")
+            if not role:
+                raise _not_understood(program, f"the section “{name}” of a config")
+            path = []
+            continue
+        row = _Row(name, matched[3] or "UNKNOWN", (matched[4] or "").split(), role)
+        while path and path[-1][0] >= depth:
+            path.pop()
+        (path[-1][1].children if path else tops).append(row)
+        path.append((depth, row))
+        if len(path) > 8:
+            raise _not_understood(program, "the tree of vdevs is too deep")
+    return tuple(_vdev(row, columns) for row in tops)
+
+
+def _vdev(row: _Row, columns: Sequence[str]) -> Vdev:
+    counts: dict[str, int | None] = {}
+    rest = row.rest
+    if columns and len(rest) >= len(columns) and all(_counter(word) for word in rest[: len(columns)]):
+        counts = {name: _size(word) for name, word in zip(columns, rest, strict=False)}
+        rest = rest[len(columns) :]
+    note = " ".join(rest)
+    children = tuple(_vdev(child, columns) for child in row.children)
+    device = row.name.startswith("/dev/")
+    return Vdev(
+        name=re.sub(r"-part\d+$", "", row.name.rpartition("/")[2]) if device else row.name,
+        kind=_kind(row.name, note),
+        state=row.state,
+        role=row.role,
+        path=row.name if row.name.startswith("/") else None,
+        read_errors=counts.get("READ"),
+        write_errors=counts.get("WRITE"),
+        checksum_errors=counts.get("CKSUM"),
+        slow_ios=None if children else counts.get("SLOW"),
+        note=re.sub(r"\((resilvering|repairing|awaiting resilver)\)", r"\1", note),
+        children=children,
+    )
+
+
+def _kind(name: str, note: str) -> str:
+    if _INNER.match(name):
+        return name.rpartition("-")[0]
+    if _DRAID_SPARE.match(name):
+        return "dspare"
+    if name.isdigit() and note.startswith("was "):
+        return "missing"
+    return "file" if name.startswith("/") and not name.startswith("/dev/") else "disk"
+
+
+def _counter(word: str) -> bool:
+    return word == "-" or _NICE.match(word) is not None
+
+
+def _size(word: str) -> int | None:
+    """The number in `12`, `1.5K`, `0B`; None for `-`."""
+    matched = _NICE.match(word)
+    if matched is None:
+        return None
+    return int(float(matched[1]) * 1024 ** "BKMGTPEZ".index(matched[2])) if matched[2] else int(float(matched[1]))
+
+
+def _date(text: str) -> float | None:
+    matched = _DATE.search(text)
+    if matched is None or matched[1] not in _MONTHS:
+        return None
+    day, hour, minute, second, year = (int(part) for part in matched.groups()[1:])
+    if not (year >= 1970 and 1 <= day <= 31):
+        return None
+    return float(calendar.timegm((year, _MONTHS.index(matched[1]) + 1, day, hour, minute, second)))
+
+
+def _seconds(text: str) -> float | None:
+    matched = _TIME.search(text)
+    if matched is None:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in matched.groups())
+    return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+
+
+_ENDED = re.compile(r"^(?:(scrub) repaired|(resilver)ed(?: \(.+?\))?) (\S+) in (.+?) with (\d+) errors on (.+)$")
+_CANCELED = re.compile(r"^(scrub|resilver)(?: \(.+?\))? canceled on (.+)$")
+_RUNNING = re.compile(r"^(scrub|resilver)(?: \(.+?\))? (in progress|paused) since (.+)$")
+
+
+def _scan(lines: Sequence[str]) -> Scan | None:
+    """What a `scan:` field says; None for `none requested` and for words we do not know."""
+    first, more = lines[0].strip(), " ".join(line.strip() for line in lines[1:])
+    if ended := _ENDED.match(first):
+        end, took = _date(ended[6]), _seconds(ended[4])
+        return Scan(
+            kind=ended[1] or ended[2],
+            state="finished",
+            started=end - took if end is not None and took is not None else None,
+            ended=end,
+            errors=int(ended[5]),
+        )
+    if canceled := _CANCELED.match(first):
+        return Scan(kind=canceled[1], state="canceled", ended=_date(canceled[2]))
+    running = _RUNNING.match(first)
+    if running is None:
+        return None
+    paused = running[2] == "paused"
+    since = re.search(r"scrub started on (.+?\d{4})", more) if paused else None
+    # `512M issued at …, 2.00G total` until 2.1, `512M / 2.00G issued at …` from 2.2 on.
+    done, total = re.search(r"(\S+)(?: / \S+)? issued", more), re.search(r"(\S+) total|/ (\S+) issued", more)
+    percent, left = re.search(r"(\d+(?:\.\d+)?)% done", more), re.search(r"done, (.+?) to go", more)
+    return Scan(
+        kind=running[1],
+        state="paused" if paused else "scanning",
+        started=_date(since[1] if since else "" if paused else running[3]),
+        done=_size(done[1]) if done else None,
+        total=_size(total[1] or total[2]) if total else None,
+        percent=min(100.0, float(percent[1])) if percent else None,
+        eta=_seconds(left[1]) if left else None,
+    )

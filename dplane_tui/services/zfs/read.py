@@ -1,0 +1,199 @@
+"""Reading OpenZFS without root: pools, datasets, snapshots, disks, and what could be imported."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ...errors import ChangedError, CommandError, DPlaneError, MissingError, TimedOutError
+from ...text import clean
+from ..door import Door
+from ..host import Host, Output
+from . import names
+from .model import Dataset, Disk, Importable, Pool, Snapshot
+from .parse_disks import LSBLK_COLUMNS, parse_disks, parse_links
+from .parse_json import parse_status as parse_json_status
+from .parse_lists import (
+    DATASET_COLUMNS,
+    POOL_COLUMNS,
+    SNAPSHOT_COLUMNS,
+    merge,
+    parse_datasets,
+    parse_snapshots,
+    parse_spaces,
+)
+from .parse_text import parse_importable
+from .parse_text import parse_status as parse_text_status
+
+STUCK = 10.0  # seconds after which a zpool command is taken to wait for a pool that does not answer
+_KSTAT = "/proc/spl/kstat/zfs"
+_NO_MODULE = ("modules cannot be auto-loaded", "modules are not loaded", "/dev/zfs", "failed to initialize the libzfs")
+_GONE = ("does not exist", "no such pool", "dataset not found")
+_JSON_SINCE = (2, 3)
+_BY_ID = "/dev/disk/by-id"
+
+
+class ZfsReader:
+    """What there is on a box. Every method raises MissingError where ZFS is not, and CommandError or a kind of it."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.door = Door(host)
+        self._version: tuple[int, ...] | None = None
+        self._avoid: frozenset[str] = frozenset()  # suspended pools that a zpool command already hung on
+
+    async def version(self) -> tuple[int, ...]:
+        """The version of the ZFS programs, e.g. `(2, 3, 9)`; asked once."""
+        if self._version is None:
+            output = await self._run(["zfs", "version"], check=False)
+            matched = re.match(r"zfs-(\d+)\.(\d+)(?:\.(\d+))?", output.text)
+            if matched is None:
+                raise self._failure(["zfs", "version"], output)
+            self._version = tuple(int(part) for part in matched.groups() if part)
+        return self._version
+
+    async def pools(self) -> tuple[Pool, ...]:
+        """All imported pools. One that ZFS waits for is told from its kernel statistics, with the rest unknown."""
+        facts = await self.host.read_files([f"{_KSTAT}/*/state", f"{_KSTAT}/*/guid", "/proc/uptime", "/proc/stat"])
+        states = {path.split("/")[-2]: text.strip() for path, text in facts.items() if path.endswith("/state")}
+        suspended = {name for name, state in states.items() if state == "SUSPENDED"}
+        self._avoid = self._avoid & suspended  # one that came back is asked for again
+        wanted = [name for name in states if name not in self._avoid] if self._avoid else []
+        found: tuple[Pool, ...] = ()
+        if not self._avoid or wanted:
+            try:
+                found = await self._ask_pools(wanted, _box_time(facts))
+            except TimedOutError:
+                if not suspended:
+                    raise
+                # ZFS hangs: not asked again while the pool is suspended, or each look would leave a stuck process.
+                self._avoid = self._avoid | suspended
+                wanted = [name for name in states if name not in self._avoid]
+                found = await self._ask_pools(wanted, _box_time(facts)) if wanted else ()
+        known = {pool.name for pool in found}
+        found = tuple(replace(p, state="SUSPENDED") if p.name in suspended else p for p in found)
+        return found + tuple(
+            _from_kernel(name, state, facts) for name, state in states.items() if name in self._avoid - known
+        )
+
+    async def _ask_pools(self, only: Sequence[str], now: float | None) -> tuple[Pool, ...]:
+        as_json = await self.version() >= _JSON_SINCE
+        # The text has dates in the box's own zone; in UTC they are the same everywhere.
+        status = ["zpool", "status", "-j", "--json-int"] if as_json else ["env", "TZ=UTC", "zpool", "status", "-ps"]
+        listed, told = await asyncio.gather(  # each is a round trip to a far box
+            self._run(["zpool", "list", "-Hpo", POOL_COLUMNS, *only], timeout=STUCK),
+            self._run([*status, *only], timeout=STUCK),
+        )
+        spaces = parse_spaces(listed.text)
+        if not spaces:
+            return ()
+        return merge(parse_json_status(told.text, now) if as_json else parse_text_status(told.text), spaces)
+
+    async def pool(self, name: str) -> Pool:
+        """The imported pool of that name. Raises ChangedError when there is none."""
+        for pool in await self.pools():
+            if pool.name == names.pool(name):
+                return pool
+        raise ChangedError(
+            f"There is no pool {clean(name)} on {self.host.name}.", "`dplane pool list` shows the ones there are."
+        )
+
+    async def datasets(self, pool: str | None = None) -> tuple[Dataset, ...]:
+        """All file systems and volumes, or those of one pool, in the order of their names."""
+        below = ["-r", names.dataset(pool)] if pool else []
+        return parse_datasets((await self._list("filesystem,volume", DATASET_COLUMNS, *below)).text)
+
+    async def dataset(self, name: str) -> Dataset:
+        """One file system or volume. Raises ChangedError when there is none of that name."""
+        found = parse_datasets((await self._list("filesystem,volume", DATASET_COLUMNS, names.dataset(name))).text)
+        if len(found) != 1:
+            raise CommandError(f"zfs list told of {len(found)} datasets when asked for {clean(name)}.")
+        return found[0]
+
+    async def snapshots(self, dataset: str) -> tuple[Snapshot, ...]:
+        """Snapshots and bookmarks of one dataset (not of those below it), oldest first."""
+        output = await self._list("snapshot,bookmark", SNAPSHOT_COLUMNS, "-d", "1", names.dataset(dataset))
+        return tuple(sorted(parse_snapshots(output.text), key=lambda one: (one.createtxg, one.name)))
+
+    async def snapshot_named(self, name: str) -> Snapshot:
+        """One snapshot by its full name. Raises ChangedError when there is none."""
+        found = parse_snapshots((await self._list("snapshot", SNAPSHOT_COLUMNS, names.snapshot(name))).text)
+        if len(found) != 1:
+            raise CommandError(f"zfs list told of {len(found)} snapshots when asked for {clean(name)}.")
+        return found[0]
+
+    async def disks(self) -> tuple[Disk, ...]:
+        """All whole disks with their stable names, and why each is not free. Works without ZFS, too."""
+        find = ["find", f"{_BY_ID}/", "-maxdepth", "1", "-type", "l", "-printf", "%f\\t%l\\n"]
+        links, listed, pools = await asyncio.gather(
+            self.host.run(find), self.host.run(["lsblk", "-J", "-b", "-o", LSBLK_COLUMNS]), self._pools_if_any()
+        )
+        if listed.status != 0:
+            raise self._failure(["lsblk"], listed)
+        return parse_disks(listed.text, parse_links(links.text), pools)
+
+    async def _pools_if_any(self) -> tuple[Pool, ...]:
+        try:
+            return await self.pools()
+        except MissingError:
+            return ()  # no ZFS here: no pool holds a disk
+
+    async def importable(self) -> tuple[Importable, ...]:
+        """Pools on the disks that are not imported. Goes through the door, because labels are read as root."""
+        return parse_importable(str((await self.door.call("pool-scan", timeout=150)).get("stdout", "")))
+
+    async def property_value(self, dataset: str, name: str) -> str:
+        """One property as `zfs get -p` prints it. Raises ChangedError when the dataset is gone."""
+        argv = ["zfs", "get", "-Hpo", "value", name, names.dataset(dataset)]
+        return (await self._run(argv)).text.rstrip("\n")
+
+    async def _list(self, kinds: str, columns: str, *rest: str) -> Output:
+        return await self._run(["zfs", "list", "-Hpo", columns, "-t", kinds, *rest])
+
+    async def _run(self, argv: Sequence[str], *, check: bool = True, timeout: float = 60.0) -> Output:
+        try:
+            output = await self.host.run(argv, timeout=timeout)
+        except MissingError:
+            raise MissingError(
+                f"ZFS is not installed on {self.host.name}.",
+                "On Debian: apt-get install zfsutils-linux zfs-dkms, from `contrib`; `dplane doctor` says more.",
+            ) from None
+        if check and output.status != 0:
+            raise self._failure(argv, output)
+        return output
+
+    def _failure(self, argv: Sequence[str], output: Output) -> DPlaneError:
+        said = clean(" ".join(output.error.split()), 300)
+        if any(words in said.lower() for words in _NO_MODULE):
+            return MissingError(
+                f"The ZFS module is not loaded on {self.host.name}.",
+                "As root: `modprobe zfs`; after a kernel update `dkms status` shows whether it was built.",
+            )
+        if any(words in said for words in _GONE):
+            return ChangedError(f"{said[:1].upper()}{said[1:].rstrip('.')} on {self.host.name}.", "Look again.")
+        program = " ".join(word for word in argv[:4] if word.isalpha())
+        why = said or f"it ended with status {output.status} and said nothing"
+        return CommandError(
+            f"`{program}` failed on {self.host.name}: {why.rstrip('.')}.", detail=said, status=output.status
+        )
+
+
+def _box_time(facts: dict[str, str]) -> float | None:
+    """The box's own clock in Unix seconds: when it was booted and how long it has been up."""
+    booted = re.search(r"^btime (\d+)$", facts.get("/proc/stat", ""), re.MULTILINE)
+    up = re.match(r"\d+(?:\.\d+)?", facts.get("/proc/uptime", ""))
+    return float(booted[1]) + float(up[0]) if booted and up else None
+
+
+def _from_kernel(name: str, state: str, facts: dict[str, str]) -> Pool:
+    """A pool that ZFS commands hang on: only what the kernel's statistics say is known."""
+    guid = facts.get(f"{_KSTAT}/{name}/guid", "").strip()
+    return Pool(
+        name=name,
+        guid=guid if guid.isdigit() else "",
+        state=state,
+        status="ZFS does not answer for this pool, so nothing more is known.",
+        action="Reconnect its disks, then clear its errors.",
+    )
