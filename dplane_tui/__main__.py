@@ -1,0 +1,25 @@
+"""The `dplane` command: one thing done and printed, or the console."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    """Run the command line and return its exit code."""
+    if sys.argv[1:2] == ["agent"]:  # a peer's connection: the command line's own imports would take seconds on a Pi
+        from .services.replication.agent import main as serve
+
+        return serve(sys.argv[2:])
+    from . import lean
+
+    opens, host = lean.console_host(sys.argv[1:])
+    if opens:
+        return lean.run(host)
+    from .cli import run
+
+    return run(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""Work the console does beside its screen: every error becomes a sentence, whoever made it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from . import crash
+from .errors import DPlaneError
+
+if TYPE_CHECKING:
+    from .services.poller import Poller
+
+
+class Background:
+    """Mixed into the console; needs `say` and `poller`."""
+
+    if TYPE_CHECKING:
+        poller: Poller
+
+        def say(self, text: str, role: str = "text") -> None: ...
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._work: set[asyncio.Task[None]] = set()
+
+    def act(self, work: Coroutine[Any, Any, str | None]) -> None:
+        """Run `work` beside everything else; what it returns is the sentence of success, an error its own sentence."""
+        self.later(self._finish(work))
+
+    async def _finish(self, work: Awaitable[str | None]) -> None:
+        try:
+            said = await work
+        except DPlaneError as error:
+            self.say(str(error), "bad")
+        except Exception as error:
+            crash.log(error)
+            self.say(f"That failed in a way we did not foresee; {crash.where()} has the details.", "bad")
+        else:
+            if said:
+                self.say(said, "good")
+        self.poller.refresh()
+
+    def later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` as a task of its own."""
+        task = asyncio.create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+    def cancel_work(self) -> None:
+        """End what is still at work here; jobs of the box are not ours and go on."""
+        for task in list(self._work):
+            task.cancel()

@@ -1,0 +1,32 @@
+"""Asking before something is destroyed: the preview is shown, and the object's name has to be given."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from ..errors import RefusedError, UsageError
+from ..text import clean
+
+
+def add(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Let a destructive verb take `--confirm NAME` and `--dry-run`."""
+    verb.add_argument("--confirm", metavar="NAME", help="the object's name once more, instead of being asked for it")
+    verb.add_argument("--dry-run", action="store_true", help="show what would happen and do nothing")
+    return verb
+
+
+def require(args: argparse.Namespace, name: str, preview: str) -> None:
+    """Go on only if the person gives the object's name. Raises RefusedError, or UsageError if nobody can be asked."""
+    given = args.confirm
+    if given is None:
+        if args.json or not sys.stdin.isatty():
+            raise UsageError(
+                f"{preview} This needs a confirmation, and there is no terminal to ask on.",
+                f"Give `--confirm {clean(name)}`, or look first with `--dry-run`.",
+            )
+        print(preview, file=sys.stderr)
+        print(f"Type {clean(name)} to go on: ", end="", file=sys.stderr, flush=True)
+        given = sys.stdin.readline().rstrip("\n")
+    if given != name:
+        raise RefusedError(f"“{clean(given, 80)}” is not {clean(name)}, so nothing was done.")

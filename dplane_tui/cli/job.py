@@ -1,0 +1,87 @@
+"""`dplane job …`: work that runs outside the console."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from .. import text
+from ..services.host import Host
+from ..services.jobs import JobService, Progress
+from .main import with_json
+from .output import Result, table
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the verbs."""
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    with_json(verbs.add_parser("list", help="jobs and how far they are")).set_defaults(handler=_list)
+    for verb, handler, what in (
+        ("run", _run, "run a queued job in this process (what its unit does)"),
+        ("stop", _stop, "stop a job"),
+        ("watch", _watch, "follow a job to its end"),
+    ):
+        one = with_json(verbs.add_parser(verb, help=what))
+        one.add_argument("job")
+        one.set_defaults(handler=handler)
+
+
+async def _list(host: Host, _args: argparse.Namespace) -> Result:
+    jobs = await JobService(host).list()
+    now = time.time()
+    rows = [(job.id, job.kind, job.state, text.age(job.started, now), line(job)) for job in jobs]
+    return Result(jobs, table(("JOB", "KIND", "STATE", "STARTED", "PROGRESS"), rows) if rows else "No job.")
+
+
+def line(job: Progress) -> str:
+    """How far a job is, in one line."""
+    if not job.active:
+        return text.clean(job.error or job.message)
+    parts = [text.clean(job.stage)] if job.stage else []
+    if job.bytes_done is not None:
+        total = f" of about {text.size(job.bytes_total)}" if job.bytes_total else ""
+        parts.append(f"{text.size(job.bytes_done)}{total}")
+    if job.percent is not None:
+        parts.append(f"{job.percent:.0f} %")
+    if job.rate_bps is not None:
+        parts.append(f"{text.size(job.rate_bps)}/s")
+    if job.eta_s is not None:
+        parts.append(f"{text.duration(job.eta_s)} left")
+    return ", ".join(parts)
+
+
+async def _run(_host: Host, args: argparse.Namespace) -> Result:
+    from ..services.jobs.run import run_job
+
+    state = await run_job(args.job)
+    good = state in {"succeeded", "nothing-new", "cancelled"}
+    return Result({"job": args.job, "state": state}, f"{args.job}: {state}", 0 if good else 1)
+
+
+async def _stop(host: Host, args: argparse.Namespace) -> Result:
+    service = JobService(host)
+    await service.stop(args.job)
+    job = await service.get(args.job)
+    return Result(job, f"{job.id}: {job.state}")
+
+
+async def _watch(host: Host, args: argparse.Namespace) -> Result:
+    job = await follow(host, args.job, quiet=args.json)
+    return Result(job, f"{job.id}: {job.state}", 0 if job.state in {"succeeded", "cancelled"} else 1)
+
+
+async def follow(host: Host, job_id: str, *, quiet: bool) -> Progress:
+    """Wait for the end of a job; its progress goes to standard error, on a terminal as one line that is rewritten."""
+    last = None
+    width = 0
+    live = sys.stderr.isatty() and not quiet
+    async for last in JobService(host).watch(job_id, 0.5 if host.local else 2.0):
+        if live:
+            shown = text.clean(line(last), 110)
+            print(f"\r{shown.ljust(width)}", end="", file=sys.stderr, flush=True)
+            width = len(shown)
+    if live:
+        print(f"\r{' ' * width}\r", end="", file=sys.stderr, flush=True)
+    assert last is not None  # watch yields at least once or raises
+    return last

@@ -1,0 +1,156 @@
+"""`dplane peer …`: pairing with another box, and what is known about those paired."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+import re
+import sys
+
+from .. import text
+from ..errors import HostKeyError, RefusedError, UsageError
+from ..services.host import Host
+from ..services.replication.model import HostIdentity, PairRequest, Peer
+from ..services.replication.service import ReplicationService, open_replication
+from .main import with_json
+from .output import Result, table
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the verbs."""
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    pair = with_json(verbs.add_parser("add", help="pair with another box"))
+    pair.add_argument("name", help="how it is called here")
+    pair.add_argument("where", metavar="USER@HOST[:PORT]")
+    pair.add_argument("--root", metavar="DATASET", help="confine our key there to this dataset and what is below it")
+    pair.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+    known = pair.add_mutually_exclusive_group()
+    known.add_argument("--fingerprint", metavar="SHA256:…", help="the far host key's fingerprint, confirmed already")
+    known.add_argument("--host-key", metavar="KEY", help="the far host key itself, confirmed already")
+    pair.set_defaults(handler=_add)
+    with_json(verbs.add_parser("list", help="paired boxes")).set_defaults(handler=_list)
+    probe = with_json(verbs.add_parser("probe", help="show a box's host key without logging in"))
+    probe.add_argument("where", metavar="HOST[:PORT]")
+    probe.set_defaults(handler=_probe)
+    for verb, handler, what in (("show", _show, "one peer"), ("test", _test, "log in with its key now")):
+        one = with_json(verbs.add_parser(verb, help=what))
+        one.add_argument("name")
+        one.set_defaults(handler=handler)
+    remove = with_json(verbs.add_parser("remove", help="forget a peer and destroy our key for it"))
+    remove.add_argument("name")
+    remove.add_argument("--yes", action="store_true", help="do not ask")
+    remove.set_defaults(handler=_remove)
+
+
+def address(where: str) -> tuple[str | None, str, int]:
+    """User (None when not given), address and port of `[USER@]HOST[:PORT]`. Raises UsageError."""
+    found = re.fullmatch(
+        r"(?:([A-Za-z0-9_][A-Za-z0-9_.-]{0,63})@)?(?:\[([0-9A-Fa-f:.%a-z]+)\]|([A-Za-z0-9][A-Za-z0-9._-]{0,252}))(?::(\d{1,5}))?",
+        where,
+    )
+    port = int(found[4] or 22) if found else 0
+    if not found or not 0 < port < 65536:
+        raise UsageError(
+            f"“{text.clean(where, 80)}” is not an address.", "Write USER@HOST or USER@HOST:PORT, [ADDRESS] for IPv6."
+        )
+    return found[1], found[2] or found[3], port
+
+
+async def _add(host: Host, args: argparse.Namespace) -> Result:
+    user, where, port = address(args.where)
+    if user is None:
+        raise UsageError(
+            "The account at the far box is missing.", "Write USER@HOST, with an account that may use sudo."
+        )
+    service = open_replication(host)
+    identity = await _confirmed(service, args, where, port)
+    if args.password_stdin:
+        password = (await asyncio.to_thread(sys.stdin.readline)).rstrip("\r\n")
+    elif sys.stdin.isatty():
+        password = await asyncio.to_thread(getpass.getpass, f"Password of {user} on {where} (used once, not kept): ")
+    else:
+        raise UsageError("There is no terminal to ask for the password on.", "Use --password-stdin.")
+    peer = await service.pair(PairRequest(args.name, user, where, port, password, identity.key, args.root))
+    return Result(peer, _describe(peer) + f"\nPaired: a login as {peer.user} with the new key was tried and worked.")
+
+
+async def _confirmed(service: ReplicationService, args: argparse.Namespace, where: str, port: int) -> HostIdentity:
+    """The far box's key, once someone has vouched for it. Raises HostKeyError, RefusedError."""
+    if args.host_key is not None:
+        return HostIdentity(args.host_key, "")
+    identity = await service.probe(where, port)
+    if args.fingerprint is not None:
+        if args.fingerprint != identity.fingerprint:
+            raise HostKeyError(
+                f"{where} shows the host key {identity.fingerprint}, not {text.clean(args.fingerprint, 80)}.",
+                "Look at the fingerprint on that box itself; if it is another box that answers, do not go on.",
+            )
+        return identity
+    if not sys.stdin.isatty() or args.json:
+        raise UsageError(
+            f"Nobody has confirmed the host key of {where}: it shows {identity.fingerprint}.",
+            "Compare it with the box itself and pass it with --fingerprint.",
+        )
+    print(f"{where} shows the host key\n    {identity.fingerprint}\nOn that box, this shows it:")
+    print("    ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub")
+    answer = await asyncio.to_thread(input, "Is it the same? Type yes to go on: ")
+    if answer.strip().lower() != "yes":
+        raise RefusedError("Not paired: the host key was not confirmed.", "Nothing was changed.")
+    return identity
+
+
+def _describe(peer: Peer) -> str:
+    return "\n".join(
+        (
+            f"peer      {peer.name}",
+            f"login     {peer.user}@{text.clean(peer.address)} port {peer.port}",
+            f"host key  {peer.host_fingerprint}",
+            f"our key   {peer.key_fingerprint}",
+            f"confined  {_confined(peer)}",
+        )
+    )
+
+
+def _confined(peer: Peer) -> str:
+    if not peer.product:
+        return "no: the far box has no D-Plane, our key is a login of that account"
+    return f"to {peer.root} and what is below it" if peer.root else "to datasets that this box made there"
+
+
+async def _list(host: Host, _args: argparse.Namespace) -> Result:
+    peers = await open_replication(host).peers()
+    rows = [
+        (p.name, f"{p.user}@{p.address}", str(p.port), "yes" if p.product else "no", p.host_fingerprint) for p in peers
+    ]
+    shown = table(("PEER", "LOGIN", "PORT", "CONFINED", "HOST KEY"), rows) if rows else "No box is paired yet."
+    return Result(peers, shown)
+
+
+async def _probe(host: Host, args: argparse.Namespace) -> Result:
+    _, where, port = address(args.where)
+    identity = await open_replication(host).probe(where, port)
+    return Result(identity, identity.fingerprint)
+
+
+async def _show(host: Host, args: argparse.Namespace) -> Result:
+    peer = next((peer for peer in await open_replication(host).peers() if peer.name == args.name), None)
+    if peer is None:
+        raise UsageError(f"There is no peer called {text.clean(args.name, 63)}.", "`dplane peer list` shows them.")
+    return Result(peer, _describe(peer))
+
+
+async def _test(host: Host, args: argparse.Namespace) -> Result:
+    message = await open_replication(host).test_peer(args.name)
+    return Result({"name": args.name, "message": message}, message)
+
+
+async def _remove(host: Host, args: argparse.Namespace) -> Result:
+    if not args.yes:
+        if not sys.stdin.isatty():
+            raise UsageError("Nobody confirmed it.", "Pass --yes.")
+        answer = await asyncio.to_thread(input, f"Forget {args.name} and destroy our key for it? Type its name: ")
+        if answer.strip() != args.name:
+            raise RefusedError("Nothing was changed.")
+    message = await open_replication(host).remove_peer(args.name)
+    return Result({"name": args.name, "message": message}, message)

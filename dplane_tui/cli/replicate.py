@@ -1,0 +1,250 @@
+"""`dplane replicate …`: tasks, runs and their evidence."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import time
+
+from .. import text
+from ..errors import UsageError
+from ..services.host import Host
+from ..services.replication.model import Plan, Run, Task, TaskStatus
+from ..services.replication.service import LocalReplication, ReplicationService, error_of, open_replication
+from .main import with_json
+from .output import Result, table
+
+_UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the verbs."""
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    make = with_json(verbs.add_parser("add", help="make a task"))
+    make.add_argument("name")
+    make.add_argument("--source", required=True, metavar="DATASET")
+    make.add_argument("--to", required=True, metavar="PEER:DATASET", help="without PEER: another pool of this box")
+    make.add_argument("--recursive", action="store_true", help="the datasets below as well")
+    how = make.add_mutually_exclusive_group()
+    how.add_argument("--raw", action="store_true", default=None, help="send encrypted datasets as they are on disk")
+    how.add_argument("--plain", action="store_false", dest="raw", help="send decrypted")
+    make.add_argument("--rpo", default="24h", metavar="TIME", help="late when the target is older: 90m, 24h, 7d (24h)")
+    make.add_argument("--no-snapshot", action="store_true", help="send the snapshots that are there, take none")
+    make.set_defaults(handler=_add)
+    run = with_json(verbs.add_parser("run", help="run a task now and follow it"))
+    run.add_argument("name")
+    how = run.add_mutually_exclusive_group()
+    how.add_argument("--dry-run", action="store_true", help="show the plan, change nothing")
+    how.add_argument("--detach", action="store_true", help="start it and do not wait")
+    how.add_argument("--foreground", action="store_true", help="run it in this process, without systemd")
+    run.set_defaults(handler=_run)
+    shown = with_json(verbs.add_parser("list", help="tasks and how old their targets are"))
+    shown.add_argument("--check", action="store_true", help="exit code 3 when a task is late or was never proven")
+    shown.set_defaults(handler=_list)
+    show = with_json(verbs.add_parser("show", help="one task, its last run and the evidence"))
+    show.add_argument("name")
+    show.set_defaults(handler=_show)
+    runs = with_json(verbs.add_parser("runs", help="runs, newest first"))
+    runs.add_argument("name", nargs="?")
+    runs.add_argument("--limit", type=int, default=20)
+    runs.set_defaults(handler=_runs)
+    for verb, handler, what in (
+        ("run-show", _run_show, "one run with its evidence"),
+        ("cancel", _cancel, "stop a run; the next one resumes"),
+    ):
+        one = with_json(verbs.add_parser(verb, help=what))
+        one.add_argument("run")
+        one.set_defaults(handler=handler)
+    remove = with_json(verbs.add_parser("remove", help="forget a task; everything on the pools stays"))
+    remove.add_argument("name")
+    remove.set_defaults(handler=_remove)
+    with_json(verbs.add_parser("notices", help="what the store has to say")).set_defaults(handler=_notices)
+
+
+def seconds(value: str) -> int:
+    """`90m`, `24h`, `7d` or plain seconds. Raises UsageError."""
+    found = re.fullmatch(r"(\d{1,9})([mhdw]?)", value)
+    if not found:
+        raise UsageError(f"“{text.clean(value, 20)}” is not a time.", "Write it as 90m, 24h, 7d or in seconds.")
+    return int(found[1]) * _UNITS.get(found[2], 1)
+
+
+async def _add(host: Host, args: argparse.Namespace) -> Result:
+    peer, colon, target = args.to.partition(":")
+    if not colon or "/" in peer:  # a dataset's name may hold a colon behind its first slash
+        peer, target = None, args.to
+    rpo = seconds(args.rpo)
+    new = Task(args.name, args.source, peer, target, args.recursive, args.raw, rpo, not args.no_snapshot)
+    task = await open_replication(host).add_task(new)
+    return Result(task, f"The task {task.name} is stored. Run it with `dplane replicate run {task.name}`.")
+
+
+async def _list(host: Host, args: argparse.Namespace) -> Result:
+    service = open_replication(host)
+    tasks = await service.tasks()
+    await _tell_notices(service)
+    bad = args.check and any(item.late is not False for item in tasks)
+    if not tasks:
+        return Result([], "There is no replication task yet. `dplane replicate add` makes one.")
+    now = time.time()
+    rows = [
+        (
+            item.task.name,
+            item.task.source,
+            place(item.task),
+            item.last.state if item.last else "never run",
+            text.age(item.verified_at, now),
+            {True: "LATE", False: "ok", None: "unknown"}[item.late],
+            item.verified_snapshot or "-",
+        )
+        for item in tasks
+    ]
+    head = ("TASK", "SOURCE", "TARGET", "LAST RUN", "PROVEN", "RPO", "SNAPSHOT")
+    return Result(tasks, table(head, rows), 3 if bad else 0)
+
+
+async def _tell_notices(service: ReplicationService) -> None:
+    for notice in await service.notices():
+        print(f"dplane: {text.clean(notice.text)}", file=sys.stderr)
+
+
+def place(task: Task) -> str:
+    """Where a task's copy lives."""
+    return task.target if task.peer is None else f"{task.peer}:{task.target}"
+
+
+async def _show(host: Host, args: argparse.Namespace) -> Result:
+    item = next((item for item in await open_replication(host).tasks() if item.task.name == args.name), None)
+    if item is None:
+        raise UsageError(f"There is no replication task called {args.name}.", "`dplane replicate list` shows them.")
+    return Result(item, _describe(item))
+
+
+def _describe(item: TaskStatus) -> str:
+    task, now = item.task, time.time()
+    lines = [
+        f"task      {task.name}",
+        f"source    {task.source}{' and below' if task.recursive else ''}",
+        f"target    {place(task)}",
+        f"stream    {'not decided' if task.raw is None else 'raw' if task.raw else 'plain'}",
+        f"RPO       {text.duration(task.rpo)}",
+        f"proven    {text.age(item.verified_at, now)}"
+        + (f" (the target listed {item.verified_snapshot})" if item.verified_at else ""),
+    ]
+    if item.last is None:
+        return "\n".join([*lines, "last run  never"])
+    return "\n".join([*lines, "", describe_run(item.last)])
+
+
+def describe_run(run: Run) -> str:
+    """One run and its evidence as text."""
+    now = time.time()
+    took = f" in {text.duration(run.ended - run.started)}" if run.ended else ""
+    lines = [
+        f"run       {run.id}",
+        f"state     {run.state}",
+        f"started   {text.age(run.started, now)}{took}, {text.size(run.bytes)} sent",
+    ]
+    if run.message:
+        lines.append(f"result    {text.clean(run.message)}")
+    for proof in run.evidence:
+        how = f"incremental from {proof.base}" if proof.base else "full" if proof.bytes else "found there"
+        lines += [
+            f"evidence  {text.clean(f'{proof.target}@{proof.snapshot}')}  {'proven' if proof.proven else 'NOT PROVEN'}",
+            f"          GUID at the source {proof.source_guid}, read back at the target {proof.target_guid}",
+            f"          {how}, {text.size(proof.bytes)} in {text.duration(proof.duration)}",
+        ]
+    return "\n".join(lines)
+
+
+async def _runs(host: Host, args: argparse.Namespace) -> Result:
+    runs = await open_replication(host).runs(args.name, max(1, min(args.limit, 1000)))
+    now = time.time()
+    rows = [
+        (
+            run.id,
+            run.task,
+            run.state,
+            text.age(run.started, now),
+            text.size(run.bytes),
+            str(sum(proof.proven for proof in run.evidence)),
+            run.message,
+        )
+        for run in runs
+    ]
+    shown = table(("RUN", "TASK", "STATE", "STARTED", "BYTES", "PROOFS", "RESULT"), rows) if rows else "No run yet."
+    return Result(runs, shown)
+
+
+async def _run_show(host: Host, args: argparse.Namespace) -> Result:
+    run = await open_replication(host).run(args.run)
+    return Result(run, describe_run(run))
+
+
+async def _cancel(host: Host, args: argparse.Namespace) -> Result:
+    service = open_replication(host)
+    await service.cancel(args.run)
+    run = await service.run(args.run)
+    return Result(run, f"The run {run.id} is {run.state}.")
+
+
+async def _remove(host: Host, args: argparse.Namespace) -> Result:
+    await open_replication(host).remove_task(args.name)
+    return Result({"removed": args.name}, f"The task {args.name} is forgotten; its runs and the target's data stay.")
+
+
+async def _notices(host: Host, _args: argparse.Namespace) -> Result:
+    notices = await open_replication(host).notices()
+    return Result(notices, "\n".join(notice.text for notice in notices))
+
+
+async def _run(host: Host, args: argparse.Namespace) -> Result:
+    service = open_replication(host)
+    if args.dry_run:
+        plan = await service.plan(args.name)
+        return Result(plan, describe_plan(plan), 4 if plan.conflicts else 0)
+    if args.foreground:
+        run = await _in_foreground(service, args.name)
+    else:
+        run = await service.run(await service.start(args.name))
+        if args.detach:
+            return Result(run, f"Started as {run.id}. `dplane job watch {run.id}` follows it.")
+        from .job import follow
+
+        await follow(host, run.id, quiet=args.json)
+        run = await service.run(run.id)
+    code = 0 if run.state in {"succeeded", "nothing-new"} else error_of(run).exit_code
+    return Result(run, describe_run(run), code)
+
+
+async def _in_foreground(service: ReplicationService, name: str) -> Run:
+    if not isinstance(service, LocalReplication):
+        raise UsageError("--foreground runs on this machine only, not with --host.")
+    from ..services.jobs.run import run_job
+
+    run = await service.queue(name)
+    await run_job(run.id)
+    return await service.run(run.id)
+
+
+def describe_plan(plan: Plan) -> str:
+    """A plan as text."""
+    lines: list[str] = []
+    if plan.snapshot:
+        lines.append(f"take      @{plan.snapshot}{' of the whole tree' if plan.recursive else ''}")
+    lines += [f"abort     the half-received data in {item.target}: {item.why}" for item in plan.aborts]
+    for step in plan.steps:
+        base = f" from {step.base}{' with those between' if step.intermediates else ''}" if step.base else ""
+        lines.append(
+            f"{step.kind:<9} {step.dataset}@{step.snapshot}{base} -> {step.target}"
+            f"  {'raw, ' if step.raw else ''}about {text.size(step.size)}"
+        )
+    lines += [f"has       {item.target}@{item.snapshot} already" for item in plan.matches]
+    lines += [f"CONFLICT  {item.text}" for item in plan.conflicts]
+    lines += [f"note      {note}" for note in plan.notes]
+    if plan.steps:
+        lines.append(f"in all    about {text.size(plan.size)}; {text.size(plan.available)} free at the target")
+    else:
+        lines.append("nothing to send" if not plan.conflicts else "nothing will be sent")
+    return "\n".join(text.clean(line) for line in lines)

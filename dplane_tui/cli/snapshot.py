@@ -1,0 +1,82 @@
+"""`dplane snapshot`: snapshots and bookmarks of a dataset."""
+
+from __future__ import annotations
+
+import argparse
+from time import time
+
+from ..errors import UsageError
+from ..services.host import Host
+from ..services.zfs.service import ZfsService
+from ..text import age, clean, size
+from . import confirm
+from .dataset import tell
+from .main import with_json
+from .output import Result, table
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Its verbs."""
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    listing = with_json(verbs.add_parser("list", help="snapshots and bookmarks of a dataset, oldest first"))
+    listing.add_argument("dataset")
+    listing.set_defaults(handler=_list)
+    create = with_json(verbs.add_parser("create", help="take a snapshot"))
+    create.add_argument("snapshot", metavar="DATASET@NAME")
+    create.add_argument("-r", "--recursive", action="store_true", help="of the datasets below as well, at one moment")
+    create.set_defaults(handler=_create)
+    destroy = confirm.add(with_json(verbs.add_parser("destroy", help="destroy a snapshot")))
+    destroy.add_argument("snapshot", metavar="DATASET@NAME")
+    destroy.set_defaults(handler=_destroy)
+    back = confirm.add(with_json(verbs.add_parser("rollback", help="take a dataset back to a snapshot")))
+    back.add_argument("snapshot", metavar="DATASET@NAME")
+    back.add_argument("--destroy-newer", action="store_true", help="destroy the snapshots taken since, as it must")
+    back.set_defaults(handler=_rollback)
+
+
+async def _list(host: Host, args: argparse.Namespace) -> Result:
+    found = await ZfsService(host).snapshots(args.dataset)
+    if not found:
+        return Result(found, clean(f"{args.dataset} has no snapshots."))
+    now = time()
+    rows = [(one.name, age(one.created, now), _size(one.used), _size(one.referenced), one.guid) for one in found]
+    return Result(found, table(("NAME", "TAKEN", "USED", "REFER", "GUID"), rows))
+
+
+def _size(value: int | None) -> str:
+    return "-" if value is None else size(value)  # a bookmark has none
+
+
+async def _create(host: Host, args: argparse.Namespace) -> Result:
+    dataset, at, name = args.snapshot.partition("@")
+    if not at:
+        raise UsageError(f"“{clean(args.snapshot, 60)}” is not DATASET@NAME.")
+    service = ZfsService(host)
+    taken = await service.snapshot(await service.dataset(dataset), name, args.recursive)
+    return Result(taken, clean(f"Snapshot {taken.name} is taken, GUID {taken.guid}."))
+
+
+async def _destroy(host: Host, args: argparse.Namespace) -> Result:
+    service = ZfsService(host)
+    snapshot = await service.snapshot_named(args.snapshot)
+    preview = await service.destroy_preview(snapshot)
+    if args.dry_run:
+        return Result(preview, tell(preview))
+    confirm.require(args, snapshot.name, tell(preview))
+    await service.destroy(preview)
+    return Result({"destroyed": preview.objects, "guid": snapshot.guid}, clean(f"{snapshot.name} is destroyed."))
+
+
+async def _rollback(host: Host, args: argparse.Namespace) -> Result:
+    service = ZfsService(host)
+    preview = await service.rollback_preview(await service.snapshot_named(args.snapshot))
+    if args.dry_run:
+        return Result(preview, tell(preview))
+    if preview.objects and not args.destroy_newer:
+        raise UsageError(
+            f"{tell(preview)}\nNothing was done.",
+            "`--destroy-newer` says that these may go; a rollback cannot keep them.",
+        )
+    confirm.require(args, preview.target.name, tell(preview))
+    now = await service.rollback(preview)
+    return Result(now, clean(f"{now.dataset} is back at {now.name}."))

@@ -1,0 +1,234 @@
+"""What every section has: title, banner, body, message line, hints; keys that become actions; sources it reads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import Screen
+from textual.widget import Widget
+
+from ..actions import for_key, hints
+from ..services.poller import Read
+from ..state import Snapshot
+from ..widgets.bars import Banner, FilterLine, Hints, Notice, TitleBar, Toast
+from ..widgets.layout import wrap
+from ..widgets.table import Table
+
+if TYPE_CHECKING:
+    from ..app import Console
+
+LEAST = (60, 15)
+"""Columns and lines a section needs; below, one sentence and the worst news stand instead."""
+
+
+class Section(Screen[None], inherit_bindings=False):
+    """One of the four sections. Subclasses give `body`, `sources`, `show_source`, and `do_*` for their actions."""
+
+    section: ClassVar[str]
+    source: ClassVar[str] = ""
+    """The source whose age stands in the title."""
+    AUTO_FOCUS = ""
+    DEFAULT_CSS = """
+    Section { layout: vertical; background: $background; overflow: hidden; }
+    Section #body { height: 1fr; width: 1fr; }
+    Section #small { display: none; height: 1fr; }
+    Section.small #body { display: none; }
+    Section.small #small { display: block; }
+    """
+
+    @property
+    def console(self) -> Console:
+        """The app, with its real type."""
+        return cast("Console", self.app)
+
+    def body(self) -> Iterable[Widget]:
+        """The widgets between title and message line."""
+        raise NotImplementedError
+
+    def sources(self) -> dict[str, tuple[Read, float]]:
+        """name → (how to read it, pace as a multiple of the console's): what this section needs while it is seen."""
+        return {}
+
+    def show_source(self, name: str) -> None:
+        """Draw what `name` says now."""
+
+    def groups(self) -> tuple[str, ...]:
+        """The action groups that work now, innermost last."""
+        return ("global", "list", self.section)
+
+    def compose(self) -> ComposeResult:
+        yield TitleBar(id="title")
+        yield Banner(id="banner")
+        yield Vertical(*self.body(), id="body")
+        yield Notice(id="small")
+        yield Toast(id="toast")
+        yield FilterLine(id="filter")
+        yield Hints(id="hints")
+
+    # -- while it is seen --------------------------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        self.app.call_after_refresh(self._first_frame)
+
+    def _first_frame(self) -> None:
+        """Draw the frame before anything is loaded or read: a person sees at once that it is there."""
+        self.tell()
+        self.focus_first()
+        self.app.call_after_refresh(self.entered)
+
+    def on_screen_resume(self) -> None:
+        self.tell()
+
+    def entered(self) -> None:
+        """The person came here: begin to read."""
+        if self.console.section != self.section or not self.ready:
+            return
+        for name, (read, pace) in self.sources().items():
+            self.console.poller.watch(name, read, self.console.every * pace)
+        for name in self.sources():
+            self.show_source(name)
+        if self.focused is None:
+            self.focus_first()
+        self.tell()
+
+    def left(self) -> None:
+        """The person went elsewhere: stop reading."""
+        for name in self.sources():
+            self.console.poller.unwatch(name)
+
+    def host_changed(self) -> None:
+        """Another host: what was shown belongs to the old one."""
+        for name in self.sources():
+            self.console.poller.forget(name)
+
+    def focus_first(self) -> None:
+        """Put the cursor into the first list."""
+        for table in self.query(Table):
+            if table.display:
+                table.focus()
+                return
+
+    def snapshot(self, name: str) -> Snapshot[Any]:
+        """The latest of a source."""
+        return self.console.poller.snapshot(name)
+
+    def age(self, name: str) -> str:
+        """How old a source's value is, in words."""
+        return self.snapshot(name).age(time.time())
+
+    @property
+    def ready(self) -> bool:
+        """Whether its widgets are there: a message may come before they are, or when they are gone already."""
+        return bool(self.size.width) and self.is_mounted and bool(self.query(TitleBar)) and bool(self.query(Hints))
+
+    # -- the lines around the body -----------------------------------------------------------------------------
+
+    def tell(self) -> None:
+        """Draw title, banner, message and hints as they are now."""
+        if not self.ready:
+            return
+        console = self.console
+        small = self.size.width < LEAST[0] or self.size.height < LEAST[1]
+        self.set_class(small, "small")
+        if small:
+            self._tell_small()
+        right = [(self.age(self.source) + "  ", "title-dim")] if self.source and not small else []
+        self.query_one(TitleBar).tell(console.host_name, console.tabs(), [*right, (f"{console.role_word} ", "title")])
+        self.query_one(Banner).tell(() if small else console.banner_lines(self.size.width))
+        toast = self.query_one(Toast)
+        toast.tell(*console.toast)
+        self.query_one(Hints).tell(hints(self.groups(), console.role))
+
+    def _tell_small(self) -> None:
+        width, height = self.size
+        text = f"{width}×{height} is too small: the console needs {LEAST[0]}×{LEAST[1]}. q quits."
+        lines = [*wrap(text, max(10, width - 2)), "", *wrap(self.console.worst_news(), max(10, width - 2))]
+        self.query_one("#small", Notice).show([[(" " + line, "text")] for line in lines])
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.tell)
+
+    def on_descendant_focus(self) -> None:
+        if self.ready:
+            self.query_one(Hints).tell(hints(self.groups(), self.console.role))
+
+    # -- keys --------------------------------------------------------------------------------------------------
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that no widget took: look it up in the table of actions."""
+        action = for_key(event.key, self.groups())
+        if action is not None:
+            event.stop()
+            self.console.perform(action, self)
+
+    @property
+    def acts(self) -> object:
+        """Where the `do_*` of acts with dialogs are; the screen itself unless a section loads them late."""
+        return self
+
+    @property
+    def table(self) -> Table | None:
+        """The list that has the cursor."""
+        return self.focused if isinstance(self.focused, Table) else None
+
+    def do_filter(self) -> None:
+        """Open the filter line for the list under the cursor."""
+        table = self.table
+        if table is None:
+            return
+        line = self.query_one(FilterLine)
+        self._filtered = table
+        line.count = lambda: f"{len(table.rows)}/{len(table._all)}"
+        self.query_one(Hints).display = False
+        line.open(table.query_text)
+
+    def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
+        """Filter as the person types."""
+        table = self._filtered
+        table.set_filter(message.text)
+        line = self.query_one(FilterLine)
+        line.tell()
+        if message.done:
+            line.display = False
+            self.query_one(Hints).display = True
+            table.focus()
+
+    def do_sort(self) -> None:
+        """Sort the list under the cursor by its next column."""
+        if self.table is not None:
+            title = self.table.sort_next()
+            what = (
+                f"Sorted by {title}."
+                if title
+                else "A tree keeps its order."
+                if self.table.is_tree
+                else "Natural order."
+            )
+            self.console.say(what)
+
+    def do_sort_reverse(self) -> None:
+        """Turn the order round."""
+        if self.table is not None:
+            self.table.sort_reverse()
+
+    def do_next_pane(self) -> None:
+        """Move the cursor to the next list."""
+        tables = [table for table in self.query(Table) if table.display]
+        if tables:
+            place = tables.index(self.focused) if self.focused in tables else -1
+            tables[(place + 1) % len(tables)].focus()
+
+    def do_back(self) -> None:
+        """Clear the filter, else go back to the first list, else clear the message."""
+        table = self.table
+        if table is not None and table.query_text:
+            table.set_filter("")
+        elif self.console.toast[0]:
+            self.console.say("")
+        else:
+            self.focus_first()

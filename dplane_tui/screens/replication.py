@@ -1,0 +1,213 @@
+"""Replication: tasks, peers, jobs; the runs of a task with their evidence."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from functools import cached_property
+from typing import ClassVar
+
+from textual.widget import Widget
+
+from ..services.jobs.model import Progress
+from ..services.poller import Read
+from ..services.replication.model import Peer, Run, TaskStatus
+from ..widgets.bars import Lines, show
+from ..widgets.layout import Column
+from ..widgets.table import Table
+from . import replication_rows as rows
+from .base import Section
+
+TABS = ("tasks", "peers", "jobs")
+_COLUMNS: dict[str, tuple[Column, ...]] = {"tasks": rows.TASKS, "peers": rows.PEERS, "jobs": rows.JOBS}
+_EMPTY = {
+    "tasks": "No replication task yet.\n\nn  pair with another NAS first\na  then replicate a dataset to it",
+    "peers": "No peer yet.\n\nn  pair with another NAS: its address, its fingerprint, its password once",
+    "jobs": "No job has run here since the box started.",
+}
+_SOURCES = ("tasks", "jobs", "peers", "runs")
+_FAST = 0.2
+"""Pace of the job's progress while a run is at work, as a multiple of the console's."""
+
+
+class ReplicationScreen(Section):
+    """The list above; below, the progress and the runs of the task under the cursor."""
+
+    section: ClassVar[str] = "replication"
+    source: ClassVar[str] = "tasks"
+    DEFAULT_CSS = """
+    ReplicationScreen #list { height: auto; }
+    ReplicationScreen #progress { display: none; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tab = TABS[0]
+        self._runs_of = ""
+        self._at_work: frozenset[str] = frozenset()
+
+    def body(self) -> Iterable[Widget]:
+        self.list = Table(rows.TASKS, id="list")
+        self.progress = Lines(id="progress")
+        self.runs = Table(rows.RUNS, id="runs")
+        self.list.message = "Reading…"
+        return (self.list, self.progress, self.runs)
+
+    # -- what it reads -----------------------------------------------------------------------------------------
+
+    def sources(self) -> dict[str, tuple[Read, float]]:
+        services = self.console.services
+        wanted: dict[str, tuple[Read, float]] = {
+            "tasks": (services.replication.tasks, 1.0),
+            "jobs": (services.jobs.list, 1.0),
+        }
+        if self.tab == "peers":
+            wanted["peers"] = (services.replication.peers, 2.0)
+        if self._runs_of:
+            name = self._runs_of
+            wanted["runs"] = (lambda: services.replication.runs(name), 1.0)
+        return wanted
+
+    def left(self) -> None:
+        for name in _SOURCES:
+            self.console.poller.unwatch(name)
+
+    def host_changed(self) -> None:
+        for name in _SOURCES:
+            self.console.poller.forget(name)
+        self._runs_of = ""
+        self.list.set_rows((), "Reading…")
+        self.runs.set_rows(())
+
+    def _statuses(self) -> tuple[TaskStatus, ...]:
+        found: tuple[TaskStatus, ...] = self.snapshot("tasks").value or ()
+        return found
+
+    @property
+    def status(self) -> TaskStatus | None:
+        """The task under the cursor."""
+        if self.tab != "tasks":
+            return None
+        return next((one for one in self._statuses() if one.task.name == self.list.key), None)
+
+    @property
+    def peer(self) -> Peer | None:
+        """The peer under the cursor."""
+        peers: tuple[Peer, ...] = self.snapshot("peers").value or ()
+        return next((one for one in peers if one.name == self.list.key), None) if self.tab == "peers" else None
+
+    @property
+    def _jobs(self) -> dict[str, Progress]:
+        return {job.id: job for job in self.snapshot("jobs").value or ()}
+
+    # -- what it shows -----------------------------------------------------------------------------------------
+
+    def show_source(self, name: str) -> None:
+        if name == "jobs":
+            self._keep_pace()
+        self._show_list()
+        self._show_below()
+
+    def _keep_pace(self) -> None:
+        """Progress is one small file and read often while a run is at work; the rest only when a job began or ended."""
+        at_work = frozenset(job.id for job in self._jobs.values() if job.active)
+        self.console.poller.pace("jobs", self.console.every * (_FAST if at_work else 1.0))
+        if at_work != self._at_work:
+            self._at_work = at_work
+            self.console.poller.refresh()
+
+    def _show_list(self) -> None:
+        found = self.snapshot(self.tab)
+        tabs = " ".join(f"[{tab}]" if tab == self.tab else tab for tab in TABS)
+        self.list.set_caption(tabs, self.age(self.tab))
+        message = found.error or ("Reading…" if found.value is None else _EMPTY[self.tab])
+        if self.tab == "tasks":
+            shown = rows.task_rows(self._statuses(), self._jobs, time.time())
+        elif self.tab == "peers":
+            shown = rows.peer_rows(found.value or ())
+        else:
+            shown = rows.job_rows(sorted(found.value or (), key=lambda job: -(job.updated or 0)))
+        self.list.set_rows(shown, message)
+        below = self.tab == "tasks" and bool(self.list.rows)
+        show(self.runs, below)
+        room = self.query_one("#body").size.height or 18
+        height = max(3, min(self.list.lines, room * 2 // 5)) if below else "1fr"
+        if self.list.styles.height is None or str(self.list.styles.height.value) != str(height):
+            self.list.styles.height = height
+
+    def _show_below(self) -> None:
+        status = self.status
+        name = status.task.name if status else ""
+        if name != self._runs_of:
+            self._runs_of = name
+            self.console.poller.forget("runs")
+            if name:
+                read, pace = self.sources()["runs"]
+                self.console.poller.watch("runs", read, self.console.every * pace)
+        at_work = status is not None and status.last is not None and status.last.state in rows.ACTIVE
+        show(self.progress, at_work)
+        if status is not None and status.last is not None and at_work:
+            self.progress.show(rows.progress_lines(self._jobs.get(status.last.id), self.size.width))
+        found = self.snapshot("runs")
+        runs: tuple[Run, ...] = tuple(run for run in found.value or () if run.task == name)
+        message = found.error or ("Reading…" if found.value is None else f"{name} has not run yet. u runs it now.")
+        self.runs.set_caption(f"runs of {name}", "")
+        self.runs.set_rows(rows.run_rows(runs, time.time()), message)
+
+    def on_table_moved(self, message: Table.Moved) -> None:
+        """Another task."""
+        if message.table is self.list:
+            self._show_below()
+
+    @cached_property
+    def acts(self) -> object:
+        from .replication_acts import ReplicationActs
+
+        return ReplicationActs(self)
+
+    # -- moving about ------------------------------------------------------------------------------------------
+
+    def groups(self) -> tuple[str, ...]:
+        return ("global", "list", "replication", f"replication.{self.tab}")
+
+    def show_tab(self, tab: str) -> None:
+        """Show tasks, peers or jobs."""
+        self.tab = tab
+        self.list.set_columns(_COLUMNS[tab])
+        self.list.focus()
+        if tab == "peers":
+            read, pace = self.sources()["peers"]
+            self.console.poller.watch("peers", read, self.console.every * pace)
+        else:
+            self.console.poller.unwatch("peers")
+        self._show_list()
+        self._show_below()
+        self.tell()
+
+    def do_tab_next(self) -> None:
+        """The tab to the right."""
+        self.show_tab(TABS[(TABS.index(self.tab) + 1) % len(TABS)])
+
+    def do_tab_previous(self) -> None:
+        """The tab to the left."""
+        self.show_tab(TABS[TABS.index(self.tab) - 1])
+
+    async def do_evidence(self) -> None:
+        """From the tasks to the runs; from a run to its evidence; from a peer or job to all of it."""
+        from ..widgets.dialogs import Reader, ask
+
+        if self.focused is self.runs:
+            runs: tuple[Run, ...] = self.snapshot("runs").value or ()
+            run = next((one for one in runs if one.id == self.runs.key), None)
+            if run is not None:
+                await ask(self.console, Reader(f"Evidence of {run.task}", rows.evidence_lines(run, time.time())))
+        elif self.tab == "tasks" and self.runs.display:
+            self.runs.focus()
+        elif self.list.rows:
+            row = next(one for one in self.list.rows if one.key == self.list.key)
+            titles = [column.title for column in _COLUMNS[self.tab]]
+            lines = [
+                [(f"{title:<15}", "dim"), (cell.text, cell.style)]
+                for title, cell in zip(titles, row.cells, strict=True)
+            ]
+            await ask(self.console, Reader(row.key, lines))

@@ -1,0 +1,183 @@
+"""Tasks, peers, runs, jobs and evidence as rows and lines. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..services.jobs.model import Progress
+from ..services.replication.model import Peer, Run, Task, TaskStatus
+from ..text import age, clean, duration, size
+from ..widgets.gauge import bar
+from ..widgets.layout import Cell, Column, Pieces, Row, row
+from ..widgets.paint import state_role
+from .pool_rows import coarse, percent
+
+ACTIVE = frozenset({"queued", "running"})
+TASKS = (
+    Column("TASK", least=6, most=24),
+    Column("SOURCE", drop=3, least=8, most=32),
+    Column("TARGET", drop=1, least=17, most=36, grow=True),
+    Column("LAST RUN", least=9),
+    Column("PROVEN", least=8),
+    Column("RPO", drop=2, least=7),
+)
+PEERS = (
+    Column("PEER", least=6, most=20),
+    Column("ADDRESS", drop=1, least=10, most=40),
+    Column("KIND", drop=2, least=7),
+    Column("CONFINED TO", drop=3, least=6, most=24),
+    Column("THEIR HOST KEY", least=50, grow=True, middle=True),
+    Column("OUR KEY", drop=4, least=14, middle=True),
+)
+JOBS = (
+    Column("JOB", least=8, most=40, middle=True),
+    Column("KIND", drop=2, least=8),
+    Column("STATE", least=9),
+    Column("DONE", drop=1, right=True, least=4),
+    Column("WHAT", least=8, grow=True),
+)
+RUNS = (
+    Column("STARTED", least=10),
+    Column("STATE", least=11),
+    Column("BYTES", drop=1, right=True, least=5),
+    Column("TOOK", drop=2, right=True, least=4),
+    Column("PROVEN", drop=1, right=True, least=6),
+    Column("RESULT", least=10, most=300, grow=True),
+)
+
+
+def place(task: Task) -> str:
+    """Where the copy lives."""
+    return task.target if task.peer is None else f"{task.peer}:{task.target}"
+
+
+def task_rows(tasks: Iterable[TaskStatus], jobs: dict[str, Progress], now: float) -> list[Row]:
+    """One row a task; a running one shows how far it is."""
+    rows = []
+    for status in tasks:
+        task, last = status.task, status.last
+        state = last.state if last else "never run"
+        said = state
+        if last and last.state in ACTIVE:
+            job = jobs.get(last.id)
+            said = f"{state} {percent(job.percent)}" if job and job.percent is not None else state
+        newest = coarse(age(status.snapshot_created, now)) if status.snapshot_created else "nothing"
+        late = {
+            None: Cell("unknown", "unknown"),
+            True: Cell("LATE", "bad"),
+            False: Cell(f"ok ({duration(task.rpo)})", "good"),
+        }
+        rows.append(
+            row(
+                task.name,
+                Cell(task.name, "strong"),
+                Cell(task.source + ("/…" if task.recursive else ""), "text"),
+                Cell(place(task), "text"),
+                Cell(said, "accent" if last and last.state in ACTIVE else state_role(state)),
+                Cell(newest, "text" if status.snapshot_created else "unknown", -(status.snapshot_created or 0)),
+                late[status.late],
+            )
+        )
+    return rows
+
+
+def peer_rows(peers: Iterable[Peer]) -> list[Row]:
+    """Paired boxes with both fingerprints."""
+    return [
+        row(
+            peer.name,
+            Cell(peer.name, "strong"),
+            Cell(f"{peer.user}@{peer.address}:{peer.port}", "text"),
+            Cell("D-Plane" if peer.product else "plain", "text"),
+            Cell(peer.root or "its own", "dim"),
+            Cell(peer.host_fingerprint, "text"),
+            Cell(peer.key_fingerprint, "text"),
+        )
+        for peer in peers
+    ]
+
+
+def job_rows(jobs: Iterable[Progress]) -> list[Row]:
+    """Work outside the console."""
+    return [
+        row(
+            job.id,
+            job.title or job.id,
+            Cell(job.kind, "dim"),
+            Cell(job.state, state_role(job.state)),
+            Cell(percent(job.percent) if job.percent is not None else "?", "text", job.percent),
+            Cell(job.error or job.message or job.stage, "bad" if job.error else "dim"),
+        )
+        for job in jobs
+    ]
+
+
+def run_rows(runs: Iterable[Run], now: float) -> list[Row]:
+    """Newest first, as the service gives them."""
+    rows = []
+    for run in runs:
+        proven = sum(proof.proven for proof in run.evidence)
+        wrong = len(run.evidence) - proven
+        took = duration(run.ended - run.started) if run.ended else "-"
+        proof = Cell(
+            f"{proven}" if not wrong else f"{proven}, {wrong} NOT", "bad" if wrong else "good" if proven else "dim"
+        )
+        rows.append(
+            row(
+                run.id,
+                Cell(coarse(age(run.started, now)), "text", -run.started),
+                Cell(run.state, "accent" if run.state in ACTIVE else state_role(run.state)),
+                Cell(size(run.bytes), "text", run.bytes),
+                Cell(took, "text"),
+                proof,
+                Cell(run.message, "bad" if run.state in {"failed", "died"} else "dim"),
+            )
+        )
+    return rows
+
+
+def progress_lines(job: Progress | None, width: int) -> list[Pieces]:
+    """Bytes, rate, ETA of a run that is at work."""
+    if job is None:
+        return [[(" The run was started; waiting for its first report.", "dim")]]
+    cells = max(10, width // 4)
+    line: list[tuple[str, str]] = [(" ", "text"), *bar(job.percent, cells)]
+    line.append((f" {percent(job.percent)}" if job.percent is not None else " ", "strong"))
+    of = f" of {size(job.bytes_total)}" if job.bytes_total else ""
+    if job.bytes_done is not None:
+        line.append((f"  {size(job.bytes_done)}{of}", "text"))
+    line.append((f"  {size(job.rate_bps)}/s" if job.rate_bps is not None else "  rate ?", "text"))
+    line.append((f"  ETA {duration(job.eta_s)}", "text"))
+    doing = clean(job.stage or job.message or job.state)
+    return [line, [(f" {doing}", "dim")]]
+
+
+def evidence_lines(run: Run, now: float) -> list[Pieces]:
+    """A run and what was read back, for a person who wants proof."""
+    took = f", took {duration(run.ended - run.started)}" if run.ended else ""
+    lines: list[Pieces] = [
+        [("run      ", "dim"), (run.id, "text")],
+        [("task     ", "dim"), (run.task, "text")],
+        [("state    ", "dim"), (run.state, state_role(run.state))],
+        [("started  ", "dim"), (f"{age(run.started, now)}{took}", "text")],
+        [("bytes    ", "dim"), (f"{size(run.bytes)} ({run.bytes} bytes)", "text")],
+    ]
+    if run.message:
+        lines.append([("result   ", "dim"), (run.message, "text")])
+    lines.append([])
+    if not run.evidence:
+        lines.append([("Nothing was proven by this run.", "unknown")])
+    for proof in run.evidence:
+        how = f"incremental from {proof.base}" if proof.base else "full" if proof.bytes else "found there already"
+        verdict = ("proven: both sides have the same GUID", "good") if proof.proven else ("NOT PROVEN", "bad")
+        lines += [
+            [(f"{proof.dataset}@{proof.snapshot}", "strong")],
+            [("  target       ", "dim"), (proof.target, "text")],
+            [("  source GUID  ", "dim"), (proof.source_guid, "text")],
+            [("  target GUID  ", "dim"), (proof.target_guid or "none", "text"), ("  read back", "dim")],
+            [("  verdict      ", "dim"), verdict],
+            [("  stream       ", "dim"), (f"{how}, {size(proof.bytes)} in {duration(proof.duration)}", "text")],
+            [("  read back    ", "dim"), (age(proof.verified_at, now), "text")],
+            [],
+        ]
+    return lines

@@ -1,0 +1,63 @@
+"""What the terminal on the other end can do, told from the environment: nothing is asked of the terminal itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_XTERM_LIKE = ("xterm", "screen", "tmux", "rxvt", "alacritty", "foot", "kitty", "wezterm", "ghostty", "konsole", "st-")
+_SERIAL_TERMS = ("vt", "ansi", "wy", "linux-m", "xterm-mono")
+_SERIAL_LINES = ("/dev/ttyS", "/dev/ttyAMA", "/dev/ttyUSB", "/dev/ttyACM", "/dev/hvc")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One kind of terminal."""
+
+    kind: str
+    """`full` (xterm-like), `console` (Linux virtual console), `serial` (vt100 and its kin), `dumb` (no cursor)."""
+    symbols: str
+    """`unicode`, `console` (glyphs every console font has) or `ascii`."""
+    theme: str
+    """Theme to start with unless the person chose one."""
+    fps: int
+    """Frames a second at most."""
+    alternate: bool
+    """Whether it has a second screen to draw on (else the screen is cleared at the end)."""
+    paste: bool
+    """Whether it marks pasted text."""
+    every: float
+    """Seconds between polls of a visible panel on this machine."""
+
+
+def _charset(env: Mapping[str, str]) -> str:
+    """`utf-8`, `ascii`, or empty when the locale says nothing.
+
+    Python turns an unset or C locale into LC_CTYPE=C.UTF-8 by itself (PEP 538), so that value says nothing.
+    """
+    everything = env.get("LC_ALL", "")
+    kind = env.get("LC_CTYPE", "")
+    locale = everything or ("" if kind in {"C.UTF-8", "C.utf8", "UTF-8"} else kind) or env.get("LANG", "")
+    if not locale:
+        return ""
+    return "utf-8" if locale.lower().replace("-", "").endswith("utf8") else "ascii"
+
+
+def detect(env: Mapping[str, str], line: str = "") -> Profile:
+    """The profile for `env` (TERM, COLORTERM, locale, NO_COLOR) on the terminal device `line` (`/dev/ttyS0`)."""
+    term = env.get("TERM", "").lower()
+    no_color = bool(env.get("NO_COLOR"))
+    charset = _charset(env)
+    if term in {"", "dumb", "unknown"}:
+        return Profile("dumb", "ascii", "mono", 1, False, False, 10.0)
+    if line.startswith(_SERIAL_LINES) or term.startswith(_SERIAL_TERMS):
+        colour = "color" in term and not no_color
+        symbols = "console" if charset == "utf-8" and not term.startswith("vt") else "ascii"
+        return Profile("serial", symbols, "ansi16" if colour else "mono", 5, False, False, 10.0)
+    if term.startswith("linux") or not term.startswith(_XTERM_LIKE):
+        symbols = "ascii" if charset == "ascii" else "console"
+        return Profile("console", symbols, "mono" if no_color else "ansi16", 10, True, False, 5.0)
+    symbols = "ascii" if charset == "ascii" else "unicode"
+    rich = "256color" in term or env.get("COLORTERM", "").lower() in {"truecolor", "24bit"} or "direct" in term
+    theme = "mono" if no_color else "dark" if rich else "ansi16"
+    return Profile("full", symbols, theme, 10, True, True, 5.0)

@@ -1,0 +1,42 @@
+"""How Line-API widgets get at the theme's styles."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from ..theme import Look, load
+
+if TYPE_CHECKING:
+    from textual.widget import Widget
+
+GOOD = frozenset({"ONLINE", "running", "active", "passed", "healthy", "succeeded", "nothing-new", "AVAIL"})
+WARN = frozenset(
+    {"DEGRADED", "OFFLINE", "REMOVED", "paused", "restarting", "starting", "activating", "queued", "late", "cancelled"}
+    | {"exited", "created"}
+)
+BAD = frozenset(
+    {"FAULTED", "SUSPENDED", "UNAVAIL", "CORRUPT", "failed", "failing", "dead", "died", "unhealthy", "CANNOT_OPEN"}
+)
+
+
+@lru_cache(1)
+def _default() -> Look:
+    return load("mono")
+
+
+def look(widget: Widget) -> Look:
+    """The styles of the app's theme."""
+    found = getattr(widget.app, "look", None)
+    return found if isinstance(found, Look) else _default()
+
+
+def state_role(state: str) -> str:
+    """The role a state word is drawn in; the word itself always stands there too."""
+    if state in GOOD:
+        return "good"
+    if state in BAD:
+        return "bad"
+    if state in WARN:
+        return "warn"
+    return "unknown" if state in {"", "?", "unknown"} else "text"

@@ -1,0 +1,1 @@
+"""Colour themes as data: one TOML file each, read by `dplane_tui.theme`."""
