@@ -1,0 +1,22 @@
+"""`python -m tests.console.play`: the console on made-up data, to look at it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from dplane_tui.app import Console
+from dplane_tui.terminal.driver import terminal_line
+from dplane_tui.terminal.profile import detect
+from tests.console.fakes import FakeServices
+
+
+def main() -> int:
+    """Open it on this terminal."""
+    app = Console(FakeServices(), detect(os.environ, terminal_line()))
+    app.run(mouse=False)
+    return app.return_code or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

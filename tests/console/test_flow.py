@@ -1,0 +1,238 @@
+"""The console itself: sections, help, palette, messages, errors, hosts, sizes."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from dplane_tui.actions import ACTIONS, SECTIONS, hints, search, within
+from dplane_tui.app import Console
+from dplane_tui.errors import DPlaneError
+from dplane_tui.services.jobs import files
+from tests.console.conftest import FULL, MONO, Opener
+from tests.console.fakes import FakeServices
+
+SIZES = ((80, 24), (60, 18), (132, 43), (40, 10))
+
+
+def test_every_action_is_carried_out_somewhere() -> None:
+    from dplane_tui.screens import open_section
+    from dplane_tui.screens.base import Section
+
+    for action in ACTIONS:
+        name = "do_" + action.id.replace("-", "_")
+        section = action.group.partition(".")[0]
+        screen = open_section(section) if section in SECTIONS else Section()
+        owner = type(screen)
+        assert (
+            hasattr(owner, name)
+            or hasattr(screen.acts, name)
+            or hasattr(Console, name)
+            or action.id.startswith("section-")
+        ), action
+
+
+def test_no_key_means_two_things_in_one_place() -> None:
+    inner = ("pools.datasets", "pools.snapshots", "replication.tasks", "replication.peers")
+    places: list[tuple[str, ...]] = [("global", "list", section) for section in SECTIONS]
+    places += [("global", "list", group.partition(".")[0], group) for group in inner]
+    moves = {"up", "down", "j", "k", "g", "G", "home", "end", "pageup", "pagedown"}
+    for groups in places:
+        keys = [key for action in within(groups) for key in action.keys]
+        assert len(keys) == len(set(keys)), groups
+        assert not moves & set(keys), groups
+
+
+def test_mutating_actions_name_a_role_and_function_keys_are_never_alone() -> None:
+    for action in ACTIONS:
+        assert not action.mutating or action.role in {"operate", "admin"}, action
+        assert any(not (len(key) > 1 and key[0] == "f" and key[1:].isdigit()) for key in action.keys), action
+
+
+def test_hints_leave_out_what_the_role_may_not_do() -> None:
+    named = {action.id for action in hints(("global", "pools"), "view")}
+    assert "help" in named
+    assert "pool-create" not in named
+    assert "pool-create" in {action.id for action in hints(("global", "pools"), "admin")}
+
+
+def test_search_finds_by_any_word() -> None:
+    assert search("scrub", ("pools",))[0].id == "scrub"
+    assert not search("no such thing", ("pools",))
+
+
+async def test_sections_by_number_and_only_the_seen_one_reads(console: Opener) -> None:
+    async with console() as seen:
+        await seen.until_text("vault")
+        assert seen.app.poller.watched == {"pools"}
+        await seen.press("2")
+        await seen.until_text("nas-b:backup/home")
+        assert "pools" not in seen.app.poller.watched
+        await seen.press("4")
+        await seen.until_text("What to know")
+        assert "runs" not in seen.app.poller.watched
+        await seen.press("1")
+        await seen.until_text("vault")
+        assert seen.app.poller.watched == {"pools"}
+
+
+async def test_help_lists_the_keys_of_the_place_first(console: Opener) -> None:
+    async with console(section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("question_mark")
+        await seen.until_text("Keys that work here")
+        assert "Replication: tasks" in seen.text
+        assert "run the task now" in seen.text
+        await seen.press("escape")
+        assert "Keys that work here" not in seen.text
+
+
+async def test_palette_does_what_is_found(console: Opener) -> None:
+    async with console() as seen:
+        await seen.until_text("vault")
+        await seen.press("colon")
+        await seen.until_text("What to do?")
+        await seen.type("health")
+        await seen.press("enter")
+        await seen.until_text("What to know")
+        assert seen.app.section == "health"
+
+
+async def test_messages_are_kept(console: Opener) -> None:
+    async with console() as seen:
+        await seen.until_text("vault")
+        seen.app.say("First thing.", "good")
+        seen.app.say("Second thing.", "bad")
+        await seen.press("N")
+        await seen.until_text("First thing.")
+        assert "Second thing." in seen.text
+
+
+async def test_an_error_of_ours_is_one_sentence_and_a_log(console: Opener, tmp_path: Path) -> None:
+    services = FakeServices()
+
+    async def broken() -> None:
+        raise ZeroDivisionError("password=hunter2")
+
+    services.fake_zfs.importable = broken  # type: ignore[method-assign,assignment]  # the fault to test
+    async with console(services) as seen:
+        await seen.until_text("vault")
+        await seen.press("i")
+        await seen.until_text("did not foresee")
+        assert "Traceback" not in seen.text
+    log = (tmp_path / "dplane" / "console.log").read_text()
+    assert "ZeroDivisionError" in log
+    assert "hunter2" not in log
+    assert (tmp_path / "dplane" / "console.log").stat().st_mode & 0o077 == 0
+
+
+async def test_a_service_error_is_its_sentence(console: Opener) -> None:
+    services = FakeServices()
+
+    async def refused(*_args: object) -> None:
+        raise DPlaneError("The pool tank is busy.", "Stop what uses it.")
+
+    services.fake_zfs.export = refused  # type: ignore[method-assign,assignment]  # the fault to test
+    async with console(services) as seen:
+        await seen.until_text("vault")
+        await seen.press("x", "tab", "enter")
+        await seen.until_text("The pool tank is busy. Stop what uses it.")
+
+
+async def test_read_only_changes_nothing(console: Opener) -> None:
+    async with console(read_only=True) as seen:
+        await seen.until_text("vault")
+        assert "RO" in seen.text.splitlines()[0]
+        for action in within(("pools",)):
+            if action.mutating:
+                await seen.press(action.keys[0])
+                assert "read-only" in seen.text
+        assert not seen.services.fake_zfs.calls
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("section", ["", "replication", "health"])
+async def test_every_section_at_every_size(console: Opener, size: tuple[int, int], section: str) -> None:
+    async with console(size=size, section=section, profile=MONO) as seen:
+        if size[0] >= 60:
+            await seen.until_text({"": "vault", "replication": "backup/home", "health": "CPU"}[section])
+        lines = seen.text.split("\n")
+        assert len(lines) == size[1]
+        assert all(len(line) <= size[0] for line in lines)
+        if size == (40, 10):
+            assert "40×10 is too small" in seen.text
+            assert "q quits" in seen.text
+            await seen.until_text("vault is DEGRADED.")
+        await seen.press("q")
+        assert seen.app.return_value == 0
+
+
+async def test_live_resize_down_and_up(console: Opener) -> None:
+    async with console() as seen:
+        await seen.until_text("vault")
+        for size in ((40, 10), (61, 16), (20, 5), (132, 43), (80, 24)):
+            await seen.pilot.resize_terminal(*size)
+            await seen.settle()
+            await seen.press("down", "up")
+        assert "> tank" in seen.text
+
+
+async def test_colourless_cursor_is_marked(console: Opener) -> None:
+    async with console(profile=MONO) as seen:
+        await seen.until_text("vault")
+        strips = seen.app.screen._compositor.render_strips()
+        line = next(strip for strip in strips if strip.text.startswith("> tank"))
+        assert any(segment.style and segment.style.reverse for segment in line)
+        assert not any(
+            segment.style and segment.style.color and segment.style.color.name != "default" for segment in line
+        )
+
+
+async def test_a_followed_job_is_shown_and_then_the_host_switched(console: Opener, tmp_path: Path) -> None:
+    path = tmp_path / "lab-build.json"
+
+    def write(**fields: object) -> None:
+        pid, created = files.own_process()
+        body = {"id": "lab-build", "kind": "lab-build", "title": "Practice pair", "started": 1.0, "pid": pid}
+        path.write_text(json.dumps({**body, "pid_created": created, "updated": time.time(), **fields}))
+
+    other = FakeServices("nas-a-in-the-lab")
+    write(state="running", stage="zfs module", stages_done=2, stages_total=7, eta_s=300)
+    async with console(FakeServices("laptop"), follow_job=path, then_host="nas-a", connect=lambda _name: other) as seen:
+        await seen.until_text("Practice pair: running · zfs module (stage 3 of 7)")
+        assert "ETA 5m" in seen.text
+        assert seen.text.split("\n")[0].startswith(" laptop")
+        write(state="succeeded", stages_done=7, stages_total=7)
+        await seen.until(lambda: "nas-a-in" in seen.text.split("\n")[0])
+        assert "Practice pair" not in seen.text.split("\n")[1]
+        assert seen.services.closed
+        await seen.until_text("vault")
+
+
+async def test_a_failed_job_says_why_and_stays(console: Opener, tmp_path: Path) -> None:
+    path = tmp_path / "lab-build.json"
+    body = {
+        "id": "lab-build",
+        "kind": "lab-build",
+        "title": "Practice pair",
+        "state": "failed",
+        "error": "No space left.",
+    }
+    path.write_text(json.dumps(body))
+    async with console(FakeServices("laptop"), follow_job=path, then_host="nas-a") as seen:
+        await seen.until_text("Practice pair failed: No space left.")
+        assert seen.text.split("\n")[0].startswith(" laptop")
+
+
+async def test_themes_all_load_and_paint(console: Opener) -> None:
+    async with console(profile=FULL) as seen:
+        await seen.until_text("vault")
+        names = set()
+        for _ in range(3):
+            await seen.press("T")
+            names.add(seen.app.look.name)
+            assert "vault" in seen.text
+        assert names == {"dark", "light", "contrast"}

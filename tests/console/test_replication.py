@@ -1,0 +1,155 @@
+"""The Replication screen: pairing, tasks, runs, evidence."""
+
+from __future__ import annotations
+
+import time
+
+from dplane_tui.errors import AuthenticationError, UnreachableError
+from dplane_tui.services.jobs.model import Progress
+from dplane_tui.services.replication.model import PairRequest, Task
+from tests.console.conftest import Opener
+from tests.console.fakes import FakeServices
+
+
+async def fill_pairing(seen: object, address: str) -> None:
+    """Name and address in the pairing form, then on to its button."""
+    from tests.console.conftest import Seen
+
+    assert isinstance(seen, Seen)
+    await seen.press("n")
+    await seen.until_text("Pair a box")
+    await seen.type("nas-c")
+    await seen.press("enter")
+    await seen.type(address)
+    await seen.press("enter", "enter", "enter", "enter", "enter")
+
+
+async def test_pairing_shows_the_fingerprint_before_it_asks_the_password(console: Opener) -> None:
+    async with console(section="replication") as seen:
+        await seen.until_text("nas-b")
+        await fill_pairing(seen, "10.9.0.3")
+        await seen.until_text("SHA256:farfarfar")
+        assert "Password" not in seen.text
+        await seen.press("enter")  # Cancel
+        assert not [call for call in seen.services.fake_replication.calls if call[0] == "pair"]
+        await fill_pairing(seen, "10.9.0.3")
+        await seen.until_text("SHA256:farfarfar")
+        await seen.press("tab", "enter")
+        await seen.until_text("used once to hand over")
+        await seen.type("hunter2")
+        assert "hunter2" not in seen.text
+        await seen.press("enter", "enter")
+        await seen.until_text("Paired with nas-c; a login with the new key worked.")
+    (request,) = [call[1] for call in seen.services.fake_replication.calls if call[0] == "pair"]
+    assert isinstance(request, PairRequest)
+    assert request.password == "hunter2"
+    assert request.host_key == "ssh-ed25519 AAAA"
+    assert (request.address, request.port, request.user, request.root) == ("10.9.0.3", 22, "owner", None)
+    assert "hunter2" not in repr(seen.app.messages)
+
+
+async def test_an_unreachable_box_and_a_wrong_password_are_sentences(console: Opener) -> None:
+    services = FakeServices()
+
+    async def refuse(_request: object) -> None:
+        raise AuthenticationError("nas-c refused the password of owner.", "Type it again.")
+
+    services.fake_replication.pair = refuse  # type: ignore[method-assign,assignment]  # the fault to test
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await fill_pairing(seen, "nowhere")
+        await seen.until_text("nowhere cannot be reached: no such host. Check the address.")
+        await fill_pairing(seen, "10.9.0.3")
+        await seen.until_text("SHA256:farfarfar")
+        await seen.press("tab", "enter")
+        await seen.until_text("used once to hand over")
+        await seen.type("wrong")
+        await seen.press("enter", "enter")
+        await seen.until_text("refused the password of owner. Type it again.")
+
+
+async def test_the_form_says_what_is_missing(console: Opener) -> None:
+    async with console(section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("n", "enter", "enter", "enter", "enter", "enter", "enter")
+        await seen.until_text("The box needs a name.")
+        await seen.press("escape", "a")
+        await seen.until_text("New task")
+        await seen.press("tab", "tab", "tab", "tab", "tab", "tab", "tab", "enter")
+        await seen.until_text("needs a target")
+        assert not seen.services.fake_replication.calls
+
+
+async def test_a_task_is_added_from_real_datasets_and_peers(console: Opener) -> None:
+    async with console(section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("a")
+        await seen.until_text("New task")
+        await seen.type("docs")
+        await seen.press("tab", "right", "tab", "space", "tab", "tab")
+        await seen.type("backup/docs")
+        assert "backup only" in seen.text
+        await seen.press("enter", "enter", "enter")
+        await seen.until_text("The task docs was added.")
+    (call,) = seen.services.fake_replication.calls
+    assert call == ("add_task", Task("docs", "tank/home/anna", "nas-b", "backup/docs", recursive=True, rpo=86400))
+
+
+async def test_run_now_shows_live_progress_then_evidence(console: Opener) -> None:
+    services = FakeServices()
+    services.fake_jobs.jobs = [
+        Progress("r1", "replicate", "running", "replicate home", "sending", bytes_done=12 << 20, bytes_total=40 << 20,
+                 rate_bps=2.0 * (1 << 20), eta_s=14.0, updated=time.time())
+    ]  # fmt: skip
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("u")
+        await seen.until_text("The run r1 was started.")
+        await seen.until_text("12.0M of 40.0M  2.00M/s  ETA 14s")
+        assert "running 30%" in seen.text
+        services.fake_replication.run_state = "succeeded"
+        services.fake_jobs.jobs = []
+        await seen.press("r")
+        await seen.until_text("1 snapshot proven")
+        assert "ETA" not in seen.text
+        await seen.press("enter", "enter")
+        await seen.until_text("proven: both sides have the same GUID")
+        assert seen.text.count("9911223344556677") == 2
+        assert "incremental from dplane-20261122T120000Z" in seen.text
+
+
+async def test_a_failed_run_is_never_green(console: Opener) -> None:
+    services = FakeServices()
+    services.fake_replication.run_state = "failed"
+    async with console(services, section="replication") as seen:
+        await seen.until_text("failed")
+        assert "succeeded" not in seen.text
+        await seen.press("enter", "enter")
+        await seen.until_text("the next run")
+        assert "Nothing was proven by this run." in seen.text
+
+
+async def test_cancel_remove_and_peers(console: Opener) -> None:
+    services = FakeServices()
+    services.fake_replication.run_state = "running"
+    async with console(services, section="replication") as seen:
+        await seen.until_text("running")
+        await seen.press("x", "tab", "enter")
+        await seen.until_text("The run r1 is running.")  # told as read back, not as hoped
+        await seen.press("d", "tab", "enter")
+        await seen.until_text("The task home is forgotten.")
+        await seen.press("t")
+        await seen.until_text("SHA256:farfarfar")
+        await seen.press("d", "tab", "enter")
+        await seen.until_text("nas-b is forgotten.")
+    assert [call[0] for call in services.fake_replication.calls] == ["cancel", "remove_task", "remove_peer"]
+
+
+async def test_unreadable_tasks_are_a_sentence(console: Opener) -> None:
+    services = FakeServices()
+    services.fake_replication.failure = UnreachableError("The store cannot be read.", "`dplane doctor` says why.")
+    async with console(services, section="replication") as seen:
+        await seen.until_text("The store cannot be read. `dplane doctor` says why.")
+        for key in ("u", "y", "x", "d", "enter"):
+            await seen.press(key)
+        assert seen.app.is_running

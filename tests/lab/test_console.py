@@ -1,0 +1,181 @@
+"""The whole way with keys alone, on the practice pair: the console here, the boxes there."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.conftest import PracticeBox, PracticePair
+from tests.pty import conftest as line
+from tests.pty.conftest import Terminal
+
+pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+MEGABYTES = 48
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Emulated boxes take their time."""
+    monkeypatch.setattr(line, "PATIENCE", 900.0)
+
+
+class Keys:
+    """Opens the console on nas-a and types."""
+
+    def __init__(self, pair: PracticePair, state: Path) -> None:
+        self._env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(state),
+            "XDG_STATE_HOME": str(state),
+            "DPLANE_SSH_CONFIG": str(pair.ssh_config),
+            "TERM": "xterm-256color",
+            "LANG": "C.UTF-8",
+        }
+        self.terminal = self.open()
+
+    def open(self) -> Terminal:
+        """A new console."""
+        self.terminal = Terminal([sys.executable, "-m", "dplane_tui", "--host", "nas-a"], self._env, (100, 30))
+        return self.terminal
+
+    def see(self, text: str) -> None:
+        """Wait until `text` is on the screen."""
+        self.terminal.until_text(text)
+
+    def press(self, *keys: str) -> None:
+        """Type, each as the terminal sends it."""
+        names = {"tab": "\t", "enter": "\r", "down": "\x1b[B", "right": "\x1b[C", "clear": "\x15", "space": " "}
+        for key in keys:
+            self.terminal.send(names.get(key, key).encode())
+            self.terminal.read(0.3)
+
+    def open_form(self, key: str, title: str) -> None:
+        """Press `key` until the form is there: what it needs of the list behind it may not have been read yet."""
+        for _ in range(20):
+            self.press(key)
+            for _ in range(40):
+                if title in self.terminal.text:
+                    return
+                self.terminal.read(0.5)
+        pytest.fail(f"{title} did not open:\n{self.terminal.text}")
+
+    def _see_marks(self, number: int) -> None:
+        self.terminal.until(lambda: self.terminal.text.count("[x]") == number, "the mark")
+
+    def mark_free_disks(self, number: int) -> None:
+        """In the list of disks: mark the first free ones."""
+        marked = 0
+        for _ in range(12):
+            here = next(text for text in self.terminal.text.split("\n") if "│ > " in text)
+            if " free" in here and "[ ]" in here and marked < number:
+                self.press("space")
+                self._see_marks(marked + 1)
+                marked += 1
+            if marked == number:
+                return
+            self.press("down")
+        pytest.fail(f"no {number} free disks:\n{self.terminal.text}")
+
+
+@pytest.fixture
+def keys(fresh_pair: PracticePair, tmp_path: Path, patient: None) -> Iterator[Keys]:
+    """The console, opened on nas-a."""
+    one = Keys(fresh_pair, tmp_path)
+    yield one
+    one.terminal.close()
+
+
+def make_pool(keys: Keys) -> None:
+    """A mirror called tank and a dataset in it, by the wizard."""
+    keys.see("This box has no pools")
+    keys.press("n")
+    keys.see("New pool")
+    keys.press("clear", "tank", "tab", "tab")
+    keys.mark_free_disks(2)
+    keys.see("Usable about")
+    keys.press("enter", "enter")
+    keys.see("zpool create tank mirror")
+    keys.press("tab", "enter")
+    keys.see("tank was created and is ONLINE")
+    keys.see("> tank")
+    keys.open_form("a", "New dataset")
+    keys.press("data", "tab", "tab", "tab", "tab", "enter", "enter")
+    keys.see("tank/data was created (GUID")
+
+
+def pair_and_add_task(keys: Keys, pair: PracticePair, fingerprint: str) -> None:
+    """Pair nas-b by its fingerprint and password, then a task to it."""
+    keys.press("2")
+    keys.see("[tasks]")
+    keys.press("n")
+    keys.see("Pair a box")
+    keys.press("nas-b", "enter", pair.nas_b.address, "enter", "enter", "enter", "enter", "enter")
+    keys.see(fingerprint)
+    keys.press("tab", "enter")
+    keys.see("used once to hand over")
+    keys.press("practice", "enter", "enter")
+    keys.see("Paired with nas-b")
+    keys.open_form("a", "New task")
+    keys.press("data", "tab")
+    if "< tank/data >" not in keys.terminal.text:
+        keys.press("right")
+    keys.see("< tank/data >")
+    keys.press("tab", "tab", "tab", "backup/data", "enter", "enter", "enter")
+    keys.see("The task data was added")
+
+
+def checksum(box: PracticeBox, path: str) -> str:
+    """Of all files below `path`, in order."""
+    return box.ssh("sh", "-c", f"cd {path} && find . -type f | sort | xargs sha256sum").stdout
+
+
+def run_and_close_in_the_middle(keys: Keys, here: PracticeBox) -> None:
+    """Start the task, see its progress, close the console; the run goes on."""
+    keys.see("> data")
+    keys.press("u")
+    keys.see("was started")
+    keys.terminal.until(lambda: "ETA" in keys.terminal.text and "M of" in keys.terminal.text, "progress")
+    keys.press("q")
+    assert keys.terminal.ended() == 0
+    keys.terminal.close()
+    listed = json.loads(here.ssh("dplane", "replicate", "list", "--json").stdout)
+    assert listed["data"][0]["last"]["state"] in {"running", "succeeded"}
+
+
+def read_evidence(keys: Keys) -> tuple[str, str]:
+    """Open the console again, see the run finish, read its evidence: the snapshot's name and its GUID at the target."""
+    keys.open()
+    keys.see("tank")
+    keys.press("2")
+    keys.terminal.until(lambda: keys.terminal.text.count("succeeded") > 1, "the finished run among its task's runs")
+    keys.press("enter", "enter")
+    keys.see("proven: both sides have the same GUID")
+    lines = keys.terminal.text.split("\n")
+    guid = next(text.split("target GUID")[1].split()[0] for text in lines if "target GUID" in text)
+    name = next(text.split("@")[1].split()[0] for text in lines if "tank/data@" in text)
+    keys.press("\x1b")
+    keys.terminal.until(lambda: "same GUID" not in keys.terminal.text, "the list")
+    keys.press("q")
+    assert keys.terminal.ended() == 0
+    return name, guid
+
+
+def test_with_keys_alone(keys: Keys, fresh_pair: PracticePair) -> None:
+    here, there = fresh_pair.nas_a, fresh_pair.nas_b
+    there.ssh("zpool", "create", "-f", "backup", "mirror", there.disk(1), there.disk(2))
+    shown = there.ssh("ssh-keygen", "-lf", "/etc/ssh/ssh_host_ed25519_key.pub").stdout.split()[1]
+    make_pool(keys)
+    here.ssh("dd", "if=/dev/urandom", "of=/tank/data/big", "bs=1M", f"count={MEGABYTES}")
+    pair_and_add_task(keys, fresh_pair, shown)
+    run_and_close_in_the_middle(keys, here)
+    name, guid = read_evidence(keys)
+    for box, dataset in ((here, "tank/data"), (there, "backup/data")):
+        assert box.ssh("zfs", "get", "-Hpo", "value", "guid", f"{dataset}@{name}").stdout.strip() == guid
+    there.ssh("mkdir", "-p", "/mnt/copy")
+    there.ssh("mount", "-t", "zfs", f"backup/data@{name}", "/mnt/copy")
+    assert checksum(there, "/mnt/copy") == checksum(here, "/tank/data")

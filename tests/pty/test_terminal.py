@@ -1,0 +1,214 @@
+"""Bytes, signals, junk: the console on a real line."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import termios
+from pathlib import Path
+
+import pytest
+
+from tests.pty.conftest import Start, Terminal
+
+pytestmark = pytest.mark.pty
+_QUERY = re.compile(rb"\x1b\[[?>=]?[0-9;]*(?:\$p|c|n|u|x|q)|\x1bZ|\x1b\][0-9]+;\?")
+
+
+def restored(one: Terminal) -> None:
+    """The line is as it was, the cursor shows, the first screen is back."""
+    assert termios.tcgetattr(one.slave) == one.before
+    tail = one.written[-300:]
+    assert b"\x1b[?25h" in tail
+    assert b"\x1b[?7h" in tail
+    assert b"\x1b[?1049l" in tail
+    assert not one.screen.cursor.hidden
+
+
+@pytest.mark.parametrize("term", ["xterm-256color", "linux", "tmux-256color"])
+def test_starts_takes_keys_and_leaves_the_terminal_as_it_was(terminal: Start, term: str) -> None:
+    one = terminal(TERM=term)
+    one.until_text("vault")
+    one.send(b"2")
+    one.until_text("backup/home")
+    one.send(b"\x1b[B\x1bOB1?")
+    one.until_text("Keys that work here")
+    one.send(b"\x1b")
+    one.until(lambda: "Keys that work here" not in one.text)
+    one.send(b"q")
+    assert one.ended() == 0
+    restored(one)
+    assert not _QUERY.search(one.written), "it asked the terminal something"
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGQUIT", "SIGINT"])
+def test_signals_restore_the_terminal(terminal: Start, name: str) -> None:
+    one = terminal()
+    one.until_text("vault")
+    os.kill(one.process.pid, getattr(signal, name))
+    one.ended()
+    restored(one)
+
+
+def test_resize_is_followed(terminal: Start) -> None:
+    one = terminal()
+    one.until_text("vault")
+    for size, text in (((132, 43), "vault"), ((40, 10), "too small"), ((20, 4), "small"), ((60, 18), "vault")):
+        one.resize(*size)
+        one.until_text(text)
+    one.send(b"q")
+    assert one.ended() == 0
+
+
+def test_noise_on_the_line_is_survived(terminal: Start) -> None:
+    one = terminal()
+    one.until_text("vault")
+    one.send(b"\xff\xfe\x80\xc3\x28\x1b[M \xb1\x82\xe9\x00\x1b[999;999;999R\x1b]52;c;\x07")
+    one.quiet()
+    one.send(b"\x1b\x1b\x1b")
+    one.quiet()
+    one.send(b"2")
+    one.until_text("backup/home")
+
+
+def test_end_of_file_ends_it(terminal: Start) -> None:
+    one = terminal()
+    one.until_text("vault")
+    os.close(one.master)
+    os.close(one.slave)
+    assert one.process.wait(60) is not None
+    one.master = one.slave = os.open(os.devnull, os.O_RDWR)
+
+
+def test_no_terminal_is_a_sentence_and_an_exit_code(terminal: Start) -> None:
+    one = terminal("-m", "dplane_tui", TERM="dumb")
+    assert one.ended() == 6
+    assert b"needs a terminal" in one.written
+    assert b"dplane health" in one.written
+    assert b"Traceback" not in one.written
+
+
+def test_nothing_is_written_when_nothing_changes(terminal: Start) -> None:
+    one = terminal()
+    one.until_text("vault")
+    one.quiet()
+    # Three polls later.
+    assert one.read(16.0) == b""
+
+
+def test_idle_sleeps(terminal: Start) -> None:
+    one = terminal()
+    one.until_text("vault")
+    one.quiet()
+
+    def switches() -> dict[str, int]:
+        """Voluntary context switches by thread."""
+        found = {}
+        for task in Path(f"/proc/{one.process.pid}/task").iterdir():
+            status = (task / "status").read_text()
+            name = status.split("Name:\t")[1].split("\n")[0]
+            found[f"{name} {task.name}"] = int(status.split("\nvoluntary_ctxt_switches:\t")[1].split("\n")[0])
+        return found
+
+    before = switches()
+    one.read(11.0)
+    after = switches()
+    main, *others = sorted(after, key=lambda name: int(name.split()[-1]))
+    assert all(after[name] == before.get(name) for name in others), "a thread of the terminal woke up"
+    # Two polls of made-up data; each may take a few turns of the loop.
+    assert after[main] - before[main] < 60
+
+
+def test_a_stalled_line_stops_nothing_and_is_painted_afresh(terminal: Start) -> None:
+    one = terminal()
+    one.until_text("vault")
+    one.quiet()
+    termios.tcflow(one.slave, termios.TCOOFF)  # XOFF
+    for _ in range(300):
+        one.send(b"2")
+        one.send(b"1")
+    one.quiet()
+    one.send(b"4")
+    one.read(2.0)
+    termios.tcflow(one.slave, termios.TCOON)
+    one.until_text("What to know")
+    one.quiet()
+    assert "vault" not in one.text.split("\n")[3]
+    one.send(b"q")
+    assert one.ended() == 0
+    restored(one)
+
+
+def test_leaving_a_stalled_line_does_not_hang(terminal: Start) -> None:
+    one = terminal()
+    one.until_text("vault")
+    one.quiet()
+    termios.tcflow(one.slave, termios.TCOOFF)
+    for _ in range(20):
+        one.send(b"21")
+    one.send(b"q")
+    assert one.process.wait(30) == 0
+    termios.tcflow(one.slave, termios.TCOON)
+    assert termios.tcgetattr(one.slave) == one.before
+
+
+def test_latin_locale_gets_ascii_only(terminal: Start) -> None:
+    one = terminal(LANG="C")
+    one.until_text("vault")
+    one.send(b"n")
+    one.until_text("New pool")
+    one.send(b"\x1b")
+    one.until(lambda: "New pool" not in one.text)
+    one.send(b"4")
+    one.until_text("What to know")
+    assert all(byte < 0x80 for byte in one.written)
+
+
+def test_linux_console_gets_only_glyphs_its_fonts_have(terminal: Start) -> None:
+    from dplane_tui.terminal.symbols import CONSOLE_SAFE
+
+    one = terminal(TERM="linux")
+    one.until_text("vault")
+    one.send(b"n")
+    one.until_text("New pool")
+    odd = {char for char in one.written.decode() if ord(char) > 0x7E} - CONSOLE_SAFE
+    assert not {char for char in odd if not 0xA0 <= ord(char) < 0x180}
+    # Bright backgrounds turn into other colours there.
+    assert not re.search(rb"\x1b\[[0-9;]*\b10[0-7][;m]", one.written)
+
+
+def test_no_color_has_no_colour_and_a_visible_cursor(terminal: Start) -> None:
+    one = terminal(NO_COLOR="1")
+    one.until_text("vault")
+    one.quiet()
+    colours = [int(n) for code in re.findall(rb"\x1b\[([0-9;]+)m", one.written) for n in code.split(b";")]
+    assert not [n for n in colours if 30 <= n <= 38 or 40 <= n <= 48 or n >= 90]
+    line = next(n for n, text in enumerate(one.screen.display) if text.startswith("> tank"))
+    assert one.screen.buffer[line][4].reverse
+
+
+def test_serial_line_is_clean_without_a_second_screen(terminal: Start) -> None:
+    one = terminal(TERM="vt220", LANG="")
+    one.until_text("vault")
+    assert b"?1049" not in one.written
+    assert b"?2004" not in one.written
+    assert all(byte < 0x80 for byte in one.written)
+    one.send(b"q")
+    assert one.ended() == 0
+    assert termios.tcgetattr(one.slave) == one.before
+    assert not one.screen.cursor.hidden
+
+
+def test_one_changed_row_is_few_bytes(terminal: Start) -> None:
+    one = terminal()
+    one.until_text("vault")
+    one.until_text("> mirror-0")
+    line = next(n for n, text in enumerate(one.screen.display) if text.startswith("> mirror-0"))
+    ground = one.screen.buffer[line][4].bg
+    one.send(b"\t")
+    one.until(lambda: one.screen.buffer[line][4].bg != ground)
+    one.quiet()
+    one.send(b"\x1b[B")
+    got = one.read(2.0)
+    assert 0 < len(got) < 700  # the row the cursor left and the one it came to

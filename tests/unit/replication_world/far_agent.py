@@ -1,0 +1,18 @@
+"""The real agent over the far model: `far_agent.py WORLD PEER [ROOT]`, the request in SSH_ORIGINAL_COMMAND."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from dplane_tui.services.replication import agent
+
+HERE = Path(__file__).parent
+
+world = Path(sys.argv[1])
+agent._ENVIRONMENT["PATH"] = f"{world}/far-bin:{os.environ['PATH']}"
+agent._helper = lambda: (sys.executable, "-S", str(HERE / "helper.py"), str(world / "far"))
+agent.STATE = str(world / "far-state")
+root = ["--root", sys.argv[3]] if len(sys.argv) > 3 else []
+sys.exit(agent.main(["--peer", sys.argv[2], *root]))

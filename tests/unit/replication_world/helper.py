@@ -1,0 +1,57 @@
+"""The privileged helper over the model: the real grammar, rules and argv; only programs and rights are not real.
+
+Run as `helper.py STATE_DIR`; one request on standard input, as the real one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parents[2]))
+
+from privhelper.places import ZFS  # noqa: E402
+from privhelper.request import Refused, argv, parse  # noqa: E402
+
+
+def fail(code: str, message: str, stream: bool) -> NoReturn:
+    if stream:
+        sys.stderr.write(f"{message}\n")
+    else:
+        print(json.dumps({"ok": False, "error": {"code": code, "message": message}}))
+    sys.exit({"failed": 1, "refused": 2, "changed": 4}[code])
+
+
+def main() -> None:
+    folder = sys.argv[1]
+    model = [sys.executable, "-S", str(HERE / "zfs_model.py"), folder]
+    line = b""
+    while not line.endswith(b"\n"):  # byte by byte: what follows belongs to the program
+        line += os.read(0, 1) or b"\n"
+    try:
+        verb, args = parse(line.removesuffix(b"\n"))
+    except Refused as refusal:
+        fail("refused", str(refusal), False)
+    if verb.guard and "guid" in args:
+        name = str(args[verb.guard])
+        now = subprocess.run([*model, "get", "-H", "-p", "-o", "value", "guid", name], capture_output=True, text=True)
+        if now.stdout.strip() != args["guid"]:
+            fail("changed", f"{name} is not what you saw.", bool(verb.stream))
+    words = argv(verb, args)
+    assert words[0] == ZFS, words
+    command = [*model, *words[1:]]
+    if verb.stream:
+        os.execv(command[0], command)  # noqa: S606
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        fail("failed", done.stderr.strip(), False)
+    print(json.dumps({"ok": True, "verb": verb.name, "stdout": done.stdout}))
+
+
+if __name__ == "__main__":
+    main()

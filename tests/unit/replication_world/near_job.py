@@ -1,0 +1,29 @@
+"""The real job over the near model: `near_job.py WORLD RUN_ID`. What the unit of a run does."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from dplane_tui.services.door import Door
+from dplane_tui.services.host import quoting
+from dplane_tui.services.jobs.run import run_job
+from dplane_tui.services.replication import execute, settle
+
+HERE = Path(__file__).parent
+
+world = Path(sys.argv[1])
+
+
+async def helper(_self: Door) -> tuple[str, ...]:
+    return (sys.executable, "-S", str(HERE / "helper.py"), str(world / "near"))
+
+
+setattr(Door, "argv", helper)  # noqa: B010 (there is no installed release here)
+execute.RECONNECTS = (0.1, 0.1)
+settle.PARAMETER = world / "txg_timeout"
+setattr(quoting, "PROGRAM_PATH", f"{world}/far-bin:{os.environ['PATH']}")  # noqa: B010 (what a far box finds)
+(world / "victim").write_text(str(os.getpid()))
+print(asyncio.run(run_job(sys.argv[2])))

@@ -1,0 +1,232 @@
+"""Two model boxes and a real SSH server between them; runs are real processes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+
+from dplane_tui.services.replication import keys, records
+from dplane_tui.services.replication.model import Peer, Run, Task
+from dplane_tui.services.store import open_store
+
+from .zfs_model import new_dataset, new_guid, state_of
+
+HERE = Path(__file__).parent
+MB = 1024 * 1024
+_SAVED = ("near/state.json", "far/state.json", "state/store/dplane.db")
+
+
+class Server(asyncssh.SSHServer):
+    """Knows one key; counts logins."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._world.connections.append(conn)
+
+    def begin_auth(self, _username: str) -> bool:
+        return True
+
+    def public_key_auth_supported(self) -> bool:
+        return True
+
+    def validate_public_key(self, _username: str, key: asyncssh.SSHKey) -> bool:
+        return self._world.accepts and key == self._world.client_key
+
+
+async def _copy(source: Any, sink: Any) -> None:
+    """Everything from `source` to `sink`; whichever goes away ends it."""
+    with contextlib.suppress(OSError, asyncssh.Error):
+        while chunk := await source.read(65536):
+            sink.write(chunk)
+            await sink.drain()
+    with contextlib.suppress(OSError, asyncssh.Error):
+        if isinstance(sink, asyncio.StreamWriter):
+            sink.close()
+
+
+class World:
+    """`async with World(path)`: near box `tank`, far box `vault`, a paired peer and a task `photos`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.connections: list[asyncssh.SSHServerConnection] = []
+        self.commands: list[str] = []
+        self.accepts = True
+        self.plain = False
+        self.root: str | None = None
+        self.lies: dict[str, bytes] = {}
+        self.client_key = asyncssh.generate_private_key("ssh-ed25519").convert_to_public()
+        self.host_key = asyncssh.generate_private_key("ssh-ed25519")
+
+    async def __aenter__(self) -> World:
+        for name in ("near", "far", "near-bin", "far-bin", "far-state", "state", "run"):
+            (self.path / name).mkdir()
+        (self.path / "txg_timeout").write_text("0.1")
+        for side in ("near", "far"):
+            script = self.path / f"{side}-bin" / "zfs"
+            script.write_text(f'#!/bin/sh\nexec {sys.executable} -S {HERE}/zfs_model.py {self.path}/{side} "$@"\n')
+            script.chmod(0o755)
+        for side, pool in (("near", "tank"), ("far", "vault")):
+            with state_of(self.path / side) as state:
+                state["pools"][pool] = 1000 * MB
+                state["datasets"][pool] = new_dataset()
+        self.write("tank/photos", 300_000)
+        self._server = await asyncssh.create_server(
+            lambda: Server(self), "127.0.0.1", 0, server_host_keys=[self.host_key],
+            process_factory=self._serve, encoding=None, allow_scp=False,
+        )  # fmt: skip
+        self.port = int(self._server.get_port())
+        await self._pair()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.cut()
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def _pair(self) -> None:
+        files = keys.files_of(self.path / "state" / "ssh", "vault-box")
+        client = asyncssh.generate_private_key("ssh-ed25519")
+        self.client_key = client.convert_to_public()
+        keys.write_private(files.key, client.export_private_key("openssh"))
+        host_key = " ".join(self.host_key.export_public_key().decode().split()[:2])
+        keys.pin(files, host_key)
+        peer = Peer(
+            "vault-box",
+            "dplane",
+            "127.0.0.1",
+            self.port,
+            host_key,
+            keys.fingerprint(host_key),
+            "",
+            True,
+            None,
+            time.time(),
+        )
+        async with open_store(self.database, write=True) as store:
+            await records.put_peer(store, peer)
+            await records.add_task(
+                store, Task("photos", "tank/photos", "vault-box", "vault/backup/photos", recursive=True)
+            )
+
+    @property
+    def database(self) -> Path:
+        return self.path / "state" / "store" / "dplane.db"
+
+    async def _serve(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
+        """What sshd does with a forced command: run it, whatever was asked, with what was asked in a variable."""
+        self.commands.append(process.command or "")
+        lie = next((answer for part, answer in self.lies.items() if part in (process.command or "")), None)
+        if lie is not None:
+            process.stdout.write(lie)
+            while await process.stdin.read(65536):
+                pass
+            process.exit(0)
+            return
+        # Without a forced command sshd gives the text to the account's shell.
+        argv = ["sh", "-c", process.command or ""] if self.plain else self._agent()
+        pipe = asyncio.subprocess.PIPE
+        environment = {**self.environment, "SSH_ORIGINAL_COMMAND": process.command or ""}
+        child = await asyncio.create_subprocess_exec(*argv, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
+        assert child.stdin
+        assert child.stdout
+        assert child.stderr
+        feeding = asyncio.create_task(_copy(process.stdin, child.stdin))
+        await asyncio.gather(_copy(child.stdout, process.stdout), _copy(child.stderr, process.stderr))
+        status = await child.wait()
+        feeding.cancel()
+        process.exit(status)
+
+    def _agent(self) -> list[str]:
+        root = [self.root] if self.root else []
+        return [sys.executable, str(HERE / "far_agent.py"), str(self.path), "near-box", *root]
+
+    async def make_plain(self) -> None:
+        """The far box has no product: the key is a login of an account there."""
+        self.plain = True
+        async with open_store(self.database, write=True) as store:
+            await records.put_peer(store, replace(await records.peer(store, "vault-box"), product=False, user="backup"))
+
+    def cut(self) -> None:
+        """Break every connection there is, as a cable does that is noticed."""
+        for connection in self.connections:
+            connection.abort()
+        self.connections.clear()
+
+    def write(self, dataset: str, count: int) -> None:
+        """Write `count` bytes into a dataset of the near box; it is made when it is not there."""
+        with state_of(self.path / "near") as state:
+            state["datasets"].setdefault(dataset, new_dataset())["written"] += count
+
+    def edit(self, side: str) -> Any:
+        """The state of a side, to be changed in a `with` block."""
+        return state_of(self.path / side)
+
+    def points(self, side: str, dataset: str) -> list[tuple[str, str]]:
+        """Names and GUIDs of a dataset's snapshots."""
+        state = json.loads((self.path / side / "state.json").read_text())
+        found = state["datasets"].get(dataset)
+        return [(snap["name"], snap["guid"]) for snap in found["snaps"]] if found else []
+
+    def foreign_snapshot(self, side: str, dataset: str, name: str) -> None:
+        """A snapshot that somebody else takes."""
+        with state_of(self.path / side) as state:
+            state["txg"] += 1
+            snap = {"name": name, "guid": new_guid(), "txg": state["txg"], "size": 0, "created": 1.0}
+            state["datasets"][dataset]["snaps"].append(snap)
+
+    def save(self) -> dict[str, bytes]:
+        """Both boxes and the store as they are."""
+        return {name: (self.path / name).read_bytes() for name in _SAVED}
+
+    def restore(self, saved: dict[str, bytes]) -> None:
+        """Both boxes and the store as they were."""
+        (self.path / "kill_at").unlink(missing_ok=True)
+        for side_file in self.database.parent.glob("dplane.db-*"):
+            side_file.unlink()
+        for name, content in saved.items():
+            (self.path / name).write_bytes(content)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "DPLANE_STATE_DIR": str(self.path / "state"),
+            "DPLANE_RUN_DIR": str(self.path / "run"),
+            "PYTHONPATH": str(HERE.parents[2]),
+            "PATH": f"{self.path}/near-bin:{os.environ['PATH']}",
+        }
+
+    async def start(self, mode: str = "run", rate: int = 0) -> tuple[str, asyncio.subprocess.Process]:
+        """Queue a run of the task and start its job."""
+        async with open_store(self.database, write=True) as store:
+            run = await records.new_run(store, "photos", mode)
+        argv: Sequence[str] = [sys.executable, str(HERE / "near_job.py"), str(self.path), run.id]
+        environment = {**self.environment, "MODEL_RATE": str(rate)}
+        return run.id, await asyncio.create_subprocess_exec(
+            *argv, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+
+    async def run(self, mode: str = "run") -> Run:
+        """Run the task to its end, and return what the store has about it."""
+        run_id, process = await self.start(mode)
+        _, said = await process.communicate()
+        assert process.returncode == 0 or process.returncode == -9, said.decode()
+        return await self.stored(run_id)
+
+    async def stored(self, run_id: str) -> Run:
+        """The run as the store has it."""
+        async with open_store(self.database) as store:
+            return await records.run(store, run_id)

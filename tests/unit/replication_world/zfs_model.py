@@ -1,0 +1,349 @@
+"""A model of the `zfs` command: snapshots, bookmarks, streams, resume tokens. The state is a JSON file.
+
+Run as `zfs_model.py STATE_DIR ARGUMENTS…`. Before each command it takes a number from the world's counter, and at the
+number the test has chosen it kills the process the test has named.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import random
+import signal
+import sys
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[3]))
+
+from privhelper import resumetoken
+
+CHUNK = 65536
+State = dict[str, Any]
+
+
+def die(message: str) -> None:
+    sys.stderr.write(f"{message}\n")
+    sys.exit(1)
+
+
+@contextlib.contextmanager
+def state_of(folder: Path) -> Iterator[State]:
+    """The state, kept when the block ends well."""
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        path = folder / "state.json"
+        state = json.loads(path.read_text()) if path.exists() else {"txg": 1, "pools": {}, "datasets": {}}
+        yield state
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps(state))
+        fresh.replace(path)
+
+
+def count_and_maybe_kill(folder: Path) -> None:
+    """One more command was run in this world; at the chosen one the victim dies."""
+    world = folder.parent
+    with (world / "count").open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        lines = file.read().splitlines()
+        file.write(f"{' '.join(sys.argv[2:5])}\n")
+    with contextlib.suppress(OSError, ValueError):
+        if len(lines) == int((world / "kill_at").read_text()):
+            victim = int((world / "victim").read_text())
+            (world / "kill_at").unlink()
+            os.kill(victim, signal.SIGKILL)
+            time.sleep(0.2)
+
+
+def new_guid() -> str:
+    return str(random.SystemRandom().randrange(1, 2**63))
+
+
+def next_txg(state: State) -> int:
+    state["txg"] += 1
+    return int(state["txg"])
+
+
+def new_dataset(kind: str = "filesystem") -> dict[str, Any]:
+    return {
+        "guid": new_guid(), "type": kind, "props": {}, "snaps": [], "marks": [], "written": 0, "partial": None,
+    }  # fmt: skip
+
+
+def available(state: State, pool: str) -> int:
+    used = sum(
+        sum(snap["size"] for snap in data["snaps"]) + (data["partial"] or {}).get("bytes", 0)
+        for name, data in state["datasets"].items()
+        if name.split("/")[0] == pool
+    )
+    return int(max(0, int(state["pools"][pool]) - used))
+
+
+def token_of(partial: dict[str, Any]) -> str:
+    """A resume token as OpenZFS writes it."""
+    pairs: list[tuple[str, int, Any]] = [
+        ("object", 8, 1), ("offset", 8, 0), ("bytes", 8, partial["bytes"]), ("toguid", 8, int(partial["toguid"])),
+        ("toname", 9, partial["toname"]),
+    ]  # fmt: skip
+    if partial["fromguid"]:
+        pairs.append(("fromguid", 8, int(partial["fromguid"])))
+    packed = b"\0\1\0\0" + b"\0\0\0\0" + b"\1\0\0\0"
+    for name, kind, value in pairs:
+        raw_name = name.encode() + b"\0"
+        raw_name += b"\0" * (-len(raw_name) % 8)
+        raw = value.to_bytes(8, "little") if kind == 8 else value.encode() + b"\0"
+        raw += b"\0" * (-len(raw) % 8)
+        head = (16 + len(raw_name) + len(raw)).to_bytes(4, "little") + (len(name) + 1).to_bytes(2, "little") + b"\0\0"
+        packed += head + (1).to_bytes(4, "little") + kind.to_bytes(4, "little") + raw_name + raw
+    packed += b"\0" * 8
+    body = zlib.compress(packed)
+    whole = len(body) // 4 * 4
+    total = sum(int.from_bytes(body[at : at + 4], "little") for at in range(0, whole, 4)) % 2**64
+    return f"1-{total:x}-{len(packed):x}-{body.hex()}"
+
+
+def prop(state: State, name: str, wanted: str) -> str:
+    if "@" in name:
+        dataset, _, short = name.partition("@")
+        snap = next((s for s in state["datasets"].get(dataset, new_dataset())["snaps"] if s["name"] == short), None)
+        if snap is None:
+            die(f"cannot open '{name}': dataset does not exist")
+        assert snap
+        return str({"guid": snap["guid"], "creation": snap["created"]}[wanted])
+    if "#" in name:
+        dataset, _, short = name.partition("#")
+        return str(next(m["guid"] for m in state["datasets"][dataset]["marks"] if m["name"] == short))
+    data = state["datasets"][name]
+    if wanted == "dplane:peer":
+        parts = name.split("/")
+        for depth in range(len(parts), 0, -1):
+            found = state["datasets"].get("/".join(parts[:depth]), new_dataset())["props"].get(wanted)
+            if found:
+                return str(found)
+        return "-"
+    values = {
+        "type": data["type"], "guid": data["guid"], "written": str(data["written"]), "keystatus": "none",
+        "referenced": str(sum(s["size"] for s in data["snaps"]) + data["written"]),
+        "available": str(available(state, name.split("/")[0])), "encryptionroot": "-",
+        "receive_resume_token": token_of(data["partial"]) if data["partial"] else "-",
+    }  # fmt: skip
+    return str(values[wanted])
+
+
+def get(folder: Path, words: list[str]) -> None:
+    columns = words[words.index("-o") + 1].split(",")
+    rest = words[words.index("-o") + 2 :]
+    wanted, names = rest[0].split(","), [name for name in rest[1:] if name != "--"]
+    with state_of(folder) as state:
+        missing = False
+        for asked in names:
+            below = [n for n in sorted(state["datasets"]) if n.startswith(f"{asked}/")] if "-r" in words else []
+            if "@" not in asked and "#" not in asked and asked not in state["datasets"]:
+                sys.stderr.write(f"cannot open '{asked}': dataset does not exist\n")
+                missing = True
+                continue
+            for name in [asked, *below]:
+                for each in wanted:
+                    row = {"name": name, "property": each, "value": prop(state, name, each)}
+                    print("\t".join(row[column] for column in columns))
+        if missing:
+            sys.stdout.flush()
+            sys.exit(1)
+
+
+def listing(folder: Path, words: list[str]) -> None:
+    asked = words[-1]
+    with state_of(folder) as state:
+        if asked not in state["datasets"]:
+            die(f"cannot open '{asked}': dataset does not exist")
+        if words[words.index("-o") + 1] == "name":
+            print(asked)
+            return
+        for name in sorted(state["datasets"]):
+            if name == asked or ("-r" in words and name.startswith(f"{asked}/")):
+                for mark, key in (("@", "snaps"), ("#", "marks")):
+                    for point in state["datasets"][name][key]:
+                        print(f"{name}{mark}{point['name']}\t{point['guid']}\t{point['txg']}")
+
+
+def snapshot(folder: Path, words: list[str]) -> None:
+    dataset, _, short = words[-1].partition("@")
+    with state_of(folder) as state:
+        txg = next_txg(state)
+        for name, data in state["datasets"].items():
+            if name == dataset or ("-r" in words and name.startswith(f"{dataset}/")):
+                if any(snap["name"] == short for snap in data["snaps"]):
+                    die(f"cannot create snapshot '{name}@{short}': dataset already exists")
+                made = {
+                    "name": short,
+                    "guid": new_guid(),
+                    "txg": txg,
+                    "size": data["written"],
+                    "created": int(time.time()),
+                }
+                data["snaps"].append(made)
+                data["written"] = 0
+
+
+def bookmark(folder: Path, words: list[str]) -> None:
+    dataset, _, short = words[-2].partition("@")
+    with state_of(folder) as state:
+        data = state["datasets"][dataset]
+        snap = next(s for s in data["snaps"] if s["name"] == short)
+        mark = words[-1].split("#")[1]
+        if any(m["name"] == mark for m in data["marks"]):
+            die(f"cannot create bookmark '{words[-1]}': bookmark exists")
+        data["marks"].append({"name": mark, "guid": snap["guid"], "txg": snap["txg"]})
+
+
+def destroy(folder: Path, words: list[str]) -> None:
+    dataset, _, short = words[-1].partition("#")
+    with state_of(folder) as state:
+        marks = state["datasets"][dataset]["marks"]
+        state["datasets"][dataset]["marks"] = [m for m in marks if m["name"] != short]
+
+
+def create(folder: Path, words: list[str]) -> None:
+    with state_of(folder) as state:
+        if words[-1].rpartition("/")[0] not in state["datasets"]:
+            die(f"cannot create '{words[-1]}': parent does not exist")
+        state["datasets"][words[-1]] = new_dataset()
+        state["datasets"][words[-1]]["props"] = {
+            key: value for key, _, value in (w.partition("=") for w in words) if value and key.startswith("dplane:")
+        }
+
+
+def send(folder: Path, words: list[str]) -> None:
+    with state_of(folder) as state:
+        if "-t" in words:
+            fields = resumetoken.unpack(words[words.index("-t") + 1])
+            name, offset = str(fields["toname"]), int(fields["bytes"])
+            origin = str(fields.get("fromguid", ""))
+        else:
+            name, offset, origin = words[-1], 0, ""
+            for flag in ("-i", "-I"):
+                if flag in words:
+                    base = words[words.index(flag) + 1]
+                    origin = prop(state, base if base[0] not in "@#" else name.partition("@")[0] + base, "guid")
+        dataset, _, short = name.partition("@")
+        data = state["datasets"][dataset]
+        snaps = data["snaps"]
+        last = next(i for i, s in enumerate(snaps) if s["name"] == short)
+        known = [*snaps, *data["marks"]]
+        after = next((p["txg"] for p in known if p["guid"] == origin), 0)
+        items = [s for s in snaps[: last + 1] if s["txg"] > after]
+        if "-I" not in words:
+            items = [{**snaps[last], "size": sum(s["size"] for s in items)}]
+    size = sum(s["size"] for s in items) - offset
+    if "-n" in words:
+        print(f"size\t{size}")
+        return
+    head = {"items": items, "fromguid": origin, "toname": name, "offset": offset, "type": data["type"], "size": size}
+    out = sys.stdout.buffer
+    out.write(json.dumps(head).encode() + b"\n")
+    rate = float(os.environ.get("MODEL_RATE", "0"))
+    while size > 0:
+        out.write(b"\xa5" * min(CHUNK, size))
+        out.flush()
+        if rate:
+            time.sleep(min(CHUNK, size) / rate)
+        size -= CHUNK
+    out.write(b"END")
+    out.flush()
+
+
+def refuse_receive(state: State, name: str, head: dict[str, Any], data: dict[str, Any] | None) -> None:
+    """What OpenZFS says when a stream does not fit what is there."""
+    if name.rpartition("/")[0] not in state["datasets"]:
+        die(f"cannot receive new filesystem stream: parent of '{name}' does not exist")
+    if head["offset"]:
+        if data is None or not data["partial"] or data["partial"]["bytes"] != head["offset"]:
+            die("cannot receive resume stream: kernel modules must be upgraded to receive this stream.")
+    elif data is not None and data["partial"]:
+        die(f'cannot receive: destination {name} contains partially-complete state from "zfs receive -s".')
+    elif not head["fromguid"]:
+        if data is not None:
+            die(f"cannot receive new filesystem stream: destination '{name}' exists\nmust specify -F to overwrite it")
+    elif data is None:
+        die(f"cannot receive incremental stream: destination '{name}' does not exist")
+    elif not data["snaps"] or data["snaps"][-1]["guid"] != head["fromguid"]:
+        die(f"cannot receive incremental stream: most recent snapshot of {name} does not\nmatch incremental source")
+
+
+def _three() -> bytes:
+    found = b""
+    while len(found) < 3 and (byte := os.read(0, 1)):
+        found += byte
+    return found
+
+
+def abort(folder: Path, name: str) -> None:
+    with state_of(folder) as state:
+        data = state["datasets"][name]
+        data["partial"] = None
+        if not data["snaps"]:
+            del state["datasets"][name]
+
+
+def receive(folder: Path, words: list[str]) -> None:
+    name = words[-1]
+    if "-A" in words:
+        return abort(folder, name)
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = os.read(0, 1)
+        if not byte:
+            die("cannot receive: failed to read from stream")
+        line += byte
+    head = json.loads(line)
+    with state_of(folder) as state:
+        data = state["datasets"].get(name)
+        refuse_receive(state, name, head, data)
+        free = available(state, name.split("/")[0])
+        data = data or new_dataset(head["type"])
+        data["props"].update(word.split("=", 1) for word in words if "=" in word)
+        keep = {"toguid": head["items"][-1]["guid"], "toname": head["toname"], "fromguid": head["fromguid"]}
+        data["partial"] = {**keep, "bytes": head["offset"]}
+        state["datasets"][name] = data
+    got = 0
+    while got < min(head["size"], free + 1) and (chunk := os.read(0, min(CHUNK, head["size"] - got))):
+        got += len(chunk)
+    ended = got == head["size"] <= free and _three() == b"END"
+    with state_of(folder) as state:
+        data = state["datasets"][name]
+        if ended:
+            data["partial"] = None
+            data["snaps"] += [{**made, "txg": next_txg(state)} for made in head["items"]]
+        else:
+            data["partial"]["bytes"] += got
+    if not ended and not data["partial"]["bytes"]:
+        abort(folder, name)
+    if got > free:
+        die("cannot receive new filesystem stream: out of space")
+    if not ended:
+        die("cannot receive: failed to read from stream\nPartially received snapshot is saved.")
+    return None
+
+
+def main() -> None:
+    folder, words = Path(sys.argv[1]), sys.argv[2:]
+    count_and_maybe_kill(folder)
+    acts = {
+        "get": get, "list": listing, "snapshot": snapshot, "bookmark": bookmark, "destroy": destroy, "create": create,
+        "send": send, "receive": receive,
+    }  # fmt: skip
+    if words[0] == "version":
+        print("zfs-2.3.9-model")
+    else:
+        acts[words[0]](folder, words[1:])
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(BrokenPipeError):
+        main()

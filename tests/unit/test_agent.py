@@ -1,0 +1,228 @@
+"""The far end's agent as sshd starts it: a real process, a model of ZFS behind it. A peer gets what is its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import string
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .replication_world.zfs_model import new_dataset, new_guid, state_of, token_of
+
+AGENT = Path(__file__).parent / "replication_world" / "far_agent.py"
+ROOT = Path(__file__).parents[2]
+
+
+class Far:
+    """The far box and the peers that ask it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        for name in ("far", "far-bin", "far-state"):
+            (path / name).mkdir()
+        script = path / "far-bin" / "zfs"
+        script.write_text(f'#!/bin/sh\nexec {sys.executable} -S {AGENT.parent}/zfs_model.py {path}/far "$@"\n')
+        script.chmod(0o755)
+        with state_of(path / "far") as state:
+            state["pools"]["vault"] = 10**9
+            for name in ("vault", "vault/mine", "vault/mine/below", "vault/theirs", "vault/nobody"):
+                state["datasets"][name] = new_dataset()
+            state["datasets"]["vault/mine"]["props"]["dplane:peer"] = "box-a"
+            state["datasets"]["vault/theirs"]["props"]["dplane:peer"] = "box-b"
+
+    @property
+    def state(self) -> str:
+        return (self.path / "far" / "state.json").read_text()
+
+    def ask(self, request: Any, *, peer: str = "box-a", root: str | None = None, stream: bytes = b"") -> dict[str, Any]:
+        text = request if isinstance(request, str) else json.dumps(request)
+        argv = [sys.executable, str(AGENT), str(self.path), peer, *([root] if root else [])]
+        environment = {**os.environ, "SSH_ORIGINAL_COMMAND": text, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(argv, env=environment, input=stream, capture_output=True, check=False, timeout=60)
+        assert done.returncode in (0, 1), done.stderr
+        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[0])
+        assert answer["ok"] is (done.returncode == 0)
+        return answer
+
+
+@pytest.fixture
+def far(tmp_path: Path) -> Far:
+    return Far(tmp_path)
+
+
+def stream(name: str = "tank/x@s1", size: int = 100_000) -> bytes:
+    item = {"name": name.split("@")[1], "guid": new_guid(), "size": size, "txg": 1, "created": 1}
+    head = {"items": [item], "fromguid": "", "toname": name, "offset": 0, "type": "filesystem", "size": size}
+    return json.dumps(head).encode() + b"\n" + b"x" * size + b"END"
+
+
+def test_there_is_no_shell(far: Far) -> None:
+    before = far.state
+    for text in (
+        "",
+        "id",
+        "sh",
+        "; id",
+        "$(id)",
+        "scp -t /",
+        "/usr/lib/openssh/sftp-server",
+        '{"op": "sh"}',
+        "null",
+        "[]",
+    ):
+        answer = far.ask(text)
+        assert answer["error"]["code"] == "refused", text
+        assert "uid=" not in json.dumps(answer)
+    assert far.state == before
+
+
+def test_without_a_request_there_is_only_a_sentence(far: Far) -> None:
+    environment = {key: value for key, value in os.environ.items() if key != "SSH_ORIGINAL_COMMAND"}
+    done = subprocess.run(
+        [sys.executable, str(AGENT), str(far.path), "box-a"],
+        env={**environment, "PYTHONPATH": str(ROOT)}, capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "no shell" in json.loads(done.stdout)["error"]["message"]
+
+
+def test_hostile_requests_are_refused_and_change_nothing(far: Far) -> None:
+    before = far.state
+    chance = random.Random(7)  # noqa: S311
+    seeds = [
+        '{"op": "read", "dataset": "vault/mine"}',
+        '{"op": "receive", "dataset": "vault/new", "kind": "filesystem"}',
+    ]
+    texts = [
+        '{"op": "read", "op": "abort"}',
+        '{"op": NaN}',
+        "[" * 5000,
+        '{"op": "read", "dataset": "' + "a" * 20_000 + '"}',
+    ]
+    for _ in range(12):
+        letters = list(chance.choice(seeds))
+        for _ in range(3):
+            letters[chance.randrange(len(letters))] = chance.choice(string.punctuation + "\n\t é")
+        texts.append("".join(letters))
+    for text in texts:
+        answer = far.ask(text)
+        if answer["ok"]:
+            assert set(answer) == {"ok", "list", "get", "available"}, text
+        else:
+            assert answer["error"]["message"].isprintable(), text
+    assert far.state == before
+
+
+@pytest.mark.parametrize("name", [
+    "vault/../etc", "-r", "vault/mine@s1", "vault/x;id", "vault/ x", "vault", "vault/x\nvault/y", "/vault/x", "", 7,
+    None, "vault/" + "a" * 300,
+])  # fmt: skip
+def test_only_sound_names_are_taken(far: Far, name: object) -> None:
+    for op in ("read", "receive", "abort"):
+        answer = far.ask({"op": op, "dataset": name, "kind": "filesystem", "token": "x"})
+        assert answer["error"]["code"] == "refused", (op, name)
+
+
+def test_a_peer_reads_its_own_and_not_what_is_another_s_or_nobody_s(far: Far) -> None:
+    assert far.ask({"op": "read", "dataset": "vault/mine", "recursive": True})["get"].count("\ttype\t") == 2
+    assert far.ask({"op": "read", "dataset": "vault/mine/below"})["ok"], "ownership is inherited"
+    for other in ("vault/theirs", "vault/nobody"):
+        for op in ("read", "receive"):
+            answer = far.ask({"op": op, "dataset": other, "kind": "filesystem"}, stream=stream())
+            assert "not made by this peer" in answer["error"]["message"]
+    assert far.ask({"op": "read", "dataset": "vault/new/deep"}) == {
+        "ok": True,
+        "list": "",
+        "get": "",
+        "available": 10**9,
+    }
+
+
+def test_a_value_with_a_line_end_does_not_speak_for_another_dataset(far: Far) -> None:
+    """A stream can bring any user property: one that imitates a listing must not give away somebody else's dataset."""
+    with state_of(far.path / "far") as state:
+        state["datasets"]["vault/theirs"]["props"]["dplane:peer"] = "box-b\nbox-a"
+        state["datasets"]["vault/nobody"]["props"]["dplane:peer"] = "box-a\nvault/theirs\tdplane:peer\tbox-a"
+    for other in ("vault/theirs", "vault/nobody"):
+        assert far.ask({"op": "read", "dataset": other})["error"]["code"] == "refused"
+
+
+def test_the_root_is_the_end_of_the_world(far: Far) -> None:
+    for outside in ("vault/mine", "vault/inboxes", "vault"):
+        answer = far.ask(
+            {"op": "receive", "dataset": outside, "kind": "filesystem"}, root="vault/inbox", stream=stream()
+        )
+        assert answer["error"]["code"] == "refused"
+    assert far.ask(
+        {"op": "receive", "dataset": "vault/inbox/a/b", "kind": "filesystem", "first": True},
+        root="vault/inbox", stream=stream(),
+    )["ok"]  # fmt: skip
+    made = json.loads(far.state)["datasets"]
+    assert made["vault/inbox/a/b"]["props"]["dplane:peer"] == "box-a"
+    assert "dplane:peer" not in made["vault/inbox"]["props"], "others may live beside it"
+    assert far.ask({"op": "read", "dataset": "vault/inbox/a/b"}, peer="box-b")["error"]["code"] == "refused"
+    answer = far.ask(
+        {"op": "receive", "dataset": "vault/no/such/x", "kind": "filesystem"}, root="vault/no/such", stream=stream()
+    )
+    assert "above this peer's root" in answer["error"]["message"]
+
+
+def test_it_can_neither_destroy_nor_roll_back(far: Far) -> None:
+    with state_of(far.path / "far") as state:
+        snap = {"name": "s9", "guid": "9", "txg": 9, "size": 1, "created": 1}
+        state["datasets"]["vault/mine"]["snaps"] = [snap]
+    before = far.state
+    for op in ("destroy", "rollback", "rename", "set", "send", "snapshot", "promote"):
+        assert far.ask({"op": op, "dataset": "vault/mine", "snapshot": "vault/mine@s9"})["error"]["code"] == "refused"
+    answer = far.ask({"op": "receive", "dataset": "vault/mine", "kind": "filesystem", "first": True}, stream=stream())
+    assert "exists" in answer["error"]["message"]
+    good = token_of({"bytes": 1, "toguid": "9", "toname": "tank/x@s9", "fromguid": ""})
+    assert not far.ask({"op": "abort", "dataset": "vault/theirs", "token": good})["ok"]
+    assert json.loads(far.state)["datasets"]["vault/mine"]["snaps"] == [snap]
+    assert json.loads(far.state)["datasets"].keys() == json.loads(before)["datasets"].keys()
+
+
+def test_a_stream_that_ends_early_is_not_received_and_is_kept_for_later(far: Far) -> None:
+    request = {"op": "receive", "dataset": "vault/new", "kind": "filesystem", "first": True}
+    answer = far.ask(request, stream=stream()[:50_000])
+    assert not answer["ok"]
+    assert "Partially received" in answer["error"]["message"]
+    read = far.ask({"op": "read", "dataset": "vault/new"})
+    assert "receive_resume_token\t1-" in read["get"]
+
+
+def test_a_new_connection_ends_the_one_that_hangs(far: Far) -> None:
+    """The peer's old connection is dead but nobody has told this box; a new question of the same peer is enough."""
+    request = json.dumps({"op": "receive", "dataset": "vault/new", "kind": "filesystem", "first": True})
+    old = subprocess.Popen(
+        [sys.executable, str(AGENT), str(far.path), "box-a"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        env={**os.environ, "SSH_ORIGINAL_COMMAND": request, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert old.stdin
+    old.stdin.write(stream()[:60_000])
+    old.stdin.flush()
+    deadline = time.monotonic() + 60
+    while "vault/new" not in far.state and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert far.ask({"op": "read", "dataset": "vault/new"}, peer="box-b")["error"]["code"] == "refused"
+    assert old.poll() is None, "another peer ends nothing"
+    read = far.ask({"op": "read", "dataset": "vault/new"})
+    assert "receive_resume_token\t1-" in read["get"]
+    old.stdin.close()
+    assert old.wait(30) == 1
+    assert old.stdout
+    old.stdout.close()
+
+
+def test_it_starts_light() -> None:
+    code = "import sys, dplane_tui.services.replication.agent; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    loaded = set(done.stdout.split())
+    assert not {"asyncio", "asyncssh", "aiosqlite", "psutil", "textual", "argparse", "sqlite3"} & loaded

@@ -1,0 +1,159 @@
+"""What a person is told, and what never becomes green."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dplane_tui.services.health.model import DiskHealth, Health, Memory, News, ServiceState, Temperature
+from dplane_tui.services.health.news import is_bad_news, news, worst
+from dplane_tui.services.replication.model import Run, Task, TaskStatus
+from dplane_tui.services.zfs.model import Pool, Scan, Vdev
+
+NOW = 2_000_000_000.0
+WELL = Health(
+    taken_at=NOW,
+    zfs_version="2.3.9-1",
+    memory=Memory(total=1 << 30, available=1 << 29),
+    temperatures=(Temperature("cpu", 50.0, 90.0),),
+    services=(ServiceState("ssh", "active"), ServiceState("smbd", "not-installed")),
+)
+POOL = Pool(
+    name="tank",
+    guid="1",
+    state="ONLINE",
+    capacity=10,
+    data_errors=0,
+    scan=Scan("scrub", "finished", ended=NOW - 86400, errors=0),
+    vdevs=(Vdev("mirror-0", "mirror", "ONLINE", children=(Vdev("a", "disk", "ONLINE", checksum_errors=0),)),),
+)
+DISK = DiskHealth("ata-A", "sda", "passed")
+TASK = TaskStatus(
+    Task("home", "tank/home", "b", "back/home"),
+    last=Run("r", "home", "succeeded", NOW - 100),
+    snapshot_created=NOW - 100,
+    late=False,
+)
+
+
+def _of(found: tuple[News, ...], where: str) -> list[tuple[str, str]]:
+    return [(item.level, item.text) for item in found if item.where == where]
+
+
+def test_all_well() -> None:
+    found = news(WELL, (POOL,), (TASK,), (DISK,))
+    assert {item.level for item in found} == {"ok"}
+    assert {item.where for item in found} == {"pools", "replication", "disks", "temperature", "memory", "services"}
+    assert worst(found) == "ok"
+    assert not is_bad_news(found)
+
+
+def test_nothing_known_is_never_green() -> None:
+    found = news(Health(taken_at=NOW), None, None, None, reasons={"pools": "zpool did not answer."})
+    assert {item.level for item in found} == {"unknown"}
+    assert ("unknown", "zpool did not answer.") in _of(found, "pools")
+    assert worst(found) == "unknown"
+    assert is_bad_news(found)  # pools and replication must be known
+    assert worst(()) == "unknown"
+
+
+def test_what_a_box_cannot_tell_is_shown_but_no_alarm() -> None:
+    quiet = replace(WELL, temperatures=())
+    found = news(quiet, (POOL,), (TASK,), (DiskHealth("virtio-1", "vda", "unknown", "a virtual disk"),))
+    assert worst(found) == "unknown"
+    assert _of(found, "disks") == [("unknown", "SMART of 1 disk is unknown: a virtual disk.")]
+    assert not is_bad_news(found)
+
+
+@pytest.mark.parametrize(
+    ("pool", "level", "words"),
+    [
+        (replace(POOL, state="DEGRADED", status="One or more devices faulted."), "bad", "is DEGRADED. One or more"),
+        (replace(POOL, state="SUSPENDED", data_errors=None), "bad", "is SUSPENDED."),
+        (replace(POOL, status="Some features are not enabled."), "warn", "Some features"),
+        (replace(POOL, data_errors=1), "bad", "1 file with permanent errors"),
+        (replace(POOL, capacity=80), "warn", "80 % full"),
+        (replace(POOL, capacity=95), "bad", "95 % full"),
+        (replace(POOL, scan=Scan("resilver", "finished", errors=2)), "warn", "2 errors in its last resilver"),
+        (replace(POOL, scan=Scan("scrub", "finished", ended=NOW - 90 * 86400)), "warn", "scrubbed last 90d ago"),
+        (replace(POOL, vdevs=(Vdev("sdx", "disk", "ONLINE", read_errors=3),)), "warn", "counts errors on sdx"),
+    ],
+)
+def test_pools(pool: Pool, level: str, words: str) -> None:
+    found = news(WELL, (pool, replace(POOL, name="other", guid="2")), (TASK,), (DISK,))
+    told = _of(found, "pools")
+    assert any(item[0] == level and words in item[1] for item in told), told
+    assert ("ok", "1 pool online without errors: other.") in told
+    assert worst(found) == level
+    assert is_bad_news(found)
+
+
+def test_no_pools() -> None:
+    assert _of(news(WELL, (), (), ()), "pools") == [("ok", "There are no pools yet.")]
+    assert _of(news(replace(WELL, zfs_version=""), (), (), ()), "pools")[0][0] == "warn"
+
+
+@pytest.mark.parametrize(
+    ("status", "level", "words"),
+    [
+        (replace(TASK, last=Run("r", "home", "failed", NOW, message="cable cut.")), "bad", "failed: cable cut."),
+        (replace(TASK, last=Run("r", "home", "died", NOW)), "bad", "died."),
+        (replace(TASK, late=True), "bad", "is late"),
+        (replace(TASK, late=None, snapshot_created=None), "unknown", "never been proven"),
+        (replace(TASK, late=False, snapshot_created=None), "unknown", "never been proven"),
+        (replace(TASK, last=Run("r", "home", "cancelled", NOW)), "warn", "cancelled"),
+        (replace(TASK, last=Run("r", "home", "running", NOW)), "ok", "in time"),
+    ],
+)
+def test_replication(status: TaskStatus, level: str, words: str) -> None:
+    (told,) = _of(news(WELL, (POOL,), (status,), (DISK,)), "replication")
+    assert told[0] == level
+    assert words in told[1]
+
+
+def test_a_failed_run_is_bad_even_while_the_target_is_in_time() -> None:
+    status = replace(TASK, late=False, last=Run("r", "home", "failed", NOW, message="no space"))
+    assert is_bad_news(news(WELL, (POOL,), (status,), (DISK,)))
+
+
+def test_disks() -> None:
+    failing = DiskHealth("ata-B", "sdb", "failing", "it says so")
+    worn = DiskHealth("ata-C", "sdc", "passed", "2 media errors", reallocated=5)
+    told = _of(news(WELL, (POOL,), (TASK,), (DISK, failing, worn)), "disks")
+    assert ("bad", "Disk sdb (ata-B) is failing: it says so.") in told
+    assert ("warn", "Disk sdc (ata-C): 2 media errors; 5 sectors were reallocated.") in told
+    assert not any(level == "ok" for level, _ in told)  # with a failing disk nothing is green
+    assert _of(news(WELL, (), (), ()), "disks") == [("unknown", "No disks were found.")]
+
+
+@pytest.mark.parametrize(
+    ("sensor", "level"),
+    [
+        (Temperature("x", 50.0, 90.0), "ok"),
+        (Temperature("x", 81.0, 90.0), "warn"),
+        (Temperature("x", 90.0, 90.0), "bad"),
+        (Temperature("x", 84.0), "ok"),
+        (Temperature("x", 85.0), "warn"),
+        (Temperature("x", 96.0), "bad"),
+    ],
+)
+def test_temperature(sensor: Temperature, level: str) -> None:
+    (told,) = _of(news(replace(WELL, temperatures=(sensor,)), (), (), ()), "temperature")
+    assert told[0] == level
+
+
+def test_memory_and_services() -> None:
+    poor = replace(WELL, memory=Memory(total=1 << 30, available=1 << 20))
+    assert _of(news(poor, (), (), ()), "memory")[0][0] == "warn"
+    ill = replace(
+        WELL,
+        services=(ServiceState("cron", "failed"), ServiceState("ssh", "inactive", note="enabled, but does not run")),
+    )
+    assert [level for level, _ in _of(news(ill, (), (), ()), "services")] == ["bad", "warn"]
+
+
+def test_worst_first() -> None:
+    found = news(WELL, (replace(POOL, state="FAULTED"),), None, (DISK,))
+    levels = [item.level for item in found]
+    assert levels == sorted(levels, key=["bad", "warn", "unknown", "ok"].index)

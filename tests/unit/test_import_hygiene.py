@@ -1,0 +1,85 @@
+"""What each process loads is its memory and its start: held here, in fresh interpreters."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = ("asyncssh", "docker", "cryptography", "requests", "urllib3", "rich.markdown", "rich.traceback", "pygments",
+         "markdown_it", "tree_sitter", "argparse", "sqlite3", "aiosqlite", "textual.widgets._data_table",
+         "textual.widgets._footer", "dplane_tui.cli.main")  # fmt: skip
+
+
+def loaded(code: str) -> set[str]:
+    """The modules of an interpreter that ran `code`."""
+    tail = "\nimport sys; print('\\n'.join(name for name, module in sys.modules.items() if module is not None))"
+    env = {**os.environ, "TERM": "xterm-256color", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code + tail], capture_output=True, text=True, env=env, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+CONSOLE = """
+from dplane_tui import lean
+lean.leave_out_tls()
+import asyncio, os
+from dplane_tui.app import Console
+from dplane_tui.services.bundle import open_services
+from dplane_tui.terminal.profile import detect
+app = Console(open_services(None), detect(os.environ))
+async def look():
+    async with app.run_test(size=(80, 24)) as pilot:
+        for _ in range(100):
+            await pilot.pause(0.05)
+            if app.poller.snapshot("pools").taken_at or app.poller.snapshot("pools").error:
+                break
+        else:
+            raise SystemExit("the pools were never read")
+asyncio.run(look())
+"""
+
+
+def test_the_console_loads_nothing_heavy_and_no_tls() -> None:
+    found = loaded(CONSOLE)
+    assert not {name for name in HEAVY if name in found}
+    assert "ssl" not in found
+    assert "_ssl" not in found
+    assert "dplane_tui.screens.pools" in found
+    assert not {name for name in found if name.startswith("dplane_tui.screens.") and "health" in name}
+
+
+def test_nothing_of_ours_in_the_console_asks_for_tls() -> None:
+    """The promise behind `leave_out_tls`: no module a local console can load imports ssl."""
+    for path in (ROOT / "dplane_tui").rglob("*.py"):
+        assert not re.search(r"^\s*(import|from) ssl\b", path.read_text(), re.MULTILINE), path
+
+
+@pytest.mark.parametrize("module", ["dplane_tui.services.zfs.service", "dplane_tui.services.health.service",
+                                    "dplane_tui.services.docker.service", "dplane_tui.services.jobs.service",
+                                    "dplane_tui.services.poller", "dplane_tui.cli.main"])  # fmt: skip
+def test_services_and_commands_load_no_textual(module: str) -> None:
+    found = loaded(f"import {module}")
+    assert not {name for name in found if name.partition(".")[0] in {"textual", "rich", "docker", "asyncssh"}}
+
+
+def test_the_helper_loads_only_the_standard_library() -> None:
+    names = [path.stem for path in (ROOT / "privhelper").glob("*.py") if path.stem != "__main__"]
+    assert len(names) > 3
+    code = "\n".join(f"import privhelper.{name}" for name in names if name != "__init__")
+    found = {name.partition(".")[0] for name in loaded(code)}
+    assert not found & {"dplane_tui", "textual", "rich", "psutil", "asyncssh", "docker", "aiosqlite"}
+
+
+def test_the_short_way_takes_only_what_it_knows() -> None:
+    from dplane_tui.lean import console_host
+
+    assert console_host([]) == (True, None)
+    assert console_host(["--host", "nas-a"]) == (True, "nas-a")
+    for argv in (["pool", "list"], ["--help"], ["--host"], ["--host", "--json"], ["--json"], ["--host", "a", "health"]):
+        assert console_host(argv) == (False, None)

@@ -1,0 +1,177 @@
+"""The pump on real pipes and sockets: every byte, in order, and every way to end."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from dplane_tui.services.replication import pump as pumps
+from dplane_tui.services.replication.pump import CLOSED, EOF, STALLED, STOPPED, Pump, Throttle
+
+
+def feed(descriptor: int, data: bytes) -> threading.Thread:
+    def write() -> None:
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            view = memoryview(data)
+            while view:
+                view = view[file.write(view) :]
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    return thread
+
+
+def drain(descriptor: int, into: list[bytes]) -> threading.Thread:
+    def read() -> None:
+        with os.fdopen(descriptor, "rb") as file:
+            into.append(file.read())
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    return thread
+
+
+def socket_pair() -> tuple[int, int]:
+    left, right = socket.socketpair()
+    return left.detach(), right.detach()
+
+
+DATA = os.urandom(5_000_011)
+
+
+@pytest.mark.parametrize("splice", [True, False])
+@pytest.mark.parametrize(("entry", "way_out"), [(os.pipe, os.pipe), (socket_pair, os.pipe), (socket_pair, socket_pair)])
+def test_every_byte_arrives_in_order(
+    entry: Callable[[], tuple[int, int]],
+    way_out: Callable[[], tuple[int, int]],
+    splice: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if not splice:
+
+        def refuse(*_args: object, **_options: object) -> int:
+            raise OSError(22, "Invalid argument")
+
+        monkeypatch.setattr(os, "splice", refuse)
+    source, feeder = entry()
+    drained, sink = way_out()
+    got: list[bytes] = []
+    counts: list[int] = []
+    threads = [feed(feeder, DATA), drain(drained, got)]
+    pump = Pump(source, sink, report=counts.append)
+    assert pump.run() == EOF
+    os.close(sink)
+    os.close(source)
+    for thread in threads:
+        thread.join()
+    assert hashlib.sha256(got[0]).digest() == hashlib.sha256(DATA).digest()
+    assert pump.count == counts[-1] == len(DATA)
+    assert counts == sorted(counts)
+
+
+def test_a_reader_that_goes_away_ends_it() -> None:
+    source, feeder = os.pipe()
+    process = subprocess.Popen(["head", "-c", "100000"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    assert process.stdin
+    writer = threading.Thread(target=lambda: _write_until_closed(feeder))
+    writer.start()
+    assert Pump(source, process.stdin.fileno()).run() == CLOSED
+    os.close(source)
+    writer.join()
+    process.stdin.close()
+    process.wait()
+
+
+def _write_until_closed(descriptor: int) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        while True:
+            os.write(descriptor, b"x" * 65536)
+    os.close(descriptor)
+
+
+@pytest.mark.parametrize("silent", ["source", "sink"])
+def test_a_side_that_stands_still_is_noticed(silent: str) -> None:
+    source, feeder = os.pipe()
+    drained, sink = os.pipe()
+    if silent == "sink":
+        os.set_blocking(feeder, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(feeder, b"x" * 65536)
+    pump = Pump(source, sink, stall=0.2)
+    result = [pump.run()]
+    if silent == "sink":  # its pipe took the first of it, then nothing moved
+        assert pump.count > 0
+    assert result == [STALLED]
+    for descriptor in (source, feeder, drained, sink):
+        os.close(descriptor)
+
+
+def test_it_can_be_stopped_from_outside_while_nothing_moves() -> None:
+    source, feeder = os.pipe()
+    drained, sink = os.pipe()
+    pump = Pump(source, sink)
+    results: list[str] = []
+    thread = threading.Thread(target=lambda: results.append(pump.run()))
+    thread.start()
+    pump.stop()
+    thread.join(20)
+    assert results == [STOPPED]
+    for descriptor in (source, feeder, drained, sink):
+        os.close(descriptor)
+
+
+def test_the_throttle_gives_no_more_than_its_rate_and_follows_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    throttle = Throttle(1000.0)
+    sent = 0
+    for _ in range(1000):  # ten seconds in steps of 10 ms
+        clock[0] += 0.01
+        count = throttle.allowed(1 << 20)
+        throttle.spent(count)
+        sent += count
+    assert 9900 <= sent <= 10_000
+    throttle.rate = 50_000.0
+    clock[0] += 3600.0
+    burst = throttle.allowed(1 << 20)
+    assert burst <= 12_500, "an hour of silence is no licence for a flood"
+    throttle.rate = None
+    assert throttle.allowed(1 << 20) == 1 << 20
+
+
+def test_a_throttled_pump_delivers_everything_and_takes_its_time() -> None:
+    source, feeder = os.pipe()
+    drained, sink = os.pipe()
+    got: list[bytes] = []
+    threads = [feed(feeder, DATA[:300_000]), drain(drained, got)]
+    began = time.monotonic()
+    assert Pump(source, sink, throttle=Throttle(400_000.0)).run() == EOF
+    took = time.monotonic() - began
+    os.close(sink)
+    os.close(source)
+    for thread in threads:
+        thread.join()
+    assert got[0] == DATA[:300_000]
+    assert took > 0.4, "faster than the rate allows"  # never a limit upwards: the machine may be busy
+
+
+def test_it_imports_next_to_nothing() -> None:
+    code = (
+        "import sys; before = set(sys.modules)\n"
+        "import importlib.util as u; s = u.spec_from_file_location('pump', sys.argv[1])\n"
+        "m = u.module_from_spec(s); s.loader.exec_module(m)\n"
+        "print(*sorted({n.split('.')[0] for n in set(sys.modules) - before}))"
+    )
+    path = pumps.__file__
+    done = subprocess.run([sys.executable, "-I", "-c", code, path], capture_output=True, text=True, check=True)
+    assert not {"asyncio", "typing", "subprocess", "json"} & set(done.stdout.split())

@@ -1,0 +1,212 @@
+"""The planner against a model: whatever the history, the target accepts its plan and gets there, or it refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dplane_tui.errors import CommandError
+from dplane_tui.services.replication.model import Plan, Task
+from dplane_tui.services.replication.plan import make_plan, wants_snapshot
+from dplane_tui.services.replication.read import Dataset, Point, Side, parse
+
+from .replication_world.zfs_model import token_of
+
+TASK = Task("photos", "tank/photos", "nas-b", "vault/photos")
+PLAIN = {"type": "filesystem", "written": "0", "referenced": "1000", "receive_resume_token": "-", "encryptionroot": "-"}
+
+
+def points(*numbers: int) -> tuple[Point, ...]:
+    return tuple(Point(f"s{number}", str(1000 + number), 10 * number) for number in numbers)
+
+
+def side(name: str, snapshots: tuple[Point, ...] = (), marks: tuple[Point, ...] = (), **properties: str) -> Side:
+    return {name: Dataset(name, {**PLAIN, **properties}, snapshots, marks)}
+
+
+def receive(target: list[str], plan: Plan, source: Dataset) -> list[str]:
+    """What OpenZFS does with the streams of a plan: GUIDs the target has afterwards. Fails where OpenZFS refuses."""
+    have = list(target)
+    order = [point.guid for point in source.snapshots]
+    known = {f"@{point.name}": point for point in source.snapshots} | {f"#{m.name}": m for m in source.bookmarks}
+    for step in plan.steps:
+        if step.base is None:
+            assert not have, "a full stream into a dataset that is there"
+            have = [step.guid]
+            continue
+        base = known[step.base]
+        assert have[-1] == base.guid == step.base_guid, "the target's newest snapshot is not the base"
+        between = [point.guid for point in source.snapshots if point.createtxg > base.createtxg]
+        if step.intermediates:
+            assert step.base[0] == "@", "-I cannot start from a bookmark"
+            have += between[: between.index(step.guid) + 1]
+        else:
+            have.append(step.guid)
+        assert step.guid in order
+    return have
+
+
+histories = st.lists(st.tuples(st.sampled_from("sbtx"), st.booleans()), max_size=12)
+
+
+@settings(max_examples=400, deadline=None)
+@given(histories, st.booleans())
+def test_whatever_the_history_a_plan_reaches_the_newest_snapshot_or_refuses(
+    history: list[tuple[str, bool]], exists: bool
+) -> None:
+    """Each moment is a snapshot at both (s), at the target with a bookmark here (b), here only (x), there only (t)."""
+    here: list[Point] = []
+    marks: list[Point] = []
+    there: list[Point] = []
+    for number, (kind, keep) in enumerate(history, 1):
+        point = Point(f"s{number}", str(1000 + number), 10 * number)
+        if kind in "sx":
+            here.append(point)
+        if kind == "b":
+            marks.append(point)
+        if kind in "sbt" and exists and (keep or kind != "b"):
+            there.append(point)
+    source = side("tank/photos", tuple(here), tuple(marks))["tank/photos"]
+    target = side("vault/photos", tuple(there)) if exists else {}
+    plan = make_plan(TASK, {source.name: source}, target, None)
+    before = [point.guid for point in there]
+    if plan.conflicts:
+        assert not plan.steps
+        assert not plan.aborts
+        assert exists
+        ours = {point.guid for point in (*here, *marks)}
+        newest_is_ours = bool(before) and before[-1] in ours
+        nothing_later = newest_is_ours and not [p for p in here if p.createtxg > there[-1].createtxg]
+        assert not newest_is_ours or nothing_later
+        return
+    if not here:
+        assert plan.notes
+        return
+    after = receive(before, plan, source)
+    assert after[: len(before)] == before, "nothing of the target is lost"
+    assert after[-1] == here[-1].guid
+    names = {point.guid: point for point in (*here, *marks, *there)}
+    reached = side("vault/photos", tuple(names[guid] for guid in after))
+    again = make_plan(TASK, {source.name: source}, reached, None)
+    assert not again.steps
+    assert not again.conflicts
+    assert [match.guid for match in again.matches] == [here[-1].guid]
+
+
+def test_the_same_name_with_another_guid_is_not_the_same_snapshot() -> None:
+    target = side("vault/photos", (Point("s1", "999", 10),))
+    plan = make_plan(TASK, side("tank/photos", points(1, 2)), target, None)
+    assert [conflict.kind for conflict in plan.conflicts] == ["no-common"]
+
+
+def test_another_name_with_the_same_guid_is_the_same_snapshot() -> None:
+    target = side("vault/photos", (Point("renamed", "1001", 77),))
+    plan = make_plan(TASK, side("tank/photos", points(1, 2)), target, None)
+    assert [(step.kind, step.base, step.snapshot) for step in plan.steps] == [("incremental", "@s1", "s2")]
+
+
+def test_a_conflict_says_since_when() -> None:
+    plan = make_plan(TASK, side("tank/photos", points(1, 2)), side("vault/photos", points(1, 7)), None)
+    assert plan.conflicts[0].kind == "target-newer"
+    assert plan.conflicts[0].since == "s1"
+    assert "@s7" in plan.conflicts[0].text
+
+
+def test_a_target_without_snapshots_is_not_replaced() -> None:
+    plan = make_plan(TASK, side("tank/photos", points(1)), side("vault/photos"), None)
+    assert [conflict.kind for conflict in plan.conflicts] == ["target-exists"]
+
+
+def test_the_snapshot_that_is_still_to_be_taken_is_planned_with_its_size() -> None:
+    source = side("tank/photos", points(1), written="777")
+    plan = make_plan(TASK, source, side("vault/photos", points(1)), "dplane-now")
+    assert [(step.snapshot, step.guid, step.size, step.base) for step in plan.steps] == [("dplane-now", "", 777, "@s1")]
+
+
+def test_a_snapshot_is_taken_only_when_something_was_written() -> None:
+    assert wants_snapshot(TASK, side("tank/photos"))
+    assert wants_snapshot(TASK, side("tank/photos", points(1), written="1"))
+    assert not wants_snapshot(TASK, side("tank/photos", points(1)))
+    assert wants_snapshot(TASK, side("tank/photos", points(1), written="?")), "unknown is not nothing"
+    assert not wants_snapshot(replace(TASK, snapshot=False), side("tank/photos", points(1), written="1"))
+
+
+def partial(toname: str = "tank/photos@s2", toguid: str = "1002", fromguid: str = "1001") -> str:
+    return token_of({"bytes": 400, "toguid": toguid, "toname": toname, "fromguid": fromguid})
+
+
+def test_an_interrupted_receive_is_resumed_and_the_rest_follows() -> None:
+    target = side("vault/photos", points(1), receive_resume_token=partial())
+    plan = make_plan(TASK, side("tank/photos", points(1, 2, 3)), target, None)
+    assert [(step.kind, step.base, step.snapshot) for step in plan.steps] == [
+        ("resume", "@s1", "s2"),
+        ("incremental", "@s2", "s3"),
+    ]
+
+
+@pytest.mark.parametrize("token", [
+    partial(toguid="5"),
+    partial(toname="tank/other@s2"),
+    partial(fromguid="5"),
+    "1-2-3-4",
+    "\x1b[2J",
+])  # fmt: skip
+def test_a_token_that_does_not_fit_is_given_up_and_planned_anew(token: str) -> None:
+    target = side("vault/photos", points(1), receive_resume_token=token)
+    plan = make_plan(TASK, side("tank/photos", points(1, 2)), target, None)
+    assert [abort.token for abort in plan.aborts] == [token]
+    assert [(step.kind, step.base) for step in plan.steps] == [("incremental", "@s1")]
+
+
+def test_a_half_received_full_that_cannot_go_on_starts_again() -> None:
+    token = partial(toguid="5", fromguid="")
+    plan = make_plan(TASK, side("tank/photos", points(1)), side("vault/photos", receive_resume_token=token), None)
+    assert plan.aborts
+    assert [step.kind for step in plan.steps] == ["full"]
+
+
+def test_encrypted_goes_raw_and_never_changes() -> None:
+    source = side("tank/photos", points(1, 2), encryptionroot="tank/photos", keystatus="unavailable")
+    assert all(step.raw for step in make_plan(TASK, source, {}, None).steps)
+    plain = side("vault/photos", points(1))
+    assert [c.kind for c in make_plan(TASK, source, plain, None).conflicts] == ["raw-mismatch"]
+    told = make_plan(replace(TASK, raw=False), source, {}, None)
+    assert "key is not loaded" in told.conflicts[0].text
+
+
+def test_a_tree_goes_parents_first_and_keeps_its_shape() -> None:
+    source = {
+        **side("tank/photos", points(1)),
+        **side("tank/photos/a b", points(1)),
+        **side("tank/photos/a b/c", points(1)),
+    }
+    plan = make_plan(replace(TASK, recursive=True), source, {}, None)
+    assert [step.target for step in plan.steps] == ["vault/photos", "vault/photos/a b", "vault/photos/a b/c"]
+
+
+def test_listings_are_read_whole_or_not_at_all() -> None:
+    got = "tank/a b\ttype\tfilesystem\ntank/a b\twritten\t5\n"
+    listed = "tank/a b@two\t22\t20\ntank/a b@one\t11\t10\ntank/a b#mark\t11\t10\ntank/other@x\t1\t1\n"
+    found = parse(listed, got)["tank/a b"]
+    assert [point.name for point in found.snapshots] == ["one", "two"]
+    assert [point.name for point in found.bookmarks] == ["mark"]
+    assert found.number("written") == 5
+    for broken in ("tank/a b@x\t1", "tank/a b@x\tone\t2", "tank/a b@x\t1\t2\t3", "\x1b[2J"):
+        with pytest.raises(CommandError):
+            parse(broken, got)
+    with pytest.raises(CommandError):
+        parse("", "tank/a b\ttype")
+
+
+@given(st.text(max_size=200), st.text(max_size=200))
+def test_a_hostile_listing_is_a_sentence_or_a_side(listed: str, got: str) -> None:
+    try:
+        parse(listed, got)
+    except CommandError as error:
+        said = error.message
+    else:
+        said = ""
+    assert said == "" or said.isprintable()

@@ -1,0 +1,303 @@
+"""Whole runs between two model boxes over a real SSH server: what is claimed is true, whatever breaks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+from dplane_tui.services.replication.model import Run
+from dplane_tui.services.replication.service import decode_plan
+
+from .replication_world.world import MB, World
+
+TARGET = "vault/backup/photos"
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with World(tmp_path) as made:
+        yield made
+
+
+def assert_equal(world: World, dataset: str = "") -> None:
+    """The target has the source's newest snapshot, by GUID."""
+    assert world.points("far", TARGET + dataset)[-1] == world.points("near", "tank/photos" + dataset)[-1]
+
+
+def assert_honest(world: World, run: Run) -> None:
+    """A run that is called good has evidence, and the far box really has what the evidence names."""
+    if run.state in {"succeeded", "nothing-new"}:
+        assert run.evidence
+    for proof in run.evidence:
+        if proof.proven:
+            assert (proof.snapshot, proof.source_guid) in world.points("far", proof.target)
+        else:
+            assert run.state not in {"succeeded", "nothing-new"}
+
+
+async def test_first_a_full_then_incrementals_then_nothing_new(world: World) -> None:
+    world.write("tank/photos/2026 summer", 10_000)
+    first = await world.run()
+    assert first.state == "succeeded", first.message
+    assert [proof.base for proof in first.evidence] == [None, None]
+    assert_equal(world)
+    assert_equal(world, "/2026 summer")
+    assert first.bytes >= 310_000
+
+    world.write("tank/photos", 5_000)
+    second = await world.run()
+    assert second.state == "succeeded", second.message
+    assert {proof.base for proof in second.evidence} == {f"@{first.evidence[0].snapshot}"}
+    assert_equal(world)
+
+    third = await world.run()
+    assert third.state == "nothing-new", third.message
+    assert third.bytes == 0
+    assert third.evidence[0].source_guid == world.points("far", TARGET)[-1][1]
+    assert len(world.points("near", "tank/photos")) == 2, "no snapshot is taken for nothing"
+    for run in (first, second, third):
+        assert_honest(world, run)
+
+
+async def test_the_dry_run_shows_the_plan_and_changes_nothing(world: World) -> None:
+    before = (world.path / "near" / "state.json").read_bytes(), (world.path / "far" / "state.json").read_bytes()
+    dry = await world.run("plan")
+    plan = decode_plan(dry.plan)
+    assert plan.snapshot
+    assert [(step.kind, step.target, step.size) for step in plan.steps] == [("full", TARGET, 300_000)]
+    assert before == (
+        (world.path / "near" / "state.json").read_bytes(),
+        (world.path / "far" / "state.json").read_bytes(),
+    )
+    real = decode_plan((await world.run()).plan)
+    assert [(step.kind, step.dataset, step.target, step.base) for step in real.steps] == [
+        (step.kind, step.dataset, step.target, step.base) for step in plan.steps
+    ]
+
+
+async def test_a_destroyed_base_snapshot_is_replaced_by_its_bookmark(world: World) -> None:
+    await world.run()
+    world.write("tank/photos", 1000)
+    with world.edit("near") as state:
+        photos = state["datasets"]["tank/photos"]
+        assert len(photos["marks"]) == 1
+        photos["snaps"].clear()
+    run = await world.run()
+    assert run.state == "succeeded", run.message
+    assert run.evidence[-1].base
+    assert run.evidence[-1].base.startswith("#dplane-")
+    assert_equal(world)
+    marks = json.loads((world.path / "near" / "state.json").read_text())["datasets"]["tank/photos"]["marks"]
+    assert [mark["guid"] for mark in marks] == [run.evidence[-1].source_guid], "the old base is gone, the new one kept"
+
+
+async def test_a_connection_that_breaks_midway_is_told_and_the_next_run_resumes(world: World) -> None:
+    world.write("tank/photos", 8 * MB)
+    run_id, process = await world.start(rate=4 * MB)
+    job = world.path / "run" / "jobs" / f"{run_id}.json"
+    while not (job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > MB):
+        await asyncio.sleep(0.05)
+        assert process.returncode is None, await process.communicate()
+    world.accepts = False  # it does not come back by itself
+    world.cut()
+    await process.wait()
+    run = await world.stored(run_id)
+    assert run.state == "failed"
+    assert "lost after" in run.message or "refused our key" in run.message, run.message
+    assert not run.evidence
+    world.accepts = True
+    again = await world.run()
+    assert again.state == "succeeded", again.message
+    assert decode_plan(again.plan).steps[0].kind == "resume"
+    assert again.bytes < 8 * MB, "what had arrived was not sent again"
+    assert_equal(world)
+
+
+async def test_a_short_break_is_healed_within_the_run(world: World) -> None:
+    world.write("tank/photos", 8 * MB)
+    run_id, process = await world.start(rate=4 * MB)
+    job = world.path / "run" / "jobs" / f"{run_id}.json"
+    while not (job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > MB):
+        await asyncio.sleep(0.05)
+        assert process.returncode is None, await process.communicate()
+    world.cut()
+    await process.wait()
+    run = await world.stored(run_id)
+    assert run.state == "succeeded", run.message
+    assert_equal(world)
+    assert_honest(world, run)
+
+
+EVERY = 1 if os.environ.get("CI") or os.environ.get("DPLANE_EVERY_FAULT") else 4
+
+
+async def test_a_kill_at_any_command_loses_nothing_and_the_next_run_heals(world: World) -> None:
+    """kill -9 of the job right before each command that it, its helper or the far side runs; then one more run."""
+    assert (await world.run()).state == "succeeded"
+    world.write("tank/photos", 50_000)
+    saved = world.save()
+    survived = 0
+    for at in range(0, 200, EVERY):
+        world.restore(saved)
+        count = len((world.path / "count").read_text().splitlines())
+        (world.path / "kill_at").write_text(str(count + at))
+        killed = await world.run()
+        assert_honest(world, killed)
+        if killed.state == "succeeded":
+            break
+        assert killed.state == "running", "it had no time to say anything"
+        survived += 1
+        healed = await world.run()
+        assert healed.state in {"succeeded", "nothing-new"}, (at, healed.message)
+        assert_honest(world, healed)
+        assert_equal(world)
+    assert survived >= 16 // EVERY, "the loop must have met every command of a run"
+
+
+async def test_a_target_without_room_is_refused_with_figures_before_the_first_byte(world: World) -> None:
+    with world.edit("far") as state:
+        state["pools"]["vault"] = 100_000
+    run = await world.run()
+    assert (run.state, run.error_code) == ("failed", "refused")
+    assert "97.7K free" in run.message
+    assert "293K" in run.message
+    assert world.points("far", TARGET) == []
+    assert not any('"receive"' in command for command in world.commands)
+
+
+async def test_a_target_that_went_its_own_way_is_refused_and_left_alone(world: World) -> None:
+    await world.run()
+    world.foreign_snapshot("far", TARGET, "mine")
+    world.write("tank/photos", 1000)
+    before = world.points("far", TARGET), world.points("near", "tank/photos")
+    run = await world.run()
+    assert (run.state, run.error_code) == ("failed", "diverged")
+    assert "@mine" in run.message
+    assert (world.points("far", TARGET), world.points("near", "tank/photos")) == before, "not even a snapshot is taken"
+
+
+async def test_a_dataset_that_the_peer_did_not_make_is_not_touched(world: World) -> None:
+    with world.edit("far") as state:
+        state["datasets"]["vault/backup"] = {**state["datasets"]["vault"], "snaps": []}
+        state["datasets"][TARGET] = {**state["datasets"]["vault"], "snaps": []}
+    run = await world.run()
+    assert (run.state, run.error_code) == ("failed", "refused")
+    assert "not made by this peer" in run.message
+
+
+async def test_a_peer_that_is_confined_cannot_leave_its_root(world: World) -> None:
+    world.root = "vault/elsewhere"
+    run = await world.run()
+    assert (run.state, run.error_code) == ("failed", "refused")
+    assert "vault/elsewhere" in run.message
+
+
+@pytest.mark.parametrize(("lie", "code"), [
+    ({'"receive"': b'{"ok": true}\n'}, "failed"),
+    ({'"read"': b'{"ok": true, "list": "", "get": "", "available": 9}\n'}, "refused"),
+    ({'"read"': b'{"ok": true, "list": "\\u001b[2J", "get": 7}\n'}, "failed"),
+    ({'"read"': b"\x1b]0;owned\x07 hello"}, "failed"),
+    ({'"read"': b'{"ok": false, "error": {"code": "\\u001b", "message": "\\u001b[31mred", "next": 7}}\n'}, "failed"),
+    ({'"hello"': b"Welcome to Linux\n"}, "failed"),
+])  # fmt: skip
+async def test_a_peer_that_lies_is_never_believed(world: World, lie: dict[str, bytes], code: str) -> None:
+    world.lies = lie
+    run = await world.run()
+    assert (run.state, run.error_code) == ("failed", code), run.message
+    assert run.message.isprintable()
+    assert not any(proof.proven for proof in run.evidence)
+
+
+async def test_another_host_key_a_refused_key_and_no_answer_are_told_apart(world: World) -> None:
+    world.accepts = False
+    run = await world.run()
+    assert (run.state, run.error_code) == ("failed", "authentication")
+    world.accepts = True
+    old = world._server
+    old.close()
+    await old.wait_closed()
+    run = await world.run()
+    assert (run.state, run.error_code) == ("failed", "unreachable")
+    imposter = asyncssh.generate_private_key("ssh-ed25519")
+    world._server = await asyncssh.create_server(
+        asyncssh.SSHServer, "127.0.0.1", world.port, server_host_keys=[imposter]
+    )
+    run = await world.run()
+    assert (run.state, run.error_code) == ("failed", "host-key"), run.message
+    assert "another host key" in run.message
+
+
+async def test_stopping_a_run_is_recorded_and_leaves_nothing_behind(world: World) -> None:
+    world.write("tank/photos", 8 * MB)
+    run_id, process = await world.start(rate=2 * MB)
+    job = world.path / "run" / "jobs" / f"{run_id}.json"
+    while not (job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > MB):
+        await asyncio.sleep(0.05)
+        assert process.returncode is None, await process.communicate()
+    process.terminate()
+    await process.wait()
+    run = await world.stored(run_id)
+    assert run.state == "cancelled"
+    assert json.loads(job.read_text())["state"] == "cancelled"
+    assert not list((world.path / "run" / "jobs").glob(".ssh-*"))
+    assert (await world.run()).state == "succeeded"
+    assert_equal(world)
+
+
+async def test_a_run_with_nothing_new_costs_the_same_whatever_the_number_of_datasets(world: World) -> None:
+    costs = []
+    for extra in (0, 12):
+        for number in range(extra):
+            world.write(f"tank/photos/{number}", 100)
+        assert (await world.run()).state == "succeeded"
+        counter = world.path / "count"
+        before, logins, commands = len(counter.read_text().splitlines()), len(world.connections), len(world.commands)
+        assert (await world.run()).state == "nothing-new"
+        ran = counter.read_text().splitlines()[before:]
+        costs.append((len(ran), len(world.connections) - logins, len(world.commands) - commands))
+    assert costs[0] == costs[1]
+    assert costs[1][1] == 1, "one login a run"
+    assert costs[1][2] == 2, "hello and one read"
+
+
+async def test_a_peer_with_only_zfs_and_sshd_works_and_names_reach_it_literally(world: World) -> None:
+    await world.make_plain()
+    world.write("tank/photos/a b", 2_000)
+    first = await world.run()
+    assert first.state == "succeeded", first.message
+    assert_equal(world, "/a b")
+    world.write("tank/photos/a b", 3_000)
+    second = await world.run()
+    assert second.state == "succeeded", second.message
+    assert (await world.run()).state == "nothing-new"
+    for run in (first, second):
+        assert_honest(world, run)
+    assert not any("agent" in command or "'op'" in command for command in world.commands)
+    world.foreign_snapshot("far", TARGET, "mine")
+    world.write("tank/photos", 1)
+    assert (await world.run()).error_code == "diverged"
+
+
+async def test_a_peer_with_only_zfs_and_sshd_resumes(world: World) -> None:
+    await world.make_plain()
+    world.write("tank/photos", 8 * MB)
+    run_id, process = await world.start(rate=4 * MB)
+    job = world.path / "run" / "jobs" / f"{run_id}.json"
+    while not (job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > MB):
+        await asyncio.sleep(0.05)
+        assert process.returncode is None, await process.communicate()
+    process.kill()
+    await process.wait()
+    for _ in range(100):  # the far zfs ends when its input does
+        if '"bytes"' in (world.path / "far" / "state.json").read_text():
+            break
+        await asyncio.sleep(0.1)
+    again = await world.run()
+    assert again.state == "succeeded", again.message
+    assert_equal(world)
