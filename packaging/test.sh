@@ -1,0 +1,47 @@
+#!/bin/sh
+# Every test, the fast ones first, so that a mistake in pure code is told in seconds. With arguments: those go to pytest
+# and nothing else runs. A section that fails ends the run; with CI set all are run, so that the log tells everything.
+set -eu
+cd "$(dirname "$0")/.."
+
+if [ $# -gt 0 ]; then exec .venv/bin/python -m pytest -q "$@"; fi
+
+result=0
+# section TITLE MARKERS: the tests with these markers. A section without tests (pytest says 5) is no mistake.
+section() {
+    echo "== $1"
+    began=$(date +%s)
+    status=0
+    .venv/bin/python -m pytest -q --durations=5 --durations-min=5 -m "$2" || status=$?
+    echo "== $1: $(($(date +%s) - began)) s"
+    case $status in
+        0) return 0 ;;
+        5) echo "== $1: there are no such tests" && return 0 ;;
+    esac
+    [ "$result" != 0 ] || result=$status
+    [ -n "${CI:-}" ] || exit "$result"
+}
+
+pair=
+leave() {
+    status=$?
+    trap - EXIT INT TERM
+    if [ -n "$pair" ] && ! lab/lab down; then
+        echo "the practice pair could not be shut down; lab/lab status tells more" >&2
+        [ "$status" != 0 ] || status=1
+    fi
+    exit "$status"
+}
+trap leave EXIT
+trap 'exit 130' INT TERM
+
+section "without a box, an engine or a terminal" "not lab and not docker and not pty"
+section "real terminals and a real Docker engine" "(docker or pty) and not lab"
+pair=used
+if [ -n "${DPLANE_ALL_TESTS:-}" ]; then
+    section "the practice pair" "lab"
+else
+    # Tests not yet seen green in one run on a quiet pair judge nothing yet: DPLANE_ALL_TESTS=1 (make test-all) runs them.
+    section "the practice pair" "lab and not unproven"
+fi
+exit "$result"
