@@ -35,6 +35,19 @@ def _token_problem(value: object) -> str:
     return token_problem(value)
 
 
+def _datasets_problem(value: object) -> str:
+    from .grammar import dataset_problem
+
+    if not isinstance(value, list) or not 0 < len(value) <= DATASETS_LIMIT:
+        return f"must be a list of 1 to {DATASETS_LIMIT} datasets"
+    broken = next(filter(None, map(dataset_problem, value)), "")
+    if broken:
+        return f"has an item that {broken}"
+    return "" if len(set(value)) == len(value) else "names a dataset twice"
+
+
+DATASETS_LIMIT = 500
+
 # A token of `tank/data@dplane-2026-01-02`, GUID 1234567890123456789, no bytes received yet, raw.
 _RESUME = (
     "1-db1accbaa-104-789c636064000310a500c4ec50360710e72765a5269740f80cd8e4d3d28a534b18e00024cf86249f5459"
@@ -49,6 +62,12 @@ PROPERTIES = Kind(
     "an object of properties on the list below and their values, as texts; at most 40",
     {"compression": "lz4"},
     _set_problem,
+)
+DATASETS = Kind(
+    "datasets",
+    f"a list of 1 to {DATASETS_LIMIT} datasets, none twice",
+    ["tank/data/a", "tank/data/b"],
+    _datasets_problem,
 )
 VDEVS = Kind(
     "vdevs",

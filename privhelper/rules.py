@@ -16,6 +16,16 @@ def bookmark_of_snapshot(args: Args) -> str:
     return "" if same else "bookmark and snapshot must be of the same dataset"
 
 
+def below_snapshot(args: Args) -> str:
+    """What is snapshotted along with a dataset lies below it."""
+    below = args.get("also")
+    if not isinstance(below, list):
+        return ""
+    above = _text(args, "snapshot").split("@")[0]
+    outside = next((name for name in below if not str(name).startswith(f"{above}/")), "")
+    return f"also names {outside}, which is not below {above}" if outside else ""
+
+
 def origin_fits(args: Args) -> str:
     """Intermediate snapshots can be sent from a snapshot only; an incremental send needs something to start from."""
     if args.get("intermediates") is not True:

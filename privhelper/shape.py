@@ -129,6 +129,24 @@ class DatasetOf(Part):
         return f"<dataset of {self.arg}>"
 
 
+class SameName(Part):
+    """For each dataset of a list, its snapshot of the same name as another argument's."""
+
+    __slots__ = ("snapshot",)
+
+    def __init__(self, arg: str, snapshot: str) -> None:
+        super().__init__(arg)
+        self.snapshot = snapshot
+
+    def build(self, args: Args) -> list[str]:
+        given = args.get(self.arg)
+        name = str(args[self.snapshot]).split("@")[1]
+        return [f"{dataset}@{name}" for dataset in given] if isinstance(given, list) else []
+
+    def show(self) -> str:
+        return f"[each of {self.arg}@<name of {self.snapshot}>]"
+
+
 class Pairs(Part):
     """A fixed flag and name=value for each property of an object, in the order of their names."""
 

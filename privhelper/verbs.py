@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from . import grammar as g
 from . import rules
-from .kinds import PROPERTIES, PROPERTY, TOKEN, VALUE, VDEVS
+from .kinds import DATASETS, PROPERTIES, PROPERTY, TOKEN, VALUE, VDEVS
 from .places import CURRENT, DISKS, SMARTCTL, SYSTEMCTL, ZFS, ZPOOL
-from .shape import ADMIN, OPERATE, VIEW, Arg, DatasetOf, Disks, Option, Pairs, Setting, Value, Verb, When
+from .shape import ADMIN, OPERATE, VIEW, Arg, DatasetOf, Disks, Option, Pairs, SameName, Setting, Value, Verb, When
 
 OURS = "privhelper"  # the first word of an argv that no program gets
 
@@ -193,9 +193,13 @@ VERBS = (
     Verb(
         "snapshot-create",
         OPERATE,
-        "Takes a snapshot, of the datasets below as well if recursive. Returns its `guid`.",
-        (SNAPSHOT, Arg("recursive", g.FLAG, optional=True)),
-        (ZFS, "snapshot", When("recursive", "-r"), "--", Value("snapshot")),
+        "Takes a snapshot, in the same transaction of those in `also` or (recursive) of all below. Returns its `guid`.",
+        (SNAPSHOT, Arg("recursive", g.FLAG, optional=True), Arg("also", DATASETS, optional=True)),
+        (
+            *(ZFS, "snapshot", When("recursive", "-r"), "--", Value("snapshot")),
+            When("recursive", otherwise=(SameName("also", "snapshot"),)),
+        ),
+        rules=(rules.below_snapshot,),
         after="snapshot",
     ),
     Verb(

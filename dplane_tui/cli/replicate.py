@@ -11,7 +11,9 @@ from .. import text
 from ..errors import UsageError
 from ..services.host import Host
 from ..services.replication.model import Plan, Run, Task, TaskStatus
+from ..services.replication.options import describe
 from ..services.replication.service import LocalReplication, ReplicationService, error_of, open_replication
+from . import task_options
 from .main import with_json
 from .output import Result, table
 
@@ -31,7 +33,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--plain", action="store_false", dest="raw", help="send decrypted")
     make.add_argument("--rpo", default="24h", metavar="TIME", help="late when the target is older: 90m, 24h, 7d (24h)")
     make.add_argument("--no-snapshot", action="store_true", help="send the snapshots that are there, take none")
+    task_options.add_flags(make)
     make.set_defaults(handler=_add)
+    task_options.add(verbs)
     run = with_json(verbs.add_parser("run", help="run a task now and follow it"))
     run.add_argument("name")
     how = run.add_mutually_exclusive_group()
@@ -75,7 +79,10 @@ async def _add(host: Host, args: argparse.Namespace) -> Result:
     if not colon or "/" in peer:  # a dataset's name may hold a colon behind its first slash
         peer, target = None, args.to
     rpo = seconds(args.rpo)
-    new = Task(args.name, args.source, peer, target, args.recursive, args.raw, rpo, not args.no_snapshot)
+    options = task_options.options_of(args)
+    new = Task(
+        args.name, args.source, peer, target, args.recursive, args.raw, rpo, not args.no_snapshot, options=options
+    )
     task = await open_replication(host).add_task(new)
     return Result(task, f"The task {task.name} is stored. Run it with `dplane replicate run {task.name}`.")
 
@@ -129,6 +136,7 @@ def _describe(item: TaskStatus) -> str:
         f"target    {place(task)}",
         f"stream    {'not decided' if task.raw is None else 'raw' if task.raw else 'plain'}",
         f"RPO       {text.duration(task.rpo)}",
+        *(f"option    {line}" for line in describe(task.options)),
         f"proven    {text.age(item.verified_at, now)}"
         + (f" (the target listed {item.verified_snapshot})" if item.verified_at else ""),
     ]

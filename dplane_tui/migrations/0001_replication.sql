@@ -23,14 +23,15 @@ CREATE TABLE tasks (
     raw INTEGER,
     rpo INTEGER NOT NULL,
     snapshot INTEGER NOT NULL,
-    created REAL NOT NULL
+    created REAL NOT NULL,
+    options TEXT NOT NULL DEFAULT '{}' -- JSON of model.Options
 ) STRICT;
 
 -- A run outlives its task: history is not lost with the task that made it.
 CREATE TABLE runs (
     id TEXT PRIMARY KEY,
     task TEXT NOT NULL,
-    mode TEXT NOT NULL DEFAULT 'run' CHECK (mode IN ('run', 'plan')),
+    mode TEXT NOT NULL DEFAULT 'run' CHECK (mode IN ('run', 'plan', 'compare', 'verify', 'restore')),
     state TEXT NOT NULL,
     started REAL NOT NULL,
     ended REAL,

@@ -52,6 +52,10 @@ class Boxes:
             "replicate", "add", name, "--source", f"tank/{name}", "--to", target or f"nas-b:vault/backup/{name}", *more
         )
 
+    def limit(self, name: str, rate: str) -> None:
+        """How fast the task may go, at once. A slow one has a middle on any machine."""
+        self.dplane("replicate", "limit", name, rate)
+
     def start(self, name: str) -> str:
         """Start a run under systemd and return its id."""
         return str(self.dplane("replicate", "run", name, "--detach")["id"])
@@ -66,6 +70,14 @@ class Boxes:
         """Wait until that much of the stream has gone."""
         deadline = time.monotonic() + WAIT
         while self.progress(run).get("bytes_done", 0) < megabytes * 1024 * 1024:
+            assert self.progress(run).get("state") in {"queued", "running"}, self.progress(run)
+            assert time.monotonic() < deadline
+            time.sleep(0.3)
+
+    def until_stage(self, run: str, stage: str) -> None:
+        """Wait until the run is there."""
+        deadline = time.monotonic() + WAIT
+        while not str(self.progress(run).get("stage", "")).startswith(stage):
             assert self.progress(run).get("state") in {"queued", "running"}, self.progress(run)
             assert time.monotonic() < deadline
             time.sleep(0.3)

@@ -71,12 +71,13 @@ def test_full_then_incremental_then_nothing_new(boxes: Boxes) -> None:
 
 def test_a_cable_that_is_cut_midway_is_told_and_the_next_run_resumes(boxes: Boxes) -> None:
     boxes.dataset("film", 30)
-    boxes.task("film")
+    boxes.task("film", "", "--limit", "2M")
     run = boxes.start("film")
     boxes.until_bytes(run, 4)
     boxes.pair.cut()
     failed = boxes.until_ended(run)
     boxes.pair.heal()
+    boxes.limit("film", "full")
     assert failed["state"] == "failed"
     assert failed["error_code"] == "unreachable"
     assert "The connection to nas-b was lost after" in failed["message"]
@@ -90,10 +91,11 @@ def test_a_cable_that_is_cut_midway_is_told_and_the_next_run_resumes(boxes: Boxe
 
 def test_a_killed_job_died_and_the_next_run_finishes_its_work(boxes: Boxes) -> None:
     boxes.dataset("music", 20)
-    boxes.task("music")
+    boxes.task("music", "", "--limit", "1M")
     run = boxes.start("music")
     boxes.until_bytes(run, 3)
     boxes.a.ssh("systemctl", "kill", "--signal=KILL", "--kill-whom=all", f"dplane-job@{run}.service")
+    boxes.limit("music", "full")
     assert boxes.dplane("replicate", "run-show", run)["state"] == "died"
     again = boxes.run("music")
     boxes.assert_good(again)
@@ -101,14 +103,18 @@ def test_a_killed_job_died_and_the_next_run_finishes_its_work(boxes: Boxes) -> N
     assert boxes.dplane("replicate", "run-show", run)["state"] == "died", "what died stays dead in the history"
 
 
-def test_a_run_can_be_stopped_and_goes_on_later(boxes: Boxes) -> None:
-    boxes.dataset("books", 90)  # long enough that two commands fit before its end
-    boxes.task("books")
+def test_a_run_can_be_held_and_stopped_and_goes_on_later(boxes: Boxes) -> None:
+    boxes.dataset("books", 20)
+    boxes.task("books", "", "--limit", "500K")
     run = boxes.start("books")
-    boxes.until_bytes(run, 2)
+    boxes.until_bytes(run, 1)
     assert "is running" in boxes.dplane("replicate", "run", "books", "--detach", status=4)["message"]
+    boxes.dplane("replicate", "pause", "books")
+    boxes.until_stage(run, "held")
     boxes.dplane("replicate", "cancel", run)
     assert boxes.dplane("replicate", "run-show", run)["state"] == "cancelled"
+    boxes.dplane("replicate", "resume", "books")
+    boxes.limit("books", "full")
     again = boxes.run("books")
     boxes.assert_good(again)
     boxes.assert_equal(again)
@@ -185,11 +191,12 @@ def test_the_key_gives_no_shell_and_nothing_that_is_not_ours(boxes: Boxes) -> No
 def test_the_far_box_loses_its_power_midway(boxes: Boxes) -> None:
     """Last: it takes a boot. Nothing that was proven before is lost, and the next run finishes."""
     boxes.dataset("archive", 20)
-    boxes.task("archive")
+    boxes.task("archive", "", "--limit", "1M")
     run = boxes.start("archive")
     boxes.until_bytes(run, 4)
     boxes.b.power_cut()
     failed = boxes.until_ended(run)
+    boxes.limit("archive", "full")
     assert failed["state"] == "failed"
     assert failed["error_code"] == "unreachable"
     boxes.b.power_on()

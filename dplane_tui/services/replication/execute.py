@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import calendar
-import hashlib
 import random
-import re
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from ... import text
 from ...errors import (
@@ -21,7 +17,6 @@ from ...errors import (
     DivergedError,
     DPlaneError,
     HostKeyError,
-    MissingError,
     RefusedError,
     UnreachableError,
 )
@@ -29,11 +24,14 @@ from ..door import Door, request_line
 from ..host import Host
 from ..jobs.report import Reporter
 from ..store import Store
-from . import codec, failures, records
-from .model import Evidence, Match, Peer, Plan, Step, Task
-from .plan import OWN_SNAPSHOT, make_plan, wants_snapshot
-from .read import Dataset, Side, get_argv, is_missing, list_argv, parse
+from . import codec, failures, pace, records
+from .bases import Bases
+from .model import Conflict, Evidence, Match, Peer, Plan, Step, Task
+from .plan import OWN_SNAPSHOT, make_plan, members, wants_snapshot
+from .pump import Throttle
+from .read import Side
 from .settle import settled
+from .source import OWN_TIME, Source, resumed, sent
 from .stream import Command, Transfer, transfer
 from .targets import Target
 
@@ -66,14 +64,20 @@ class Execution:
         self._run_id = run_id
         self._report = report
         self._sent = 0
-        # Whose base it is: the box and the place, not the task's name, which may change.
-        whose = f"{peer.host_key if peer else 'local'}|{task.target}"
-        self._mark = f"{OWN_SNAPSHOT}{hashlib.sha256(whose.encode()).hexdigest()[:8]}-"
-        self._source: Side = {}
-        self._listed = ""
+        self._source = Source(host, self._door, task)
+        self._bases = Bases(self._door, peer, task)
+        self._throttle = Throttle()
 
     async def run(self) -> Outcome:
         """Everything, with a few attempts when the connection breaks. Raises DPlaneError."""
+        await pace.set_pace(self._store, self._task.name, self._throttle)
+        following = asyncio.create_task(pace.follow(self._store, self._task.name, self._throttle, self._report))
+        try:
+            return await self._attempts()
+        finally:
+            following.cancel()
+
+    async def _attempts(self) -> Outcome:
         lost: UnreachableError | None = None
         for pause in (*RECONNECTS, None):
             try:
@@ -114,92 +118,77 @@ class Execution:
             await self._target.abort(abort.target, abort.token)
         if any(step.raw for step in plan.steps):
             await records.set_raw(self._store, self._task.name, True)
-        done = 0
-        for number, step in enumerate(plan.steps):
-            self._report.update(stage=f"sending {text.clean(step.dataset)}", stages_done=number)
-            done += await self._step(step, done, plan)
+        await self._send_all(plan)
         if not plan.steps and not self._sent:
             return nothing_new(plan)
         # An attempt before this one may have delivered what it could no longer read back.
         return Outcome("succeeded", f"{text.size(self._sent)} sent; the target was read and lists every snapshot.")
 
+    async def _send_all(self, plan: Plan) -> None:
+        """Every step; a dataset that fails is left, with all below it, and the others go on. Raises what failed."""
+        failed: dict[str, DPlaneError] = {
+            item.dataset: DivergedError(item.text, conflict_way_out()) for item in plan.conflicts
+        }
+        done = 0
+        for number, step in enumerate(plan.steps):
+            if any(f"{step.dataset}/".startswith(f"{name}/") for name in failed):
+                continue
+            self._report.update(stage=f"sending {text.clean(step.dataset)}", stages_done=number)
+            try:
+                done += await self._step(step, done, plan)
+            except UnreachableError:
+                raise
+            except DPlaneError as error:
+                failed[step.dataset] = error
+        if failed:
+            parts: tuple[Step | Match | Conflict, ...] = (*plan.steps, *plan.matches, *plan.conflicts)
+            raise left_behind(failed, len({part.dataset for part in parts}))
+
     # reading and planning
 
     async def _plan(self, *, take: bool) -> Plan:
         """The plan; with `take`, the snapshot it begins with is taken, and the plan names its GUIDs."""
-        self._source = await self._read_source()
+        here = await self._source.read()
         there, available = await self._target.read(self._task.target, self._task.recursive)
-        if not wants_snapshot(self._task, self._source):
-            plan = make_plan(self._task, self._source, there, None, available)
+        if not wants_snapshot(self._task, here):
+            plan = make_plan(self._task, here, there, None, available)
             if plan.steps or plan.conflicts or not self._task.snapshot:
-                return await self._estimated(plan)
+                return await self._source.estimated(plan)
             # `written` counts only what is on the disks: what was written a moment ago must not pass for nothing new.
             await settled(self._task.source.split("/")[0])
-            self._source = parse(self._listed, await self._get_source())
-            if not wants_snapshot(self._task, self._source):
+            here = await self._source.look_again()
+            if not wants_snapshot(self._task, here):
                 return plan
-        name = OWN_SNAPSHOT + time.strftime(_OWN_TIME, time.gmtime())
-        plan = make_plan(self._task, self._source, there, name, available)
-        if not take or plan.conflicts:
-            return await self._estimated(plan)
-        await self._door.call("snapshot-create", snapshot=f"{self._task.source}@{name}", recursive=self._task.recursive)
-        self._source = await self._read_source()
-        plan = replace(make_plan(self._task, self._source, there, None, available), snapshot=name)
-        return await self._estimated(plan)
+        name = OWN_SNAPSHOT + time.strftime(OWN_TIME, time.gmtime())
+        plan = make_plan(self._task, here, there, name, available)
+        if not take or not plan.steps:
+            return await self._source.estimated(plan)
+        await self._take(name, here)
+        plan = replace(make_plan(self._task, await self._source.read(), there, None, available), snapshot=name)
+        return await self._source.estimated(plan)
 
-    async def _read_source(self) -> Side:
-        task = self._task
-        got = await self._get_source()
-        listed = await self._host.run(list_argv(task.source, task.recursive), timeout=_LIST_SECONDS)
-        if listed.status != 0:
-            raise failures.of_zfs(listed.error, f"{task.source} could not be listed")
-        self._listed = listed.text
-        return parse(listed.text, got)
-
-    async def _get_source(self) -> str:
-        task = self._task
-        got = await self._host.run(get_argv(task.source, task.recursive), timeout=_LIST_SECONDS)
-        if got.status != 0 and is_missing(got.error):
-            raise MissingError(
-                f"The source {task.source} of the task {task.name} does not exist on this machine (any more).",
-                "Import its pool, or remove the task.",
-            )
-        if got.status != 0:
-            raise failures.of_zfs(got.error, f"{task.source} could not be looked at")
-        if not got.text.startswith(f"{task.source}\t"):
-            raise CommandError(f"ZFS listed nothing for {task.source}.")
-        return got.text
-
-    async def _estimated(self, plan: Plan) -> Plan:
-        return replace(plan, steps=tuple([await self._estimate(step) for step in plan.steps]))
-
-    async def _estimate(self, step: Step) -> Step:
-        """`step` with the size ZFS expects; as it was when ZFS cannot tell."""
-        if not step.guid:
-            return step
-        try:
-            if step.token:
-                answer = await self._door.call("send-resume-estimate", **_resumed(step))
-            else:
-                answer = await self._door.call("send-estimate", **_sent(step))
-        except CommandError:
-            return step
-        found = re.search(r"^size\t(\d+)$", str(answer.get("stdout", "")), re.MULTILINE)
-        return replace(step, size=int(found[1])) if found else step
+    async def _take(self, name: str, here: Side) -> None:
+        """The task's own snapshot of all its datasets in one transaction; what the task leaves out gets none."""
+        source, chosen = self._task.source, members(self._task, here)
+        if len(chosen) == len(here):
+            await self._door.call("snapshot-create", snapshot=f"{source}@{name}", recursive=self._task.recursive)
+            return
+        below = [dataset for dataset in chosen if dataset != source]
+        await self._door.call("snapshot-create", snapshot=f"{source}@{name}", also=below or None)
 
     # sending
 
     async def _step(self, step: Step, before: int, plan: Plan) -> int:
         """Send one stream and prove that it arrived; returns its bytes."""
-        dataset = self._source[step.dataset]
-        await self._keep_base(dataset, step)
+        dataset = self._source.side[step.dataset]
+        await self._bases.keep(dataset, step)
         begun = time.time()
         receive = await self._target.receive(step)
-        verb, args = ("send-resume", _resumed(step)) if step.token else ("send", {**_sent(step), "guid": step.guid})
+        verb, args = ("send-resume", resumed(step)) if step.token else ("send", {**sent(step), "guid": step.guid})
         send = Command(await self._door.argv(), request_line(verb, args))
         known = [other.size for other in plan.steps]
         total = None if None in known else sum(size or 0 for size in known)
-        done = await transfer(send, receive, lambda count: self._report.bytes(before + count, total))
+        done = await transfer(send, receive, lambda count: self._report.bytes(before + count, total), self._throttle)
         self._sent += done.count
         await records.update_run(self._store, self._run_id, bytes=self._sent)
         self._judge(step, done)
@@ -236,18 +225,18 @@ class Execution:
         now = time.time()
         proof = Evidence(step.dataset, step.target, step.snapshot, step.guid, guid, count, step.base, now - begun, now)
         name = f"{step.dataset}@{step.snapshot}"
-        await records.add_evidence(self._store, self._run_id, proof, (await self._creations([name])).get(name))
+        await records.add_evidence(self._store, self._run_id, proof, (await self._source.creations([name])).get(name))
         if not proof.proven:
             raise CommandError(
                 f"{self._target.name} took the stream, but lists {step.target}@{step.snapshot} "
                 f"{'with another GUID' if guid else 'not at all'}: this is not a success.",
                 "Run again; if it stays, look at the target's pool.",
             )
-        await self._drop_old_bases(self._source[step.dataset], step.guid)
+        await self._bases.drop_old(self._source.side[step.dataset], step.guid)
 
     async def _found_there(self, matches: Sequence[Match]) -> None:
         """The target was read in this run and has these newest snapshots: that is evidence too."""
-        created = await self._creations([f"{match.dataset}@{match.snapshot}" for match in matches])
+        created = await self._source.creations([f"{match.dataset}@{match.snapshot}" for match in matches])
         for match in matches:
             now = time.time()
             proof = Evidence(match.dataset, match.target, match.snapshot, match.guid, match.guid, 0, None, 0.0, now)
@@ -255,87 +244,28 @@ class Execution:
                 self._store, self._run_id, proof, created.get(f"{match.dataset}@{match.snapshot}")
             )
 
-    async def _creations(self, snapshots: Sequence[str]) -> dict[str, float]:
-        """When snapshots were taken. Our own names tell; the others are asked for with one command."""
-        found = {name: when for name in snapshots if (when := named_time(name)) is not None}
-        others = [name for name in snapshots if name not in found]
-        for start in range(0, len(others), _NAMES_AT_ONCE):
-            argv = ["zfs", "get", "-Hp", "-o", "name,value", "creation", *others[start : start + _NAMES_AT_ONCE]]
-            for line in (await self._host.run(argv, timeout=_LIST_SECONDS)).text.splitlines():
-                name, _, value = line.partition("\t")
-                if value.isascii() and value.isdigit():
-                    found[name] = float(value)
-        return found
 
-    # bases that survive
-
-    async def _keep_base(self, dataset: Dataset, step: Step) -> None:
-        """Bookmark what is about to be sent: the next base even if the snapshot is destroyed, or we are killed.
-
-        Until the target lists that GUID the bookmark is tentative; the planner matches by GUID, so it never misleads.
-        """
-        name = f"{self._mark}{int(step.guid):016x}"
-        if any(mark.name == name for mark in dataset.bookmarks):
-            return
-        await self._door.call(
-            "bookmark-create",
-            snapshot=f"{dataset.name}@{step.snapshot}",
-            guid=step.guid,
-            bookmark=f"{dataset.name}#{name}",
-        )
-
-    async def _drop_old_bases(self, dataset: Dataset, proven: str) -> None:
-        """Our other bookmarks for this target are of no use now. What cannot be removed is tried again next time."""
-        for mark in dataset.bookmarks:
-            if mark.name.startswith(self._mark) and mark.guid != proven:
-                try:
-                    await self._door.call("bookmark-destroy", bookmark=f"{dataset.name}#{mark.name}", guid=mark.guid)
-                except UnreachableError:
-                    raise
-                except DPlaneError:
-                    continue
-
-
-def named_time(snapshot: str) -> float | None:
-    """The time that the name of a snapshot of ours says; None for a name of another kind."""
-    short = snapshot.rpartition("@")[2]
-    if not short.startswith(OWN_SNAPSHOT):
-        return None
-    try:
-        return float(calendar.timegm(time.strptime(short[len(OWN_SNAPSHOT) :], _OWN_TIME)))
-    except ValueError:
-        return None
-
-
-def _sent(step: Step) -> dict[str, Any]:
-    """The door's arguments that say what is sent."""
-    return {
-        "snapshot": f"{step.dataset}@{step.snapshot}",
-        "from": step.base,
-        "intermediates": step.intermediates or None,
-        "raw": step.raw or None,
-        **_FLAGS,
-    }
-
-
-def _resumed(step: Step) -> dict[str, Any]:
-    return {
-        "snapshot": f"{step.dataset}@{step.snapshot}",
-        "guid": step.guid,
-        "token": step.token,
-        "raw": step.raw or None,
-    }
+def conflict_way_out() -> str:
+    """What a person can do about a conflict."""
+    return "Nothing of it was sent or destroyed. `dplane replicate resolve` shows the ways out and what each costs."
 
 
 def refuse_conflicts(plan: Plan) -> None:
-    """Raise DivergedError for a plan with conflicts: nothing is sent at all."""
-    if plan.conflicts:
+    """Raise DivergedError when conflicts are all there is: nothing can be sent."""
+    if plan.conflicts and not plan.steps and not plan.matches:
         more = f" And {len(plan.conflicts) - 1} more dataset(s) conflict." if len(plan.conflicts) > 1 else ""
-        raise DivergedError(
-            plan.conflicts[0].text + more,
-            "Nothing was sent or destroyed. Keep what the target has and choose a new target, "
-            "or bring the target back to a common snapshot by hand.",
-        )
+        raise DivergedError(plan.conflicts[0].text + more, conflict_way_out())
+
+
+def left_behind(failed: dict[str, DPlaneError], datasets: int) -> DPlaneError:
+    """The error of a run that left datasets behind: of the first one's kind, saying how many arrived."""
+    first = next(iter(failed.values()))
+    if datasets == 1:
+        return first
+    others = [text.clean(name) for name in failed][1:]
+    also = f" Also left behind: {', '.join(others[:5])}{' …' if len(others) > 5 else ''}." if others else ""
+    arrived = f"{len(failed)} of {datasets} datasets (with all below them) were left behind, the others arrived. "
+    return type(first)(f"{arrived}{first.message}{also}", first.next_step)
 
 
 def refuse_no_space(plan: Plan, name: str) -> None:

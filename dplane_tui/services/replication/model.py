@@ -28,6 +28,32 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True)
+class Options:
+    """How a task differs from the default. Texts are in the notation a person types; each has a parser of its own."""
+
+    include: tuple[str, ...] = ()
+    """Patterns (`*`, `?`, `[…]`) of datasets below the source, relative to it; empty takes all."""
+    exclude: tuple[str, ...] = ()
+    """Patterns of datasets that are left out with all below them; wins over `include`."""
+    initial: str = "all"
+    """A first full brings `all` snapshots, or only the `newest`."""
+    intermediates: bool = True
+    """Send the snapshots between the base and the newest as well."""
+    limit: str = ""
+    """Bytes a second, also by time of day: `rates.py`. Empty is no limit."""
+    window: str = ""
+    """When scheduled runs may start: `22:00-06:00`. Empty is always."""
+    schedule: str = ""
+    """When it runs by itself: `schedule.py`. Empty is never."""
+    keep_source: str = ""
+    """Retention of our snapshots at the source after a proven run: `retention/policy.py`. Empty keeps all."""
+    keep_target: str = ""
+    """The same at the target."""
+    paused: bool = False
+    """Nothing starts by itself, and a running transfer holds still."""
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """Replicate `source` to `target` on `peer` (None: another pool of this box)."""
 
@@ -43,6 +69,7 @@ class Task:
     snapshot: bool = True
     """Take a snapshot `dplane-<UTC time>` before each run."""
     created: float = 0.0
+    options: Options = Options()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ except a half-received stream of ours that cannot be continued.
 
 from __future__ import annotations
 
+import fnmatch
 from dataclasses import dataclass
 
 from privhelper import resumetoken
@@ -38,18 +39,42 @@ def wants_snapshot(task: Task, source: Side) -> bool:
     if not task.snapshot:
         return False
     # What the target lacks of existing snapshots does not count: those are sent, a further one would hold nothing new.
-    return any(not source[name].snapshots or source[name].number("written") != 0 for name in _members(task, source))
+    return any(not source[name].snapshots or source[name].number("written") != 0 for name in members(task, source))
 
 
-def _members(task: Task, source: Side) -> list[str]:
-    """The task's datasets, parents before children."""
-    return sorted(source) if task.recursive else [task.source]
+def members(task: Task, source: Side) -> list[str]:
+    """The task's datasets, parents before children.
+
+    What is included brings its parents along, so that the tree at the target is whole; what is excluded takes
+    everything below it away.
+    """
+    if not task.recursive:
+        return [task.source]
+    inside = [name for name in sorted(source) if not _matches(task, name, task.options.exclude)]
+    if not task.options.include:
+        return inside
+    chosen = [name for name in inside if _matches(task, name, task.options.include)]
+    above = {f"{parent}/" for name in chosen for parent in _path(name)}
+    return [name for name in inside if name in chosen or name == task.source or f"{name}/" in above]
+
+
+def _path(dataset: str) -> list[str]:
+    """The dataset and its parents."""
+    parts = dataset.split("/")
+    return ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+
+
+def _matches(task: Task, dataset: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a pattern matches the dataset, or a parent of it inside the task, by its name relative to the source."""
+    parts = dataset[len(task.source) + 1 :].split("/") if dataset != task.source else []
+    levels = ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+    return any(fnmatch.fnmatchcase(level, pattern) for level in levels for pattern in patterns)
 
 
 def make_plan(task: Task, source: Side, target: Side, snapshot: str | None, available: int | None = None) -> Plan:
     """The plan of a run. With `snapshot`, that snapshot is taken first and is the newest of every dataset."""
     draft = _Draft([], [], [], [], [])
-    for name in _members(task, source):
+    for name in members(task, source):
         _plan_dataset(draft, task, source[name], target.get(target_of(task, name)), snapshot)
     return Plan(
         task=task.name,
@@ -83,15 +108,15 @@ def _plan_dataset(draft: _Draft, task: Task, here: Dataset, there: Dataset | Non
         if isinstance(resume, Step):
             draft.steps.append(resume)
             reached = next(point for point in points if point.guid == resume.guid)
-            _send_from(draft, here, target, reached, points, raw)
+            _send_from(draft, task, here, reached, points, raw)
             return
         draft.aborts.append(resume)
         if not known:  # the half-received dataset goes away with it
             there = None
     if there is None:
-        _send_from(draft, here, target, None, points, raw)
+        _send_from(draft, task, here, None, points, raw)
         return
-    _continue(draft, here, there, points, raw)
+    _continue(draft, task, here, there, points, raw)
 
 
 def _raw(task: Task, here: Dataset) -> bool:
@@ -155,7 +180,7 @@ def _base(here: Dataset, guid: str) -> tuple[str, Point] | None:
     return None
 
 
-def _continue(draft: _Draft, here: Dataset, there: Dataset, points: list[Point], raw: bool) -> None:
+def _continue(draft: _Draft, task: Task, here: Dataset, there: Dataset, points: list[Point], raw: bool) -> None:
     """Bring an existing target up to date, if its newest snapshot is one of ours."""
     target = there.name
     if not there.snapshots:
@@ -176,9 +201,11 @@ def _continue(draft: _Draft, here: Dataset, there: Dataset, points: list[Point],
             text = f"{target} has a snapshot that {here.name} had and destroyed, and nothing newer is at the source."
             draft.conflicts.append(Conflict(here.name, target, "target-newer", text, there.snapshots[-1].name))
             return
-        draft.steps.append(_step("incremental", here, target, newer[0], raw, mark, point.guid))
-        point = newer[0]
-    _send_from(draft, here, target, point, points, raw)
+        # ZFS sends no intermediates from a bookmark: the first snapshot after it alone, and the rest from there.
+        first = newer[0] if task.options.intermediates else newer[-1]
+        draft.steps.append(_step("incremental", here, target, first, raw, mark, point.guid))
+        point = first
+    _send_from(draft, task, here, point, points, raw)
 
 
 def _diverged(here: Dataset, there: Dataset) -> Conflict:
@@ -199,14 +226,16 @@ def _diverged(here: Dataset, there: Dataset) -> Conflict:
     return Conflict(here.name, there.name, "target-newer", text, common.name)
 
 
-def _send_from(draft: _Draft, here: Dataset, target: str, base: Point | None, points: list[Point], raw: bool) -> None:
-    """Everything from `base` (None: from nothing) to the newest snapshot; what lies between is sent as well."""
+def _send_from(draft: _Draft, task: Task, here: Dataset, base: Point | None, points: list[Point], raw: bool) -> None:
+    """Everything from `base` (None: from nothing) to the newest snapshot, and what lies between if that is wanted."""
+    target, between = target_of(task, here.name), task.options.intermediates
     if base is None:
-        base = points[0]
+        base = points[0] if task.options.initial == "all" else points[-1]
         draft.steps.append(_step("full", here, target, base, raw, None, ""))
     later = [point for point in points if point.createtxg > base.createtxg]
     if later:
-        step = _step("incremental", here, target, later[-1], raw, f"@{base.name}", base.guid, between=len(later) > 1)
+        mark = f"@{base.name}"
+        step = _step("incremental", here, target, later[-1], raw, mark, base.guid, between=between and len(later) > 1)
         draft.steps.append(step)
 
 

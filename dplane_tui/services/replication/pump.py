@@ -38,7 +38,7 @@ class Throttle:
             self._tokens = 0.0
             return wanted
         # At most a quarter of a second is saved up, so that a pause is not followed by a flood.
-        self._tokens = min(self._tokens + passed * rate, max(1.0, rate / 4))
+        self._tokens = min(self._tokens + passed * rate, rate / 4)
         return min(wanted, int(self._tokens))
 
     def spent(self, count: int) -> None:

@@ -10,9 +10,10 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from ...errors import MissingError, RefusedError
+from ...errors import CommandError, MissingError, RefusedError
 from ..store import Store
-from .model import Evidence, Peer, Run, Task
+from . import codec
+from .model import Evidence, Options, Peer, Run, Task
 
 ACTIVE = frozenset({"queued", "running"})
 PLANS_KEPT_SECONDS = 3600.0
@@ -38,8 +39,16 @@ def _task(row: Any) -> Task:
             "raw": None if raw is None else bool(raw),
             "recursive": bool(fields["recursive"]),
             "snapshot": bool(fields["snapshot"]),
+            "options": _options(fields["options"]),
         }
     )
+
+
+def _options(stored: str) -> Options:
+    try:
+        return codec.decode(Options, json.loads(stored))
+    except ValueError as error:
+        raise CommandError(f"The stored options of a task cannot be understood: {error}.") from None
 
 
 async def peers(store: Store) -> tuple[Peer, ...]:
@@ -97,7 +106,7 @@ async def task(store: Store, name: str) -> Task:
 
 async def add_task(store: Store, new: Task) -> None:
     """Store a new task. Raises RefusedError when its name is taken."""
-    sql, values = _insert("tasks", dataclasses.asdict(new))
+    sql, values = _insert("tasks", {**dataclasses.asdict(new), "options": codec.dumps(new.options)})
     async with store.transaction() as db:
         if list(await db.execute_fetchall("SELECT 1 FROM tasks WHERE name = ?", (new.name,))):
             raise RefusedError(f"There is a replication task called {new.name} already.", "Choose another name.")
@@ -108,6 +117,13 @@ async def set_raw(store: Store, name: str, raw: bool) -> None:
     """Record how the first full of a task was sent; it is never changed afterwards."""
     async with store.transaction() as db:
         await db.execute("UPDATE tasks SET raw = ? WHERE name = ? AND raw IS NULL", (int(raw), name))
+
+
+async def set_options(store: Store, name: str, options: Options) -> None:
+    """Replace the options of a task; a running one follows within seconds where it can. Raises MissingError."""
+    await task(store, name)
+    async with store.transaction() as db:
+        await db.execute("UPDATE tasks SET options = ? WHERE name = ?", (codec.dumps(options), name))
 
 
 async def delete_task(store: Store, name: str) -> None:

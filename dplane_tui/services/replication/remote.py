@@ -10,7 +10,8 @@ from ...errors import CommandError, MissingError
 from ..host import Host
 from ..store import Notice
 from .codec import decode
-from .model import HostIdentity, PairRequest, Peer, Plan, Run, Task, TaskStatus
+from .model import HostIdentity, Options, PairRequest, Peer, Plan, Run, Task, TaskStatus
+from .options import words as option_words
 from .pairing import error_from
 
 T = TypeVar("T")
@@ -87,7 +88,17 @@ class RemoteReplication:
         words += ["--recursive"] if task.recursive else []
         words += ["--no-snapshot"] if not task.snapshot else []
         words += [] if task.raw is None else ["--raw" if task.raw else "--plain"]
-        return self._decode(Task, await self._ask(*words))
+        return self._decode(Task, await self._ask(*words, *option_words(task.options)))
+
+    async def task(self, name: str) -> Task:
+        return self._decode(TaskStatus, await self._ask("replicate", "show", name)).task
+
+    async def set_options(self, name: str, options: Options) -> Task:
+        before = (await self.task(name)).options
+        changed = self._decode(Task, await self._ask("replicate", "set", name, *option_words(options, before)))
+        if changed.options.paused != options.paused:
+            changed = self._decode(Task, await self._ask("replicate", "pause" if options.paused else "resume", name))
+        return changed
 
     async def remove_task(self, name: str) -> None:
         await self._ask("replicate", "remove", name)

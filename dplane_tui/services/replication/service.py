@@ -19,7 +19,8 @@ from ..jobs import JobService, Progress, files
 from ..store import Notice, Store, open_store
 from . import records
 from .codec import decode
-from .model import HostIdentity, PairRequest, Peer, Plan, Run, Task, TaskStatus
+from .model import HostIdentity, Options, PairRequest, Peer, Plan, Run, Task, TaskStatus
+from .options import check as check_options
 from .pairing import PairingSession
 from .probe import probe
 
@@ -63,6 +64,14 @@ class ReplicationService(Protocol):
 
     async def add_task(self, task: Task) -> Task:
         """Store a new task. Raises RefusedError, MissingError (no such peer)."""
+        ...
+
+    async def task(self, name: str) -> Task:
+        """One task. Raises MissingError."""
+        ...
+
+    async def set_options(self, name: str, options: Options) -> Task:
+        """Change what a task does differently; a running one follows its limit and pause within seconds."""
         ...
 
     async def remove_task(self, name: str) -> None:
@@ -180,6 +189,16 @@ class LocalReplication:
             await records.add_task(store, new)
             await store.backup()
         return new
+
+    async def task(self, name: str) -> Task:
+        async with self._store() as store:
+            return await records.task(store, name)
+
+    async def set_options(self, name: str, options: Options) -> Task:
+        async with self._store(write=True) as store:
+            await records.set_options(store, name, check_options(options))
+            await store.backup()
+            return await records.task(store, name)
 
     async def remove_task(self, name: str) -> None:
         async with self._store(write=True) as store:
@@ -300,4 +319,5 @@ def check_task(task: Task) -> Task:
         raise RefusedError("The RPO must be at least one minute.")
     if task.peer is None and (f"{task.target}/".startswith(f"{task.source}/")):
         raise RefusedError(f"The target {task.target} lies inside the source {task.source}.")
+    check_options(task.options)
     return task

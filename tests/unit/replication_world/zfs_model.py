@@ -173,11 +173,12 @@ def listing(folder: Path, words: list[str]) -> None:
 
 
 def snapshot(folder: Path, words: list[str]) -> None:
-    dataset, _, short = words[-1].partition("@")
+    asked = {dataset for dataset, at, _ in (word.partition("@") for word in words) if at}
+    short = words[-1].partition("@")[2]
     with state_of(folder) as state:
         txg = next_txg(state)
         for name, data in state["datasets"].items():
-            if name == dataset or ("-r" in words and name.startswith(f"{dataset}/")):
+            if name in asked or ("-r" in words and name.startswith(tuple(f"{dataset}/" for dataset in asked))):
                 if any(snap["name"] == short for snap in data["snaps"]):
                     die(f"cannot create snapshot '{name}@{short}': dataset already exists")
                 made = {

@@ -1,0 +1,85 @@
+"""`dplane replicate set|limit|pause|resume`: what a task does differently, also while it runs."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from typing import Any
+
+from ..services.host import Host
+from ..services.replication import options as wording
+from ..services.replication.model import Options, Task
+from ..services.replication.service import open_replication
+from .main import with_json
+from .output import Result
+
+_REPEATED = frozenset({"include", "exclude"})
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags of all options."""
+    group = parser.add_argument_group("options")
+    for flag in wording.FLAGS:
+        more: dict[str, Any] = {"metavar": flag.metavar}
+        if flag.field in _REPEATED:
+            more["action"] = "append"
+        if flag.field == "intermediates":
+            more |= {"nargs": "?", "const": "yes"}
+        group.add_argument(flag.flag, dest=flag.field, help=flag.help.replace("%", "%%"), **more)
+
+
+def given(args: argparse.Namespace) -> dict[str, Any]:
+    """What was typed of them."""
+    return {flag.field: getattr(args, flag.field) for flag in wording.FLAGS}
+
+
+def add(verbs: Any) -> None:
+    """Add the verbs that change a task."""
+    change = with_json(verbs.add_parser("set", help="change a task's options; a running one follows its limit"))
+    change.add_argument("name")
+    add_flags(change)
+    change.set_defaults(handler=_set)
+    limit = with_json(
+        verbs.add_parser("limit", help="how fast a task may go, at once: 2M, '08:00-18:00=1M full', full")
+    )
+    limit.add_argument("name")
+    limit.add_argument("rate", metavar="RATE")
+    limit.set_defaults(handler=_limit)
+    for verb, paused, what in (
+        ("pause", True, "hold a task: a running transfer stands still, nothing starts by itself"),
+        ("resume", False, "let a paused task go on"),
+    ):
+        one = with_json(verbs.add_parser(verb, help=what))
+        one.add_argument("name")
+        one.set_defaults(handler=_pause, paused=paused)
+
+
+async def _change(host: Host, name: str, **fields: Any) -> Task:
+    service = open_replication(host)
+    task = await service.task(name)
+    return await service.set_options(name, wording.change(task.options, fields))
+
+
+async def _set(host: Host, args: argparse.Namespace) -> Result:
+    return _told(await _change(host, args.name, **given(args)))
+
+
+async def _limit(host: Host, args: argparse.Namespace) -> Result:
+    rate = "" if args.rate in ("full", "none") else args.rate
+    return _told(await _change(host, args.name, limit=rate))
+
+
+async def _pause(host: Host, args: argparse.Namespace) -> Result:
+    service = open_replication(host)
+    task = await service.task(args.name)
+    return _told(await service.set_options(args.name, replace(task.options, paused=args.paused)))
+
+
+def _told(task: Task) -> Result:
+    lines = wording.describe(task.options) or ["nothing differs from the default"]
+    return Result(task, "\n".join([f"task      {task.name}", *(f"          {line}" for line in lines)]))
+
+
+def options_of(args: argparse.Namespace) -> Options:
+    """The options of a new task. Raises UsageError."""
+    return wording.change(Options(), given(args))

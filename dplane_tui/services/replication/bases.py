@@ -1,0 +1,47 @@
+"""Bookmarks that the next incremental starts from, even when the snapshot is destroyed or the run is killed."""
+
+from __future__ import annotations
+
+import hashlib
+
+from ...errors import DPlaneError, UnreachableError
+from ..door import Door
+from .model import Peer, Step, Task
+from .plan import OWN_SNAPSHOT
+from .read import Dataset
+
+
+class Bases:
+    """The bookmarks that belong to one target."""
+
+    def __init__(self, door: Door, peer: Peer | None, task: Task) -> None:
+        self._door = door
+        # Whose base it is: the box and the place, not the task's name, which may change.
+        whose = f"{peer.host_key if peer else 'local'}|{task.target}"
+        self._mark = f"{OWN_SNAPSHOT}{hashlib.sha256(whose.encode()).hexdigest()[:8]}-"
+
+    async def keep(self, dataset: Dataset, step: Step) -> None:
+        """Bookmark what is about to be sent.
+
+        Until the target lists that GUID the bookmark is tentative; the planner matches by GUID, so it never misleads.
+        """
+        name = f"{self._mark}{int(step.guid):016x}"
+        if any(mark.name == name for mark in dataset.bookmarks):
+            return
+        await self._door.call(
+            "bookmark-create",
+            snapshot=f"{dataset.name}@{step.snapshot}",
+            guid=step.guid,
+            bookmark=f"{dataset.name}#{name}",
+        )
+
+    async def drop_old(self, dataset: Dataset, proven: str) -> None:
+        """Our other bookmarks for this target are of no use now. What cannot be removed is tried again next time."""
+        for mark in dataset.bookmarks:
+            if mark.name.startswith(self._mark) and mark.guid != proven:
+                try:
+                    await self._door.call("bookmark-destroy", bookmark=f"{dataset.name}#{mark.name}", guid=mark.guid)
+                except UnreachableError:
+                    raise
+                except DPlaneError:
+                    continue

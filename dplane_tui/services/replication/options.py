@@ -1,0 +1,93 @@
+"""A task's options as a person types them, and as the far `dplane` command is told them: one table. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ...errors import UsageError
+from ...text import clean
+from . import rates
+from .model import Options
+
+
+class Flag(NamedTuple):
+    """One option of `dplane replicate add|set`."""
+
+    field: str
+    flag: str
+    metavar: str
+    help: str
+
+
+FLAGS = (
+    Flag("include", "--include", "PATTERN", "only datasets below the source that match, with their parents (repeat)"),
+    Flag("exclude", "--exclude", "PATTERN", "not these, nor what is below them: 'cache', '*/tmp' (repeat)"),
+    Flag("initial", "--initial", "all|newest", "what the first run brings: all snapshots, or the newest alone"),
+    Flag("intermediates", "--newest-only", "yes|no", "leave out the snapshots between two runs"),
+    Flag("limit", "--limit", "RATE", "bytes a second: 2M, or by hours: '08:00-18:00=1M full'"),
+    Flag("window", "--window", "HOURS", "scheduled runs start only then: 22:00-06:00"),
+    Flag("schedule", "--schedule", "WHEN", "'every 1h', 'daily 02:30', 'boot 10m', or a systemd calendar expression"),
+    Flag("keep_source", "--keep-source", "POLICY", "retention of our snapshots here, after a proven run"),
+    Flag("keep_target", "--keep-target", "POLICY", "the same at the target"),
+)
+
+
+def change(options: Options, given: dict[str, Any]) -> Options:
+    """`options` with the fields of `given` (as typed, None is not given), checked. Raises UsageError."""
+    fields: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    for name in ("include", "exclude"):
+        if name in fields:
+            fields[name] = tuple(pattern for pattern in fields[name] if pattern)
+    if "intermediates" in fields:
+        fields["intermediates"] = not _yes(fields["intermediates"])
+    return check(Options(**{**_fields(options), **fields}))
+
+
+def check(options: Options) -> Options:
+    """`options` if all of it makes sense. Raises UsageError."""
+    for pattern in (*options.include, *options.exclude):
+        if len(pattern) > 255 or pattern.startswith("/") or not pattern.isprintable():
+            raise UsageError(
+                f"“{clean(pattern, 60)}” is not a pattern of datasets below the source.",
+                "Write it relative to the source, such as cache or */tmp.",
+            )
+    if options.initial not in ("all", "newest"):
+        raise UsageError(f"--initial is all or newest, not “{clean(options.initial, 20)}”.")
+    rates.parse(options.limit)
+    if options.window:
+        rates.parse_span(options.window)
+    return options
+
+
+def words(after: Options, before: Options | None = None) -> list[str]:
+    """The flags that make `after` of `before` (of the default ones). `--flag=value`, so that no value is a flag."""
+    found: list[str] = []
+    for flag in FLAGS:
+        old, new = getattr(before or Options(), flag.field), getattr(after, flag.field)
+        if old == new:
+            continue
+        if isinstance(new, tuple):
+            found += [f"{flag.flag}={item}" for item in new or ("",)]  # an empty one clears the list
+        elif isinstance(new, bool):
+            found.append(f"{flag.flag}={'no' if new else 'yes'}")
+        else:
+            found.append(f"{flag.flag}={new}")
+    return found
+
+
+def describe(options: Options) -> list[str]:
+    """What differs from the default, a line each."""
+    lines = [word.removeprefix("--").replace("=", ": ", 1) for word in words(options)]
+    return [*lines, *(["PAUSED: `dplane replicate resume` lets it go on"] if options.paused else [])]
+
+
+def _yes(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value not in ("yes", "no"):
+        raise UsageError(f"--newest-only is yes or no, not “{clean(str(value), 20)}”.")
+    return value == "yes"
+
+
+def _fields(options: Options) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in Options.__dataclass_fields__}
