@@ -323,6 +323,7 @@ sshd_rules() {
 system_files() {
     put 0644 packaging/etc/tmpfiles.conf /etc/tmpfiles.d/dplane.conf
     put 0644 packaging/etc/dplane-job@.service /etc/systemd/system/dplane-job@.service
+    put 0644 packaging/etc/dplane-scheduled@.service /etc/systemd/system/dplane-scheduled@.service
     put 0644 "$release/share/dplane.bash" /usr/local/share/bash-completion/completions/dplane
     put 0644 "$release/share/dplane.zsh" /usr/local/share/zsh/site-functions/_dplane
     put 0644 "$release/share/dplane.fish" /usr/local/share/fish/vendor_completions.d/dplane.fish

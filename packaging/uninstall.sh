@@ -31,9 +31,16 @@ if [ -d /run/systemd/system ]; then
     systemctl stop 'dplane-job@*.service' || fail "a running job could not be stopped; nothing was removed."
 fi
 
+# So do the timers of tasks: nothing may start what is not there any more.
+for timer in /etc/systemd/system/dplane-scheduled@*.timer; do
+    [ -e "$timer" ] || continue
+    if [ -d /run/systemd/system ]; then systemctl disable --now "$(basename "$timer")"; fi
+    rm -f "$timer"
+done
+
 # The door closes before anything else goes.
 rm -f /etc/sudoers.d/dplane
-rm -f /etc/systemd/system/dplane-job@.service /etc/tmpfiles.d/dplane.conf /etc/ssh/sshd_config.d/dplane.conf
+rm -f /etc/systemd/system/dplane-job@.service /etc/systemd/system/dplane-scheduled@.service /etc/tmpfiles.d/dplane.conf /etc/ssh/sshd_config.d/dplane.conf
 if [ -d /run/systemd/system ]; then
     systemctl daemon-reload
     if systemctl -q is-active ssh.service; then systemctl reload ssh.service; fi

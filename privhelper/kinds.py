@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .grammar import Kind
+from .grammar import DIGITS, LETTERS, Kind, text
 
 
 def _name_problem(value: object) -> str:
@@ -47,6 +47,34 @@ def _datasets_problem(value: object) -> str:
 
 
 DATASETS_LIMIT = 500
+_CALENDAR = LETTERS | DIGITS | frozenset(" ,.-/:*~")
+
+
+def _timer_problem(value: object) -> str:
+    if not isinstance(value, str) or value.partition("-")[0] not in TIMER_KINDS or not value.partition("-")[2]:
+        return f"must start with {' or '.join(f'{kind}-' for kind in TIMER_KINDS)}, and a name behind it"
+    return text(value, 80, LETTERS | DIGITS | frozenset("_.-"))
+
+
+def _when_problem(value: object) -> str:
+    if not isinstance(value, list) or not 0 < len(value) <= 20:
+        return "must be a list of 1 to 20"
+    for entry in value:
+        kind, _, rest = entry.partition(":") if isinstance(entry, str) else ("", "", "")
+        if kind == "calendar":
+            sound = 0 < len(rest) <= 120 and rest[0] in LETTERS | DIGITS | {"*"} and _CALENDAR.issuperset(rest)
+            broken = "" if sound else "is no calendar expression"  # systemd itself judges its meaning
+        elif kind in ("boot", "every"):
+            seconds = 0 if text(rest, 8, DIGITS) else int(rest)
+            broken = "" if seconds >= 60 else "must be 60 seconds or more"
+        else:
+            broken = "must start with calendar:, boot: or every:"
+        if broken:
+            return f"has an item that {broken}"
+    return ""
+
+
+TIMER_KINDS = ("task",)
 
 # A token of `tank/data@dplane-2026-01-02`, GUID 1234567890123456789, no bytes received yet, raw.
 _RESUME = (
@@ -68,6 +96,15 @@ DATASETS = Kind(
     f"a list of 1 to {DATASETS_LIMIT} datasets, none twice",
     ["tank/data/a", "tank/data/b"],
     _datasets_problem,
+)
+TIMER = Kind(
+    "timer", "a word, a hyphen, and letters, digits and _ . -; at most 80 bytes", "task-photos", _timer_problem
+)
+WHEN = Kind(
+    "when",
+    "a list of 1 to 20: calendar: and a systemd calendar expression, or boot: or every: and seconds (60 or more)",
+    ["calendar:*-*-* 02:30:00", "boot:600"],
+    _when_problem,
 )
 VDEVS = Kind(
     "vdevs",

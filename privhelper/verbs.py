@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from . import grammar as g
 from . import rules
-from .kinds import DATASETS, PROPERTIES, PROPERTY, TOKEN, VALUE, VDEVS
+from .kinds import DATASETS, PROPERTIES, PROPERTY, TIMER, TOKEN, VALUE, VDEVS, WHEN
 from .places import CURRENT, DISKS, SMARTCTL, SYSTEMCTL, ZFS, ZPOOL
 from .shape import ADMIN, OPERATE, VIEW, Arg, DatasetOf, Disks, Option, Pairs, SameName, Setting, Value, Verb, When
 
@@ -295,6 +295,20 @@ VERBS = (
         (Arg("job", g.JOB),),
         (SYSTEMCTL, "stop", "--", Value("job", "dplane-job@", ".service")),
         limit=120,
+    ),
+    Verb(
+        "timer-set",
+        OPERATE,
+        "Makes systemd start scheduled work at those times; what the box slept through is caught up.",
+        (Arg("timer", TIMER), Arg("when", WHEN)),
+        (OURS, "timer-set", Value("timer")),
+    ),
+    Verb(
+        "timer-remove",
+        OPERATE,
+        "Removes such a timer.",
+        (Arg("timer", TIMER),),
+        (OURS, "timer-remove", Value("timer")),
     ),
     Verb(
         "pair",

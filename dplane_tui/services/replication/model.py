@@ -128,6 +128,8 @@ class TaskStatus:
     """Creation time of the newest proven snapshot at the target: its age is the real RPO."""
     late: bool | None = None
     """None: never proven."""
+    next_run: float | None = None
+    """When systemd will start it; None: it has no timer, or systemd does not tell."""
 
 
 @dataclass(frozen=True, slots=True)

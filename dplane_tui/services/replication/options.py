@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ...errors import UsageError
 from ...text import clean
-from . import rates
+from . import rates, schedule
 from .model import Options
 
 
@@ -56,6 +56,7 @@ def check(options: Options) -> Options:
     rates.parse(options.limit)
     if options.window:
         rates.parse_span(options.window)
+    schedule.parse(options.schedule)
     return options
 
 

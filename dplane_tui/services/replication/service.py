@@ -14,10 +14,11 @@ from privhelper import grammar
 from ... import paths
 from ...errors import CommandError, DPlaneError, RefusedError, UsageError
 from ...text import clean
+from ..door import Door
 from ..host import Host
 from ..jobs import JobService, Progress, files
 from ..store import Notice, Store, open_store
-from . import records
+from . import records, schedule
 from .codec import decode
 from .model import HostIdentity, Options, PairRequest, Peer, Plan, Run, Task, TaskStatus
 from .options import check as check_options
@@ -123,12 +124,14 @@ class LocalReplication:
 
     async def tasks(self) -> tuple[TaskStatus, ...]:
         async with self._store() as store:
-            return tuple([await self._status(store, task) for task in await records.tasks(store)])
+            tasks = await records.tasks(store)
+            due = await schedule.next_runs(self._host) if any(task.options.schedule for task in tasks) else {}
+            return tuple([await self._status(store, task, due.get(task.name)) for task in tasks])
 
-    async def _status(self, store: Store, task: Task) -> TaskStatus:
+    async def _status(self, store: Store, task: Task, due: float | None) -> TaskStatus:
         last = await records.runs(store, task.name, 1)
         proof = await records.newest_proof(store, task.name)
-        status = TaskStatus(task, self._true(last[0]) if last else None)
+        status = TaskStatus(task, self._true(last[0]) if last else None, next_run=due)
         if proof is None:
             return status
         good, created = proof
@@ -188,6 +191,8 @@ class LocalReplication:
                     )
             await records.add_task(store, new)
             await store.backup()
+        if new.options.schedule:
+            await self._set_timer(new.name, new.options)
         return new
 
     async def task(self, name: str) -> Task:
@@ -196,13 +201,27 @@ class LocalReplication:
 
     async def set_options(self, name: str, options: Options) -> Task:
         async with self._store(write=True) as store:
+            before = (await records.task(store, name)).options
             await records.set_options(store, name, check_options(options))
             await store.backup()
-            return await records.task(store, name)
+            changed = await records.task(store, name)
+        if options.schedule != before.schedule:
+            await self._set_timer(name, options)
+        return changed
+
+    async def _set_timer(self, name: str, options: Options) -> None:
+        """Let systemd start the task when its options say so. Raises DPlaneError, with the task stored."""
+        door, timer = Door(self._host), schedule.timer(name)
+        if options.schedule:
+            await door.call("timer-set", timer=timer, when=schedule.parse(options.schedule))
+        else:
+            await door.call("timer-remove", timer=timer)
 
     async def remove_task(self, name: str) -> None:
         async with self._store(write=True) as store:
             await self._refuse_running(store, name)
+            if (await records.task(store, name)).options.schedule:
+                await Door(self._host).call("timer-remove", timer=schedule.timer(name))
             await records.delete_task(store, name)
             await store.backup()
 

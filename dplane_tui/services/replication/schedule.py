@@ -1,0 +1,83 @@
+"""When a task runs by itself: what a person types, as systemd's timer settings, and when that will be. Pure but for one
+question to systemd.
+
+Notation, several joined by `;`: `every 15m`, `hourly`, `daily 02:30`, `weekly Sun 03:00`, `monthly 1 04:00`,
+`boot 10m`, or a systemd calendar expression (systemd.time(7)).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from ...errors import UsageError
+from ...text import clean
+from ..host import Host
+
+PREFIX = "dplane-scheduled@"
+SHORTEST = 300
+_UNITS = {"m": 60, "h": 3600, "d": 86400}
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_TIME = r"(\d{1,2}):(\d{2})"
+_CALENDAR = re.compile(r"[A-Za-z0-9*][A-Za-z0-9 ,.\-/:*~]{0,119}")
+
+
+def timer(task: str) -> str:
+    """The name of a task's timer."""
+    return f"task-{task}"
+
+
+def parse(text: str) -> list[str]:
+    """The door's `when` that `text` says; empty for never. Raises UsageError."""
+    return [_one(part.strip()) for part in text.split(";") if part.strip()]
+
+
+def _one(text: str) -> str:
+    low = text.lower()
+    if found := re.fullmatch(r"(every|boot) (\d{1,5})([mhd])", low):
+        seconds = int(found[2]) * _UNITS[found[3]]
+        least = SHORTEST if found[1] == "every" else 60
+        if seconds < least:
+            raise UsageError(f"“{clean(text, 40)}” is too often.", f"{least // 60} minute(s) is the least.")
+        return f"{found[1]}:{seconds}"
+    if found := re.fullmatch(rf"daily {_TIME}", low):
+        return f"calendar:*-*-* {_clock(found[1], found[2], text)}"
+    if (found := re.fullmatch(rf"weekly ([a-z]{{3}}) {_TIME}", low)) and found[1] in _DAYS:
+        return f"calendar:{found[1].capitalize()} *-*-* {_clock(found[2], found[3], text)}"
+    if (found := re.fullmatch(rf"monthly (\d{{1,2}}) {_TIME}", low)) and 0 < int(found[1]) < 29:
+        return f"calendar:*-*-{int(found[1]):02d} {_clock(found[2], found[3], text)}"
+    if (low.split(" ")[0] in ("every", "boot", "daily", "weekly", "monthly") and " " in low) or not _is_calendar(text):
+        raise UsageError(
+            f"“{clean(text, 40)}” is not a time that can be planned.",
+            "Write it as every 1h, daily 02:30, weekly Sun 03:00, monthly 1 04:00, boot 10m, "
+            "or a systemd calendar expression such as Mon..Fri 22:00.",
+        )
+    return f"calendar:{text}"
+
+
+def _is_calendar(text: str) -> bool:
+    """Whether systemd may understand it: the door asks systemd itself before it is used."""
+    words = ("hourly", "daily", "weekly", "monthly", "quarterly", "yearly")
+    return bool(_CALENDAR.fullmatch(text)) and (text.lower() in words or any(mark in text for mark in ":*-"))
+
+
+def _clock(hour: str, minute: str, text: str) -> str:
+    if int(hour) > 23 or int(minute) > 59:
+        raise UsageError(f"“{clean(text, 40)}” has no such time of day.", "Write it as 02:30.")
+    return f"{int(hour):02d}:{minute}:00"
+
+
+async def next_runs(host: Host) -> dict[str, float]:
+    """The next start of each task that has a timer, Unix seconds, as systemd tells; nothing where it does not."""
+    argv = ["systemctl", "list-timers", "--all", "--output=json", "--no-pager", f"{PREFIX}*"]
+    answer = await host.run(argv, timeout=20)
+    try:
+        listed = json.loads(answer.text) if answer.status == 0 else []
+    except ValueError:
+        return {}
+    found: dict[str, float] = {}
+    for item in listed if isinstance(listed, list) else ():
+        unit, due = (item.get("unit"), item.get("next")) if isinstance(item, dict) else (None, None)
+        if isinstance(unit, str) and isinstance(due, int) and not isinstance(due, bool) and due > 0:
+            found[unit.removeprefix(f"{PREFIX}task-").removesuffix(".timer")] = due / 1_000_000
+    return found
