@@ -117,6 +117,15 @@ VERBS = (
         acts=False,
     ),
     Verb(
+        "pool-sync",
+        OPERATE,
+        "Brings what was written to the pool onto its disks now, so that ZFS's numbers are true.",
+        (POOL,),
+        (ZPOOL, "sync", "--", Value("pool")),
+        acts=False,
+        limit=120,
+    ),
+    Verb(
         "scrub-start",
         OPERATE,
         "Starts a scrub, or goes on with a paused one.",

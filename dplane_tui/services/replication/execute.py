@@ -30,7 +30,6 @@ from .model import Conflict, Evidence, Match, Peer, Plan, Step, Task
 from .plan import OWN_SNAPSHOT, make_plan, members, wants_snapshot
 from .pump import Throttle
 from .read import Side
-from .settle import settled
 from .source import OWN_TIME, Source, resumed, sent
 from .stream import Command, Transfer, transfer
 from .targets import Target
@@ -148,17 +147,11 @@ class Execution:
 
     async def _plan(self, *, take: bool) -> Plan:
         """The plan; with `take`, the snapshot it begins with is taken, and the plan names its GUIDs."""
+        await self._source.settle()
         here = await self._source.read()
         there, available = await self._target.read(self._task.target, self._task.recursive)
         if not wants_snapshot(self._task, here):
-            plan = make_plan(self._task, here, there, None, available)
-            if plan.steps or plan.conflicts or not self._task.snapshot:
-                return await self._source.estimated(plan)
-            # `written` counts only what is on the disks: what was written a moment ago must not pass for nothing new.
-            await settled(self._task.source.split("/")[0])
-            here = await self._source.look_again()
-            if not wants_snapshot(self._task, here):
-                return plan
+            return await self._source.estimated(make_plan(self._task, here, there, None, available))
         name = OWN_SNAPSHOT + time.strftime(OWN_TIME, time.gmtime())
         plan = make_plan(self._task, here, there, name, available)
         if not take or not plan.steps:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ...errors import CommandError, MissingError
+from ...errors import ChangedError, CommandError, MissingError
 from ..door import Door
 from ..host import Host
 from . import failures
@@ -30,7 +30,6 @@ class Source:
         self._host = host
         self._door = door
         self._task = task
-        self._listed = ""
         self.side: Side = {}
 
     async def read(self) -> Side:
@@ -40,28 +39,33 @@ class Source:
         listed = await self._host.run(list_argv(task.source, task.recursive), timeout=_LIST_SECONDS)
         if listed.status != 0:
             raise failures.of_zfs(listed.error, f"{task.source} could not be listed")
-        self._listed = listed.text
         self.side = parse(listed.text, got)
         return self.side
 
-    async def look_again(self) -> Side:
-        """The properties anew, the snapshots as they were listed."""
-        self.side = parse(self._listed, await self._properties())
-        return self.side
+    async def settle(self) -> None:
+        """Bring everything written so far onto the disks: `written` counts only that, and what a person saved a moment
+        ago must not pass for nothing new. Raises MissingError, CommandError."""
+        try:
+            await self._door.call("pool-sync", pool=self._task.source.split("/")[0])
+        except ChangedError:
+            raise self._gone() from None
 
     async def _properties(self) -> str:
         task = self._task
         got = await self._host.run(get_argv(task.source, task.recursive), timeout=_LIST_SECONDS)
         if got.status != 0 and is_missing(got.error):
-            raise MissingError(
-                f"The source {task.source} of the task {task.name} does not exist on this machine (any more).",
-                "Import its pool, or remove the task.",
-            )
+            raise self._gone()
         if got.status != 0:
             raise failures.of_zfs(got.error, f"{task.source} could not be looked at")
         if not got.text.startswith(f"{task.source}\t"):
             raise CommandError(f"ZFS listed nothing for {task.source}.")
         return got.text
+
+    def _gone(self) -> MissingError:
+        return MissingError(
+            f"The source {self._task.source} of the task {self._task.name} does not exist on this machine (any more).",
+            "Import its pool, or remove the task.",
+        )
 
     async def estimated(self, plan: Plan) -> Plan:
         """`plan` with the size that ZFS expects of each step."""

@@ -15,7 +15,7 @@ from typing import NoReturn
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[2]))
 
-from privhelper.places import ZFS  # noqa: E402
+from privhelper.places import ZFS, ZPOOL  # noqa: E402
 from privhelper.request import Refused, argv, parse  # noqa: E402
 
 
@@ -43,6 +43,9 @@ def main() -> None:
         if now.stdout.strip() != args["guid"]:
             fail("changed", f"{name} is not what you saw.", bool(verb.stream))
     words = argv(verb, args)
+    if words[:2] == [ZPOOL, "sync"]:  # the model writes at once
+        print(json.dumps({"ok": True, "verb": verb.name, "stdout": ""}))
+        return
     assert words[0] == ZFS, words
     command = [*model, *words[1:]]
     if verb.stream:

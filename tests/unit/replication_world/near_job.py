@@ -10,7 +10,7 @@ from pathlib import Path
 from dplane_tui.services.door import Door
 from dplane_tui.services.host import quoting
 from dplane_tui.services.jobs.run import run_job
-from dplane_tui.services.replication import execute, settle
+from dplane_tui.services.replication import execute
 
 HERE = Path(__file__).parent
 
@@ -23,7 +23,6 @@ async def helper(_self: Door) -> tuple[str, ...]:
 
 setattr(Door, "argv", helper)  # noqa: B010 (there is no installed release here)
 execute.RECONNECTS = (0.1, 0.1)
-settle.PARAMETER = world / "txg_timeout"
 setattr(quoting, "PROGRAM_PATH", f"{world}/far-bin:{os.environ['PATH']}")  # noqa: B010 (what a far box finds)
 (world / "victim").write_text(str(os.getpid()))
 print(asyncio.run(run_job(sys.argv[2])))

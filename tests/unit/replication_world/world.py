@@ -73,7 +73,6 @@ class World:
     async def __aenter__(self) -> World:
         for name in ("near", "far", "near-bin", "far-bin", "far-state", "state", "run"):
             (self.path / name).mkdir()
-        (self.path / "txg_timeout").write_text("0.1")
         for side in ("near", "far"):
             script = self.path / f"{side}-bin" / "zfs"
             script.write_text(f'#!/bin/sh\nexec {sys.executable} -S {HERE}/zfs_model.py {self.path}/{side} "$@"\n')
