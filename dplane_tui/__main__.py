@@ -7,6 +7,14 @@ import sys
 
 def main() -> int:
     """Run the command line and return its exit code."""
+    try:
+        return _main()
+    except KeyboardInterrupt:  # while modules are loaded, which takes seconds on a Pi
+        print("dplane: Interrupted.", file=sys.stderr)
+        return 130
+
+
+def _main() -> int:
     if sys.argv[1:2] == ["agent"]:  # a peer's connection: the command line's own imports would take seconds on a Pi
         from .services.replication.agent import main as serve
 

@@ -22,12 +22,23 @@ class DPlaneError(Exception):
     def __str__(self) -> str:
         return f"{self.message} {self.next_step}".strip()
 
+    def as_object(self) -> dict[str, str]:
+        """It as `--json`, and one process of ours to another, tells it."""
+        return {"code": self.code, "message": self.message, "next": self.next_step}
+
 
 class UsageError(DPlaneError):
     """The command line or a typed request does not make sense."""
 
     code = "usage"
     exit_code = 2
+
+
+class BadNewsError(DPlaneError):
+    """What was asked for was found, and it is bad: something is degraded, late or broken."""
+
+    code = "bad-news"
+    exit_code = 3
 
 
 class RefusedError(DPlaneError):
@@ -59,7 +70,7 @@ class NotAllowedError(DPlaneError):
 
 
 class MissingError(DPlaneError):
-    """A program, service or kernel module this needs is not on the box."""
+    """A program, service or kernel module this needs is not on the box, or nothing has the name that was given."""
 
     code = "missing"
     exit_code = 6
@@ -95,3 +106,10 @@ class CommandError(DPlaneError):
 
 class TimedOutError(CommandError):
     """A program did not end within its time; whether it still works is not known."""
+
+
+class StoppedError(DPlaneError):
+    """A person (Ctrl-C) or another process ended it before it was done."""
+
+    code = "interrupted"
+    exit_code = 130

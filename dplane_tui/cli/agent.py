@@ -22,4 +22,4 @@ async def _serve(_host: Host, args: argparse.Namespace) -> Result:
     from ..services.replication.agent import main
 
     words = ["--peer", args.peer, *(["--root", args.root] if args.root else [])]
-    return Result(None, exit_code=main(words))
+    raise SystemExit(main(words))

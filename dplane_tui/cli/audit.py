@@ -10,26 +10,23 @@ from typing import Any
 from privhelper import audit as chain
 
 from .. import paths
-from ..errors import MissingError, NotAllowedError, UsageError
+from ..errors import BadNewsError, MissingError, NotAllowedError, UsageError
 from ..services.host import Host
 from ..text import clean
-from .main import with_json
 from .output import Result, table
-
-_BROKEN = 3  # true, but bad news
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Its verbs."""
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    show = with_json(verbs.add_parser("show", help="the newest entries"))
+    show = verbs.add_parser("show", help="the newest entries")
     show.add_argument("-n", dest="count", type=_count, default=50, metavar="N", help="how many (default 50)")
-    show.set_defaults(handler=_show)
-    verify = with_json(verbs.add_parser("verify", help="check that no entry was changed or removed"))
+    show.set_defaults(handler=_show, reads=True)
+    verify = verbs.add_parser("verify", help="check that no entry was changed or removed")
     verify.add_argument(
         "--head", metavar="HASH", default="", help="a hash noted earlier, which must still be in the log"
     )
-    verify.set_defaults(handler=_verify)
+    verify.set_defaults(handler=_verify, reads=True)
 
 
 def _count(text: str) -> int:
@@ -50,15 +47,19 @@ async def read_log(host: Host) -> list[bytes]:
     if "Permission denied" in listed.error:
         raise NotAllowedError(
             f"This user may not read the audit log on {host.name}.",
-            "It takes the group dplane-view (log in again after).",
+            "It takes the group dplane-view: `sudo adduser USER dplane-view`, then log in again.",
         )
     if not names:
         raise MissingError(
-            f"There is no audit log on {host.name}: nothing was done through D-Plane there, or it is not installed."
+            f"There is no audit log on {host.name}: nothing was done through D-Plane there, or it is not installed.",
+            "`dplane doctor` tells which.",
         )
     output = await host.run(["cat", "--", *(f"{folder}/{name}" for name in names)])
     if output.status != 0:
-        raise NotAllowedError(f"The audit log on {host.name} cannot be read: {clean(output.error.strip(), 200)}.")
+        raise NotAllowedError(
+            f"The audit log on {host.name} cannot be read: {clean(output.error.strip(), 200)}.",
+            f"Look at its files in {folder}; they belong to root and the group dplane-view.",
+        )
     return output.stdout.splitlines(keepends=True)
 
 
@@ -101,7 +102,10 @@ async def _show(host: Host, args: argparse.Namespace) -> Result:
 
 async def _verify(host: Host, args: argparse.Namespace) -> Result:
     if args.head and (len(args.head) != 64 or not set(args.head) <= set("0123456789abcdef")):
-        raise UsageError("--head takes the 64 hexadecimal digits of an entry's hash.")
+        raise UsageError(
+            f"“{clean(args.head, 80)}” is not an entry's hash.",
+            "--head takes 64 hexadecimal digits, as `dplane audit verify` prints them.",
+        )
     return verdict(await read_log(host), args.head)
 
 
@@ -117,7 +121,11 @@ def verdict(lines: Sequence[bytes], head: str = "") -> Result:
         "torn": found.torn,
     }
     if found.problem:
-        return Result(data, f"The audit log is broken: {found.problem}.", _BROKEN)
+        bad = BadNewsError(
+            f"The audit log is broken: {found.problem}.",
+            "Somebody changed it, or a disk lost parts of it; `dplane audit show` lists what can be read.",
+        )
+        return Result(data, str(bad), bad)
     text = f"{found.lines} entries, unbroken. Head: {found.head}"
     if found.first > 1:
         text += f"\nIt begins with entry {found.first}: older files are not there."

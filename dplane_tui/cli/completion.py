@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..services.host import Host
 from .output import Result
+from .parsing import subparsers
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -29,16 +30,6 @@ class Command:
     path: tuple[str, ...]
     words: tuple[tuple[str, str], ...]
     options: tuple[Option, ...]
-
-
-def subparsers(parser: argparse.ArgumentParser) -> list[tuple[str, str, argparse.ArgumentParser]]:
-    """Name, help and parser of each sub-command that is shown to people, in the parser's order."""
-    found: list[tuple[str, str, argparse.ArgumentParser]] = []
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for choice in action._choices_actions:
-                found.append((choice.dest, choice.help or "", action.choices[choice.dest]))
-    return found
 
 
 def _option(action: argparse.Action) -> Option:
@@ -245,4 +236,4 @@ async def _completion(_host: Host, args: argparse.Namespace) -> Result:
 def add(parser: argparse.ArgumentParser) -> None:
     """Fill in the group `completion`."""
     parser.add_argument("shell", choices=SHELLS, help="the shell to write the script for")
-    parser.set_defaults(handler=_completion)
+    parser.set_defaults(handler=_completion, reads=True)

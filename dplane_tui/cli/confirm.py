@@ -7,6 +7,7 @@ import sys
 
 from ..errors import RefusedError, UsageError
 from ..text import clean
+from .ask import ask_line, can_ask
 
 
 def add(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -16,17 +17,25 @@ def add(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
     return verb
 
 
-def require(args: argparse.Namespace, name: str, preview: str) -> None:
-    """Go on only if the person gives the object's name. Raises RefusedError, or UsageError if nobody can be asked."""
-    given = args.confirm
-    if given is None:
-        if args.json or not sys.stdin.isatty():
-            raise UsageError(
-                f"{preview} This needs a confirmation, and there is no terminal to ask on.",
-                f"Give `--confirm {clean(name)}`, or look first with `--dry-run`.",
-            )
+async def require(args: argparse.Namespace, name: str, preview: str) -> None:
+    """Go on only if the person gives the object's name.
+
+    Raises RefusedError, StoppedError (Ctrl-C), or UsageError if nobody can be asked.
+    """
+    if args.confirm is not None:
+        _check(args.confirm, name)
+    elif args.json or not can_ask():
+        raise UsageError(
+            f"{preview} This needs a confirmation, and there is no terminal to ask on.",
+            f"Give `--confirm {clean(name)}`, or look first with `--dry-run`.",
+        )
+    else:
         print(preview, file=sys.stderr)
-        print(f"Type {clean(name)} to go on: ", end="", file=sys.stderr, flush=True)
-        given = sys.stdin.readline().rstrip("\n")
+        _check(await ask_line(f"Type {clean(name)} to go on: "), name)
+
+
+def _check(given: str, name: str) -> None:
+    if not given:
+        raise RefusedError("The question was not answered, so nothing was done.")
     if given != name:
         raise RefusedError(f"“{clean(given, 80)}” is not {clean(name)}, so nothing was done.")

@@ -10,7 +10,6 @@ from ..services.zfs.requests import CreateDataset
 from ..services.zfs.service import ZfsService
 from ..text import clean, size
 from . import confirm
-from .main import with_json
 from .output import Result, table
 from .pool import parse_properties
 
@@ -18,13 +17,13 @@ from .pool import parse_properties
 def add(parser: argparse.ArgumentParser) -> None:
     """Its verbs."""
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    listing = with_json(verbs.add_parser("list", help="datasets with what they use"))
+    listing = verbs.add_parser("list", help="datasets with what they use")
     listing.add_argument("below", nargs="?", metavar="DATASET", help="only this one and those below it")
-    listing.set_defaults(handler=_list)
-    show = with_json(verbs.add_parser("show", help="one dataset"))
+    listing.set_defaults(handler=_list, reads=True)
+    show = verbs.add_parser("show", help="one dataset")
     show.add_argument("dataset")
-    show.set_defaults(handler=_show)
-    create = with_json(verbs.add_parser("create", help="create a file system, or a volume with --size"))
+    show.set_defaults(handler=_show, reads=True)
+    create = verbs.add_parser("create", help="create a file system, or a volume with --size")
     create.add_argument("dataset")
     create.add_argument("-o", dest="properties", action="append", default=[], metavar="PROPERTY=VALUE")
     create.add_argument("--size", metavar="SIZE", help="make a volume of this size, e.g. 10G")
@@ -32,11 +31,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     create.add_argument("--parents", action="store_true", help="create what is missing above it")
     create.add_argument("--no-mount", action="store_true", help="do not mount it")
     create.set_defaults(handler=_create)
-    put = with_json(verbs.add_parser("set", help="set a property and read it back"))
+    put = verbs.add_parser("set", help="set a property and read it back")
     put.add_argument("dataset")
     put.add_argument("property", metavar="PROPERTY=VALUE")
     put.set_defaults(handler=_set)
-    destroy = confirm.add(with_json(verbs.add_parser("destroy", help="destroy a dataset")))
+    destroy = confirm.add(verbs.add_parser("destroy", help="destroy a dataset"))
     destroy.add_argument("dataset")
     destroy.add_argument("-r", "--recursive", action="store_true", help="with everything below it, snapshots too")
     destroy.set_defaults(handler=_destroy)
@@ -123,6 +122,6 @@ async def _destroy(host: Host, args: argparse.Namespace) -> Result:
     preview = await service.destroy_preview(dataset, args.recursive)
     if args.dry_run:
         return Result(preview, tell(preview))
-    confirm.require(args, dataset.name, tell(preview))
+    await confirm.require(args, dataset.name, tell(preview))
     await service.destroy(preview)
     return Result({"destroyed": preview.objects, "guid": dataset.guid}, clean(f"{dataset.name} is destroyed."))

@@ -7,13 +7,12 @@ import contextlib
 import sys
 from collections.abc import Awaitable, Callable
 
-from ..errors import ChangedError, UsageError
+from ..errors import MissingError, UsageError
 from ..services.docker.model import Container
 from ..services.docker.sentences import outcome
 from ..services.docker.service import ACTIONS, DockerService
 from ..services.host import Host
 from ..text import clean, size
-from .main import with_json
 from .output import Result, table
 
 _SHORT_ID = 6  # characters of an id that are accepted for a container
@@ -22,18 +21,18 @@ _SHORT_ID = 6  # characters of an id that are accepted for a container
 def add(parser: argparse.ArgumentParser) -> None:
     """Its verbs."""
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    with_json(verbs.add_parser("list", help="containers with state, health, CPU and memory")).set_defaults(
-        handler=_with(_list)
+    verbs.add_parser("list", help="containers with state, health, CPU and memory").set_defaults(
+        handler=_with(_list), reads=True
     )
     for action in ACTIONS:
-        verb = with_json(verbs.add_parser(action, help=f"{action} a container and read back that it did"))
+        verb = verbs.add_parser(action, help=f"{action} a container and read back that it did")
         verb.add_argument("name", help="container name, or the beginning of its id")
         verb.set_defaults(handler=_with(_act), action=action)
-    logs = with_json(verbs.add_parser("logs", help="what a container wrote, standard output and error"))
+    logs = verbs.add_parser("logs", help="what a container wrote, standard output and error")
     logs.add_argument("name", help="container name, or the beginning of its id")
     logs.add_argument("-f", "--follow", action="store_true", help="go on with what it writes, until interrupted")
     logs.add_argument("--tail", type=_lines, default=200, metavar="N", help="how many old lines (default 200)")
-    logs.set_defaults(handler=_with(_logs))
+    logs.set_defaults(handler=_with(_logs), reads=True)
 
 
 def _lines(text: str) -> int:
@@ -58,7 +57,7 @@ def _with(
 
 
 def find(containers: tuple[Container, ...], name: str) -> Container:
-    """The container called `name`, or whose id begins so. Raises ChangedError (none), UsageError (several)."""
+    """The container called `name`, or whose id begins so. Raises MissingError (none), UsageError (several)."""
     for container in containers:
         if name in (container.name, container.id):
             return container
@@ -67,7 +66,7 @@ def find(containers: tuple[Container, ...], name: str) -> Container:
         return begun[0]
     if begun:
         raise UsageError(f"{len(begun)} containers have an id that begins {clean(name, 64)}.", "Give more of it.")
-    raise ChangedError(f"There is no container {clean(name, 64)}.", "`dplane docker list` shows all.")
+    raise MissingError(f"There is no container {clean(name, 64)}.", "`dplane docker list` shows all.")
 
 
 def row(container: Container) -> tuple[str, ...]:

@@ -7,11 +7,11 @@ import os
 import shutil
 import sys
 
+from ..errors import MissingError
 from ..services.health.doctor import Check, Doctor, needed_missing, terminal
 from ..services.host import Host
 from ..terminal import detect
 from ..text import clean
-from .main import with_json
 from .output import Result
 
 _WORDS = {"bad": "MISSING", "warn": "warning", "unknown": "unknown", "ok": "ok"}
@@ -20,12 +20,20 @@ _WORDS = {"bad": "MISSING", "warn": "warning", "unknown": "unknown", "ok": "ok"}
 def add(parser: argparse.ArgumentParser) -> None:
     """It has no verbs."""
     parser.epilog = "Exit code 6: something that D-Plane needs is missing."
-    with_json(parser).set_defaults(handler=_doctor)
+    parser.set_defaults(handler=_doctor, reads=True)
 
 
 async def _doctor(host: Host, _args: argparse.Namespace) -> Result:
     checks = (*await Doctor(host).checks(), here())
-    return Result({"checks": checks}, "\n".join(lines(checks)), 6 if needed_missing(checks) else 0)
+    return Result({"checks": checks}, "\n".join(lines(checks)), missing(checks))
+
+
+def missing(checks: tuple[Check, ...]) -> MissingError | None:
+    """The error for what D-Plane cannot do without, if anything."""
+    if not needed_missing(checks):
+        return None
+    names = ", ".join(check.name for check in checks if check.level == "bad")
+    return MissingError(f"Something that D-Plane needs is missing: {names}.", "The arrow below each says what to do.")
 
 
 def here() -> Check:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import time
 
+from ..errors import BadNewsError
 from ..services.health.model import DiskHealth, Health, ServiceState
 from ..services.health.news import is_bad_news, worst
 from ..services.health.report import Report, report
 from ..services.host import Host
 from ..text import clean, duration, size
-from .main import with_json
 from .output import Result, table
 
 _WORDS = {"bad": "BAD", "warn": "WARNING", "unknown": "unknown", "ok": "ok"}
@@ -25,7 +25,7 @@ _VERDICT = {
 def add(parser: argparse.ArgumentParser) -> None:
     """It has no verbs."""
     parser.epilog = "Exit code 3: something is bad or needs attention, or pools or replication cannot be read."
-    with_json(parser).set_defaults(handler=_health)
+    parser.set_defaults(handler=_health, reads=True)
 
 
 async def _health(host: Host, _args: argparse.Namespace) -> Result:
@@ -37,7 +37,15 @@ async def _health(host: Host, _args: argparse.Namespace) -> Result:
         "pools": found.pools,
         "tasks": found.tasks,
     }
-    return Result(data, page(found), 3 if is_bad_news(found.news) else 0)
+    return Result(data, page(found), bad_news(found))
+
+
+def bad_news(found: Report) -> BadNewsError | None:
+    """The error for a box that needs someone; None for one that does not."""
+    if not is_bad_news(found.news):
+        return None
+    told = " ".join(item.text for item in found.news if item.level == worst(found.news))
+    return BadNewsError(f"{_VERDICT[worst(found.news)]} {told}", "`dplane health` shows everything.")
 
 
 def page(found: Report) -> str:

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 import time
 
 from .. import text
+from ..errors import CommandError, DPlaneError, StoppedError
 from ..services.host import Host
 from ..services.jobs import JobService, Progress
-from .main import with_json
 from .output import Result, table
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the verbs."""
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    with_json(verbs.add_parser("list", help="jobs and how far they are")).set_defaults(handler=_list)
-    for verb, handler, what in (
-        ("run", _run, "run a queued job in this process (what its unit does)"),
-        ("stop", _stop, "stop a job"),
-        ("watch", _watch, "follow a job to its end"),
+    verbs.add_parser("list", help="jobs and how far they are").set_defaults(handler=_list, reads=True)
+    for verb, handler, reads, what in (
+        ("run", _run, False, "run a queued job in this process (what its unit does)"),
+        ("stop", _stop, False, "stop a job"),
+        ("watch", _watch, True, "follow a job to its end"),
     ):
-        one = with_json(verbs.add_parser(verb, help=what))
+        one = verbs.add_parser(verb, help=what)
         one.add_argument("job")
-        one.set_defaults(handler=handler)
+        one.set_defaults(handler=handler, reads=reads)
 
 
 async def _list(host: Host, _args: argparse.Namespace) -> Result:
@@ -55,8 +56,9 @@ async def _run(_host: Host, args: argparse.Namespace) -> Result:
     from ..services.jobs.run import run_job
 
     state = await run_job(args.job)
-    good = state in {"succeeded", "nothing-new", "cancelled"}
-    return Result({"job": args.job, "state": state}, f"{args.job}: {state}", 0 if good else 1)
+    good = state in {"succeeded", "nothing-new", "cancelled"}  # to its unit, one that was stopped ended well
+    error = None if good else CommandError(f"The job {args.job} ended as {state}.", "`dplane job list` tells why.")
+    return Result({"job": args.job, "state": state}, f"{args.job}: {state}", error)
 
 
 async def _stop(host: Host, args: argparse.Namespace) -> Result:
@@ -68,7 +70,16 @@ async def _stop(host: Host, args: argparse.Namespace) -> Result:
 
 async def _watch(host: Host, args: argparse.Namespace) -> Result:
     job = await follow(host, args.job, quiet=args.json)
-    return Result(job, f"{job.id}: {job.state}", 0 if job.state in {"succeeded", "cancelled"} else 1)
+    return Result(job, f"{job.id}: {job.state}", failure(job))
+
+
+def failure(job: Progress) -> DPlaneError | None:
+    """The error for a job that ended otherwise than well."""
+    if job.state == "succeeded":
+        return None
+    why = text.clean(job.error or job.message).rstrip(".")
+    told = f"The job {job.id} ended as {job.state}{f': {why}' if why else ''}."
+    return StoppedError(told) if job.state == "cancelled" else CommandError(told)
 
 
 async def follow(host: Host, job_id: str, *, quiet: bool) -> Progress:
@@ -76,11 +87,19 @@ async def follow(host: Host, job_id: str, *, quiet: bool) -> Progress:
     last = None
     width = 0
     live = sys.stderr.isatty() and not quiet
-    async for last in JobService(host).watch(job_id, 0.5 if host.local else 2.0):
+    try:
+        async for last in JobService(host).watch(job_id, 0.5 if host.local else 2.0):
+            if live:
+                shown = text.clean(line(last), 110)
+                print(f"\r{shown.ljust(width)}", end="", file=sys.stderr, flush=True)
+                width = len(shown)
+    except asyncio.CancelledError:  # asyncio's way of Ctrl-C
         if live:
-            shown = text.clean(line(last), 110)
-            print(f"\r{shown.ljust(width)}", end="", file=sys.stderr, flush=True)
-            width = len(shown)
+            print(file=sys.stderr)
+        raise StoppedError(
+            f"No longer watched; {job_id} goes on by itself.",
+            f"`dplane job watch {job_id}` follows it again, `dplane job stop {job_id}` stops it.",
+        ) from None
     if live:
         print(f"\r{' ' * width}\r", end="", file=sys.stderr, flush=True)
     assert last is not None  # watch yields at least once or raises

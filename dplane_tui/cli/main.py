@@ -5,18 +5,23 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib
+import os
 import sys
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 
 from .. import __version__
-from ..errors import CommandError, DPlaneError, RefusedError
+from ..errors import CommandError, DPlaneError, NotAllowedError, StoppedError, UsageError
 from ..services.host import Host, connect
+from . import streams
 from .output import Result, show, show_error
+from .parsing import Parser, add_everywhere, everyone
 
 Handler = Callable[[Host, argparse.Namespace], Awaitable[Result]]
 
-# group: (module below dplane_tui.cli, one line of help). A module has `add(parser)`, which adds its verbs
-# with `set_defaults(handler=…)`; only the module of the group that was named is imported.
+# group: (module below dplane_tui.cli, one line of help). A module has `add(parser)`, which adds its verbs with
+# `set_defaults(handler=…)`, and `reads=True` for those that change nothing: `--read-only` lets only them through.
+# Only the module of the group that was named is imported.
 GROUPS: dict[str, tuple[str, str]] = {
     "pool": ("pool", "pools: list, show, create, scrub, clear, import, export, destroy"),
     "dataset": ("dataset", "file systems and volumes"),
@@ -29,23 +34,24 @@ GROUPS: dict[str, tuple[str, str]] = {
     "audit": ("audit", "the log of everything done as root"),
     "doctor": ("doctor", "what is missing on this machine, and the command that fixes it"),
     "completion": ("completion", "shell completion for bash, zsh or fish"),
+    "help": ("help", "what a command does and takes"),
+    "scheduled": ("scheduled", ""),
     "agent": ("agent", ""),
     "peer-worker": ("peer_worker", ""),
     "docker-worker": ("docker_worker", ""),
 }
 
 
-def build_parser(argv: Sequence[str], *, every_group: bool = False) -> argparse.ArgumentParser:
+def build_parser(argv: Sequence[str], *, every_group: bool = False) -> Parser:
     """The parser; only the group that `argv` names is filled in, unless `every_group`."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="dplane",
         description="A console for ZFS NAS boxes. Without a command it opens on this terminal.",
         epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 true but bad news (degraded, late), 4 refused or changed, "
         "5 not allowed, 6 something is missing, 7 host or peer not reached, 130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"dplane {__version__}")
-    parser.add_argument("--host", metavar="NAME", help="manage this box over SSH instead of this machine")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_everywhere(parser)
     groups = parser.add_subparsers(dest="group", metavar="COMMAND")
     for name, (module, help_text) in GROUPS.items():
         if help_text:
@@ -54,12 +60,8 @@ def build_parser(argv: Sequence[str], *, every_group: bool = False) -> argparse.
             group = groups.add_parser(name)
         if every_group or name in argv:
             importlib.import_module(f".{module}", __package__).add(group)
-    return parser
-
-
-def with_json(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    """Let a verb take `--json` behind it as well as before the command."""
-    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object")
+            for one in everyone(group) if help_text else ():
+                add_everywhere(one, default=argparse.SUPPRESS)
     return parser
 
 
@@ -73,26 +75,70 @@ async def _call(handler: Handler, args: argparse.Namespace) -> Result:
 
 def run(argv: Sequence[str]) -> int:
     """Do what `argv` asks; returns the exit code. Errors are told, never raised."""
-    parser = build_parser(argv)
-    args = parser.parse_args(argv)
-    handler: Handler | None = getattr(args, "handler", None)
+    as_json = "--json" in argv
     try:
-        if args.group is None:
-            from ..app import open_console
-
-            return open_console(args.host)
-        if handler is None:
-            parser.parse_args([args.group, "--help"])
-            return 2
-        return show(asyncio.run(_call(handler, args)), args.json)
-    except DPlaneError as error:
-        return show_error(error, args.json)
-    except KeyboardInterrupt:
-        return 130
-    except EOFError:
-        return show_error(RefusedError("The question was not answered, so nothing was changed."), args.json)
-    except BrokenPipeError:
-        sys.stderr.close()
+        try:
+            streams.prepare()
+            return show(_result(argv), as_json)
+        except DPlaneError as error:
+            return show_error(error, as_json)
+        except SystemExit as done:  # --help and --version print by themselves, the console ends with its own code
+            sys.stdout.flush()
+            return done.code if isinstance(done.code, int) else 0
+    except BrokenPipeError:  # whoever read has had enough
+        streams.give_up_output()
         return 1
     except OSError as error:
+        streams.give_up_output()
         return show_error(CommandError(f"The answer could not be written: {error.strerror or error}."), False)
+
+
+def _result(argv: Sequence[str]) -> Result:
+    """What the command of `argv` found. Raises DPlaneError, BrokenPipeError, and SystemExit where nothing is left."""
+    args = build_parser(argv).parse_args(argv)
+    reads = getattr(args, "reads", False) or getattr(args, "dry_run", False)
+    if args.group is None:
+        raise SystemExit(_console(args))
+    if args.read_only and not reads:
+        raise NotAllowedError(
+            f"`dplane {args.group}{f' {args.verb}' if hasattr(args, 'verb') else ''}` may change something, and "
+            "--read-only forbids that.",
+            "Leave out --read-only if it is meant.",
+        )
+    try:
+        return asyncio.run(_call(args.handler, args))
+    except (DPlaneError, BrokenPipeError):
+        raise
+    except KeyboardInterrupt:
+        raise StoppedError("Interrupted.", "" if reads else "Look whether it was done before you repeat it.") from None
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise CommandError(
+            f"The system refused: {where}{error.strerror or error}.", "`dplane doctor` looks what is missing."
+        ) from error
+    except Exception as error:
+        raise _mistake(error) from error
+
+
+def _console(args: argparse.Namespace) -> int:
+    from ..app import open_console
+
+    if args.json:
+        raise UsageError("--json needs a command: the console is for people.", "`dplane health --json`, for instance.")
+    try:
+        return open_console(args.host, read_only=args.read_only)
+    except KeyboardInterrupt:
+        raise StoppedError("Interrupted.") from None
+
+
+def _mistake(error: Exception) -> DPlaneError:
+    """A mistake of ours as a sentence that can be reported; it names places in the code and no data."""
+    if os.environ.get("DPLANE_DEBUG"):
+        traceback.print_exception(error)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "dplane_tui" in frame.filename]
+    place = frames[-1] if frames else None
+    where = f" at {place.filename.rpartition('dplane_tui/')[2]}:{place.lineno}" if place else ""
+    return CommandError(
+        f"D-Plane made a mistake ({type(error).__name__}{where}), and what was asked for may be half done.",
+        f"Please report this line, with `dplane {__version__}`; with DPLANE_DEBUG=1 it shows more.",
+    )

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 from .. import __version__
-from .completion import SHELLS, script, subparsers
+from .completion import SHELLS, script
+from .parsing import EVERYWHERE, subparsers
 
 EXIT_CODES: tuple[tuple[int, str], ...] = (
     (0, "done"),
@@ -19,7 +20,7 @@ EXIT_CODES: tuple[tuple[int, str], ...] = (
     (3, "true, but bad news: something is degraded or late"),
     (4, "refused: a name or value is not let through, or the object is no longer the one that was seen"),
     (5, "not allowed: the role or the sudo rule is missing"),
-    (6, "something needed is missing on the machine: ZFS, Docker, systemd"),
+    (6, "something is missing: ZFS, Docker, systemd, or what was named (a pool, dataset, peer, task, run, container)"),
     (7, "the host or peer could not be reached, refused the login, or shows another key"),
     (130, "interrupted"),
 )
@@ -30,9 +31,6 @@ FILES: tuple[tuple[str, str], ...] = (
     ("/var/log/dplane/audit.jsonl", "everything that was done as root, each line chained to the one before"),
     ("/run/dplane/jobs", "progress of running jobs"),
 )
-
-
-_TOLD = ("--help", "--json")  # explained once, at the top
 
 
 def escape(text: str) -> str:
@@ -81,7 +79,7 @@ def _commands(parser: argparse.ArgumentParser) -> list[str]:
         verbs = subparsers(child)
         if not verbs:
             lines += [f'.SS "dplane {escape(name)}"', escape(text), ".PP", f".B {escape(_usage(child))}"]
-            lines += _arguments(child, _TOLD)
+            lines += _arguments(child, EVERYWHERE)
             continue
         lines += [f'.SS "dplane {escape(name)}"', escape(text)]
         for _, verb_text, verb in verbs:
@@ -91,7 +89,7 @@ def _commands(parser: argparse.ArgumentParser) -> list[str]:
                 ".br",
                 escape(verb_text) or "\\&",
                 ".RS",
-                *_arguments(verb, _TOLD),
+                *_arguments(verb, EVERYWHERE),
             ]
             lines += [".RE"]
     return lines
@@ -105,12 +103,15 @@ def page(parser: argparse.ArgumentParser) -> str:
         "dplane \\- a terminal console for ZFS NAS boxes",
         ".SH SYNOPSIS",
         ".B dplane",
-        "[\\-\\-host NAME] [\\-\\-json] [COMMAND ...]",
+        "[\\-\\-host NAME] [\\-\\-json] [\\-\\-read\\-only] [COMMAND ...]",
         ".SH DESCRIPTION",
         "Without a command, dplane opens the console on this terminal. With one, it does that one thing, prints the",
         "result, and ends with an exit code that tells how it went.",
         ".SH OPTIONS",
         *_arguments(parser),
+        ".PP",
+        "The last three may stand before a command or behind it. With \\-\\-json, ok is true when the exit status",
+        "is 0, and only then; else error says why (code, message, next), and data may be there all the same.",
         ".SH COMMANDS",
         *_commands(parser),
         ".SH EXIT STATUS",

@@ -8,17 +8,25 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import DPlaneError
+from ..errors import BadNewsError, DPlaneError
 from ..text import clean
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Result:
-    """What a command hands back: `data` for `--json`, `text` for a person, the exit code."""
+    """What a command hands back: `data` for `--json`, `text` for a person, and why it is no success if it is none.
+
+    The exit code and `ok` both come from `error`, so they cannot disagree.
+    """
 
     data: Any
     text: str = ""
-    exit_code: int = 0
+    error: DPlaneError | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """What the command ends with."""
+        return self.error.exit_code if self.error else 0
 
 
 def plain(value: Any) -> Any:
@@ -48,19 +56,32 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def show(result: Result, as_json: bool) -> int:
-    """Print a result on standard output; returns the exit code."""
+    """Print a result, on standard output all of it; returns the exit code. Raises OSError."""
+    error = result.error
     if as_json:
-        print(json.dumps({"ok": True, "data": plain(result.data)}, ensure_ascii=True))
-    elif result.text:
-        print(result.text)
+        answer: dict[str, Any] = {"ok": error is None, "data": plain(result.data)}
+        if error is not None:
+            answer["error"] = error.as_object()
+        print(json.dumps(answer, ensure_ascii=True), flush=True)
+        return result.exit_code
+    if result.text:
+        print(result.text, flush=True)
+    if error is not None and not (result.text and isinstance(error, BadNewsError)):  # there the text is the news
+        _complain(error)
     return result.exit_code
 
 
 def show_error(error: DPlaneError, as_json: bool) -> int:
-    """Tell an error: JSON on standard output, or a sentence on standard error; returns the exit code."""
+    """Tell an error, as JSON on standard output or a sentence on standard error; returns the exit code.
+
+    Raises OSError.
+    """
     if as_json:
-        body = {"code": error.code, "message": error.message, "next": error.next_step}
-        print(json.dumps({"ok": False, "error": body}, ensure_ascii=True))
+        print(json.dumps({"ok": False, "error": error.as_object()}, ensure_ascii=True), flush=True)
     else:
-        print(f"dplane: {clean(str(error))}", file=sys.stderr)
+        _complain(error)
     return error.exit_code
+
+
+def _complain(error: DPlaneError) -> None:
+    print(f"dplane: {clean(str(error))}", file=sys.stderr, flush=True)

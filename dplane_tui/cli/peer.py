@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import getpass
 import re
-import sys
+
+from privhelper import grammar
 
 from .. import text
-from ..errors import HostKeyError, RefusedError, UsageError
+from ..errors import HostKeyError, MissingError, RefusedError, UsageError
 from ..services.host import Host
 from ..services.replication.model import HostIdentity, PairRequest, Peer
 from ..services.replication.service import ReplicationService, open_replication
-from .main import with_json
+from .ask import ask_line, can_ask, read_line
 from .output import Result, table
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the verbs."""
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    pair = with_json(verbs.add_parser("add", help="pair with another box"))
+    pair = verbs.add_parser("add", help="pair with another box")
     pair.add_argument("name", help="how it is called here")
     pair.add_argument("where", metavar="USER@HOST[:PORT]")
     pair.add_argument("--root", metavar="DATASET", help="confine our key there to this dataset and what is below it")
@@ -29,15 +28,18 @@ def add(parser: argparse.ArgumentParser) -> None:
     known.add_argument("--fingerprint", metavar="SHA256:…", help="the far host key's fingerprint, confirmed already")
     known.add_argument("--host-key", metavar="KEY", help="the far host key itself, confirmed already")
     pair.set_defaults(handler=_add)
-    with_json(verbs.add_parser("list", help="paired boxes")).set_defaults(handler=_list)
-    probe = with_json(verbs.add_parser("probe", help="show a box's host key without logging in"))
+    verbs.add_parser("list", help="paired boxes").set_defaults(handler=_list, reads=True)
+    probe = verbs.add_parser("probe", help="show a box's host key without logging in")
     probe.add_argument("where", metavar="HOST[:PORT]")
-    probe.set_defaults(handler=_probe)
+    probe.set_defaults(handler=_probe, reads=True)
+    own = verbs.add_parser("key", help="the fingerprint of our key for a peer; the key is made if there is none")
+    own.add_argument("name")
+    own.set_defaults(handler=_key)
     for verb, handler, what in (("show", _show, "one peer"), ("test", _test, "log in with its key now")):
-        one = with_json(verbs.add_parser(verb, help=what))
+        one = verbs.add_parser(verb, help=what)
         one.add_argument("name")
-        one.set_defaults(handler=handler)
-    remove = with_json(verbs.add_parser("remove", help="forget a peer and destroy our key for it"))
+        one.set_defaults(handler=handler, reads=True)
+    remove = verbs.add_parser("remove", help="forget a peer and destroy our key for it")
     remove.add_argument("name")
     remove.add_argument("--yes", action="store_true", help="do not ask")
     remove.set_defaults(handler=_remove)
@@ -58,6 +60,10 @@ def address(where: str) -> tuple[str | None, str, int]:
 
 
 async def _add(host: Host, args: argparse.Namespace) -> Result:
+    if problem := grammar.peer_problem(args.name):
+        raise RefusedError(
+            f"The peer's name “{text.clean(args.name, 60)}” {problem}.", "Choose one such as attic or nas-2."
+        )
     user, where, port = address(args.where)
     if user is None:
         raise UsageError(
@@ -66,11 +72,13 @@ async def _add(host: Host, args: argparse.Namespace) -> Result:
     service = open_replication(host)
     identity = await _confirmed(service, args, where, port)
     if args.password_stdin:
-        password = (await asyncio.to_thread(sys.stdin.readline)).rstrip("\r\n")
-    elif sys.stdin.isatty():
-        password = await asyncio.to_thread(getpass.getpass, f"Password of {user} on {where} (used once, not kept): ")
+        password = (await read_line()).rstrip("\r\n")
+    elif can_ask():
+        password = await ask_line(f"Password of {user} on {where} (used once, not kept): ", secret=True)
     else:
         raise UsageError("There is no terminal to ask for the password on.", "Use --password-stdin.")
+    if not password:
+        raise RefusedError("Not paired: no password was given.", "Nothing was changed on the other box.")
     peer = await service.pair(PairRequest(args.name, user, where, port, password, identity.key, args.root))
     return Result(peer, _describe(peer) + f"\nPaired: a login as {peer.user} with the new key was tried and worked.")
 
@@ -87,16 +95,17 @@ async def _confirmed(service: ReplicationService, args: argparse.Namespace, wher
                 "Look at the fingerprint on that box itself; if it is another box that answers, do not go on.",
             )
         return identity
-    if not sys.stdin.isatty() or args.json:
+    if args.json or not can_ask():
         raise UsageError(
             f"Nobody has confirmed the host key of {where}: it shows {identity.fingerprint}.",
             "Compare it with the box itself and pass it with --fingerprint.",
         )
+    own = await service.own_key(args.name)
     print(f"{where} shows the host key\n    {identity.fingerprint}\nOn that box, this shows it:")
     print("    ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub")
-    answer = await asyncio.to_thread(input, "Is it the same? Type yes to go on: ")
-    if answer.strip().lower() != "yes":
-        raise RefusedError("Not paired: the host key was not confirmed.", "Nothing was changed.")
+    print(f"It will let in this box's new key\n    {own}", flush=True)
+    if (await ask_line("Is the host key the same? Type yes to go on: ")).strip().lower() != "yes":
+        raise RefusedError("Not paired: the host key was not confirmed.", "Nothing was changed on the other box.")
     return identity
 
 
@@ -133,24 +142,40 @@ async def _probe(host: Host, args: argparse.Namespace) -> Result:
     return Result(identity, identity.fingerprint)
 
 
+async def _known(host: Host, name: str) -> Peer:
+    """The peer of that name. Raises MissingError."""
+    for peer in await open_replication(host).peers():
+        if peer.name == name:
+            return peer
+    raise MissingError(
+        f"There is no peer called {text.clean(name, 63)}.",
+        "`dplane peer list` shows them, `dplane peer add` pairs one.",
+    )
+
+
 async def _show(host: Host, args: argparse.Namespace) -> Result:
-    peer = next((peer for peer in await open_replication(host).peers() if peer.name == args.name), None)
-    if peer is None:
-        raise UsageError(f"There is no peer called {text.clean(args.name, 63)}.", "`dplane peer list` shows them.")
+    peer = await _known(host, args.name)
     return Result(peer, _describe(peer))
 
 
+async def _key(host: Host, args: argparse.Namespace) -> Result:
+    fingerprint = await open_replication(host).own_key(args.name)
+    return Result({"name": args.name, "fingerprint": fingerprint}, fingerprint)
+
+
 async def _test(host: Host, args: argparse.Namespace) -> Result:
-    message = await open_replication(host).test_peer(args.name)
-    return Result({"name": args.name, "message": message}, message)
+    peer = await _known(host, args.name)
+    message = await open_replication(host).test_peer(peer.name)
+    return Result({"name": peer.name, "message": message}, message)
 
 
 async def _remove(host: Host, args: argparse.Namespace) -> Result:
+    peer = await _known(host, args.name)
     if not args.yes:
-        if not sys.stdin.isatty():
-            raise UsageError("Nobody confirmed it.", "Pass --yes.")
-        answer = await asyncio.to_thread(input, f"Forget {args.name} and destroy our key for it? Type its name: ")
-        if answer.strip() != args.name:
-            raise RefusedError("Nothing was changed.")
-    message = await open_replication(host).remove_peer(args.name)
-    return Result({"name": args.name, "message": message}, message)
+        if args.json or not can_ask():
+            raise UsageError(f"Nobody confirmed that {peer.name} may be forgotten.", "Give --yes.")
+        answer = await ask_line(f"Forget {peer.name} and destroy our key for it? Type its name: ")
+        if answer.strip() != peer.name:
+            raise RefusedError(f"That is not {peer.name}, so nothing was changed.")
+    message = await open_replication(host).remove_peer(peer.name)
+    return Result({"name": peer.name, "message": message}, message)

@@ -6,53 +6,49 @@ import argparse
 from collections.abc import Sequence
 from time import time
 
-from ..errors import ChangedError, UsageError
+from ..errors import BadNewsError, MissingError, UsageError
 from ..services.host import Host
 from ..services.zfs.model import Importable, Pool, Scan
 from ..services.zfs.requests import CreatePool, VdevSpec
 from ..services.zfs.service import ZfsService
 from ..text import age, clean, duration, size
 from . import confirm
-from .main import with_json
 from .output import Result, table
 
 _LAYOUTS = ("mirror", "raidz1", "raidz2", "raidz3")
 _ROLES = ("log", "cache", "special", "dedup", "spare")
-_BAD_NEWS = 3
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Its verbs."""
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    listing = with_json(verbs.add_parser("list", help="pools with state, space, errors and scan"))
+    listing = verbs.add_parser("list", help="pools with state, space, errors and scan")
     listing.add_argument("--check", action="store_true", help="exit with 3 when a pool is not healthy")
-    listing.set_defaults(handler=_list)
-    for name, handler, about in (
-        ("show", _show, "one pool with its devices"),
-        ("export", _export, "make a pool ready to be taken away"),
-    ):
-        verb = with_json(verbs.add_parser(name, help=about))
-        verb.add_argument("pool")
-        verb.set_defaults(handler=handler)
-    with_json(verbs.add_parser("disks", help="disks by stable name, and why one is not free")).set_defaults(
-        handler=_disks
-    )
-    with_json(verbs.add_parser("importable", help="pools that could be imported")).set_defaults(handler=_importable)
-    _add_create(with_json(verbs.add_parser("create", help="create a pool")))
-    scrub = with_json(verbs.add_parser("scrub", help="read every block of a pool and repair what is wrong"))
+    listing.set_defaults(handler=_list, reads=True)
+    show = verbs.add_parser("show", help="one pool with its devices")
+    show.add_argument("pool")
+    show.set_defaults(handler=_show, reads=True)
+    disks = verbs.add_parser("disks", help="disks by stable name, and why one is not free")
+    disks.set_defaults(handler=_disks, reads=True)
+    verbs.add_parser("importable", help="pools that could be imported").set_defaults(handler=_importable, reads=True)
+    export = verbs.add_parser("export", help="make a pool ready to be taken away")
+    export.add_argument("pool")
+    export.set_defaults(handler=_export)
+    _add_create(verbs.add_parser("create", help="create a pool"))
+    scrub = verbs.add_parser("scrub", help="read every block of a pool and repair what is wrong")
     scrub.add_argument("pool")
     scrub.add_argument("action", nargs="?", choices=("start", "pause", "stop"), default="start")
     scrub.set_defaults(handler=_scrub)
-    clear = with_json(verbs.add_parser("clear", help="clear error counts, after the cause is gone"))
+    clear = verbs.add_parser("clear", help="clear error counts, after the cause is gone")
     clear.add_argument("pool")
     clear.add_argument("vdev", nargs="?", help="only of this device, by the name `pool show` gives")
     clear.set_defaults(handler=_clear)
-    bring = with_json(verbs.add_parser("import", help="import a pool"))
+    bring = verbs.add_parser("import", help="import a pool")
     bring.add_argument("pool", help="its name or GUID")
     bring.add_argument("--as", dest="new_name", metavar="NAME", help="under another name")
     bring.add_argument("--readonly", action="store_true", help="without writing to its disks")
     bring.set_defaults(handler=_import)
-    destroy = confirm.add(with_json(verbs.add_parser("destroy", help="destroy a pool and everything in it")))
+    destroy = confirm.add(verbs.add_parser("destroy", help="destroy a pool and everything in it"))
     destroy.add_argument("pool")
     destroy.set_defaults(handler=_destroy)
 
@@ -82,7 +78,7 @@ def parse_layout(words: Sequence[str]) -> tuple[VdevSpec, ...]:
         else:
             vdevs.extend(VdevSpec("", (disk,), role) for disk in disks)
         if layout and not disks:
-            raise UsageError(f"There is no disk behind {layout}.")
+            raise UsageError(f"There is no disk behind {layout}.", "`dplane pool disks` lists those that are free.")
 
     for word in words:
         if word in _LAYOUTS or word in _ROLES:
@@ -101,7 +97,9 @@ def parse_properties(given: Sequence[str]) -> dict[str, str]:
     for word in given:
         name, equals, value = word.partition("=")
         if not equals or not name or name in found:
-            raise UsageError(f"“{clean(word, 60)}” is not PROPERTY=VALUE, or is given twice.")
+            raise UsageError(
+                f"“{clean(word, 60)}” is not PROPERTY=VALUE, or is given twice.", "Write it as compression=lz4."
+            )
         found[name] = value
     return found
 
@@ -132,7 +130,6 @@ def _errors(value: int | None) -> str:
 
 async def _list(host: Host, args: argparse.Namespace) -> Result:
     pools = await ZfsService(host).pools()
-    bad = _BAD_NEWS if args.check and any(pool.trouble() for pool in pools) else 0
     if not pools:
         return Result(pools, f"No pool is imported on {host.name}.")
     now = time()
@@ -151,8 +148,9 @@ async def _list(host: Host, args: argparse.Namespace) -> Result:
         for pool in pools
     ]
     text = table(("NAME", "STATE", "SIZE", "ALLOC", "FREE", "CAP", "FRAG", "ERRORS", "SCAN"), rows)
-    told = [f"{pool.name} {pool.trouble()}." for pool in pools if pool.trouble()]
-    return Result(pools, "\n".join([text, *(clean(line) for line in told)]), bad)
+    told = [clean(f"{pool.name} {pool.trouble()}.") for pool in pools if pool.trouble()]
+    bad = BadNewsError(" ".join(told), "`dplane pool show NAME` tells more.") if args.check and told else None
+    return Result(pools, "\n".join([text, *told]), bad)
 
 
 async def _show(host: Host, args: argparse.Namespace) -> Result:
@@ -208,7 +206,7 @@ async def _create(host: Host, args: argparse.Namespace) -> Result:
         data = {"name": request.name, "words": request.words(), "usable": usable, "warnings": warnings}
         return Result(data, "\n".join(clean(line) for line in told + warnings))
     if args.force:
-        confirm.require(args, args.pool, " ".join(["What is on the disks will be overwritten.", *warnings]))
+        await confirm.require(args, args.pool, " ".join(["What is on the disks will be overwritten.", *warnings]))
     pool = await service.create_pool(request)
     told = [f"Pool {pool.name} is {pool.state}, GUID {pool.guid}, {size(pool.size)}.", *warnings]
     return Result(pool, "\n".join(clean(line) for line in told))
@@ -234,10 +232,10 @@ async def _import(host: Host, args: argparse.Namespace) -> Result:
 
 
 def pick(found: Sequence[Importable], wanted: str) -> Importable:
-    """The importable pool of that name or GUID. Raises ChangedError (none) or UsageError (several of one name)."""
+    """The importable pool of that name or GUID. Raises MissingError (none) or UsageError (several of one name)."""
     fitting = [pool for pool in found if wanted in (pool.name, pool.guid)]
     if not fitting:
-        raise ChangedError(f"There is no pool {clean(wanted, 60)} to import.", "`dplane pool importable` lists them.")
+        raise MissingError(f"There is no pool {clean(wanted, 60)} to import.", "`dplane pool importable` lists them.")
     if len(fitting) > 1:
         guids = ", ".join(pool.guid for pool in fitting)
         raise UsageError(f"{len(fitting)} pools are called {clean(wanted, 60)}.", f"Give the GUID: {guids}.")
@@ -260,6 +258,6 @@ async def _destroy(host: Host, args: argparse.Namespace) -> Result:
     )
     if args.dry_run:
         return Result(preview, "\n".join([told, *(f"  {clean(name)}" for name in preview.objects)]))
-    confirm.require(args, pool.name, told)
+    await confirm.require(args, pool.name, told)
     await service.destroy_pool(pool)
     return Result({"destroyed": pool.name, "guid": pool.guid}, clean(f"Pool {pool.name} is destroyed."))

@@ -6,15 +6,15 @@ import argparse
 import re
 import sys
 import time
+from collections.abc import Sequence
 
 from .. import text
-from ..errors import UsageError
+from ..errors import BadNewsError, DivergedError, DPlaneError, MissingError, StoppedError, UsageError
 from ..services.host import Host
 from ..services.replication.model import Plan, Run, Task, TaskStatus
 from ..services.replication.options import describe
 from ..services.replication.service import LocalReplication, ReplicationService, error_of, open_replication
 from . import task_options
-from .main import with_json
 from .output import Result, table
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -23,7 +23,7 @@ _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the verbs."""
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    make = with_json(verbs.add_parser("add", help="make a task"))
+    make = verbs.add_parser("add", help="make a task")
     make.add_argument("name")
     make.add_argument("--source", required=True, metavar="DATASET")
     make.add_argument("--to", required=True, metavar="PEER:DATASET", help="without PEER: another pool of this box")
@@ -36,34 +36,40 @@ def add(parser: argparse.ArgumentParser) -> None:
     task_options.add_flags(make)
     make.set_defaults(handler=_add)
     task_options.add(verbs)
-    run = with_json(verbs.add_parser("run", help="run a task now and follow it"))
+    run = verbs.add_parser("run", help="run a task now and follow it")
     run.add_argument("name")
     how = run.add_mutually_exclusive_group()
     how.add_argument("--dry-run", action="store_true", help="show the plan, change nothing")
     how.add_argument("--detach", action="store_true", help="start it and do not wait")
     how.add_argument("--foreground", action="store_true", help="run it in this process, without systemd")
     run.set_defaults(handler=_run)
-    shown = with_json(verbs.add_parser("list", help="tasks and how old their targets are"))
+    shown = verbs.add_parser("list", help="tasks and how old their targets are")
     shown.add_argument("--check", action="store_true", help="exit code 3 when a task is late or was never proven")
-    shown.set_defaults(handler=_list)
-    show = with_json(verbs.add_parser("show", help="one task, its last run and the evidence"))
+    shown.set_defaults(handler=_list, reads=True)
+    show = verbs.add_parser("show", help="one task, its last run and the evidence")
     show.add_argument("name")
-    show.set_defaults(handler=_show)
-    runs = with_json(verbs.add_parser("runs", help="runs, newest first"))
+    show.set_defaults(handler=_show, reads=True)
+    runs = verbs.add_parser("runs", help="runs, newest first")
     runs.add_argument("name", nargs="?")
-    runs.add_argument("--limit", type=int, default=20)
-    runs.set_defaults(handler=_runs)
-    for verb, handler, what in (
-        ("run-show", _run_show, "one run with its evidence"),
-        ("cancel", _cancel, "stop a run; the next one resumes"),
+    runs.add_argument("--limit", type=_limit, default=20, metavar="N", help="how many (default 20)")
+    runs.set_defaults(handler=_runs, reads=True)
+    for verb, handler, reads, what in (
+        ("run-show", _run_show, True, "one run with its evidence"),
+        ("cancel", _cancel, False, "stop a run; the next one resumes"),
     ):
-        one = with_json(verbs.add_parser(verb, help=what))
+        one = verbs.add_parser(verb, help=what)
         one.add_argument("run")
-        one.set_defaults(handler=handler)
-    remove = with_json(verbs.add_parser("remove", help="forget a task; everything on the pools stays"))
+        one.set_defaults(handler=handler, reads=reads)
+    remove = verbs.add_parser("remove", help="forget a task; everything on the pools stays")
     remove.add_argument("name")
     remove.set_defaults(handler=_remove)
-    with_json(verbs.add_parser("notices", help="what the store has to say")).set_defaults(handler=_notices)
+    verbs.add_parser("notices", help="what the store has to say").set_defaults(handler=_notices, reads=True)
+
+
+def _limit(value: str) -> int:
+    if not value.isdecimal() or not 0 < int(value[:6]) <= 1000:
+        raise argparse.ArgumentTypeError("must be a number from 1 to 1000")
+    return int(value)
 
 
 def seconds(value: str) -> int:
@@ -76,6 +82,11 @@ def seconds(value: str) -> int:
 
 async def _add(host: Host, args: argparse.Namespace) -> Result:
     peer, colon, target = args.to.partition(":")
+    if not colon and "/" not in args.to:
+        raise UsageError(
+            f"“{text.clean(args.to, 60)}” does not say where the copy goes.",
+            f"Write --to {text.clean(args.to, 60)}:POOL/DATASET if that is a paired box, else --to POOL/DATASET.",
+        )
     if not colon or "/" in peer:  # a dataset's name may hold a colon behind its first slash
         peer, target = None, args.to
     rpo = seconds(args.rpo)
@@ -91,7 +102,6 @@ async def _list(host: Host, args: argparse.Namespace) -> Result:
     service = open_replication(host)
     tasks = await service.tasks()
     await _tell_notices(service)
-    bad = args.check and any(item.late is not False for item in tasks)
     if not tasks:
         return Result([], "There is no replication task yet. `dplane replicate add` makes one.")
     now = time.time()
@@ -108,7 +118,17 @@ async def _list(host: Host, args: argparse.Namespace) -> Result:
         for item in tasks
     ]
     head = ("TASK", "SOURCE", "TARGET", "LAST RUN", "PROVEN", "RPO", "SNAPSHOT")
-    return Result(tasks, table(head, rows), 3 if bad else 0)
+    return Result(tasks, table(head, rows), late(tasks) if args.check else None)
+
+
+def late(tasks: Sequence[TaskStatus]) -> BadNewsError | None:
+    """The error for tasks that are late, or of which nobody knows whether they are."""
+    told = [
+        f"{item.task.name} is late" if item.late else f"{item.task.name} was never proven"
+        for item in tasks
+        if item.late is not False
+    ]
+    return BadNewsError(f"{', '.join(told)}.", "`dplane replicate show NAME` tells more.") if told else None
 
 
 async def _tell_notices(service: ReplicationService) -> None:
@@ -124,8 +144,16 @@ def place(task: Task) -> str:
 async def _show(host: Host, args: argparse.Namespace) -> Result:
     item = next((item for item in await open_replication(host).tasks() if item.task.name == args.name), None)
     if item is None:
-        raise UsageError(f"There is no replication task called {args.name}.", "`dplane replicate list` shows them.")
+        raise no_task(args.name)
     return Result(item, _describe(item))
+
+
+def no_task(name: str) -> MissingError:
+    """The error for a name that no task has."""
+    return MissingError(
+        f"There is no replication task called {text.clean(name, 60)}.",
+        "`dplane replicate list` shows them, `dplane replicate add` makes one.",
+    )
 
 
 def _describe(item: TaskStatus) -> str:
@@ -137,12 +165,23 @@ def _describe(item: TaskStatus) -> str:
         f"stream    {'not decided' if task.raw is None else 'raw' if task.raw else 'plain'}",
         f"RPO       {text.duration(task.rpo)}",
         *(f"option    {line}" for line in describe(task.options)),
+        f"next run  {next_run(item, now)}",
         f"proven    {text.age(item.verified_at, now)}"
         + (f" (the target listed {item.verified_snapshot})" if item.verified_at else ""),
     ]
     if item.last is None:
         return "\n".join([*lines, "last run  never"])
     return "\n".join([*lines, "", describe_run(item.last)])
+
+
+def next_run(item: TaskStatus, now: float) -> str:
+    """When a task runs by itself next, in words."""
+    if not item.task.options.schedule:
+        return "only by hand (`dplane replicate set NAME --schedule 'daily 02:30'` changes that)"
+    if item.next_run is None:
+        return f"unknown: systemd has no timer for {item.task.options.schedule}; set the schedule again"
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(item.next_run))
+    return f"{when}, in {text.duration(max(0.0, item.next_run - now))} ({item.task.options.schedule})"
 
 
 def describe_run(run: Run) -> str:
@@ -167,7 +206,11 @@ def describe_run(run: Run) -> str:
 
 
 async def _runs(host: Host, args: argparse.Namespace) -> Result:
-    runs = await open_replication(host).runs(args.name, max(1, min(args.limit, 1000)))
+    service = open_replication(host)
+    runs = await service.runs(args.name, args.limit)
+    # A task that was removed leaves its runs; a name with neither is a mistake.
+    if not runs and args.name is not None and args.name not in {item.task.name for item in await service.tasks()}:
+        raise no_task(args.name)
     now = time.time()
     rows = [
         (
@@ -211,7 +254,7 @@ async def _run(host: Host, args: argparse.Namespace) -> Result:
     service = open_replication(host)
     if args.dry_run:
         plan = await service.plan(args.name)
-        return Result(plan, describe_plan(plan), 4 if plan.conflicts else 0)
+        return Result(plan, describe_plan(plan), conflict(plan))
     if args.foreground:
         run = await _in_foreground(service, args.name)
     else:
@@ -222,8 +265,26 @@ async def _run(host: Host, args: argparse.Namespace) -> Result:
 
         await follow(host, run.id, quiet=args.json)
         run = await service.run(run.id)
-    code = 0 if run.state in {"succeeded", "nothing-new"} else error_of(run).exit_code
-    return Result(run, describe_run(run), code)
+    return Result(run, describe_run(run), failure(run))
+
+
+def failure(run: Run) -> DPlaneError | None:
+    """The error for a run that ended otherwise than well."""
+    if run.state in {"succeeded", "nothing-new"}:
+        return None
+    return StoppedError(f"The run {run.id} was stopped.", run.message) if run.state == "cancelled" else error_of(run)
+
+
+def conflict(plan: Plan) -> DivergedError | None:
+    """The error for a plan in which not everything can be sent."""
+    if not plan.conflicts:
+        return None
+    from ..services.replication.execute import conflict_way_out  # loads all that runs are made of
+
+    return DivergedError(
+        f"{len(plan.conflicts)} of the datasets of {plan.task} cannot be sent as they are: {plan.conflicts[0].text}",
+        conflict_way_out(),
+    )
 
 
 async def _in_foreground(service: ReplicationService, name: str) -> Run:

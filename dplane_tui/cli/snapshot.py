@@ -11,24 +11,23 @@ from ..services.zfs.service import ZfsService
 from ..text import age, clean, size
 from . import confirm
 from .dataset import tell
-from .main import with_json
 from .output import Result, table
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Its verbs."""
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    listing = with_json(verbs.add_parser("list", help="snapshots and bookmarks of a dataset, oldest first"))
+    listing = verbs.add_parser("list", help="snapshots and bookmarks of a dataset, oldest first")
     listing.add_argument("dataset")
-    listing.set_defaults(handler=_list)
-    create = with_json(verbs.add_parser("create", help="take a snapshot"))
+    listing.set_defaults(handler=_list, reads=True)
+    create = verbs.add_parser("create", help="take a snapshot")
     create.add_argument("snapshot", metavar="DATASET@NAME")
     create.add_argument("-r", "--recursive", action="store_true", help="of the datasets below as well, at one moment")
     create.set_defaults(handler=_create)
-    destroy = confirm.add(with_json(verbs.add_parser("destroy", help="destroy a snapshot")))
+    destroy = confirm.add(verbs.add_parser("destroy", help="destroy a snapshot"))
     destroy.add_argument("snapshot", metavar="DATASET@NAME")
     destroy.set_defaults(handler=_destroy)
-    back = confirm.add(with_json(verbs.add_parser("rollback", help="take a dataset back to a snapshot")))
+    back = confirm.add(verbs.add_parser("rollback", help="take a dataset back to a snapshot"))
     back.add_argument("snapshot", metavar="DATASET@NAME")
     back.add_argument("--destroy-newer", action="store_true", help="destroy the snapshots taken since, as it must")
     back.set_defaults(handler=_rollback)
@@ -50,7 +49,10 @@ def _size(value: int | None) -> str:
 async def _create(host: Host, args: argparse.Namespace) -> Result:
     dataset, at, name = args.snapshot.partition("@")
     if not at:
-        raise UsageError(f"“{clean(args.snapshot, 60)}” is not DATASET@NAME.")
+        raise UsageError(
+            f"“{clean(args.snapshot, 60)}” is not DATASET@NAME.",
+            f"Write the snapshot's name behind an @: {clean(args.snapshot, 60)}@before-upgrade, for instance.",
+        )
     service = ZfsService(host)
     taken = await service.snapshot(await service.dataset(dataset), name, args.recursive)
     return Result(taken, clean(f"Snapshot {taken.name} is taken, GUID {taken.guid}."))
@@ -62,7 +64,7 @@ async def _destroy(host: Host, args: argparse.Namespace) -> Result:
     preview = await service.destroy_preview(snapshot)
     if args.dry_run:
         return Result(preview, tell(preview))
-    confirm.require(args, snapshot.name, tell(preview))
+    await confirm.require(args, snapshot.name, tell(preview))
     await service.destroy(preview)
     return Result({"destroyed": preview.objects, "guid": snapshot.guid}, clean(f"{snapshot.name} is destroyed."))
 
@@ -77,6 +79,6 @@ async def _rollback(host: Host, args: argparse.Namespace) -> Result:
             f"{tell(preview)}\nNothing was done.",
             "`--destroy-newer` says that these may go; a rollback cannot keep them.",
         )
-    confirm.require(args, preview.target.name, tell(preview))
+    await confirm.require(args, preview.target.name, tell(preview))
     now = await service.rollback(preview)
     return Result(now, clean(f"{now.dataset} is back at {now.name}."))

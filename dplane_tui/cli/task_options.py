@@ -10,7 +10,6 @@ from ..services.host import Host
 from ..services.replication import options as wording
 from ..services.replication.model import Options, Task
 from ..services.replication.service import open_replication
-from .main import with_json
 from .output import Result
 
 _REPEATED = frozenset({"include", "exclude"})
@@ -35,13 +34,11 @@ def given(args: argparse.Namespace) -> dict[str, Any]:
 
 def add(verbs: Any) -> None:
     """Add the verbs that change a task."""
-    change = with_json(verbs.add_parser("set", help="change a task's options; a running one follows its limit"))
+    change = verbs.add_parser("set", help="change a task's options; a running one follows its limit")
     change.add_argument("name")
     add_flags(change)
     change.set_defaults(handler=_set)
-    limit = with_json(
-        verbs.add_parser("limit", help="how fast a task may go, at once: 2M, '08:00-18:00=1M full', full")
-    )
+    limit = verbs.add_parser("limit", help="how fast a task may go, at once: 2M, '08:00-18:00=1M full', full")
     limit.add_argument("name")
     limit.add_argument("rate", metavar="RATE")
     limit.set_defaults(handler=_limit)
@@ -49,7 +46,7 @@ def add(verbs: Any) -> None:
         ("pause", True, "hold a task: a running transfer stands still, nothing starts by itself"),
         ("resume", False, "let a paused task go on"),
     ):
-        one = with_json(verbs.add_parser(verb, help=what))
+        one = verbs.add_parser(verb, help=what)
         one.add_argument("name")
         one.set_defaults(handler=_pause, paused=paused)
 

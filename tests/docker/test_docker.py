@@ -359,8 +359,8 @@ def test_command_line(engine: Dockerd) -> None:
     assert engine.client("inspect", "-f", "{{.State.Running}}", "web") == "true"
     assert _dplane("docker", "logs", "--tail", "1", "web").stdout == "one\n"
     nobody = _dplane("docker", "start", "nobody", "--json")
-    assert nobody.returncode == 4
-    assert json.loads(nobody.stdout)["error"]["code"] == "changed"
+    assert nobody.returncode == 6
+    assert json.loads(nobody.stdout)["error"]["code"] == "missing"
 
 
 def test_following_ends_with_ctrl_c(engine: Dockerd) -> None:

@@ -24,11 +24,12 @@ class Command:
         self._node = node
 
     def __call__(self, *words: str, user: str = "owner", status: int = 0) -> Any:
-        """Run it with --json and return `data`, or `error` when `status` says that it must fail."""
+        """Run it with --json and return `data` (bad news have some, too), else `error`."""
         done = self._node.ssh("dplane", *words, "--json", user=user, check=False)
         assert done.returncode == status, (words, done.returncode, done.stdout, done.stderr)
         answer = json.loads(done.stdout)
-        return answer["data"] if answer["ok"] else answer["error"]
+        assert answer["ok"] is (done.returncode == 0), (words, done.returncode, answer)
+        return answer["data"] if "data" in answer else answer["error"]
 
     def free_disks(self) -> list[str]:
         """Stable names of the disks nothing uses."""

@@ -200,7 +200,7 @@ def test_find() -> None:
     assert find((first, second), "aaaaaaaa2") is second
     with pytest.raises(UsageError):
         find((first, second), "aaaaaaaa")
-    with pytest.raises(ChangedError):
+    with pytest.raises(MissingError):
         find((first, second), "aaa")  # too short for an id
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import pty
 import sys
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 from dplane_tui.cli import run
 from dplane_tui.cli.audit import row, verdict
 from dplane_tui.cli.pool import describe, pick, scan_text
-from dplane_tui.errors import ChangedError, UsageError
+from dplane_tui.errors import MissingError, UsageError
 from dplane_tui.services.zfs.model import Importable, Pool, Scan, Vdev
 from privhelper.audit import GENESIS, own_hash, seal
 from tests.unit.test_zfs_service import PlayedBox, scan
@@ -60,10 +62,10 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def type_in(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    """Sit at a terminal and type that."""
-    typed = io.StringIO(text)
-    monkeypatch.setattr(typed, "isatty", lambda: True)
-    monkeypatch.setattr(sys, "stdin", typed)
+    """Sit at a terminal and type that; nothing is Ctrl-D."""
+    screen, keyboard = pty.openpty()
+    os.write(screen, text.encode() or b"\x04")
+    monkeypatch.setattr(sys, "stdin", os.fdopen(keyboard))
 
 
 def test_list_and_check(cli: Cli) -> None:
@@ -75,15 +77,34 @@ def test_list_and_check(cli: Cli) -> None:
     assert (status, out.splitlines()[-1]) == (3, "tank has 2 files with permanent errors.")
     assert cli.json("pool", "list")[0] == 0
     status, answer = cli.json("pool", "list", "--check")
-    assert (status, answer["ok"], answer["data"][0]["guid"]) == (3, True, "7")
+    assert (status, answer["ok"], answer["data"][0]["guid"]) == (3, False, "7")
+    assert answer["error"]["code"] == "bad-news"
+    assert answer["error"]["message"] == "tank has 2 files with permanent errors."
 
 
-def test_what_is_not_there_is_a_sentence_and_a_code(cli: Cli) -> None:
-    status, out, err = cli("pool", "show", "nope")
-    assert (status, out) == (4, "")
-    assert err.startswith("dplane: There is no pool nope on box.")
-    status, answer = cli.json("pool", "show", "nope")
-    assert (status, answer["ok"], answer["error"]["code"]) == (4, False, "changed")
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (("pool", "show", "nope"), "pool nope"),
+        (("pool", "scrub", "nope"), "pool nope"),
+        (("dataset", "show", "nope"), "dataset nope"),
+        (("dataset", "list", "nope"), "dataset nope"),
+        (("dataset", "destroy", "nope", "--confirm", "nope"), "dataset nope"),
+        (("snapshot", "list", "nope/x"), "dataset nope/x"),
+        (("snapshot", "create", "nope@x"), "dataset nope"),
+        (("snapshot", "destroy", "nope@x"), "snapshot nope@x"),
+        (("snapshot", "rollback", "nope@x"), "snapshot nope@x"),
+    ],
+)
+def test_a_name_that_nothing_has_is_a_sentence_and_a_code(cli: Cli, words: tuple[str, ...], what: str) -> None:
+    if words[0] != "pool":
+        cli.box.fails = {"zfs": "cannot open 'nope': dataset does not exist"}
+    status, out, err = cli(*words)
+    assert (status, out) == (6, "")
+    assert err.startswith(f"dplane: There is no {what} on box.")
+    assert "shows the ones there are." in err
+    status, answer = cli.json(*words)
+    assert (status, answer["ok"], answer["error"]["code"]) == (6, False, "missing")
 
 
 DESTRUCTIVE = [
@@ -198,7 +219,7 @@ def test_pick_by_name_or_guid() -> None:
     assert pick(two, "2") is two[1]
     with pytest.raises(UsageError, match="2 pools are called a"):
         pick(two, "a")
-    with pytest.raises(ChangedError):
+    with pytest.raises(MissingError):
         pick(two, "b")
 
 

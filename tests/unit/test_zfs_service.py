@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from dplane_tui.errors import ChangedError, CommandError, MissingError, RefusedError, TimedOutError
+from dplane_tui.errors import CommandError, MissingError, RefusedError, TimedOutError
 from dplane_tui.services.host.base import DEFAULT_TIMEOUT, Output
 from dplane_tui.services.zfs.model import Dataset, Importable, Pool, Scan, Snapshot
 from dplane_tui.services.zfs.parse_lists import DATASET_COLUMNS, SNAPSHOT_COLUMNS
@@ -169,7 +169,7 @@ async def test_a_hang_without_a_suspended_pool_is_an_error(box: PlayedBox) -> No
     ("stderr", "kind", "words"),
     [
         ("The ZFS modules cannot be auto-loaded.\nTry running 'modprobe zfs'", MissingError, "module is not loaded"),
-        ("cannot open 'tank/a': dataset does not exist", ChangedError, "does not exist on box"),
+        ("cannot open 'tank/a': dataset does not exist", MissingError, "no dataset tank/a on box"),
         ("cannot open\x1b[2J 'x': I/O error", CommandError, "I/O error"),
     ],
 )

@@ -114,8 +114,3 @@ def error_from(data: Any) -> DPlaneError:
         kinds += kind.__subclasses__()
     chosen = next((kind for kind in kinds if kind.code == fields.get("code")), CommandError)
     return chosen(message, clean(str(fields.get("next", "")), 1000))
-
-
-def error_object(error: DPlaneError) -> dict[str, str]:
-    """`error` as an object for another process."""
-    return {"code": error.code, "message": error.message, "next": error.next_step}

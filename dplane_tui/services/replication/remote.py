@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from ...errors import CommandError, MissingError
+from ...text import clean
 from ..host import Host
 from ..store import Notice
 from .codec import decode
@@ -24,7 +24,8 @@ class RemoteReplication:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    async def _ask(self, *words: str, stdin: bytes = b"", timeout: float = 90.0) -> Any:
+    async def _ask(self, *words: str, stdin: bytes = b"", timeout: float = 90.0, despite: bool = False) -> Any:
+        """The command's `data`. With `despite`, also data that comes with an error, as a plan with conflicts does."""
         output = await self._host.run([DPLANE, "--json", *words], stdin=stdin, timeout=timeout)
         try:
             answer = json.loads(output.text)
@@ -36,8 +37,12 @@ class RemoteReplication:
                     f"D-Plane is not installed on {self._host.name}.", "Install it there with `sudo make install`."
                 )
             raise CommandError(f"dplane on {self._host.name} ended with status {output.status} and no answer.")
+        if despite and answer.get("data") is not None:
+            return answer["data"]
         if answer.get("ok") is not True:
             raise error_from(answer.get("error"))
+        if output.status != 0:
+            raise CommandError(f"dplane on {self._host.name} said that it was done, but ended with {output.status}.")
         return answer.get("data")
 
     def _decode(self, kind: type[T], data: Any) -> T:
@@ -50,8 +55,11 @@ class RemoteReplication:
             ) from None
 
     def _list(self, kind: type[T], data: Any) -> tuple[T, ...]:
-        items: Sequence[Any] = data if isinstance(data, list) else ()
-        return tuple(self._decode(kind, item) for item in items)
+        if not isinstance(data, list):  # not an empty list: that would be “there is nothing”
+            raise CommandError(
+                f"{self._host.name} answered something that is no list.", "Use the same D-Plane release on both."
+            )
+        return tuple(self._decode(kind, item) for item in data)
 
     async def peers(self) -> tuple[Peer, ...]:
         return self._list(Peer, await self._ask("peer", "list"))
@@ -68,6 +76,10 @@ class RemoteReplication:
 
     async def probe(self, address: str, port: int) -> HostIdentity:
         return self._decode(HostIdentity, await self._ask("peer", "probe", f"{address}:{port}", timeout=180))
+
+    async def own_key(self, name: str) -> str:
+        data = await self._ask("peer", "key", name, timeout=330)
+        return clean(str(data.get("fingerprint", ""))) if isinstance(data, dict) else ""
 
     async def pair(self, request: PairRequest) -> Peer:
         root = ["--root", request.root] if request.root else []
@@ -104,7 +116,7 @@ class RemoteReplication:
         await self._ask("replicate", "remove", name)
 
     async def plan(self, name: str) -> Plan:
-        return self._decode(Plan, await self._ask("replicate", "run", name, "--dry-run", timeout=400))
+        return self._decode(Plan, await self._ask("replicate", "run", name, "--dry-run", timeout=400, despite=True))
 
     async def start(self, name: str) -> str:
         return self._decode(Run, await self._ask("replicate", "run", name, "--detach")).id

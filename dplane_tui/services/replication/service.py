@@ -51,6 +51,10 @@ class ReplicationService(Protocol):
         """What the box there shows before anyone logs in. Raises UnreachableError."""
         ...
 
+    async def own_key(self, name: str) -> str:
+        """The fingerprint of this box's key for the peer `name`, which is made if it is not there."""
+        ...
+
     async def pair(self, request: PairRequest) -> Peer:
         """Pair, and return the peer only after the new key was used for a real login."""
         ...
@@ -166,6 +170,10 @@ class LocalReplication:
 
     async def probe(self, address: str, port: int) -> HostIdentity:
         return await probe(self._host, address, port)
+
+    async def own_key(self, name: str) -> str:
+        async with PairingSession(self._host, name) as session:
+            return await session.own_key(name)
 
     async def pair(self, request: PairRequest) -> Peer:
         async with PairingSession(self._host, request.name) as session:

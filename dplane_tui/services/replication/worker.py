@@ -20,7 +20,6 @@ from ..store import open_store
 from . import keys, records
 from .codec import decode
 from .model import PairRequest, Peer
-from .pairing import error_object
 from .transport import Link
 
 LINE_LIMIT = 64 * 1024
@@ -36,10 +35,10 @@ async def serve() -> None:
         try:
             answer = {"ok": True, **await _do(line)}
         except DPlaneError as error:
-            answer = {"ok": False, "error": error_object(error)}
+            answer = {"ok": False, "error": error.as_object()}
         except OSError as error:
             problem = CommandError(f"The keys could not be read or written: {error.strerror or error}.")
-            answer = {"ok": False, "error": error_object(problem)}
+            answer = {"ok": False, "error": problem.as_object()}
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 

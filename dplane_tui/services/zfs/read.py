@@ -92,34 +92,38 @@ class ZfsReader:
         return merge(parse_json_status(told.text, now) if as_json else parse_text_status(told.text), spaces)
 
     async def pool(self, name: str) -> Pool:
-        """The imported pool of that name. Raises ChangedError when there is none."""
+        """The imported pool of that name. Raises MissingError when there is none."""
         for pool in await self.pools():
             if pool.name == names.pool(name):
                 return pool
-        raise ChangedError(
+        raise MissingError(
             f"There is no pool {clean(name)} on {self.host.name}.", "`dplane pool list` shows the ones there are."
         )
 
     async def datasets(self, pool: str | None = None) -> tuple[Dataset, ...]:
         """All file systems and volumes, or those of one pool, in the order of their names."""
-        below = ["-r", names.dataset(pool)] if pool else []
-        return parse_datasets((await self._list("filesystem,volume", DATASET_COLUMNS, *below)).text)
+        if pool is None:
+            return parse_datasets((await self._list("filesystem,volume", DATASET_COLUMNS)).text)
+        name = names.dataset(pool)
+        return parse_datasets(await self._named("dataset", name, "filesystem,volume", DATASET_COLUMNS, "-r"))
 
     async def dataset(self, name: str) -> Dataset:
-        """One file system or volume. Raises ChangedError when there is none of that name."""
-        found = parse_datasets((await self._list("filesystem,volume", DATASET_COLUMNS, names.dataset(name))).text)
+        """One file system or volume. Raises MissingError when there is none of that name."""
+        told = await self._named("dataset", names.dataset(name), "filesystem,volume", DATASET_COLUMNS)
+        found = parse_datasets(told)
         if len(found) != 1:
             raise CommandError(f"zfs list told of {len(found)} datasets when asked for {clean(name)}.")
         return found[0]
 
     async def snapshots(self, dataset: str) -> tuple[Snapshot, ...]:
         """Snapshots and bookmarks of one dataset (not of those below it), oldest first."""
-        output = await self._list("snapshot,bookmark", SNAPSHOT_COLUMNS, "-d", "1", names.dataset(dataset))
-        return tuple(sorted(parse_snapshots(output.text), key=lambda one: (one.createtxg, one.name)))
+        name = names.dataset(dataset)
+        told = await self._named("dataset", name, "snapshot,bookmark", SNAPSHOT_COLUMNS, "-d", "1")
+        return tuple(sorted(parse_snapshots(told), key=lambda one: (one.createtxg, one.name)))
 
     async def snapshot_named(self, name: str) -> Snapshot:
-        """One snapshot by its full name. Raises ChangedError when there is none."""
-        found = parse_snapshots((await self._list("snapshot", SNAPSHOT_COLUMNS, names.snapshot(name))).text)
+        """One snapshot by its full name. Raises MissingError when there is none."""
+        found = parse_snapshots(await self._named("snapshot", names.snapshot(name), "snapshot", SNAPSHOT_COLUMNS))
         if len(found) != 1:
             raise CommandError(f"zfs list told of {len(found)} snapshots when asked for {clean(name)}.")
         return found[0]
@@ -151,6 +155,17 @@ class ZfsReader:
 
     async def _list(self, kinds: str, columns: str, *rest: str) -> Output:
         return await self._run(["zfs", "list", "-Hpo", columns, "-t", kinds, *rest])
+
+    async def _named(self, what: str, name: str, kinds: str, columns: str, *options: str) -> str:
+        """What `zfs list` prints for `name`. Raises MissingError when there is no `what` of that name."""
+        try:
+            return (await self._list(kinds, columns, *options, name)).text
+        except ChangedError:
+            above = f" {clean(name.partition('@')[0])}" if "@" in name else ""
+            raise MissingError(
+                f"There is no {what} {clean(name)} on {self.host.name}.",
+                f"`dplane {what} list{above}` shows the ones there are.",
+            ) from None
 
     async def _run(self, argv: Sequence[str], *, check: bool = True, timeout: float = 60.0) -> Output:
         try:
