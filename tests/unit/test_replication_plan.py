@@ -188,17 +188,24 @@ def test_a_tree_goes_parents_first_and_keeps_its_shape() -> None:
 
 
 def test_listings_are_read_whole_or_not_at_all() -> None:
-    got = "tank/a b\ttype\tfilesystem\ntank/a b\twritten\t5\n"
+    got = "tank/a b\ttype\tfilesystem\t-\ntank/a b\twritten\t5\t-\n"
+    got += "tank/a b\tquota\t7\tlocal\ntank/a b\tatime\toff\tinherited from tank\n"
+    got += "tank/a b\tdplane:was-quota\t9\tlocal\ntank/a b\tdplane:was-copies\t2\tinherited from tank\n"
     listed = "tank/a b@two\t22\t20\ntank/a b@one\t11\t10\ntank/a b#mark\t11\t10\ntank/other@x\t1\t1\n"
     found = parse(listed, got)["tank/a b"]
     assert [point.name for point in found.snapshots] == ["one", "two"]
     assert [point.name for point in found.bookmarks] == ["mark"]
     assert found.number("written") == 5
-    for broken in ("tank/a b@x\t1", "tank/a b@x\tone\t2", "tank/a b@x\t1\t2\t3", "\x1b[2J"):
+    assert found.local == {"quota": "7"}
+    assert found.originals == {"quota": "9"}, "a note of the dataset above is not this one's"
+    broken_lines = ("tank/a b@x\t1\n", "tank/a b@x\tone\t2\n", "tank/a b@x\t1\t2\t3\n", "\x1b[2J\n", "tank/a b@x\t1\t2")
+    for broken in broken_lines:
         with pytest.raises(CommandError):
             parse(broken, got)
     with pytest.raises(CommandError):
-        parse("", "tank/a b\ttype")
+        parse("", "tank/a b\ttype\n")
+    with pytest.raises(CommandError):
+        parse("", got[:-1])
 
 
 @given(st.text(max_size=200), st.text(max_size=200))

@@ -10,7 +10,24 @@ from dataclasses import dataclass, field
 
 from ...errors import CommandError
 
-_PROPERTIES = "type,guid,written,referenced,available,receive_resume_token,encryptionroot,keystatus"
+OWNER = "dplane:peer"
+_NOTE = "dplane:was-"
+_PROPERTIES = (
+    "type",
+    "guid",
+    "written",
+    "referenced",
+    "available",
+    "receive_resume_token",
+    "encryptionroot",
+    "keystatus",
+)
+PRESERVED = (
+    *("compression", "recordsize", "volblocksize", "atime", "relatime", "quota", "refquota", "reservation"),
+    *("refreservation", "mountpoint", "canmount", "acltype", "xattr", "snapdir", "primarycache", "secondarycache"),
+    *("logbias", "sync", "copies", "special_small_blocks", "exec", "setuid", "devices", "readonly", "volmode"),
+)
+"""What a person may have set on the original: a receive keeps these out, notes at the copy keep them for a restore."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +48,8 @@ class Dataset:
     properties: dict[str, str] = field(default_factory=dict)
     snapshots: tuple[Point, ...] = ()
     bookmarks: tuple[Point, ...] = ()
+    local: dict[str, str] = field(default_factory=dict)
+    """The properties of PRESERVED that were set on this very dataset."""
 
     @property
     def kind(self) -> str:
@@ -42,6 +61,11 @@ class Dataset:
         """The resume token of an interrupted receive, or an empty text."""
         token = self.properties.get("receive_resume_token", "-")
         return "" if token == "-" else token  # noqa: S105
+
+    @property
+    def originals(self) -> dict[str, str]:
+        """What was set on the original of this copy, as its notes say."""
+        return {name: self.properties[note(name)] for name in PRESERVED if self.properties.get(note(name), "-") != "-"}
 
     @property
     def encrypted(self) -> bool:
@@ -63,23 +87,34 @@ def list_argv(dataset: str, recursive: bool) -> list[str]:
     return ["zfs", "list", "-Hp", *depth, "-t", "snapshot,bookmark", "-o", "name,guid,createtxg", dataset]
 
 
+def note(name: str) -> str:
+    """The user property at a copy that says what `name` was on the original."""
+    return f"{_NOTE}{name.replace('_', '-')}"
+
+
 def get_argv(dataset: str, recursive: bool) -> list[str]:
-    """The properties of a dataset, or of its whole tree."""
+    """The properties of a dataset, or of its whole tree: one command for all that both sides are asked."""
     depth = ["-r"] if recursive else []
-    return ["zfs", "get", "-Hp", *depth, "-t", "filesystem,volume", "-o", "name,property,value", _PROPERTIES, dataset]
+    wanted = ",".join((*_PROPERTIES, OWNER, *PRESERVED, *map(note, PRESERVED)))
+    return ["zfs", "get", "-Hp", *depth, "-t", "filesystem,volume", "-o", "name,property,value,source", wanted, dataset]
 
 
 def parse(listed: str, got: str) -> Side:
     """The side that the two listings describe. Raises CommandError for a line that ZFS would not write."""
     properties: dict[str, dict[str, str]] = {}
-    for line in got.splitlines():
-        name, _, rest = line.partition("\t")
-        prop, tab, value = rest.partition("\t")
-        if not tab:
+    local: dict[str, dict[str, str]] = {}
+    for line in _lines(got):
+        if line.count("\t") != 3:
             raise _strange(line)
-        properties.setdefault(name, {})[prop] = value
+        name, prop, value, source = line.split("\t")
+        known = properties.setdefault(name, {})
+        if prop in PRESERVED:
+            if source == "local":
+                local.setdefault(name, {})[prop] = value
+        elif source == "local" or not prop.startswith(_NOTE):  # a note of the dataset above is not this one's
+            known[prop] = value
     points: dict[str, tuple[list[Point], list[Point]]] = {name: ([], []) for name in properties}
-    for line in listed.splitlines():
+    for line in _lines(listed):
         columns = line.split("\t")
         if len(columns) != 3 or not (_digits(columns[1]) and _digits(columns[2])):
             raise _strange(line)
@@ -88,13 +123,21 @@ def parse(listed: str, got: str) -> Side:
         if name in points and short:  # one made between the two listings is seen by the next run
             points[name][mark == "#"].append(Point(short, columns[1], int(columns[2])))
     return {
-        name: Dataset(
-            name,
-            values,
-            *(tuple(sorted(kind, key=lambda point: (point.createtxg, point.name))) for kind in points[name]),
-        )
+        name: Dataset(name, values, _ordered(points[name][0]), _ordered(points[name][1]), local.get(name, {}))
         for name, values in sorted(properties.items())
     }
+
+
+def _ordered(points: list[Point]) -> tuple[Point, ...]:
+    return tuple(sorted(points, key=lambda point: (point.createtxg, point.name)))
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of a listing; a last one that is cut off is one that cannot be understood."""
+    *lines, rest = text.split("\n")
+    if rest:
+        raise _strange(rest)
+    return lines
 
 
 def _digits(text: str) -> bool:

@@ -108,6 +108,12 @@ def token_of(partial: dict[str, Any]) -> str:
     return f"1-{total:x}-{len(packed):x}-{body.hex()}"
 
 
+COMPUTED = {
+    *("type", "guid", "written", "keystatus", "referenced", "available", "encryptionroot", "receive_resume_token"),
+    "dplane:peer",
+}
+
+
 def prop(state: State, name: str, wanted: str) -> str:
     if "@" in name:
         dataset, _, short = name.partition("@")
@@ -136,6 +142,17 @@ def prop(state: State, name: str, wanted: str) -> str:
     return str(values[wanted])
 
 
+def valued(state: State, name: str, wanted: str) -> tuple[str, str]:
+    """A property and where it comes from."""
+    if "@" not in name and "#" not in name:
+        own = state["datasets"][name]["props"]
+        if wanted in own:
+            return str(own[wanted]), "local"
+        if wanted not in COMPUTED:
+            return "-", "-"
+    return prop(state, name, wanted), "-"
+
+
 def get(folder: Path, words: list[str]) -> None:
     columns = words[words.index("-o") + 1].split(",")
     rest = words[words.index("-o") + 2 :]
@@ -150,7 +167,8 @@ def get(folder: Path, words: list[str]) -> None:
                 continue
             for name in [asked, *below]:
                 for each in wanted:
-                    row = {"name": name, "property": each, "value": prop(state, name, each)}
+                    value, source = valued(state, name, each)
+                    row = {"name": name, "property": each, "value": value, "source": source}
                     print("\t".join(row[column] for column in columns))
         if missing:
             sys.stdout.flush()
