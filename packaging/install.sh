@@ -365,7 +365,7 @@ sweep() {
 }
 
 tell() {
-    command -v zpool >/dev/null || note "ZFS is not on this machine yet. Its packages are in Debian's component contrib: sudo apt-get install linux-headers-$(dpkg --print-architecture) zfs-dkms zfsutils-linux"
+    command -v zpool >/dev/null || note "ZFS is not on this machine yet. $("$release/venv/bin/python" -I -m dplane_tui.services.zfs.recipe)"
     command -v smartctl >/dev/null || note "smartctl is missing, so the health of disks stays unknown: sudo apt-get install smartmontools"
     if [ -n "$admin" ] && [ "$admin" != root ]; then
         say "$admin is now in the groups dplane-view, dplane-operate and dplane-admin; that counts from the next login."

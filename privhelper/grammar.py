@@ -1,7 +1,8 @@
 """What a value may be: the kinds of argument, each with its rule in words, a valid example and its check.
 
 A check returns "" or the rule that the value breaks, as a clause that fits behind the argument's name. It never repeats
-the value: that is hostile until it has passed. Names follow OpenZFS, stricter where one could look like an option.
+the value, which is hostile until it has passed: at most one character of it is named, in ASCII. Names follow OpenZFS,
+stricter where one could look like an option.
 """
 
 from __future__ import annotations
@@ -72,6 +73,13 @@ class Kind:
         self.check = check
 
 
+def named(char: str) -> str:
+    """One character of a value, so that a person finds it and nothing obeys it."""
+    if char == " ":
+        return "a space"
+    return f"'{char}'" if "!" <= char <= "~" else f"the character U+{ord(char):04X}"
+
+
 def text(value: object, limit: int, allowed: Iterable[str], first: frozenset[str] = ALNUM) -> str:
     """Why `value` is not a text of at most `limit` characters of `allowed` that starts with one of `first`."""
     if not isinstance(value, str):
@@ -81,9 +89,11 @@ def text(value: object, limit: int, allowed: Iterable[str], first: frozenset[str
     if len(value) > limit:
         return f"must not be longer than {limit} bytes"
     if value[0] not in first:
-        return "must start with a letter or digit" if first is ALNUM else "must not start with that character"
-    if not set(value).issubset(allowed):
-        return "holds a character that is not allowed"
+        rule = "must start with a letter or digit, not with" if first is ALNUM else "must not start with"
+        return f"{rule} {named(value[0])}"
+    odd = set(value).difference(allowed)
+    if odd:
+        return f"holds {named(min(odd, key=value.index))}, which is not allowed"
     if ".." in value:
         return "must not hold two dots in a row"
     return ""

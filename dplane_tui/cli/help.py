@@ -24,6 +24,6 @@ async def _help(_host: Host, args: argparse.Namespace) -> Result:
     meant = below(parser, args.words)
     said = " ".join(["dplane", *args.words])
     if meant.prog != said:
-        raise UsageError(f"There is no command `{clean(said, 80)}`.", meant.hint())
+        raise UsageError(f"There is no command `{clean(said, 80)}`.", meant.choices())
     text = meant.format_help().rstrip("\n")
     return Result({"command": said, "help": text}, text)

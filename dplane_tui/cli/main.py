@@ -90,7 +90,8 @@ def run(argv: Sequence[str]) -> int:
         return 1
     except OSError as error:
         streams.give_up_output()
-        return show_error(CommandError(f"The answer could not be written: {error.strerror or error}."), False)
+        why = f"The answer could not be written: {error.strerror or error}."
+        return show_error(CommandError(why, "Whatever the command was to change is changed all the same."), False)
 
 
 def _result(argv: Sequence[str]) -> Result:

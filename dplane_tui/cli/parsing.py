@@ -36,14 +36,18 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise `message` as a UsageError."""
         if "required" in message and subparsers(self):
-            message = f"`{self.prog}` needs another word"
-        raise UsageError(f"{message[:1].upper()}{clean(message[1:])}.", self.hint())
+            raise UsageError(f"`{self.prog}` needs another word.", self.choices())
+        raise UsageError(f"{message[:1].upper()}{clean(message[1:])}.", self.written())
 
-    def hint(self) -> str:
-        """How this command is written, or which ones there are below it."""
+    def choices(self) -> str:
+        """Which commands there are below this one; how it is written where there are none."""
         words = [name for name, _, _ in subparsers(self)]
-        if words:
-            return f"`{self.prog}` takes one of: {', '.join(words)}; `{self.prog} --help` explains them."
+        if not words:
+            return self.written()
+        return f"`{self.prog}` takes one of: {', '.join(words)}; `{self.prog} --help` explains them."
+
+    def written(self) -> str:
+        """How this command is written."""
         usage = " ".join(self.format_usage().removeprefix("usage: ").split())
         return f"It is written: {usage}; `{self.prog} --help` explains it."
 
@@ -53,7 +57,7 @@ class Parser(argparse.ArgumentParser):
 
             close = get_close_matches(str(value), [name for name, _, _ in subparsers(self)], 1)
             meant = f" (did you mean {close[0]}?)" if close else ""
-            self.error(f"`{self.prog}` has no command “{clean(str(value), 40)}”{meant}")
+            raise UsageError(f"`{self.prog}` has no command “{clean(str(value), 40)}”{meant}.", self.choices())
         super()._check_value(action, value)
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]

@@ -13,6 +13,7 @@ from dplane_tui.errors import MissingError, UnreachableError
 from dplane_tui.services.health import doctor
 from dplane_tui.services.health.doctor import Check, Doctor, needed_missing
 from dplane_tui.services.host import LocalHost, Output
+from dplane_tui.services.zfs import recipe
 
 HELPER = "/opt/dplane/releases/1/libexec/privhelper"
 DIGEST = "ab" * 32
@@ -33,17 +34,41 @@ def test_python(output: Output | None, level: str) -> None:
 @pytest.mark.parametrize(
     ("tools", "module", "level", "fix"),
     [
-        (None, "", "bad", "zfsutils-linux"),
+        (None, "", "bad", "install linux-headers-amd64 zfs-dkms zfsutils-linux"),
         (_out("zfs-2.3.9-1\nzfs-kmod-2.3.9-1\n"), "2.3.9-1", "ok", ""),
         (_out("zfs-2.1.11-1+deb12u1\nzfs-kmod-2.1.11-1\n"), "2.1.11-1", "ok", ""),
         (_out("zfs-2.3.9-1\n"), "2.1.11-1", "warn", "reboot"),
-        (_out("zfs-2.3.9-1\n", 1), "", "bad", "linux-headers-6.12-amd64 zfs-dkms"),
+        (_out("zfs-2.3.9-1\n", 1), "", "bad", "install linux-headers-amd64 zfs-dkms zfsutils-linux"),
     ],
 )
 def test_zfs(tools: Output | None, module: str, level: str, fix: str) -> None:
     found = doctor.zfs(tools, module, "6.12-amd64")
     assert found.level == level
     assert fix in found.fix
+
+
+@pytest.mark.parametrize(
+    ("kernel", "package"),
+    [
+        ("6.1.0-25-amd64", "linux-headers-amd64"),  # Debian 12
+        ("6.12.48+deb13-amd64", "linux-headers-amd64"),  # Debian 13
+        ("6.12.48+deb13-arm64", "linux-headers-arm64"),
+        ("6.12.48+deb13-arm64-16k", "linux-headers-arm64-16k"),
+        ("6.1.0-25-cloud-amd64", "linux-headers-cloud-amd64"),
+        ("6.1.0-25-rt-amd64", "linux-headers-rt-amd64"),
+        ("6.12.9+bpo-amd64", "linux-headers-amd64"),
+        ("6.1.0-0.deb11.21-arm64", "linux-headers-arm64"),
+        ("6.1.0-25-armmp-lpae", "linux-headers-armmp-lpae"),
+        ("6.12.25+rpt-rpi-v8", "linux-headers-rpi-v8"),  # Raspberry Pi OS on a Pi 3 or 4
+        ("6.12.25+rpt-rpi-2712\n", "linux-headers-rpi-2712"),  # on a Pi 5
+        ("6.18.44-of-my-own", "linux-headers-$(uname -r)"),
+        ("6.1.0-25-amd64; reboot", "linux-headers-$(uname -r)"),  # a far box may say anything
+        ("", "linux-headers-$(uname -r)"),
+    ],
+)
+def test_the_headers_are_those_of_the_kernels_flavour(kernel: str, package: str) -> None:
+    assert recipe.headers(kernel) == package
+    assert f" {package} zfs-dkms zfsutils-linux && " in recipe.command(kernel)
 
 
 @pytest.mark.parametrize(

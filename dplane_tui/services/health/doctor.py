@@ -12,6 +12,7 @@ from ...text import clean, size
 from ..docker.service import DockerService
 from ..door import HELPER, Door
 from ..host import Host, Output
+from ..zfs import recipe
 
 PYTHON = (3, 11)
 SUDOERS = "/etc/sudoers.d/dplane"
@@ -196,14 +197,13 @@ def python(output: Output | None) -> Check:
 
 def zfs(tools: Output | None, module: str, kernel: str) -> Check:
     """From `zfs version` and the version of the loaded module."""
-    install = "sudo apt-get install zfsutils-linux (in Debian it is in the component contrib)"
     if tools is None:
-        return Check("zfs", "bad", "The ZFS programs are not installed.", install)
+        return Check("zfs", "bad", "The ZFS programs are not installed.", f"{recipe.command(kernel)}  ({recipe.WHERE})")
     matched = re.search(r"^zfs-(\S+)", tools.text, re.MULTILINE)
     version = clean(matched[1], 40) if matched else "?"
     if not module:
-        headers = f"sudo apt-get install linux-headers-{clean(kernel, 60)} zfs-dkms && sudo modprobe zfs"
-        return Check("zfs", "bad", f"ZFS programs {version} are here, but the kernel module is not loaded.", headers)
+        text = f"ZFS programs {version} are here, but the kernel module is not loaded."
+        return Check("zfs", "bad", text, f"sudo modprobe zfs, or where there is none yet: {recipe.command(kernel)}")
     if matched and module.split("-")[0] != version.split("-")[0]:
         text = f"ZFS programs are {version}, but the kernel module is {clean(module, 40)}."
         return Check("zfs", "warn", text, "sudo reboot, so that the new module is loaded")

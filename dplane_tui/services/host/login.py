@@ -76,7 +76,10 @@ def _options(target: Target) -> asyncssh.SSHClientConnectionOptions:
             kbdint_auth=False,
         )
     except (asyncssh.ConfigParseError, ValueError) as error:
-        raise UsageError(f"The SSH configuration for {target.name} cannot be used: {clean(str(error), 200)}.") from None
+        raise UsageError(
+            f"The SSH configuration for {target.name} cannot be used: {clean(str(error), 200)}.",
+            f"`ssh -G {target.host}` shows what OpenSSH makes of it; correct {target.config or 'the name'}.",
+        ) from None
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError, OSError) as error:
         raise AuthenticationError(
             f"The key for {target.name} cannot be read: {clean(str(error), 200)}.",
@@ -112,7 +115,10 @@ def _host_key(
             f"`ssh-keygen -R {host if port is None else f'[{host}]:{port}'}`.",
         ) from None
     if not shown:
-        raise UnreachableError(f"{target.name} and this machine have no kind of key in common: {clean(str(error))}.")
+        raise UnreachableError(
+            f"{target.name} and this machine have no kind of key in common: {clean(str(error))}.",
+            "Its SSH server is too old or too strict; look at HostKeyAlgorithms and KexAlgorithms in its sshd_config.",
+        )
     raise HostKeyError(
         f"{target.name} is not known here yet; it shows the key {shown}.",
         "Compare it with the box's own (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` there); if it is the same, "
@@ -125,7 +131,8 @@ def _not_reached(target: Target, options: asyncssh.SSHClientConnectionOptions, e
         places: Sequence[str] = [str(file) for file in config_files()]
         raise UnreachableError(
             f"No host called {target.name} is known, neither to the SSH configuration nor to the network.",
-            f"Looked in {', '.join(places)}.",
+            "Give a name of the SSH configuration, an address, or user@host[:port]. "
+            f"Names are looked up in {', '.join(places)}.",
         ) from None
     why = {
         "ConnectionRefusedError": "nothing listens there",

@@ -7,17 +7,18 @@ import contextlib
 import signal
 
 from ... import paths
-from ...errors import UsageError
+from ...errors import MissingError
+from ...text import clean
 from . import files
 
 
 async def run_job(job: str) -> str:
     """Run the queued job called `job` in this process, to its end; returns its final state.
 
-    SIGTERM cancels it: what it started is ended and the cancellation recorded. Raises UsageError for an unknown job.
+    SIGTERM cancels it: what it started is ended and the cancellation recorded. Raises MissingError for an unknown job.
     """
     if not job.startswith("replicate-"):
-        raise UsageError(f"There is no kind of job for the name {job}.")
+        raise MissingError(f"There is no job {clean(job, 60)}.", "`dplane job list` shows those there are.")
     from ..replication.job import run_replication
 
     folder = paths.current().jobs

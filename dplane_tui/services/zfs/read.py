@@ -11,7 +11,7 @@ from ...errors import ChangedError, CommandError, DPlaneError, MissingError, Tim
 from ...text import clean
 from ..door import Door
 from ..host import Host, Output
-from . import names
+from . import names, recipe
 from .model import Dataset, Disk, Importable, Pool, Snapshot
 from .parse_disks import LSBLK_COLUMNS, parse_disks, parse_links
 from .parse_json import parse_status as parse_json_status
@@ -28,6 +28,7 @@ from .parse_text import parse_importable
 from .parse_text import parse_status as parse_text_status
 
 STUCK = 10.0  # seconds after which a zpool command is taken to wait for a pool that does not answer
+_KERNEL = "/proc/sys/kernel/osrelease"
 _KSTAT = "/proc/spl/kstat/zfs"
 _NO_MODULE = ("modules cannot be auto-loaded", "modules are not loaded", "/dev/zfs", "failed to initialize the libzfs")
 _GONE = ("does not exist", "no such pool", "dataset not found")
@@ -171,10 +172,8 @@ class ZfsReader:
         try:
             output = await self.host.run(argv, timeout=timeout)
         except MissingError:
-            raise MissingError(
-                f"ZFS is not installed on {self.host.name}.",
-                "On Debian: apt-get install zfsutils-linux zfs-dkms, from `contrib`; `dplane doctor` says more.",
-            ) from None
+            kernel = (await self.host.read_files([_KERNEL])).get(_KERNEL, "")
+            raise MissingError(f"ZFS is not installed on {self.host.name}.", recipe.sentence(kernel)) from None
         if check and output.status != 0:
             raise self._failure(argv, output)
         return output
@@ -184,7 +183,7 @@ class ZfsReader:
         if any(words in said.lower() for words in _NO_MODULE):
             return MissingError(
                 f"The ZFS module is not loaded on {self.host.name}.",
-                "As root: `modprobe zfs`; after a kernel update `dkms status` shows whether it was built.",
+                "Load it with `sudo modprobe zfs`; `dplane doctor` tells what to do if there is none for this kernel.",
             )
         if any(words in said for words in _GONE):
             return ChangedError(f"{said[:1].upper()}{said[1:].rstrip('.')} on {self.host.name}.", "Look again.")
