@@ -200,6 +200,28 @@ def _rollback_plan(_verb: Verb, args: Args) -> Found:
     return _planned(args, [f"{row[0]}\t{row[1]}" for row in rows if int(row[2]) > born], newer)
 
 
+def snapshots_of(dataset: str) -> dict[str, tuple[str, int]]:
+    """GUID and createtxg of each snapshot of a dataset, by the name behind the @."""
+    columns = ["-H", "-p", "-d", "1", "-t", "snapshot", "-o", "name,guid,createtxg"]
+    rows = [line.split("\t") for line in ask([ZFS, "list", *columns, "--", dataset]).splitlines()]
+    return {row[0].partition("@")[2]: (row[1], int(row[2])) for row in rows}
+
+
+def _prune(_verb: Verb, args: Args) -> Found:
+    """Each is the one that was chosen, and something newer stays: the newest is what a replication goes on from."""
+    dataset, chosen = str(args["dataset"]), args["snapshots"]
+    assert isinstance(chosen, dict)
+    there = snapshots_of(dataset)
+    for name, guid in chosen.items():
+        now = there.get(name, ("", 0))[0]
+        if now != guid:
+            raise Failure("changed", f"{dataset}@{name} is {'not what you saw' if now else 'gone'}.")
+    newest = max(there, key=lambda name: there[name][1])
+    if newest in chosen:
+        raise Failure("refused", f"{dataset}@{newest} is the newest snapshot of its dataset, which is never pruned.")
+    return {}
+
+
 BEFORE: dict[str, Callable[[Verb, Args], Found]] = {
     "disk": _disk,
     "disks": _disks,
@@ -209,6 +231,7 @@ BEFORE: dict[str, Callable[[Verb, Args], Found]] = {
     "received": _received,
     "destroy-plan": _destroy_plan,
     "rollback-plan": _rollback_plan,
+    "prune": _prune,
 }
 
 

@@ -46,7 +46,22 @@ def _datasets_problem(value: object) -> str:
     return "" if len(set(value)) == len(value) else "names a dataset twice"
 
 
+def _own_snapshots_problem(value: object) -> str:
+    from .grammar import component_problem, guid_problem
+
+    if not isinstance(value, dict) or not 0 < len(value) <= PRUNED_LIMIT:
+        return f"must be an object of 1 to {PRUNED_LIMIT} snapshot names and their GUIDs"
+    for name, guid in value.items():
+        broken = component_problem(name) or guid_problem(guid)
+        if broken:
+            return f"has an item that {broken}"
+        if not name.startswith("dplane-"):
+            return f"names {name}, which is not a snapshot of ours (its name starts with dplane-)"
+    return ""
+
+
 DATASETS_LIMIT = 500
+PRUNED_LIMIT = 100
 _CALENDAR = LETTERS | DIGITS | frozenset(" ,.-/:*~")
 
 
@@ -96,6 +111,12 @@ DATASETS = Kind(
     f"a list of 1 to {DATASETS_LIMIT} datasets, none twice",
     ["tank/data/a", "tank/data/b"],
     _datasets_problem,
+)
+OWN_SNAPSHOTS = Kind(
+    "own-snapshots",
+    f"an object of 1 to {PRUNED_LIMIT} names behind the @ that start with dplane-, each with its GUID",
+    {"dplane-2026-01-02": "1234567890123456789"},
+    _own_snapshots_problem,
 )
 TIMER = Kind(
     "timer", "a word, a hyphen, and letters, digits and _ . -; at most 80 bytes", "task-photos", _timer_problem

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .checks import Found, guid_of, no_links, zfs_get
+from .checks import Found, guid_of, no_links, snapshots_of, zfs_get
 from .failure import Failure
 from .places import ZFS, ZPOOL
 from .programs import ask, failure, run
@@ -52,6 +52,16 @@ def _mount_all(pool: str) -> list[str]:
     return left
 
 
+def _pruned(args: Args) -> Found:
+    """What is left of the snapshots that were to go. Raises Failure when one is."""
+    chosen = args["snapshots"]
+    assert isinstance(chosen, dict)
+    left = sorted(set(chosen) & set(snapshots_of(str(args["dataset"]))))
+    if left:
+        raise Failure("failed", f"zfs destroyed, but {args['dataset']}@{left[0]} is still listed.")
+    return {"destroyed": sorted(chosen)}
+
+
 AFTER: dict[str, Callable[[Args], Found]] = {
     "pool": _guid("pool"),
     "dataset": _guid("dataset"),
@@ -59,6 +69,7 @@ AFTER: dict[str, Callable[[Args], Found]] = {
     "bookmark": _guid("bookmark"),
     "property": _property,
     "import": _import,
+    "pruned": _pruned,
 }
 
 

@@ -147,6 +147,24 @@ class SameName(Part):
         return f"[each of {self.arg}@<name of {self.snapshot}>]"
 
 
+class Several(Part):
+    """One element: a dataset and the names of several of its snapshots."""
+
+    __slots__ = ("names",)
+
+    def __init__(self, arg: str, names: str) -> None:
+        super().__init__(arg)
+        self.names = names
+
+    def build(self, args: Args) -> list[str]:
+        given = args[self.names]
+        assert isinstance(given, dict)
+        return [f"{args[self.arg]}@{','.join(sorted(given))}"]
+
+    def show(self) -> str:
+        return f"<{self.arg}>@<names of {self.names}, by commas>"
+
+
 class Pairs(Part):
     """A fixed flag and name=value for each property of an object, in the order of their names."""
 

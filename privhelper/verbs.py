@@ -8,9 +8,24 @@ from __future__ import annotations
 
 from . import grammar as g
 from . import rules
-from .kinds import DATASETS, PROPERTIES, PROPERTY, TIMER, TOKEN, VALUE, VDEVS, WHEN
+from .kinds import DATASETS, OWN_SNAPSHOTS, PROPERTIES, PROPERTY, TIMER, TOKEN, VALUE, VDEVS, WHEN
 from .places import CURRENT, DISKS, SMARTCTL, SYSTEMCTL, ZFS, ZPOOL
-from .shape import ADMIN, OPERATE, VIEW, Arg, DatasetOf, Disks, Option, Pairs, SameName, Setting, Value, Verb, When
+from .shape import (
+    ADMIN,
+    OPERATE,
+    VIEW,
+    Arg,
+    DatasetOf,
+    Disks,
+    Option,
+    Pairs,
+    SameName,
+    Setting,
+    Several,
+    Value,
+    Verb,
+    When,
+)
 
 OURS = "privhelper"  # the first word of an argv that no program gets
 
@@ -404,6 +419,17 @@ VERBS = (
         guard="snapshot",
         destroys=True,
         limit=300,
+    ),
+    Verb(
+        "snapshot-prune",
+        OPERATE,
+        "Destroys snapshots of ours in one dataset, all or none; never its newest snapshot.",
+        (DATASET, Arg("snapshots", OWN_SNAPSHOTS)),
+        (ZFS, "destroy", "--", Several("dataset", "snapshots")),
+        before=("prune",),
+        after="pruned",
+        destroys=True,
+        limit=600,
     ),
     Verb(
         "snapshot-rollback",
