@@ -83,6 +83,7 @@ async def test_runs_come_with_their_evidence_and_an_age_that_is_true(service: Re
     (status,) = await service.tasks()
     assert status.late is False, "nothing was written since: the old snapshot holds everything"
     assert status.verified_at == pytest.approx(now - 96)
+    assert status.fresh_at == pytest.approx(now - 100)
     runs = await service.runs("photos")
     assert [run.id for run in runs] == [new, old]
     assert runs[0].evidence[0].proven
@@ -98,7 +99,9 @@ async def test_a_failed_run_proves_nothing_and_foreign_snapshots_age(state: Path
     await proven_run("photos", "failed", now, now)
     assert (await service.tasks())[0].late is None
     await proven_run("photos", "nothing-new", now, now - 8000)
-    assert (await service.tasks())[0].late is True, "without snapshots of its own a task is as old as what it sends"
+    (status,) = await service.tasks()
+    assert status.late is True, "without snapshots of its own a task is as old as what it sends"
+    assert status.fresh_at == pytest.approx(now - 8000)
 
 
 async def test_a_run_whose_process_is_gone_died_and_makes_way(state: Path) -> None:

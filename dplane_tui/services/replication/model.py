@@ -126,6 +126,8 @@ class TaskStatus:
     verified_snapshot: str = ""
     snapshot_created: float | None = None
     """Creation time of the newest proven snapshot at the target: its age is the real RPO."""
+    fresh_at: float | None = None
+    """What was written at the source up to then is proven at the target; `late` is its age against the RPO."""
     late: bool | None = None
     """None: never proven."""
     next_run: float | None = None

@@ -147,6 +147,7 @@ class LocalReplication:
             verified_at=max(item.verified_at for item in good.evidence),
             verified_snapshot=newest.snapshot,
             snapshot_created=created,
+            fresh_at=fresh,
             late=None if fresh is None else time.time() - fresh > task.rpo,
         )
 
