@@ -247,7 +247,7 @@ async def _remove(host: Host, args: argparse.Namespace) -> Result:
 
 async def _notices(host: Host, _args: argparse.Namespace) -> Result:
     notices = await open_replication(host).notices()
-    return Result(notices, "\n".join(notice.text for notice in notices))
+    return Result(notices, "\n".join(text.clean(notice.text) for notice in notices) or "Nothing to tell.")
 
 
 async def _run(host: Host, args: argparse.Namespace) -> Result:
