@@ -126,12 +126,12 @@ class TaskStatus:
     verified_snapshot: str = ""
     snapshot_created: float | None = None
     """Creation time of the newest proven snapshot at the target: its age is the real RPO."""
-    fresh_at: float | None = None
-    """What was written at the source up to then is proven at the target; `late` is its age against the RPO."""
     late: bool | None = None
     """None: never proven."""
     next_run: float | None = None
     """When systemd will start it; None: it has no timer, or systemd does not tell."""
+    fresh_at: float | None = None
+    """What was written at the source up to then is proven at the target; `late` is its age against the RPO."""
 
 
 @dataclass(frozen=True, slots=True)
