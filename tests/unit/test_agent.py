@@ -57,10 +57,11 @@ def far(tmp_path: Path) -> Far:
     return Far(tmp_path)
 
 
-def stream(name: str = "tank/x@s1", size: int = 100_000) -> bytes:
-    item = {"name": name.split("@")[1], "guid": new_guid(), "size": size, "txg": 1, "created": 1}
-    head = {"items": [item], "fromguid": "", "toname": name, "offset": 0, "type": "filesystem", "size": size}
-    return json.dumps(head).encode() + b"\n" + b"x" * size + b"END"
+def stream(name: str = "tank/x@s1", size: int = 100_000, guid: str = "", offset: int = 0) -> bytes:
+    item = {"name": name.split("@")[1], "guid": guid or new_guid(), "size": size, "txg": 1, "created": 1}
+    left = size - offset
+    head = {"items": [item], "fromguid": "", "toname": name, "offset": offset, "type": "filesystem", "size": left}
+    return json.dumps(head).encode() + b"\n" + b"x" * left + b"END"
 
 
 def test_there_is_no_shell(far: Far) -> None:
@@ -219,6 +220,145 @@ def test_a_new_connection_ends_the_one_that_hangs(far: Far) -> None:
     assert old.wait(30) == 1
     assert old.stdout
     old.stdout.close()
+
+
+NEW = {"op": "receive", "dataset": "vault/new", "kind": "filesystem", "guid": "77"}
+
+
+def noted(far: Far) -> list[str]:
+    """The notes about first receives that the far box keeps."""
+    return [file.read_text() for file in (far.path / "far-state").glob("begun-*")]
+
+
+def new(far: Far) -> Any:
+    """The dataset that is received, as the far box has it."""
+    return json.loads(far.state)["datasets"]["vault/new"]
+
+
+def lose_power(far: Far, guid: str = "77") -> None:
+    """A first receive, ended by the loss of power before the dataset's properties were on the disk."""
+    process = subprocess.Popen(
+        [sys.executable, str(AGENT), str(far.path), "box-a"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        env={**os.environ, "SSH_ORIGINAL_COMMAND": json.dumps({**NEW, "guid": guid}), "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert process.stdin
+    process.stdin.write(stream(guid="77")[:60_000])
+    process.stdin.flush()
+    deadline = time.monotonic() + 60
+    while "vault/new" not in far.state and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.kill()
+    process.stdin.close()
+    process.wait()
+    while not new(far)["partial"]["bytes"] and time.monotonic() < deadline:
+        time.sleep(0.05)
+    with state_of(far.path / "far") as state:
+        state["datasets"]["vault/new"]["props"] = {}
+
+
+def test_a_first_receive_whose_mark_the_power_took_goes_on(far: Far) -> None:
+    lose_power(far)
+    assert [json.loads(text)["peer"] for text in noted(far)] == ["box-a"]
+    assert far.ask({"op": "read", "dataset": "vault/new"}, peer="box-b")["error"]["code"] == "refused"
+    assert "receive_resume_token\t1-" in far.ask({"op": "read", "dataset": "vault/new"})["get"]
+    offset = new(far)["partial"]["bytes"]
+    assert 0 < offset < 100_000
+    # The peer says nothing of `first`, and an older one says the wrong thing: it is made harmless all the same.
+    answer = far.ask({**NEW, "first": False}, stream=stream(guid="77", offset=offset))
+    assert answer["ok"], answer
+    assert new(far)["snaps"][-1]["guid"] == "77"
+    assert new(far)["props"] == {
+        "readonly": "on", "canmount": "noauto", "setuid": "off", "exec": "off", "devices": "off",
+        "dplane:peer": "box-a",
+    }  # fmt: skip
+    assert not noted(far), "it has done its work"
+
+
+def test_a_resume_that_breaks_again_keeps_what_the_peer_began(far: Far) -> None:
+    lose_power(far)
+    offset = new(far)["partial"]["bytes"]
+    assert not far.ask(NEW, stream=stream(guid="77", offset=offset)[:20_000])["ok"]
+    assert new(far)["props"]["dplane:peer"] == "box-a", "zfs sets it before it reads the stream"
+    assert not noted(far)
+    assert far.ask(NEW, stream=stream(guid="77", offset=new(far)["partial"]["bytes"]))["ok"]
+
+
+def test_what_the_power_left_can_be_given_up(far: Far) -> None:
+    lose_power(far)
+    token = token_of(new(far)["partial"])
+    assert not far.ask({"op": "abort", "dataset": "vault/new", "token": token}, peer="box-b")["ok"]
+    assert far.ask({"op": "abort", "dataset": "vault/new", "token": token})["ok"]
+    assert "vault/new" not in json.loads(far.state)["datasets"]
+    assert not noted(far)
+
+
+def unmarked(far: Far, **changes: Any) -> None:
+    """What the power left, other in one point."""
+    lose_power(far)
+    with state_of(far.path / "far") as state:
+        state["datasets"]["vault/new"].update(changes)
+
+
+def test_only_what_the_note_is_about_is_claimed(far: Far) -> None:
+    partial = {"bytes": 5, "toname": "tank/x@s1", "fromguid": "", "toguid": "77"}
+    snap = {"name": "s0", "guid": "1", "txg": 1, "size": 1, "created": 1}
+    strangers: list[dict[str, Any]] = [
+        {"partial": {**partial, "toguid": "78"}},
+        {"partial": {**partial, "fromguid": "76"}},
+        {"partial": None},
+        {"partial": None, "snaps": [snap]},
+        {"partial": partial, "snaps": [snap]},
+        {"partial": partial, "props": {"dplane:peer": "box-b"}},
+    ]
+    lose_power(far)
+    note = noted(far)
+    for changes in strangers:
+        with state_of(far.path / "far") as state:
+            before = {**new_dataset(), **changes}
+            state["datasets"]["vault/new"] = before
+        for request in (
+            {"op": "read", "dataset": "vault/new"},
+            NEW,
+            {**NEW, "op": "abort", "token": token_of(partial)},
+        ):
+            assert far.ask(request, stream=stream())["error"]["code"] == "refused", (changes, request)
+        assert new(far) == before
+        assert noted(far) == note, "who is refused changes nothing"
+
+
+def test_a_note_that_is_not_this_peers_or_no_file_claims_nothing(far: Far) -> None:
+    lose_power(far)
+    (path,) = (far.path / "far-state").glob("begun-*")
+    text = path.read_text()
+    other = far.path / "elsewhere"
+    other.write_text(text)
+    for wrong in (text.replace("box-a", "box-b"), text.replace("vault/new", "vault/old"), text[:20], "", "[" * 4000):
+        path.write_text(wrong)
+        assert far.ask({"op": "read", "dataset": "vault/new"})["error"]["code"] == "refused", wrong
+    path.unlink()
+    path.symlink_to(other)
+    assert far.ask({"op": "read", "dataset": "vault/new"})["error"]["code"] == "refused"
+    path.unlink()
+    assert far.ask({"op": "read", "dataset": "vault/new"})["error"]["code"] == "refused"
+
+
+def test_no_note_outlives_a_receive_that_was_not_cut_by_the_power(far: Far) -> None:
+    """Or a peer could note a name today and claim what somebody else half-receives there tomorrow."""
+    assert not far.ask(NEW, stream=b"no stream\n")["ok"]
+    assert not noted(far)
+    assert not far.ask(NEW, stream=stream(guid="77")[:50_000])["ok"]
+    assert not noted(far)
+    with state_of(far.path / "far") as state:
+        state["datasets"]["vault/new"]["props"] = {}
+    assert far.ask({"op": "read", "dataset": "vault/new"})["error"]["code"] == "refused"
+
+
+def test_the_kind_is_looked_at_where_the_helper_does_not(far: Far) -> None:
+    """Until a dataset is whole the helper takes the peer's word, and a volume's settings are not a file system's."""
+    lose_power(far)
+    answer = far.ask({**NEW, "kind": "volume"}, stream=stream(guid="77", offset=new(far)["partial"]["bytes"]))
+    assert "is not a volume" in answer["error"]["message"]
+    assert not new(far)["props"]
 
 
 def test_it_starts_light() -> None:

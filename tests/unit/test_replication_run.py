@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -95,6 +96,36 @@ async def test_a_destroyed_base_snapshot_is_replaced_by_its_bookmark(world: Worl
     assert_equal(world)
     marks = json.loads((world.path / "near" / "state.json").read_text())["datasets"]["tank/photos"]["marks"]
     assert [mark["guid"] for mark in marks] == [run.evidence[-1].source_guid], "the old base is gone, the new one kept"
+
+
+async def test_a_far_box_that_loses_its_power_before_the_mark_is_on_its_disk_goes_on(world: World) -> None:
+    """ZFS keeps a first receive's resume state one transaction group before its properties: `begun.py`."""
+    world.write("tank/photos", 8 * MB)
+    run_id, process = await world.start(rate=4 * MB)
+    job = world.path / "run" / "jobs" / f"{run_id}.json"
+    while not (
+        job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > MB and TARGET in world.datasets("far")
+    ):
+        await asyncio.sleep(0.05)
+        assert process.returncode is None, await process.communicate()
+    world.accepts = False
+    (lock,) = (world.path / "far-state").glob("receiving-*")
+    os.kill(int(lock.read_text().split()[0]), signal.SIGKILL)
+    world.cut()
+    await process.wait()
+    while not world.datasets("far")[TARGET]["partial"]["bytes"]:  # its zfs sees the end of the stream a little later
+        assert not world.datasets("far")[TARGET]["snaps"]
+        await asyncio.sleep(0.05)
+    with world.edit("far") as state:
+        state["datasets"][TARGET]["props"] = {}
+    world.accepts = True
+    again = await world.run()
+    assert again.state == "succeeded", again.message
+    assert decode_plan(again.plan).steps[0].kind == "resume"
+    assert_equal(world)
+    props = world.datasets("far")[TARGET]["props"]
+    assert props["dplane:peer"] == "near-box"
+    assert props["readonly"] == "on"
 
 
 async def test_a_connection_that_breaks_midway_is_told_and_the_next_run_resumes(world: World) -> None:

@@ -22,13 +22,14 @@ from typing import Any
 
 from privhelper import grammar, resumetoken, strictjson
 
-from .pump import CLOSED, EOF, Pump
-from .read import get_argv, is_missing, list_argv
+from . import begun
+from .pump import Pump
+from .read import OWNER, get_argv, is_missing, list_argv
 
 REQUEST_LIMIT = 16 * 1024
 HELPER = "/opt/dplane/current/libexec/privhelper"
 STATE = "/var/lib/dplane/ssh"
-OWNER = "dplane:peer"
+ABSENT, BEGUN, OWNED = "absent", "begun", "owned"
 _ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 _READ_SECONDS = 120.0
 _TAKE_OVER_SECONDS = 30.0
@@ -90,28 +91,51 @@ class Agent:
             raise Refusal("refused", f"This peer may use {self._root} and what is below it, and nothing else.")
         return name
 
-    def _owned(self, name: str) -> bool:
-        """Whether the dataset is there and this peer's. Raises Refusal for one that is somebody else's."""
+    def _standing(self, name: str) -> str:
+        """ABSENT, OWNED, or BEGUN: this peer's, though not marked yet. Raises Refusal for what is somebody else's."""
         found = _run(["zfs", "get", "-H", "-p", "-o", "value", OWNER, name])
         if found.returncode != 0:
             if is_missing(found.stderr):
-                return False
+                return ABSENT
             raise Refusal("failed", f"The far box could not look at {name}: {_last(found.stderr)}")
         # Asked for one dataset and compared whole, so that a value with a line end in it cannot speak for another one.
-        if found.stdout != f"{self._peer}\n":
-            raise Refusal(
-                "refused",
-                f"{name} exists on the far box and was not made by this peer, so nothing is received into it.",
-                "Choose a target that does not exist yet.",
-            )
-        return True
+        if found.stdout == f"{self._peer}\n":
+            return OWNED
+        if found.stdout == "-\n" and self._began(name):
+            return BEGUN
+        raise Refusal(
+            "refused",
+            f"{name} exists on the far box and was not made by this peer, so nothing is received into it.",
+            "Choose a target that does not exist yet.",
+        )
+
+    def _began(self, name: str) -> bool:
+        """Whether an unmarked dataset is what a first receive of this peer left behind when the power failed."""
+        noted = begun.read(self._state, name)
+        if noted is None or noted.peer != self._peer:
+            return False
+        try:
+            fields = resumetoken.unpack(self._unfinished(name))
+        except resumetoken.TokenError:
+            return False
+        return str(fields.get("toguid")) == noted.guid and "fromguid" not in fields
+
+    def _unfinished(self, name: str) -> str:
+        """The resume token of a first receive that has not ended; empty for a dataset that is whole."""
+        token = _value(name, "receive_resume_token")
+        if token == "-":  # noqa: S105
+            return ""
+        listed = _run(list_argv(name, False))
+        if listed.returncode != 0:
+            raise Refusal("failed", f"The far box could not list {name}: {_last(listed.stderr)}")
+        return "" if "@" in listed.stdout else token
 
     def _read(self, fields: dict[str, Any]) -> dict[str, Any]:
         """What the target has, after ending what an earlier, lost connection of the same peer is still receiving."""
         name, recursive = self._dataset(fields), fields.get("recursive") is True
         self._take_over(name)
         available = _available(name)
-        if not self._owned(name):
+        if self._standing(name) == ABSENT:
             return {"ok": True, "list": "", "get": "", "available": available}
         got, listed = _run(get_argv(name, recursive)), _run(list_argv(name, recursive))
         for output in (got, listed):
@@ -126,8 +150,9 @@ class Agent:
         with self._alone(
             name
         ):  # or a receive that waits for its stream would find its dataset gone, and make a new one
-            if self._owned(name):
+            if self._standing(name) != ABSENT:
                 self._ask_helper({"verb": "receive-abort", "dataset": name, "token": token})
+                begun.remove(self._state, name, self._peer)
         return {"ok": True}
 
     def _receive(self, fields: dict[str, Any]) -> dict[str, Any]:
@@ -136,12 +161,35 @@ class Agent:
         if grammar.dataset_kind_problem(kind):
             raise Refusal("refused", "The kind of dataset must be filesystem or volume.")
         with self._alone(name):
-            first = fields.get("first") is True
-            if not self._owned(name):
-                first = True  # whatever the peer says: what makes a stranger's dataset harmless is set on every new one
+            standing = self._standing(name)
+            # Whatever the peer says: what makes a stranger's dataset harmless is set until the dataset is whole.
+            first = standing == ABSENT or bool(self._unfinished(name))
+            if standing == ABSENT:
                 self._make_parents(name)
+                self._note(name, fields.get("guid"))
+            elif first and _value(name, "type") != kind:  # the helper looks only at what is whole
+                raise Refusal("refused", f"{name} is not a {kind}.")
             request = {"verb": "receive", "dataset": name, "kind": kind, "first": first}
-            return _pour([*self._helper], _line({**request, "peer": self._peer}))
+            try:
+                return _pour([*self._helper], _line({**request, "peer": self._peer}))
+            finally:
+                self._settle(name, standing)
+
+    def _note(self, name: str, guid: object) -> None:
+        """Write down that this peer begins to receive into `name`. Without it, only a power loss needs a person."""
+        if isinstance(guid, str) and not grammar.guid_problem(guid):
+            with contextlib.suppress(OSError):
+                begun.write(self._state, begun.Begun(self._peer, name, guid))
+
+    def _settle(self, name: str, before: str) -> None:
+        """Forget the note where it has done its work, so that none lives longer than its receive but by power loss."""
+        try:
+            if before == BEGUN and self._standing(name) == BEGUN:
+                return
+        except Refusal as refusal:
+            if refusal.code != "refused":
+                return  # not known how it stands
+        begun.remove(self._state, name, self._peer)
 
     def _make_parents(self, name: str) -> None:
         """The levels above the target, never mounted, nor marked as the peer's: others may live below them too."""
@@ -239,6 +287,14 @@ def _run(argv: Sequence[str], stdin: bytes = b"") -> subprocess.CompletedProcess
     return subprocess.CompletedProcess(done.args, done.returncode, *text)
 
 
+def _value(name: str, prop: str) -> str:
+    """A native property of a dataset. Raises Refusal."""
+    found = _run(["zfs", "get", "-H", "-p", "-o", "value", prop, name])
+    if found.returncode != 0:
+        raise Refusal("failed", f"The far box could not look at {name}: {_last(found.stderr)}")
+    return found.stdout.removesuffix("\n")
+
+
 def _available(name: str) -> int | None:
     """Bytes free at the nearest level that exists; None is unknown."""
     parts = name.split("/")
@@ -265,15 +321,15 @@ def _pour(argv: list[str], request: bytes) -> dict[str, Any]:
     with contextlib.suppress(BrokenPipeError):
         process.stdin.write(request)
         process.stdin.flush()
-    end = pump.run()
+    pump.run()
     with contextlib.suppress(BrokenPipeError):
         process.stdin.close()  # an unfinished stream ends here: what has arrived is kept and can be resumed
     status = process.wait()
     said = os.pread(errors, 65536, 0).decode("utf-8", "replace")
     os.close(errors)
-    if status == 0 and end == EOF:
-        return {"ok": True, "bytes": pump.count}
-    if status == 0 and end == CLOSED:  # everything after the end of a stream is ignored by zfs
+    if (
+        status == 0
+    ):  # zfs has the whole stream, however the pump ended: it ignores what comes behind, or we were stopped
         return {"ok": True, "bytes": pump.count}
     raise Refusal("failed", _last(said) or f"The far box's receive ended with status {status}.")
 

@@ -72,7 +72,7 @@ class AgentTarget:
         return within(parse(listed, got), dataset), free if whole else None
 
     async def receive(self, step: Step) -> Command:
-        request = {"op": "receive", "dataset": step.target, "kind": step.dataset_kind, "first": is_first(step)}
+        request = {"op": "receive", "dataset": step.target, "kind": step.dataset_kind, "guid": step.guid}
         return Command(self._link.argv(json.dumps(request)))
 
     def check(self, step: Step, done: Transfer) -> None:

@@ -173,6 +173,11 @@ class World:
         """The state of a side, to be changed in a `with` block."""
         return state_of(self.path / side)
 
+    def datasets(self, side: str) -> dict[str, Any]:
+        """What a side has, to look at."""
+        found: dict[str, Any] = json.loads((self.path / side / "state.json").read_text())["datasets"]
+        return found
+
     def points(self, side: str, dataset: str) -> list[tuple[str, str]]:
         """Names and GUIDs of a dataset's snapshots."""
         state = json.loads((self.path / side / "state.json").read_text())
