@@ -20,25 +20,19 @@ from ...errors import (
     RefusedError,
     UnreachableError,
 )
-from ..door import Door, request_line
+from ..door import Door
 from ..host import Host
 from ..jobs.report import Reporter
 from ..store import Store
 from . import codec, failures, pace, records
-from .bases import Bases
 from .model import Conflict, Evidence, Match, Peer, Plan, Step, Task
 from .plan import OWN_SNAPSHOT, make_plan, members, wants_snapshot
 from .pump import Throttle
-from .read import Side
-from .source import OWN_TIME, Source, resumed, sent
-from .stream import Command, Transfer, transfer
+from .source import OWN_TIME, LocalSource, Source
+from .stream import Transfer, transfer
 from .targets import Target
 
 RECONNECTS = (3.0, 10.0)
-_LIST_SECONDS = 300.0
-_NAMES_AT_ONCE = 500
-_OWN_TIME = "%Y-%m-%dT%H-%M-%SZ"
-_FLAGS = {"compressed": True, "large_blocks": True, "embedded": True}  # never changed for a chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +43,26 @@ class Outcome:
     message: str
 
 
-class Execution:
-    """One run of one task."""
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A stream that both programs call good; what the target lists is still to be seen."""
 
-    def __init__(
-        self, task: Task, peer: Peer | None, target: Target, host: Host, store: Store, run_id: str, report: Reporter
-    ) -> None:
+    step: Step
+    count: int
+    duration: float
+
+
+class Execution:
+    """One run of one task, from any source to any target."""
+
+    def __init__(self, task: Task, source: Source, target: Target, store: Store, run_id: str, report: Reporter) -> None:
         self._task = task
+        self._source = source
         self._target = target
-        self._host = host
-        self._door = Door(host)
         self._store = store
         self._run_id = run_id
         self._report = report
         self._sent = 0
-        self._source = Source(host, self._door, task)
-        self._bases = Bases(self._door, peer, task)
         self._throttle = Throttle()
 
     async def run(self) -> Outcome:
@@ -91,7 +89,7 @@ class Execution:
                 if pause is None:
                     raise lost from None
             finally:
-                await self._target.close()
+                await self._close()
             self._report.update(stage="the connection was lost; trying again", rate_bps=None, eta_s=None)
             await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311
         raise AssertionError
@@ -99,14 +97,22 @@ class Execution:
     async def dry(self) -> Plan:
         """The plan that `run` would execute now. Changes nothing."""
         try:
-            await self._target.open()
+            await self._open()
             return await self._plan(take=False)
         finally:
-            await self._target.close()
+            await self._close()
+
+    async def _open(self) -> None:
+        await self._source.open()
+        await self._target.open()
+
+    async def _close(self) -> None:
+        await self._target.close()
+        await self._source.close()
 
     async def _once(self) -> Outcome:
         self._report.update(stage="connecting")
-        await self._target.open()
+        await self._open()
         self._report.update(stage="reading both sides")
         plan = await self._plan(take=True)
         await records.update_run(self._store, self._run_id, plan=codec.dumps(plan))
@@ -121,24 +127,26 @@ class Execution:
         if not plan.steps and not self._sent:
             return nothing_new(plan)
         # An attempt before this one may have delivered what it could no longer read back.
-        return Outcome("succeeded", f"{text.size(self._sent)} sent; the target was read and lists every snapshot.")
+        message = f"{text.size(self._sent)} sent; the target was read and lists every snapshot."
+        return Outcome("succeeded", " ".join([message, *plan.notes]))
 
     async def _send_all(self, plan: Plan) -> None:
         """Every step; a dataset that fails is left, with all below it, and the others go on. Raises what failed."""
         failed: dict[str, DPlaneError] = {
             item.dataset: DivergedError(item.text, conflict_way_out()) for item in plan.conflicts
         }
-        done = 0
+        arrived: list[_Sent] = []
         for number, step in enumerate(plan.steps):
             if any(f"{step.dataset}/".startswith(f"{name}/") for name in failed):
                 continue
             self._report.update(stage=f"sending {text.clean(step.dataset)}", stages_done=number)
             try:
-                done += await self._step(step, done, plan)
+                arrived.append(await self._step(step, sum(one.count for one in arrived), plan))
             except UnreachableError:
                 raise
             except DPlaneError as error:
                 failed[step.dataset] = error
+        failed.update(await self._prove(arrived))
         if failed:
             parts: tuple[Step | Match | Conflict, ...] = (*plan.steps, *plan.matches, *plan.conflicts)
             raise left_behind(failed, len({part.dataset for part in parts}))
@@ -156,38 +164,25 @@ class Execution:
         plan = make_plan(self._task, here, there, name, available)
         if not take or not plan.steps:
             return await self._source.estimated(plan)
-        await self._take(name, here)
-        plan = replace(make_plan(self._task, await self._source.read(), there, None, available), snapshot=name)
-        return await self._source.estimated(plan)
-
-    async def _take(self, name: str, here: Side) -> None:
-        """The task's own snapshot of all its datasets in one transaction; what the task leaves out gets none."""
-        source, chosen = self._task.source, members(self._task, here)
-        if len(chosen) == len(here):
-            await self._door.call("snapshot-create", snapshot=f"{source}@{name}", recursive=self._task.recursive)
-            return
-        below = [dataset for dataset in chosen if dataset != source]
-        await self._door.call("snapshot-create", snapshot=f"{source}@{name}", also=below or None)
+        await self._source.take(name, members(self._task, here))
+        taken = make_plan(self._task, await self._source.read(), there, None, available)
+        return await self._source.estimated(replace(with_sizes(taken, plan), snapshot=name))
 
     # sending
 
-    async def _step(self, step: Step, before: int, plan: Plan) -> int:
-        """Send one stream and prove that it arrived; returns its bytes."""
-        dataset = self._source.side[step.dataset]
-        await self._bases.keep(dataset, step)
-        begun = time.time()
+    async def _step(self, step: Step, before: int, plan: Plan) -> _Sent:
+        """Send one stream; good is what both sides' programs call so. Raises DPlaneError."""
+        await self._source.keep_base(step)
+        begun = time.monotonic()
         receive = await self._target.receive(step)
-        verb, args = ("send-resume", resumed(step)) if step.token else ("send", {**sent(step), "guid": step.guid})
-        send = Command(await self._door.argv(), request_line(verb, args))
+        send = await self._source.send(step)
         known = [other.size for other in plan.steps]
         total = None if None in known else sum(size or 0 for size in known)
         done = await transfer(send, receive, lambda count: self._report.bytes(before + count, total), self._throttle)
         self._sent += done.count
         await records.update_run(self._store, self._run_id, bytes=self._sent)
         self._judge(step, done)
-        self._report.update(stage=f"reading back {text.clean(step.target)}")
-        await self._prove(step, done.count, begun)
-        return done.count
+        return _Sent(step, done.count, time.monotonic() - begun)
 
     def _judge(self, step: Step, done: Transfer) -> None:
         """Raise unless both programs say that all went well."""
@@ -209,23 +204,32 @@ class Execution:
                 f"The next run resumes there. ({error.message})",
             ) from None
 
-    async def _prove(self, step: Step, count: int, begun: float) -> None:
-        """Read the target again: only a snapshot that it lists with the source's GUID counts."""
-        there, _ = await self._target.read(step.target, False)
-        dataset = there.get(step.target)
-        found = next((point for point in dataset.snapshots if point.name == step.snapshot), None) if dataset else None
-        guid = found.guid if found else ""
+    async def _prove(self, arrived: Sequence[_Sent]) -> dict[str, DPlaneError]:
+        """Read the target again: only a snapshot that it lists with the source's GUID counts. Returns what did not."""
+        if not arrived:
+            return {}
+        self._report.update(stage="reading back what arrived")
+        there, _ = await self._target.read(self._task.target, self._task.recursive)
+        created = await self._source.creations([f"{one.step.dataset}@{one.step.snapshot}" for one in arrived])
+        failed: dict[str, DPlaneError] = {}
         now = time.time()
-        proof = Evidence(step.dataset, step.target, step.snapshot, step.guid, guid, count, step.base, now - begun, now)
-        name = f"{step.dataset}@{step.snapshot}"
-        await records.add_evidence(self._store, self._run_id, proof, (await self._source.creations([name])).get(name))
-        if not proof.proven:
-            raise CommandError(
+        last = {one.step.dataset: one.step for one in arrived}
+        for step, count, duration in ((one.step, one.count, one.duration) for one in arrived):
+            points = there[step.target].snapshots if step.target in there else ()
+            guid = next((point.guid for point in points if point.name == step.snapshot), "")
+            proof = Evidence(step.dataset, step.target, step.snapshot, step.guid, guid, count, step.base, duration, now)
+            when = created.get(f"{step.dataset}@{step.snapshot}")
+            await records.add_evidence(self._store, self._run_id, proof, when)
+            if proof.proven:
+                if step is last[step.dataset]:
+                    await self._source.drop_old_bases(step)
+                continue
+            failed[step.dataset] = CommandError(
                 f"{self._target.name} took the stream, but lists {step.target}@{step.snapshot} "
                 f"{'with another GUID' if guid else 'not at all'}: this is not a success.",
                 "Run again; if it stays, look at the target's pool.",
             )
-        await self._bases.drop_old(self._source.side[step.dataset], step.guid)
+        return failed
 
     async def _found_there(self, matches: Sequence[Match]) -> None:
         """The target was read in this run and has these newest snapshots: that is evidence too."""
@@ -261,6 +265,13 @@ def left_behind(failed: dict[str, DPlaneError], datasets: int) -> DPlaneError:
     return type(first)(f"{arrived}{first.message}{also}", first.next_step)
 
 
+def with_sizes(plan: Plan, before: Plan) -> Plan:
+    """`plan` with the sizes of `before` where it sends the same: what was written is known, ZFS need not be asked."""
+    known = {(step.dataset, step.base, step.snapshot): step.size for step in before.steps if not step.intermediates}
+    steps = [replace(step, size=known.get((step.dataset, step.base, step.snapshot), step.size)) for step in plan.steps]
+    return replace(plan, steps=tuple(steps))
+
+
 def refuse_no_space(plan: Plan, name: str) -> None:
     """Raise RefusedError before the first byte when the target cannot hold what would be sent."""
     need = sum(step.size or 0 for step in plan.steps)
@@ -281,6 +292,11 @@ def nothing_new(plan: Plan) -> Outcome:
         )
     newest: Sequence[str] = sorted({match.snapshot for match in plan.matches})
     return Outcome("nothing-new", f"Nothing new: the target was read and has @{newest[-1]}.")
+
+
+def source_for(task: Task, peer: Peer | None, host: Host) -> LocalSource:
+    """The near side of a task."""
+    return LocalSource(host, Door(host), task, peer)
 
 
 def target_for(peer: Peer | None, host: Host, ssh_folder: Path, run_folder: Path) -> Target:

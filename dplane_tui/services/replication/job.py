@@ -19,7 +19,7 @@ from ..host import LocalHost
 from ..jobs.report import Reporter
 from ..store import Store, open_store
 from . import codec, records
-from .execute import Execution, Outcome, target_for
+from .execute import Execution, Outcome, source_for, target_for
 from .model import Run
 
 
@@ -73,7 +73,7 @@ async def _execute(store: Store, run: Run, mode: str, report: Reporter, where: p
     peer = await records.peer(store, task.peer) if task.peer is not None else None
     host = LocalHost()
     target = target_for(peer, host, where.ssh, where.jobs)
-    execution = Execution(task, peer, target, host, store, run.id, report)
+    execution = Execution(task, source_for(task, peer, host), target, store, run.id, report)
     if mode == "plan":
         plan = await execution.dry()
         await records.update_run(store, run.id, plan=codec.dumps(plan))

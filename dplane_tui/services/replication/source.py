@@ -7,15 +7,17 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from ...errors import ChangedError, CommandError, MissingError
-from ..door import Door
+from ..door import Door, request_line
 from ..host import Host
 from . import failures
-from .model import Plan, Step, Task
+from .bases import Bases
+from .model import Peer, Plan, Step, Task
 from .plan import OWN_SNAPSHOT
 from .read import Side, get_argv, is_missing, list_argv, parse
+from .stream import Command
 
 OWN_TIME = "%Y-%m-%dT%H-%M-%SZ"
 _LIST_SECONDS = 300.0
@@ -23,28 +25,77 @@ _NAMES_AT_ONCE = 500
 _FLAGS = {"compressed": True, "large_blocks": True, "embedded": True}  # never changed for a chain
 
 
-class Source:
-    """What a task sends from. `side` is what the last reading found."""
+class Source(Protocol):
+    """Where a task's snapshots come from. Methods raise only `DPlaneError`s."""
 
-    def __init__(self, host: Host, door: Door, task: Task) -> None:
+    async def open(self) -> None:
+        """Reach it."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of it."""
+        ...
+
+    async def settle(self) -> None:
+        """Bring everything written so far onto the disks, so that what is new is known to be new."""
+        ...
+
+    async def read(self) -> Side:
+        """List everything."""
+        ...
+
+    async def take(self, name: str, datasets: Sequence[str]) -> None:
+        """Take the task's own snapshot of these datasets (all that were read, or some), in one transaction."""
+        ...
+
+    async def estimated(self, plan: Plan) -> Plan:
+        """`plan` with the size that ZFS expects of each step."""
+        ...
+
+    async def creations(self, snapshots: Sequence[str]) -> dict[str, float]:
+        """When snapshots were taken, as far as it is known."""
+        ...
+
+    async def send(self, step: Step) -> Command:
+        """The program that writes the step's stream."""
+        ...
+
+    async def keep_base(self, step: Step) -> None:
+        """Make sure that what is about to be sent can be a base later."""
+        ...
+
+    async def drop_old_bases(self, step: Step) -> None:
+        """Forget the bases that are of no use after this step was proven."""
+        ...
+
+
+class LocalSource:
+    """Datasets of this machine."""
+
+    def __init__(self, host: Host, door: Door, task: Task, peer: Peer | None) -> None:
         self._host = host
         self._door = door
         self._task = task
-        self.side: Side = {}
+        self._bases = Bases(door, peer, task)
+        self._side: Side = {}
+
+    async def open(self) -> None:
+        return None
+
+    async def close(self) -> None:
+        return None
 
     async def read(self) -> Side:
-        """List everything. Raises MissingError when the source is gone, CommandError."""
         task = self._task
         got = await self._properties()
         listed = await self._host.run(list_argv(task.source, task.recursive), timeout=_LIST_SECONDS)
         if listed.status != 0:
             raise failures.of_zfs(listed.error, f"{task.source} could not be listed")
-        self.side = parse(listed.text, got)
-        return self.side
+        self._side = parse(listed.text, got)
+        return self._side
 
     async def settle(self) -> None:
-        """Bring everything written so far onto the disks: `written` counts only that, and what a person saved a moment
-        ago must not pass for nothing new. Raises MissingError, CommandError."""
+        # `written` counts only what is on the disks: what a person saved a moment ago must not pass for nothing new.
         try:
             await self._door.call("pool-sync", pool=self._task.source.split("/")[0])
         except ChangedError:
@@ -67,13 +118,30 @@ class Source:
             "Import its pool, or remove the task.",
         )
 
+    async def take(self, name: str, datasets: Sequence[str]) -> None:
+        top = self._task.source
+        if len(datasets) == len(self._side):
+            await self._door.call("snapshot-create", snapshot=f"{top}@{name}", recursive=self._task.recursive)
+            return
+        below = [dataset for dataset in datasets if dataset != top]  # what the task leaves out gets no snapshot
+        await self._door.call("snapshot-create", snapshot=f"{top}@{name}", also=below or None)
+
+    async def send(self, step: Step) -> Command:
+        verb, args = ("send-resume", resumed(step)) if step.token else ("send", {**sent(step), "guid": step.guid})
+        return Command(await self._door.argv(), request_line(verb, args))
+
+    async def keep_base(self, step: Step) -> None:
+        await self._bases.keep(self._side[step.dataset], step)
+
+    async def drop_old_bases(self, step: Step) -> None:
+        await self._bases.drop_old(self._side[step.dataset], step.guid)
+
     async def estimated(self, plan: Plan) -> Plan:
-        """`plan` with the size that ZFS expects of each step."""
         return replace(plan, steps=tuple([await self._estimate(step) for step in plan.steps]))
 
     async def _estimate(self, step: Step) -> Step:
         """`step` as it was when ZFS cannot tell."""
-        if not step.guid:
+        if not step.guid or step.size is not None:
             return step
         try:
             if step.token:
@@ -86,7 +154,7 @@ class Source:
         return replace(step, size=int(found[1])) if found else step
 
     async def creations(self, snapshots: Sequence[str]) -> dict[str, float]:
-        """When snapshots were taken. Our own names tell; the others are asked for with one command."""
+        # Our own names tell; the others are asked for with one command.
         found = {name: when for name in snapshots if (when := named_time(name)) is not None}
         others = [name for name in snapshots if name not in found]
         for start in range(0, len(others), _NAMES_AT_ONCE):
