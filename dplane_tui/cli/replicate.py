@@ -14,7 +14,7 @@ from ..services.host import Host
 from ..services.replication.model import Plan, Run, Task, TaskStatus
 from ..services.replication.options import describe
 from ..services.replication.service import LocalReplication, ReplicationService, error_of, open_replication
-from . import task_options
+from . import replicate_check, task_options
 from .output import Result, table
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -46,6 +46,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     shown = verbs.add_parser("list", help="tasks and how old their targets are")
     shown.add_argument("--check", action="store_true", help="exit code 3 when a task is late or was never proven")
     shown.set_defaults(handler=_list, reads=True)
+    replicate_check.add(verbs)
     show = verbs.add_parser("show", help="one task, its last run and the evidence")
     show.add_argument("name")
     show.set_defaults(handler=_show, reads=True)
