@@ -14,6 +14,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
+from dplane_tui.services.jobs import Progress, files
 from dplane_tui.services.replication import records
 from dplane_tui.services.replication.model import Peer
 from dplane_tui.services.store import open_store
@@ -114,6 +115,28 @@ def test_the_name_is_yes(asking: Terminal) -> None:
     asking.send(b"attoc\x7f\x7fic\r")  # the terminal's own line editing works
     assert asking.ended() == 0
     assert "attic is forgotten" in asking.text
+
+
+def test_ctrl_c_leaves_a_job_alone_and_says_so(terminal: Start, tmp_path: Path) -> None:
+    folder = tmp_path / "dplane" / "run" / "jobs"
+    folder.mkdir(parents=True)
+    pid, created = files.own_process()
+    files.write(folder, Progress("replicate-x-1", "replicate", "running", stage="send", pid=pid, pid_created=created))
+    one = terminal("-m", "dplane_tui", "job", "watch", "replicate-x-1")
+    one.until_text("send")
+    one.send(b"\x03")
+    assert one.ended() == 130
+    assert "No longer watched; replicate-x-1 goes on by itself." in one.text
+    assert "`dplane job stop replicate-x-1`" in " ".join(one.text.split())
+
+
+def test_the_console_can_be_opened_read_only(terminal: Start) -> None:
+    one = terminal("-m", "dplane_tui", "--read-only")
+    one.until_text(" RO")
+    one.send(b"n")
+    one.until_text("opened read-only")
+    one.send(b"q")
+    assert one.ended() == 0
 
 
 def test_a_password_is_not_shown_and_the_terminal_is_as_before(secret: Terminal) -> None:

@@ -111,6 +111,21 @@ def test_the_real_parser_completes_in_every_shell(shell: str, tmp_path: Path) ->
     assert complete(shell, file, "dplane", "completion", "") >= set(SHELLS)
 
 
+@pytest.mark.parametrize("shell", SHELLS)
+def test_every_option_of_every_command_is_offered(shell: str, tmp_path: Path) -> None:
+    real = build_parser((), every_group=True)
+    file = tmp_path / "script"
+    file.write_text(script(shell, real))
+    every = [command for command in commands(real) if shell == "bash" or command.path[1:] in {(), ("list",)}]
+    assert len(every) > 10
+    for command in every:
+        flags = {flag for option in command.options for flag in option.flags if flag.startswith("--")}
+        assert {"--json", "--host", "--read-only"} <= flags
+        assert complete(shell, file, "dplane", *command.path, "--") == flags, command.path
+    assert complete(shell, file, "dplane", "pool", "scrub", "tank", "") >= {"start", "pause", "stop"}
+    assert complete(shell, file, "dplane", "pool", "list", "--host", "nas-b", "--ch") == {"--check"}
+
+
 def kinds(base: type[DPlaneError]) -> set[type[DPlaneError]]:
     return {base}.union(*(kinds(child) for child in base.__subclasses__()))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -49,13 +50,24 @@ async def test_killed_command_has_a_negative_status() -> None:
     assert (await LocalHost().run(["sh", "-c", "kill -9 $$"])).status == -9
 
 
-async def test_missing_and_forbidden_programs_are_told_apart(tmp_path: Path) -> None:
+async def test_missing_and_forbidden_programs_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MissingError, match="no-such-program is not installed"):
         await LocalHost().run(["no-such-program"])
-    script = tmp_path / "script"
+    script = tmp_path / "forbidden-program"
     script.write_text("#!/bin/sh\n")
     with pytest.raises(NotAllowedError, match="may not be run"):
         await LocalHost().run([str(script)])
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin")
+    with pytest.raises(NotAllowedError, match="may not be run"):
+        await LocalHost().run(["forbidden-program"])
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="no folder is closed to root")
+async def test_a_closed_folder_on_the_path_forbids_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "closed").mkdir(mode=0)
+    monkeypatch.setenv("PATH", f"{tmp_path}/closed:/usr/bin")
+    with pytest.raises(MissingError, match="no-such-program is not installed"):
+        await LocalHost().run(["no-such-program"])
 
 
 async def test_nul_in_an_argument_is_an_error_of_ours() -> None:

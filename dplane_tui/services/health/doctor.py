@@ -198,7 +198,7 @@ def python(output: Output | None) -> Check:
 def zfs(tools: Output | None, module: str, kernel: str) -> Check:
     """From `zfs version` and the version of the loaded module."""
     if tools is None:
-        return Check("zfs", "bad", "The ZFS programs are not installed.", f"{recipe.command(kernel)}  ({recipe.WHERE})")
+        return Check("zfs", "bad", f"The ZFS programs are not installed. {recipe.WHERE}", recipe.command(kernel))
     matched = re.search(r"^zfs-(\S+)", tools.text, re.MULTILINE)
     version = clean(matched[1], 40) if matched else "?"
     if not module:

@@ -96,12 +96,16 @@ class LocalHost:
                 start_new_session=True,
                 limit=LINE_LIMIT,
             )
-        except FileNotFoundError:
+        except (FileNotFoundError, PermissionError) as error:
+            # A folder on the PATH that is closed to this user makes every missing program look forbidden.
+            places = (os.path.join(folder, argv[0]) for folder in os.get_exec_path(_environment()))
+            if isinstance(error, PermissionError) and any(map(os.path.exists, places)):
+                raise NotAllowedError(
+                    f"{argv[0]} may not be run by this user on {self.name}.", "Look at the rights of its file."
+                ) from None
             raise MissingError(
                 f"{argv[0]} is not installed on {self.name}.", "`dplane doctor` tells which package has it."
             ) from None
-        except PermissionError:
-            raise NotAllowedError(f"{argv[0]} may not be run by this user on {self.name}.") from None
         except (OSError, ValueError) as error:
             raise CommandError(f"{argv[0]} could not be started on {self.name}: {error}.") from None
 

@@ -37,7 +37,7 @@ async def serve() -> None:
         except DPlaneError as error:
             answer = {"ok": False, "error": error.as_object()}
         except OSError as error:
-            problem = CommandError(f"The keys could not be read or written: {error.strerror or error}.")
+            problem = CommandError(f"The keys could not be read or written: {error}.", "`dplane doctor` looks why.")
             answer = {"ok": False, "error": problem.as_object()}
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
