@@ -108,9 +108,14 @@ def _decoded(kind: type[T], data: Any) -> T:
 def error_from(data: Any) -> DPlaneError:
     """The exception for an error object `{"code", "message", "next"}` of another process."""
     fields = data if isinstance(data, dict) else {}
-    message = clean(str(fields.get("message", "")), 1000) or "The other process failed without saying why."
+    message = _said(fields.get("message")) or "The other process failed without saying why."
     kinds: list[type[DPlaneError]] = [DPlaneError]
     for kind in kinds:
         kinds += kind.__subclasses__()
     chosen = next((kind for kind in kinds if kind.code == fields.get("code")), CommandError)
-    return chosen(message, clean(str(fields.get("next", "")), 1000))
+    return chosen(message, _said(fields.get("next")))
+
+
+def _said(value: Any) -> str:
+    """A sentence of the other process; of a long one the rest is not even looked at."""
+    return clean(value[:4000], 1000) if isinstance(value, str) else ""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import Any, Protocol
+import re
+from typing import Protocol
 
-from ...errors import CommandError, MissingError, RefusedError
+from ...errors import MissingError, RefusedError
 from ..door import Door, request_line
 from ..host import Host
 from ..host.quoting import command_line
-from . import failures
+from . import answers, failures
 from .model import Step
 from .pairing import error_from
-from .read import Side, get_argv, is_missing, list_argv, parse
+from .read import Side, get_argv, is_missing, list_argv, note, parse
 from .stream import Command, Transfer
 from .transport import Link
 
@@ -48,6 +49,10 @@ class Target(Protocol):
         """Throw away an interrupted receive."""
         ...
 
+    async def note(self, dataset: str, originals: dict[str, str]) -> None:
+        """Keep with a copy what was set on its original, so that a restore can put it back."""
+        ...
+
     async def close(self) -> None:
         """Let go of it."""
         ...
@@ -64,12 +69,10 @@ class AgentTarget:
         await self._link.open()
 
     async def read(self, dataset: str, recursive: bool) -> tuple[Side, int | None]:
-        answer = await self._link.ask({"op": "read", "dataset": dataset, "recursive": recursive})
-        listed, got, free = answer.get("list"), answer.get("get"), answer.get("available")
-        if not isinstance(listed, str) or not isinstance(got, str):
-            raise CommandError(f"{self.name} answered with a listing that cannot be understood.")
-        whole = isinstance(free, int) and not isinstance(free, bool)
-        return within(parse(listed, got), dataset), free if whole else None
+        request = {"op": "read", "dataset": dataset, "recursive": recursive}
+        answer = await self._link.ask(request, limit=answers.LISTING_LIMIT)
+        listed, got = answers.sound_listing(answer.get("list"), answer.get("get"), self.name)
+        return within(parse(listed, got), dataset), answers.size_in_bytes(answer.get("available"), self.name)
 
     async def receive(self, step: Step) -> Command:
         request = {"op": "receive", "dataset": step.target, "kind": step.dataset_kind, "guid": step.guid}
@@ -77,13 +80,11 @@ class AgentTarget:
 
     def check(self, step: Step, done: Transfer) -> None:
         if done.receive_status == _LOST:
-            raise self._link.lost(done.receive_said)
-        answer: Any = None
-        with contextlib.suppress(ValueError):
-            answer = json.loads(done.receive_out)
-        if isinstance(answer, dict) and answer.get("ok") is True and done.receive_status == 0:
+            raise self._link.lost()
+        answer = answers.parsed(done.receive_out)
+        if answer is not None and answer.get("ok") is True and done.receive_status == 0:
             return
-        if not isinstance(answer, dict):
+        if answer is None:
             raise failures.of_zfs(done.receive_said, f"{self.name} did not receive {step.target}")
         problem = error_from(answer.get("error"))
         if problem.code == "failed":
@@ -92,6 +93,9 @@ class AgentTarget:
 
     async def abort(self, dataset: str, token: str) -> None:
         await self._link.ask({"op": "abort", "dataset": dataset, "token": token})
+
+    async def note(self, dataset: str, originals: dict[str, str]) -> None:
+        await self._link.ask({"op": "note", "dataset": dataset, "properties": originals})
 
     async def close(self) -> None:
         await self._link.close()
@@ -103,27 +107,27 @@ class PlainTarget:
     def __init__(self, link: Link) -> None:
         self.name = link.peer.name
         self._link = link
-        self._zfs: tuple[str, ...] = ("zfs",)
+        self.zfs: tuple[str, ...] = ("zfs",)
 
     async def open(self) -> None:
         await self._link.open()
         root = (await self._link.run(["id", "-u"])).text.strip() == "0"
         if not root and (await self._link.run(["sudo", "-n", "zfs", "version"])).status == 0:
-            self._zfs = ("sudo", "-n", "zfs")
-        if (await self._link.run([*self._zfs, "version"])).status != 0:
+            self.zfs = ("sudo", "-n", "zfs")
+        if (await self._link.run([*self.zfs, "version"])).status != 0:
             raise MissingError(f"OpenZFS does not work on {self.name}.", "Is it installed, and its module loaded?")
 
     async def read(self, dataset: str, recursive: bool) -> tuple[Side, int | None]:
-        got = await self._link.run(get_argv(dataset, recursive))
+        got = await self._link.run(get_argv(dataset, recursive), limit=answers.LISTING_LIMIT)
         free = await self._available(dataset)
         if got.status != 0:
             if is_missing(got.error):
                 return {}, free
             raise failures.of_zfs(got.error, f"{self.name} could not list {dataset}")
-        listed = await self._link.run(list_argv(dataset, recursive))
+        listed = await self._link.run(list_argv(dataset, recursive), limit=answers.LISTING_LIMIT)
         if listed.status != 0:
             raise failures.of_zfs(listed.error, f"{self.name} could not list {dataset}")
-        return within(parse(listed.text, got.text), dataset), free
+        return within(parse(*answers.sound_listing(listed.text, got.text, self.name)), dataset), free
 
     async def _available(self, dataset: str) -> int | None:
         values = (
@@ -131,19 +135,19 @@ class PlainTarget:
         ).text.split()
         if not values:
             raise MissingError(f"There is no pool {dataset.split('/')[0]} on {self.name}.")
-        return int(values[-1]) if values[-1].isdigit() else None
+        return answers.size_in_bytes(int(values[-1]) if re.fullmatch("[0-9]{1,20}", values[-1]) else None, self.name)
 
     async def receive(self, step: Step) -> Command:
         for parent in _levels(step.target)[1:-1]:
             if (await self._link.run(["zfs", "list", "-H", "-o", "name", parent])).status != 0:
-                made = await self._link.run([*self._zfs, "create", "-u", "-o", "canmount=off", parent])
+                made = await self._link.run([*self.zfs, "create", "-u", "-o", "canmount=off", parent])
                 if made.status != 0:
                     raise failures.of_zfs(made.error, f"{self.name} could not make {parent}")
-        return Command(self._link.argv(command_line([*self._zfs, *receive_words(step)])))
+        return Command(self._link.argv(command_line([*self.zfs, *receive_words(step)])))
 
     def check(self, step: Step, done: Transfer) -> None:
         if done.receive_status == _LOST:
-            raise self._link.lost(done.receive_said)
+            raise self._link.lost()
         if done.receive_status != 0:
             raise failures.of_zfs(done.receive_said, f"{self.name} did not receive {step.target}")
 
@@ -151,9 +155,15 @@ class PlainTarget:
         now = await self._link.run(["zfs", "get", "-Hp", "-o", "value", "receive_resume_token", dataset])
         if now.text.strip() != token:
             raise RefusedError(f"The interrupted receive into {dataset} is another one by now.", "Run again.")
-        done = await self._link.run([*self._zfs, "receive", "-A", dataset])
+        done = await self._link.run([*self.zfs, "receive", "-A", dataset])
         if done.status != 0:
             raise failures.of_zfs(done.error, f"{self.name} could not give up the half-received {dataset}")
+
+    async def note(self, dataset: str, originals: dict[str, str]) -> None:
+        pairs = [f"{note(name)}={value}" for name, value in originals.items()]
+        done = await self._link.run([*self.zfs, "set", *pairs, dataset])
+        if done.status != 0:
+            raise failures.of_zfs(done.error, f"{self.name} could not note what was set on the original of {dataset}")
 
     async def close(self) -> None:
         await self._link.close()
@@ -200,6 +210,14 @@ class LocalTarget:
 
     async def abort(self, dataset: str, token: str) -> None:
         await self._door.call("receive-abort", dataset=dataset, token=token)
+
+    async def note(self, dataset: str, originals: dict[str, str]) -> None:
+        got = await self._host.run(["zfs", "get", "-Hp", "-o", "value", "guid", dataset])
+        for name, value in originals.items():
+            with contextlib.suppress(RefusedError):  # a mountpoint that the door never sets is not noted either
+                await self._door.call(
+                    "dataset-set", dataset=dataset, guid=got.text.strip(), property=note(name), value=value
+                )
 
     async def close(self) -> None:
         return None

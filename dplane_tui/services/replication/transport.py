@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,16 +21,13 @@ from ...text import clean
 from ..host import Output
 from ..host.quoting import command_line
 from ..jobs.files import process_lives
-from . import failures, keys
+from . import answers, failures, keys
 from .model import Peer
-from .pairing import error_from
 
 CONNECT_SECONDS = 15
-LOGIN_SECONDS = 60.0
-ANSWER_LIMIT = 64 * 1024 * 1024
+LOGIN_SECONDS = 60
 ANSWER_SECONDS = 180.0
 _LOST = 255
-_SAID_LIMIT = 65536
 
 
 class Link:
@@ -44,15 +42,15 @@ class Link:
         self._socket_folder: Path | None = None
         self._master: asyncio.subprocess.Process | None = None
         self._said = bytearray()
+        self._read_words = 0
         self._listening: asyncio.Task[None] | None = None
         self.logins = 0
 
     def _options(self) -> list[str]:
         options = {
             "BatchMode": "yes",
-            "ConnectTimeout": str(CONNECT_SECONDS),
             "ServerAliveInterval": "15",
-            "ServerAliveCountMax": "3",
+            "ServerAliveCountMax": "7",  # two minutes: a small box that writes out a stream may be deaf for one
             "StrictHostKeyChecking": "yes",
             "UserKnownHostsFile": f'"{self._files.known}"',
             "GlobalKnownHostsFile": "/dev/null",
@@ -63,7 +61,6 @@ class Link:
             "IdentityFile": f'"{self._files.key}"',
             "PreferredAuthentications": "publickey",
             "ControlPath": f'"{self._socket_folder}/m"',
-            "LogLevel": "ERROR",
             "Compression": "no",
         }
         pairs = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
@@ -71,9 +68,13 @@ class Link:
 
     def argv(self, command: str, *, master: bool = False) -> list[str]:
         """The `ssh` that runs `command` at the peer, on the login that is open."""
-        mode = "yes" if master else "no"
-        options = ["-F", "/dev/null", "-o", f"ControlMaster={mode}", *self._options()]
-        return ["ssh", *options, "--", self.peer.address, command]
+        # The login says at INFO why it ends (a peer that was silent); for the others only the way to it can be slow.
+        own = ("yes", CONNECT_SECONDS, "INFO") if master else ("no", LOGIN_SECONDS, "ERROR")
+        pairs = zip(("ControlMaster", "ConnectTimeout", "LogLevel"), own, strict=True)
+        words = [word for name, value in pairs for word in ("-o", f"{name}={value}")]
+        # What ssh itself says goes to a file of its own: standard error is the far box's, which may imitate it.
+        log = ["-E", f"{self._socket_folder}/log"]
+        return ["ssh", "-F", "/dev/null", *log, *words, *self._options(), "--", self.peer.address, command]
 
     async def open(self) -> dict[str, Any]:
         """Log in and return what the agent says of itself (for a peer without the product: nothing).
@@ -89,7 +90,8 @@ class Link:
         assert self._master.stdout
         assert self._master.stderr
         self._said.clear()
-        self._listening = asyncio.create_task(_collect(self._master.stderr, self._said))
+        self._read_words = 0
+        self._listening = asyncio.create_task(answers.keep_last(self._master.stderr.read, self._said))
         try:
             if not self.peer.product:
                 self._master.stdin.write(b'{"ok": true}\n')
@@ -97,14 +99,18 @@ class Link:
         except TimeoutError:
             await self.close()
             raise UnreachableError(
-                f"{self.peer.name} ({self.peer.address}) did not finish the login within {LOGIN_SECONDS:.0f} s.",
+                f"{self.peer.name} ({self.peer.address}) did not finish the login within {LOGIN_SECONDS} s.",
                 "Is it overloaded, or the network bad?",
             ) from None
+        except ValueError:  # longer than the reader's limit
+            await self.close()
+            raise answers.too_much(self.peer.name) from None
         if not line:
             error = await self._why()
             await self.close()
             raise error
-        return _answer(line, self.peer.name)
+        self._words()  # a warning at the login is not why the connection breaks later
+        return answers.answer_of(line, self.peer.name)
 
     async def _why(self) -> DPlaneError:
         """Why the login ended."""
@@ -112,47 +118,61 @@ class Link:
         assert self._listening
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(self._listening), 5)
-        said = self._said.decode("utf-8", "replace")
-        status = await self._master.wait()
-        if status != _LOST:
-            return CommandError(f"{self.peer.name} let us in and ended the session: {clean(said, 300)}", status=status)
-        return failures.of_ssh(said, self.peer.name, self.peer.address, self.peer.user)
+            await asyncio.wait_for(self._master.wait(), 5)
+        if self._master.returncode != _LOST:
+            said = clean(self._said.decode("utf-8", "replace").strip(), 300) or "it did not say why"
+            return CommandError(f"{self.peer.name} let us in and ended the session: {said}.")
+        return failures.of_ssh(self._words(), self.peer.name, self.peer.address, self.peer.user)
 
-    async def ask(self, request: dict[str, Any], timeout: float = ANSWER_SECONDS) -> dict[str, Any]:
-        """One request to the agent, one answer. Raises what the agent says, or UnreachableError."""
-        output = await self._finish(self.argv(json.dumps(request)), b"", timeout)
-        if output.status == _LOST:
-            raise self.lost(output.error)
-        return _answer(output.stdout, self.peer.name)
-
-    async def run(self, argv: Sequence[str], timeout: float = ANSWER_SECONDS) -> Output:
-        """Run a command at a peer without the product. Raises UnreachableError."""
-        output = await self._finish(self.argv(command_line(argv)), b"", timeout)
-        if output.status == _LOST:
-            raise self.lost(output.error)
-        return output
-
-    def lost(self, said: str) -> UnreachableError:
-        """The exception for a channel that broke; the login's own words say more than the channel's."""
-        said = self._said.decode("utf-8", "replace") + said
-        return failures.of_ssh(said, self.peer.name, self.peer.address, self.peer.user)
-
-    async def _finish(self, argv: list[str], stdin: bytes, timeout: float) -> Output:
-        process = await _spawn(argv)
+    def _words(self) -> str:
+        """What ssh has said since this was asked last."""
         try:
-            stdout, stderr = await asyncio.wait_for(process.communicate(stdin), timeout)
+            with (self._socket_folder or Path()).joinpath("log").open("rb") as file:
+                file.seek(self._read_words)
+                words = file.read(answers.SAID_LIMIT)
+                self._read_words = file.seek(0, os.SEEK_END)
+        except OSError:
+            return ""
+        return words.decode("utf-8", "replace")
+
+    async def ask(
+        self, request: dict[str, Any], timeout: float = ANSWER_SECONDS, limit: int = answers.ANSWER_LIMIT
+    ) -> dict[str, Any]:
+        """One request to the agent, one answer of at most `limit` bytes. Raises what the agent says, UnreachableError
+        when it is lost, CommandError for an answer that cannot be one."""
+        output = await self._finish(self.argv(json.dumps(request)), timeout, limit)
+        return answers.answer_of(output.stdout, self.peer.name)
+
+    async def run(
+        self, argv: Sequence[str], timeout: float = ANSWER_SECONDS, limit: int = answers.ANSWER_LIMIT
+    ) -> Output:
+        """Run a command at a peer without the product. Raises UnreachableError, CommandError past `limit` bytes."""
+        return await self._finish(self.argv(command_line(argv)), timeout, limit)
+
+    def lost(self) -> UnreachableError:
+        """The exception for a channel that broke (`ssh` ended with 255)."""
+        words = self._words()
+        if not words.strip() and self._master is not None and _lives(self._master):
+            # ssh has no other status for a far program that a signal ended, nor for itself when we had to end it.
+            return UnreachableError(
+                f"{self.peer.name} gave no answer about what it did for us, though the connection holds.",
+                "Its memory may have run out, or its pool may hang: the journal there tells. The next run goes on.",
+            )
+        return failures.of_ssh(words, self.peer.name, self.peer.address, self.peer.user)
+
+    async def _finish(self, argv: list[str], timeout: float, limit: int) -> Output:
+        process = await _spawn(argv)
+        assert process.stdin
+        process.stdin.close()
+        try:
+            output = await asyncio.wait_for(answers.finished(process, self.peer.name, limit), timeout)
         except TimeoutError:
             raise UnreachableError(
                 f"{self.peer.name} did not answer within {timeout:.0f} s.", "The next run goes on from there."
             ) from None
-        finally:
-            if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
-        if len(stdout) > ANSWER_LIMIT:
-            raise CommandError(f"{self.peer.name} answered with more than can be true.")
-        return Output(process.returncode or 0, stdout, stderr)
+        if output.status == _LOST:
+            raise self.lost()
+        return output
 
     async def close(self) -> None:
         """End the login."""
@@ -181,10 +201,15 @@ class Link:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _collect(stream: asyncio.StreamReader, kept: bytearray) -> None:
-    """Read to the end, keeping the first part: the other side may say megabytes."""
-    while chunk := await stream.read(65536):
-        kept += chunk[: _SAID_LIMIT - len(kept)]
+def _lives(process: asyncio.subprocess.Process) -> bool:
+    """Whether it goes on, looked at for a second: who hears of a broken login first is not always its own process."""
+    for _ in range(20):
+        with contextlib.suppress(ChildProcessError):
+            if os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                time.sleep(0.05)
+                continue
+        return False
+    return True
 
 
 async def _spawn(argv: list[str]) -> asyncio.subprocess.Process:
@@ -197,17 +222,3 @@ async def _spawn(argv: list[str]) -> asyncio.subprocess.Process:
         raise MissingError(
             "The OpenSSH client is not installed on this machine.", "Install it: `sudo apt-get install openssh-client`."
         ) from None
-
-
-def _answer(line: bytes, name: str) -> dict[str, Any]:
-    """The object of an agent's answer. Everything in it is foreign. Raises what it says when that is an error."""
-    try:
-        answer = json.loads(line)
-    except (ValueError, RecursionError):
-        answer = None
-    if not isinstance(answer, dict):
-        shown = clean(line[:200].decode("utf-8", "replace").strip())
-        raise CommandError(f"{name} answered what no D-Plane says: “{shown}”.", "Is D-Plane installed there?")
-    if answer.get("ok") is not True:
-        raise error_from(answer.get("error"))
-    return answer

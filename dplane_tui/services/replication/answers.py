@@ -1,0 +1,109 @@
+"""What a far box says: read with a limit, and taken for what it is, somebody else's bytes.
+
+A listing of 1000 datasets with 100 snapshots each has about 20 MB and 170 thousand lines; the limits leave room above
+that and still fit a box with 1 GB of memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+from typing import Any, NoReturn
+
+from ...errors import CommandError
+from ...text import clean
+from ..host import Output
+from ..host.lines import CHUNK, LineReader, Read
+from .pairing import error_from
+
+ANSWER_LIMIT = 1024 * 1024
+LISTING_LIMIT = 64 * 1024 * 1024
+LINES_LIMIT = 500_000
+SAID_LIMIT = 64 * 1024
+_MARKS_LIMIT = 10_000
+_NAMES = re.compile(r"[A-Za-z0-9 _.:%@#/\t\n-]*")  # what the name of a snapshot or bookmark has, and numbers
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def too_much(name: str) -> CommandError:
+    """The exception for a far box that never stops talking."""
+    return CommandError(
+        f"{name} answered with more than can be true, so the answer was cut off and not used.",
+        "Something is wrong with that box: look at it before the next run.",
+    )
+
+
+async def keep_last(read: Read, kept: bytearray) -> None:
+    """Read to the end and keep the last part in `kept`: errors stand at the end, and there may be megabytes."""
+    while chunk := await read(CHUNK):
+        kept += chunk
+        del kept[: max(0, len(kept) - SAID_LIMIT)]
+
+
+async def finished(process: asyncio.subprocess.Process, name: str, limit: int) -> Output:
+    """What a program says until its end; `limit` is for standard output, in bytes. Raises CommandError beyond it."""
+    assert process.stdout
+    assert process.stderr
+    said = bytearray()
+    listening = asyncio.create_task(keep_last(process.stderr.read, said))
+    try:
+        stdout = await LineReader(process.stdout.read).rest(limit)
+        if stdout is None:
+            raise too_much(name)
+        await listening
+        return Output(await process.wait(), stdout, bytes(said))
+    finally:
+        listening.cancel()
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+def parsed(line: bytes) -> dict[str, Any] | None:
+    """The object that an agent answers with; None for anything else."""
+    # An agent's answer is flat. What is not may need hundreds of times its size in memory once it is parsed.
+    if any(line.count(mark) > _MARKS_LIMIT for mark in (b'"', b",", b"[", b"{")):
+        return None
+    try:
+        answer = json.loads(line.decode(), parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(text)
+
+
+def answer_of(line: bytes, name: str) -> dict[str, Any]:
+    """The object of an agent's answer. Raises what it says when that is an error, and CommandError for nonsense."""
+    answer = parsed(line)
+    if answer is None:
+        shown = clean(line[:200].decode("utf-8", "replace").strip(), 200)
+        raise CommandError(f"{name} answered what no D-Plane says: “{shown}”.", "Is D-Plane installed there?")
+    if answer.get("ok") is not True:
+        raise error_from(answer.get("error"))
+    return answer
+
+
+def sound_listing(listed: object, got: object, name: str) -> tuple[str, str]:
+    """The listings of snapshots and of properties that a far box gave. Raises CommandError when they cannot be true."""
+    if not isinstance(listed, str) or not isinstance(got, str):
+        raise CommandError(f"{name} answered with a listing that cannot be understood.")
+    if listed.count("\n") + got.count("\n") > LINES_LIMIT:
+        raise too_much(name)
+    if not _NAMES.fullmatch(listed) or _CONTROLS.search(got):
+        raise CommandError(f"{name} answered with names that no ZFS has, so its listing is not used.")
+    return listed, got
+
+
+def size_in_bytes(value: object, name: str) -> int | None:
+    """A number of bytes that a far box gave; None is unknown. Raises CommandError for what no pool has."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**64:
+        raise CommandError(f"{name} answered with a number of bytes that cannot be true.")
+    return value
