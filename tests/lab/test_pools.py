@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dplane_tui.errors import ChangedError, RefusedError
+from dplane_tui.errors import ChangedError, MissingError, RefusedError
 from dplane_tui.services.host.ssh import SshHost
 from dplane_tui.services.zfs.model import Pool
 from dplane_tui.services.zfs.requests import CreateDataset, CreatePool, VdevSpec
@@ -116,7 +116,7 @@ async def test_raidz_by_service_over_ssh(zfs: ZfsService) -> None:
     assert (await zfs.rollback(back)).guid == snapshot.guid
     assert [one.guid for one in await zfs.snapshots("zed/a b")] == [snapshot.guid]
     await zfs.destroy(await zfs.destroy_preview(data, recursive=True))
-    with pytest.raises(ChangedError):
+    with pytest.raises(MissingError):
         await zfs.dataset("zed/a b")
     with pytest.raises(RefusedError):
         await zfs.create_dataset(CreateDataset("zed/x", {"mountpoint": "/etc"}))
