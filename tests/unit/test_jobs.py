@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dplane_tui.errors import MissingError, UsageError
+from dplane_tui.errors import MissingError, RefusedError
 from dplane_tui.services.host import LocalHost
 from dplane_tui.services.jobs import JobService, Progress, files
 from dplane_tui.services.jobs.report import Reporter
@@ -102,7 +102,7 @@ async def test_a_job_is_watched_to_its_end_and_an_unknown_one_is_a_sentence(fold
     assert states == [("running", ""), ("running", "sending"), ("succeeded", "sending")]
     with pytest.raises(MissingError, match="no job nothing"):
         await service.get("nothing")
-    with pytest.raises(UsageError, match="not running"):
+    with pytest.raises(RefusedError, match="not running"):
         await service.stop("c-1")
 
 

@@ -7,7 +7,7 @@ import posixpath
 from collections.abc import AsyncIterator, Sequence
 
 from ... import paths
-from ...errors import MissingError, UsageError
+from ...errors import MissingError, RefusedError
 from ..door import Door
 from ..host import Host
 from . import files
@@ -81,8 +81,10 @@ class JobService:
         await self._door.call("job-start", job=job)
 
     async def stop(self, job: str) -> None:
-        """Stop the unit of a job. Raises what the door raises, UsageError when it is not running."""
+        """Stop the unit of a job. Raises what the door raises, RefusedError when it is not running."""
         progress = await self.get(job)
         if not progress.active:
-            raise UsageError(f"The job {job} is not running: it is {progress.state}.")
+            raise RefusedError(
+                f"The job {job} is not running: it is {progress.state}.", "`dplane job list` shows which are."
+            )
         await self._door.call("job-stop", job=job, timeout=150)
