@@ -95,7 +95,7 @@ def test_nothing_unsound_comes_out_of_any_text(text: str) -> None:
         address = parse(text)
     except UsageError as error:
         said = str(error)
-        assert said == clean(said)  # noqa: PT017 (either may happen)
+        assert said == clean(said)
         return
     assert not grammar.dataset_problem(address.dataset)
     if address.host is not None:
