@@ -153,13 +153,6 @@ def _received(_verb: Verb, args: Args) -> Found:
         path = _inherited_mountpoint(name)
         if path.startswith("/") and mountpoint_problem(path):
             raise Failure("refused", f"{name} would belong at {path}, where the door mounts nothing.")
-    from .streamhead import is_package, is_volume, peek
-
-    head = peek(0)
-    if is_package(head):
-        raise Failure("refused", f"The stream for {name} is a package with properties or children (send -p or -R).")
-    if kind == "volume" and args.get("first") is True and not is_volume(head):
-        raise Failure("refused", f"The stream for {name} is not that of one volume.")
     return {}
 
 

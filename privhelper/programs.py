@@ -9,7 +9,11 @@ from .failure import Failure, one_line
 
 ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
 MAX_OUTPUT = 32 << 20  # bytes of each stream
-_SIGPIPE, _SIGXFSZ, _SIGTERM, _SIGKILL = 13, 25, 15, 9  # the module signal is slow to import
+_SIGTERM, _SIGKILL = 15, 9  # the module signal is slow to import
+# Ignored here: SIGPIPE and SIGXFSZ by Python, SIGTSTP, SIGTTIN and SIGTTOU by the session. A program would inherit it,
+# and a send would not end with its reader.
+_IGNORED = (13, 25, 20, 21, 22)
+_NOT_STARTED = 127  # what the shell uses, and no program of the table
 _GONE = ("does not exist", "no such pool", "dataset not found", "could not find any snapshots")
 _NO_ZFS = ("modules cannot be auto-loaded", "modules are not loaded", "/dev/zfs", "Failed to initialize the libzfs")
 
@@ -55,7 +59,7 @@ def run(argv: list[str], limit: int) -> Output:
                 (os.POSIX_SPAWN_DUP2, out_write, 1),
                 (os.POSIX_SPAWN_DUP2, err_write, 2),
             ],
-            setsigdef=[_SIGPIPE, _SIGXFSZ],
+            setsigdef=_IGNORED,
         )
     except OSError as error:
         os.close(out_read)
@@ -66,7 +70,7 @@ def run(argv: list[str], limit: int) -> Output:
         os.close(err_write)
     ended, streams = _collect((out_read, err_read), monotonic() + limit)
     if ended != "":
-        _end(child)
+        end(child)
         raise Failure("timeout" if ended == "time" else "failed", _cut_short(argv, limit, ended))
     _, status = os.waitpid(child, 0)
     return Output(os.waitstatus_to_exitcode(status), *streams)
@@ -110,7 +114,7 @@ def _collect(sources: tuple[int, int], deadline: float) -> tuple[str, list[bytes
     return ended, [b"".join(streams[source]) for source in sources]
 
 
-def _end(child: int) -> None:
+def end(child: int) -> None:
     """End a child, gently first; one that sleeps in the kernel is left to it."""
     from time import sleep
 
@@ -122,15 +126,49 @@ def _end(child: int) -> None:
             sleep(0.1)
 
 
+def feed(argv: list[str], source: int) -> tuple[int, int]:
+    """Start `argv` with `source` as its standard input; returns its pid and the end of its standard error to read from.
+
+    It is killed when this process ends, however that comes about.
+    """
+    from .linuxcalls import die_with
+
+    said, errors = os.pipe()
+    parent = os.getpid()
+    child = os.fork()
+    if child == 0:
+        try:
+            die_with(parent, _SIGKILL)
+            os.dup2(source, 0)
+            os.dup2(errors, 2)
+            _as_usual()
+            os.execve(argv[0], argv, ENVIRONMENT)  # noqa: S606 (no shell is the point)
+        finally:
+            os._exit(_NOT_STARTED)
+    os.close(errors)
+    return child, said
+
+
+def _as_usual() -> None:
+    """Ignore no signal any more: what is about to be executed did not ask for that."""
+    from _signal import SIG_DFL, signal  # type: ignore[import-not-found]
+
+    for number in _IGNORED:
+        signal(number, SIG_DFL)
+
+
 def failure(argv: list[str], output: Output) -> Failure:
     """What it means that `argv` ended with a status other than 0."""
+    if output.status == _NOT_STARTED:
+        return Failure("unavailable", f"{argv[0]} cannot be started.")
     said = output.stderr.decode("utf-8", "replace") or output.text
     program = os.path.basename(argv[0])
     if any(words in said for words in _NO_ZFS):
         return Failure("unavailable", f"ZFS does not work on this machine: {one_line(said)}")
     if any(words in said for words in _GONE):
         return Failure("changed", f"{one_line(said)} (it is gone since you saw it, or never was).")
-    reason = one_line(said) or f"it ended with status {output.status} and said nothing"
+    ended = f"was ended by signal {-output.status}" if output.status < 0 else f"ended with status {output.status}"
+    reason = one_line(said) or f"it {ended} and said nothing"
     return Failure("failed", f"{program} {argv[1] if len(argv) > 1 else ''} failed: {reason}")
 
 
@@ -144,15 +182,11 @@ def ask(argv: list[str], limit: int = 300) -> str:
 
 def become(argv: list[str], environment: dict[str, str], *, empty_input: bool) -> None:
     """Turn this process into `argv`, standard streams as they are. Returns only by raising Failure."""
-    import signal
-
     if empty_input:
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
         os.close(null)
-    # Python ignores these two, and what is ignored stays so across exec: a send would not end with its reader.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    _as_usual()
     try:
         os.execve(argv[0], argv, environment)  # noqa: S606 (no shell is the point)
     except OSError as error:

@@ -21,6 +21,7 @@ MAX_AUDITED = 4096  # characters of a request's arguments that the log keeps
 def serve() -> int:
     """Handle the request on standard input; returns the exit code. Streaming verbs do not return."""
     os.umask(0o077)
+    steady()
     session = Session()
     try:
         # First of all: sudo, which has compared the digest of an open file, names the helper /dev/fd/N.
@@ -119,13 +120,15 @@ class Session:
         return {"stdout": output.text, **({"stderr": warned} if warned else {}), **found}
 
     def _stream(self, verb: Verb, args: Args) -> int:
-        """Check, write down, become the program. What follows the request on standard input is untouched."""
+        """Check, write down, become the program; what is received goes through our hands, see receiving.py."""
         from . import checks, programs
 
         if verb.stream != "out" and not self._raw.endswith(b"\n"):
             raise Failure("refused", f"{verb.name}: the request must end with a line end, the stream comes behind it.")
         programs.prepare()
         checks.look(verb, args)
+        if verb.stream == "in":
+            return self._receive(verb, args)
         command = argv(verb, args)
         self._intend(durable=verb.acts)
         if verb.name == "pair":
@@ -133,6 +136,24 @@ class Session:
 
             become_dplane(self.file, command)
         programs.become(command, programs.ENVIRONMENT, empty_input=verb.stream == "out")
+        return 0
+
+    def _receive(self, verb: Verb, args: Args) -> int:
+        """Look at what comes before the program sees it, and write down how it ended."""
+        from . import checks
+        from .receiving import Inflow, Receiving, end_well
+
+        end_well()
+        inflow = Inflow(0)
+        receiving = Receiving(inflow, str(args["dataset"]), str(args["kind"]), args.get("first") is True)
+        receiving.begin()
+        checks.look(verb, args)  # again: the stream may have kept us waiting
+        self._intend(durable=True)
+        receiving.run(argv(verb, args))
+        counted: dict[str, object] = {"code": 0, "snapshots": receiving.snapshots, "bytes": inflow.count}
+        kept = self._note("done", counted, durable=True)
+        for warning in (*receiving.said, *([] if kept else ["It was received, but the audit log cannot be written."])):
+            self._say(warning)
         return 0
 
     def _intend(self, *, durable: bool) -> None:
@@ -171,16 +192,43 @@ class Session:
         if self._trusted:
             self._note("done" if self._intent else "refused", {"code": code, "message": str(failure)}, durable=True)
         if self._verb is None or self._verb.stream:
-            os.write(2, f"{failure}\n".encode("utf-8", "replace"))
+            self._say(str(failure))
         if self._verb is None or not self._verb.stream:
             self._answer({"ok": False, "error": {"code": failure.code, "message": str(failure)}})
         return code
+
+    @staticmethod
+    def _say(sentence: str) -> None:
+        try:  # noqa: SIM105 (contextlib is slow to import)
+            os.write(2, f"{sentence}\n".encode("utf-8", "replace"))
+        except OSError:
+            pass  # nobody listens; the log has it
 
     @staticmethod
     def _answer(answer: dict[str, object]) -> None:
         left = memoryview((dumps(answer) + "\n").encode("ascii"))
         while left:
             left = left[os.write(1, left) :]
+
+
+def steady() -> None:
+    """Nothing that a caller set up beforehand stops us half-way or hides from us how a program ended."""
+    from _signal import (  # type: ignore[import-not-found]  # the module signal is slow to import
+        SIG_DFL,
+        SIG_IGN,
+        SIG_SETMASK,
+        SIGCHLD,
+        SIGTSTP,
+        SIGTTIN,
+        SIGTTOU,
+        pthread_sigmask,
+        signal,
+    )
+
+    pthread_sigmask(SIG_SETMASK, ())
+    signal(SIGCHLD, SIG_DFL)
+    for number in (SIGTSTP, SIGTTIN, SIGTTOU):  # Ctrl-Z would stop the helper with its locks held
+        signal(number, SIG_IGN)
 
 
 def _own_act(name: str, args: Args) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """The attacks on a privileged door that we know of, one test or more for each that applies (docs/threats.md lists all).
 
-Some are held off elsewhere and tested there: roles, descriptors, hangs and the plan of a destroy in the door's tests,
-hostile arguments in those named hostile, the log in those of the audit, real sudo in tests/lab/test_door.py.
+Some are held off elsewhere and tested there: roles, descriptors, hangs, the plan of a destroy and streams in the other
+tests of the door, hostile arguments in those named hostile, the log in those of the audit, real sudo in the lab's.
 """
 
 from __future__ import annotations
@@ -209,9 +209,9 @@ def test_10_a_destroy_cannot_be_replayed() -> None:
     # What it names is named by GUID, so a second run finds nothing (the door's tests try that).
     for verb in VERBS:
         if verb.destroys:
-            assert verb.guard, verb.name
+            assert verb.guard or "prune" in verb.before, verb.name
             needed = {arg.name for arg in verb.args if not arg.optional}
-            assert needed & {"guid", "token"}, verb.name
+            assert needed & {"guid", "token", "snapshots"}, verb.name
 
 
 def test_12_the_request_is_bounded(helper: Path) -> None:
@@ -337,4 +337,5 @@ def test_the_page_of_threats_names_tests_that_exist() -> None:
     named = re.findall(r"`(test_[a-z0-9_]+)`", page)
     assert len(named) > 25
     assert [name for name in named if f"def {name}(" not in known and f"{name}.py" not in page] == []
-    assert [int(number) for number in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)] == list(range(1, 29))
+    rows = [int(number) for number in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)]
+    assert rows == list(range(1, max(28, len(rows)) + 1))

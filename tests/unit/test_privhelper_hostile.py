@@ -48,6 +48,7 @@ SHAPES = {
     "property": r"[a-z0-9_]+|dplane:[a-z][a-z0-9-]*",
     "property-value": r"[A-Za-z0-9/][A-Za-z0-9_.:@/+, -]*",
     "resume-token": r"1-[0-9a-f]+-[0-9a-f]+-[0-9a-f]+",
+    "timer": r"task-[A-Za-z0-9_.-]+",
 }
 NASTY = [
     *(";", "|", "&", "$(id)", "`id`", "\n", "\r\n", "\0", "\t", "\x1b[31m", "\x7f", "\\", "'", '"', "*", "?", "~", "%"),
@@ -124,6 +125,10 @@ def _texts(value: object) -> Iterator[str]:
             yield from _texts(inner)
     elif isinstance(value, dict):
         yield f"{value.get('property')}={value.get('value')}"
+        if isinstance(value.get("snapshots"), dict):
+            yield f"{value.get('dataset')}@{','.join(sorted(value['snapshots']))}"
+        for dataset in value.get("also") or ():
+            yield f"{dataset}@{str(value['snapshot']).split('@')[1]}"
         for name, inner in value.items():
             yield f"{name}={inner}"
             yield from _texts(inner)

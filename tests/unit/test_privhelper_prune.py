@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .test_privhelper_door import Door
+from .privhelper_door import Door
 
 LIST = "list -H -p -d 1 -t snapshot -o name,guid,createtxg -- tank/a"
 ROWS = "tank/a@dplane-1\t11\t1\ntank/a@mine\t12\t2\ntank/a@dplane-3\t13\t3\ntank/a@dplane-4\t14\t4\n"

@@ -19,7 +19,7 @@ from dplane_tui.services.replication.model import Options
 from privhelper.kinds import WHEN
 from privhelper.timers import content
 
-from .test_privhelper_door import Door
+from .privhelper_door import Door
 
 
 @pytest.mark.parametrize(

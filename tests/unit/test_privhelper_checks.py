@@ -1,0 +1,86 @@
+"""What is looked at right before an act, and read back after it."""
+
+from __future__ import annotations
+
+from .privhelper_door import GUID, Door
+
+
+def test_a_guid_that_changed_and_an_object_that_is_gone(door: Door) -> None:
+    door.answers(("get", 0, "999\n", ""))
+    status, answer = door.ask("pool-destroy", pool="tank", guid=GUID)
+    assert (status, answer["error"]["code"]) == (4, "changed")
+    assert "999" in answer["error"]["message"]
+    door.answers(("get", 1, "", "cannot open 'tank': no such pool\n"))
+    assert door.ask("pool-destroy", pool="tank", guid=GUID)[0] == 4
+    door.answers(("get", 1, "", "cannot open 'tank/a': dataset does not exist\n"))
+    assert door.ask("dataset-destroy", dataset="tank/a", guid=GUID)[0] == 4
+    assert not any(start["argv"][1] == "destroy" for start in door.started())
+    assert [line["code"] for line in door.audit() if line["phase"] == "done"] == [4, 4, 4]
+
+
+def test_a_recursive_destroy_is_bound_to_what_its_dry_run_showed(door: Door) -> None:
+    tree = f"tank/a\t{GUID}\ntank/a@x\t2\ntank/a/b\t3\n"
+    door.answers(("get", 0, GUID + "\n", ""), ("list", 0, tree, ""))
+    wanted = {"dataset": "tank/a", "guid": GUID, "recursive": True}
+    status, answer = door.ask("dataset-destroy", **wanted)
+    assert (status, answer["error"]["code"]) == (2, "refused")
+    status, plan = door.ask("dataset-destroy", **wanted, dry_run=True)
+    assert status == 0
+    assert plan["destroys"] == ["tank/a", "tank/a/b", "tank/a@x"]
+    door.answers(("get", 0, GUID + "\n", ""), ("list", 0, tree + "tank/a/b@new\t4\n", ""))
+    assert door.ask("dataset-destroy", **wanted, plan=plan["plan"])[0] == 4
+    door.answers(("get", 0, GUID + "\n", ""), ("list", 0, tree.replace("\t3", "\t33"), ""))
+    assert door.ask("dataset-destroy", **wanted, plan=plan["plan"])[0] == 4
+    assert not any(start["argv"][1:3] == ["destroy", "-r"] for start in door.started())
+    door.answers(("get", 0, GUID + "\n", ""), ("list", 0, tree, ""))
+    assert door.ask("dataset-destroy", **wanted, plan=plan["plan"])[0] == 0
+    assert door.started()[-1]["argv"][1:] == ["destroy", "-r", "--", "tank/a"]
+
+
+def test_a_rollback_that_destroys_newer_snapshots_is_bound_too(door: Door) -> None:
+    rows = "t/a@1\t11\t100\nt/a@2\t12\t200\nt/a#2\t12\t200\nt/a@3\t13\t300\n"
+    door.answers(("get", 0, "12\n", ""), ("list", 0, rows, ""))
+    wanted = {"snapshot": "t/a@2", "guid": "12", "destroy_newer": True}
+    plan = door.ask("snapshot-rollback", **wanted, dry_run=True)[1]
+    assert plan["destroys"] == ["t/a@3"]
+    assert door.ask("snapshot-rollback", **wanted)[0] == 2
+    assert door.ask("snapshot-rollback", **wanted, plan=plan["plan"])[0] == 0
+    door.answers(("get", 0, "12\n", ""), ("list", 0, rows + "t/a@4\t14\t400\n", ""))
+    assert door.ask("snapshot-rollback", **wanted, plan=plan["plan"])[0] == 4
+
+
+def test_what_is_read_back(door: Door) -> None:
+    door.answers(("get -H -p -o value mountpoint", 0, "/srv/x\n", ""), ("get", 0, "77\n", ""))
+    assert door.ask("dataset-create", dataset="tank/a")[1]["guid"] == "77"
+    assert door.ask("snapshot-create", snapshot="tank/a@x")[1]["guid"] == "77"
+    answer = door.ask("dataset-set", dataset="tank/a", guid="77", property="quota", value="1G")[1]
+    assert answer["value"] == "77"
+    door.answers(("get", 1, "", "I/O error\n"))
+    status, answer = door.ask("snapshot-create", snapshot="tank/a@x")
+    assert status == 1
+    assert "done, but could not be read back" in answer["error"]["message"]
+
+
+def test_an_import_mounts_in_order_and_only_where_it_may(door: Door) -> None:
+    rows = [
+        "/srv/a/below\ttank/a0\ton\tno",
+        "/srv/a\ttank/b\ton\tno",
+        "/etc/cron.d\ttank/evil\ton\tno",
+        "/other\ttank/foreign\ton\tno",
+        "/tank/off\ttank/off\tnoauto\tno",
+        "legacy\ttank/legacy\ton\tno",
+        "/tank/there\ttank/there\ton\tyes",
+        "/tank/locked\ttank/locked\ton\tno",
+    ]
+    door.answers(
+        ("list -H -p -o name,guid", 0, f"rpool\t1\ntank\t{GUID}\n", ""),
+        ("list -H -p -r", 0, "\n".join(rows) + "\n", ""),
+        ("mount -- tank/locked", 1, "", "cannot mount 'tank/locked': encryption key not loaded\n"),
+    )
+    status, answer = door.ask("pool-import", guid=GUID)
+    assert (status, answer["pool"]) == (0, "tank")
+    assert [left.split(":")[0] for left in answer["not_mounted"]] == ["tank/evil", "tank/foreign", "tank/locked"]
+    mounts = [start["argv"][3] for start in door.started() if start["argv"][1] == "mount"]
+    assert mounts == ["tank/b", "tank/a0", "tank/locked"]
+    door.answers(("list -H -p -o name,guid", 0, "rpool\t1\n", ""))
+    assert door.ask("pool-import", guid=GUID)[0] == 1
