@@ -9,6 +9,7 @@ from pathlib import Path
 CURRENT = Path("/opt/dplane/current")
 SYSTEM_STATE = Path("/var/lib/dplane")
 SYSTEM_RUN = Path("/run/dplane")
+SYSTEM_CONFIG = Path("/etc/dplane")
 AUDIT_LOG = Path("/var/log/dplane/audit.jsonl")
 
 
@@ -50,6 +51,13 @@ def user_state() -> Path:
 def user_config() -> Path:
     """The person's own configuration."""
     return _xdg("XDG_CONFIG_HOME", ".config") / "dplane"
+
+
+def notify_config() -> Path:
+    """Who is told of what: the system's when installed, else the person's own. `DPLANE_CONFIG_DIR` overrides."""
+    override = os.environ.get("DPLANE_CONFIG_DIR")
+    folder = Path(override) if override else SYSTEM_CONFIG if release() is not None else user_config()
+    return folder / "notify.toml"
 
 
 def release() -> Path | None:

@@ -324,6 +324,12 @@ system_files() {
     put 0644 packaging/etc/tmpfiles.conf /etc/tmpfiles.d/dplane.conf
     put 0644 packaging/etc/dplane-job@.service /etc/systemd/system/dplane-job@.service
     put 0644 packaging/etc/dplane-scheduled@.service /etc/systemd/system/dplane-scheduled@.service
+    put 0644 packaging/etc/dplane-check.service /etc/systemd/system/dplane-check.service
+    put 0644 packaging/etc/dplane-check.timer /etc/systemd/system/dplane-check.timer
+    [ -d /etc/dplane ] || mkdir -m 0755 /etc/dplane
+    if [ ! -e /etc/dplane/notify.toml ]; then # the person's own from now on
+        install -m 0640 -g dplane packaging/etc/notify.toml /etc/dplane/notify.toml
+    fi
     put 0644 "$release/share/dplane.bash" /usr/local/share/bash-completion/completions/dplane
     put 0644 "$release/share/dplane.zsh" /usr/local/share/zsh/site-functions/_dplane
     put 0644 "$release/share/dplane.fish" /usr/local/share/fish/vendor_completions.d/dplane.fish
@@ -348,6 +354,8 @@ go_live() {
         return 0
     }
     systemctl daemon-reload || note "systemd did not reload its units; run: sudo systemctl daemon-reload"
+    systemctl enable --now dplane-check.timer >/dev/null 2>&1 ||
+        note "the regular look for alarms did not start; run: sudo systemctl enable --now dplane-check.timer"
     if [ "$sshd_changed" = yes ] && systemctl -q is-active ssh.service; then
         systemctl reload ssh.service || note "sshd was not reloaded; run: sudo systemctl reload ssh"
     fi

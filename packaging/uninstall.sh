@@ -31,6 +31,12 @@ if [ -d /run/systemd/system ]; then
     systemctl stop 'dplane-job@*.service' || fail "a running job could not be stopped; nothing was removed."
 fi
 
+if [ -d /run/systemd/system ] && [ -e /etc/systemd/system/dplane-check.timer ]; then
+    systemctl disable --now dplane-check.timer || true
+    systemctl stop dplane-check.service || true
+fi
+rm -f /etc/systemd/system/dplane-check.timer /etc/systemd/system/dplane-check.service
+
 # So do the timers of tasks: nothing may start what is not there any more.
 for timer in /etc/systemd/system/dplane-scheduled@*.timer; do
     [ -e "$timer" ] || continue
@@ -54,7 +60,7 @@ if [ "$purge" = no ]; then
     say "removed. Kept: /var/lib/dplane, /var/log/dplane, the user dplane and the dplane groups (--purge deletes them too)."
     exit 0
 fi
-rm -rf /var/lib/dplane /var/log/dplane
+rm -rf /var/lib/dplane /var/log/dplane /etc/dplane
 if getent passwd dplane >/dev/null; then
     [ "$(getent passwd dplane | cut -d: -f6)" != /var/lib/dplane ] || userdel dplane
 fi

@@ -85,6 +85,10 @@ def _mount(verb: Verb, args: Args) -> Found:
             raise Failure(
                 "refused", f"It would be mounted at {path}, where the door mounts nothing; give a mountpoint."
             )
+    if verb.name == "dataset-mount":
+        path = zfs_get(str(args["dataset"]), "mountpoint").removesuffix("\n")
+        if mountpoint_problem(path):
+            raise Failure("refused", f"{args['dataset']} belongs at {path}, where the door mounts nothing.")
     if args.get("property") == "canmount" and args.get("value") == "on":
         path = zfs_get(str(args["dataset"]), "mountpoint").removesuffix("\n")
         if path.startswith("/") and mountpoint_problem(path):

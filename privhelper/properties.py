@@ -118,7 +118,7 @@ def mountpoint_problem(value: str) -> str:
 
 
 def _user_value(value: str) -> str:
-    return text(value, 128, _USER_VALUE)
+    return text(value, 128, _USER_VALUE, ALNUM | {"/"})
 
 
 _FS = (FILESYSTEM,)

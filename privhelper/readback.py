@@ -62,6 +62,14 @@ def _pruned(args: Args) -> Found:
     return {"destroyed": sorted(chosen)}
 
 
+def _mounted(args: Args) -> Found:
+    """Where it is mounted now. Raises Failure when it is not."""
+    name = str(args["dataset"])
+    if zfs_get(name, "mounted") != "yes":
+        raise Failure("failed", f"zfs mounted {name}, but says that it is not mounted.")
+    return {"mountpoint": zfs_get(name, "mountpoint")}
+
+
 AFTER: dict[str, Callable[[Args], Found]] = {
     "pool": _guid("pool"),
     "dataset": _guid("dataset"),
@@ -69,6 +77,7 @@ AFTER: dict[str, Callable[[Args], Found]] = {
     "bookmark": _guid("bookmark"),
     "property": _property,
     "import": _import,
+    "mounted": _mounted,
     "pruned": _pruned,
 }
 

@@ -215,6 +215,16 @@ VERBS = (
         after="property",
     ),
     Verb(
+        "dataset-mount",
+        OPERATE,
+        "Mounts a file system where its own mountpoint says, if that is a place the door mounts at.",
+        (DATASET, GUID),
+        (ZFS, "mount", "--", Value("dataset")),
+        guard="dataset",
+        before=("mount",),
+        after="mounted",
+    ),
+    Verb(
         "snapshot-create",
         OPERATE,
         "Takes a snapshot, in the same transaction of those in `also` or (recursive) of all below. Returns its `guid`.",

@@ -30,6 +30,7 @@ GROUPS: dict[str, tuple[str, str]] = {
     "peer": ("peer", "paired boxes"),
     "docker": ("docker", "containers"),
     "health": ("health", "how the box is"),
+    "notify": ("notify", "who is told when something is late, fails or breaks"),
     "job": ("job", "work that runs outside the console"),
     "audit": ("audit", "the log of everything done as root"),
     "doctor": ("doctor", "what is missing on this machine, and the command that fixes it"),

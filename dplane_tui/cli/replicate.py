@@ -14,7 +14,7 @@ from ..services.host import Host
 from ..services.replication.model import Plan, Run, Task, TaskStatus
 from ..services.replication.options import describe
 from ..services.replication.service import LocalReplication, ReplicationService, error_of, open_replication
-from . import replicate_check, task_options
+from . import replicate_check, replicate_restore, task_options
 from .output import Result, table
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -36,6 +36,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     task_options.add_flags(make)
     make.set_defaults(handler=_add)
     task_options.add(verbs)
+    replicate_restore.add(verbs)
     run = verbs.add_parser("run", help="run a task now and follow it")
     run.add_argument("name")
     how = run.add_mutually_exclusive_group()
@@ -258,14 +259,19 @@ async def _run(host: Host, args: argparse.Namespace) -> Result:
         return Result(plan, describe_plan(plan), conflict(plan))
     if args.foreground:
         run = await _in_foreground(service, args.name)
-    else:
-        run = await service.run(await service.start(args.name))
-        if args.detach:
-            return Result(run, f"Started as {run.id}. `dplane job watch {run.id}` follows it.")
-        from .job import follow
+        return Result(run, describe_run(run), failure(run))
+    return await followed(host, service, await service.start(args.name), detach=args.detach, quiet=args.json)
 
-        await follow(host, run.id, quiet=args.json)
-        run = await service.run(run.id)
+
+async def followed(host: Host, service: ReplicationService, run_id: str, *, detach: bool, quiet: bool) -> Result:
+    """What to tell of a run that was started: at once, or when it has ended."""
+    run = await service.run(run_id)
+    if detach:
+        return Result(run, f"Started as {run.id}. `dplane job watch {run.id}` follows it.")
+    from .job import follow
+
+    await follow(host, run.id, quiet=quiet)
+    run = await service.run(run.id)
     return Result(run, describe_run(run), failure(run))
 
 

@@ -38,6 +38,7 @@ CREATE TABLE runs (
     bytes INTEGER NOT NULL DEFAULT 0,
     message TEXT NOT NULL DEFAULT '',
     error_code TEXT NOT NULL DEFAULT '',
+    request TEXT NOT NULL DEFAULT '', -- what was asked for besides the task, as JSON (model.Restore)
     plan TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX runs_of_task ON runs (task, started);

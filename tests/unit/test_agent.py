@@ -41,11 +41,16 @@ class Far:
     def state(self) -> str:
         return (self.path / "far" / "state.json").read_text()
 
-    def ask(self, request: Any, *, peer: str = "box-a", root: str | None = None, stream: bytes = b"") -> dict[str, Any]:
+    def run(
+        self, request: Any, *, peer: str = "box-a", root: str | None = None, stream: bytes = b""
+    ) -> subprocess.CompletedProcess[bytes]:
         text = request if isinstance(request, str) else json.dumps(request)
         argv = [sys.executable, str(AGENT), str(self.path), peer, *([root] if root else [])]
         environment = {**os.environ, "SSH_ORIGINAL_COMMAND": text, "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(argv, env=environment, input=stream, capture_output=True, check=False, timeout=60)
+        return subprocess.run(argv, env=environment, input=stream, capture_output=True, check=False, timeout=60)
+
+    def ask(self, request: Any, *, peer: str = "box-a", root: str | None = None, stream: bytes = b"") -> dict[str, Any]:
+        done = self.run(request, peer=peer, root=root, stream=stream)
         assert done.returncode in (0, 1), done.stderr
         answer: dict[str, Any] = json.loads(done.stdout.splitlines()[0])
         assert answer["ok"] is (done.returncode == 0)
@@ -180,7 +185,7 @@ def test_it_can_neither_destroy_nor_roll_back(far: Far) -> None:
         snap = {"name": "s9", "guid": "9", "txg": 9, "size": 1, "created": 1}
         state["datasets"]["vault/mine"]["snaps"] = [snap]
     before = far.state
-    for op in ("destroy", "rollback", "rename", "set", "send", "snapshot", "promote"):
+    for op in ("destroy", "rollback", "rename", "set", "clone", "snapshot", "promote"):
         assert far.ask({"op": op, "dataset": "vault/mine", "snapshot": "vault/mine@s9"})["error"]["code"] == "refused"
     answer = far.ask({"op": "receive", "dataset": "vault/mine", "kind": "filesystem", "first": True}, stream=stream())
     assert "exists" in answer["error"]["message"]

@@ -53,10 +53,19 @@ class Agent:
         self._root = root
         self._helper = _helper()
         self._state = STATE
+        self.streams = False  # standard output is for a stream, so a refusal goes to standard error
 
     def serve(self, request: str | None) -> dict[str, Any]:
         """Do what `request` asks and return the answer. Raises Refusal."""
-        operations = {"hello": self._hello, "read": self._read, "receive": self._receive, "abort": self._abort}
+        operations = {
+            "hello": self._hello,
+            "read": self._read,
+            "receive": self._receive,
+            "abort": self._abort,
+            "send": self._send,
+            "estimate": self._estimate,
+            "note": self._note_originals,
+        }
         if request is None:
             raise Refusal("refused", "This key is for D-Plane's replication only; it gives no shell.")
         if len(request) > REQUEST_LIMIT:
@@ -175,6 +184,44 @@ class Agent:
             finally:
                 self._settle(name, standing)
 
+    def _own(self, fields: dict[str, Any]) -> str:
+        """The dataset of a request that needs a whole copy of this peer's. Raises Refusal."""
+        name = self._dataset(fields)
+        if self._standing(name) != OWNED:
+            raise Refusal("missing", f"The far box has no {name} of this peer.")
+        return name
+
+    def _send(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Give the peer's own data back to it, as the stream on standard output."""
+        from . import giving
+
+        self.streams = True
+        try:
+            request = giving.stream_request(self._own(fields), fields, "send")
+            giving.become_sender(self._helper, request, _ENVIRONMENT)
+        except ValueError as error:
+            raise Refusal("refused", f"The request {error}.") from None
+        except OSError as error:
+            raise Refusal("failed", f"The far box cannot send: {error.strerror}.") from None
+
+    def _estimate(self, fields: dict[str, Any]) -> dict[str, Any]:
+        from . import giving
+
+        try:
+            request = giving.stream_request(self._own(fields), fields, "send-estimate")
+        except ValueError as error:
+            raise Refusal("refused", f"The request {error}.") from None
+        return {"ok": True, "size": giving.size_of(str(self._ask_helper(request).get("stdout", "")))}
+
+    def _note_originals(self, fields: dict[str, Any]) -> dict[str, Any]:
+        from . import giving
+
+        name = self._own(fields)
+        try:
+            return giving.keep_notes(name, fields, _value(name, "guid"), self._ask_helper)
+        except ValueError as error:
+            raise Refusal("refused", f"The request {error}.") from None
+
     def _note(self, name: str, guid: object) -> None:
         """Write down that this peer begins to receive into `name`. Without it, only a power loss needs a person."""
         if isinstance(guid, str) and not grammar.guid_problem(guid):
@@ -204,12 +251,12 @@ class Agent:
                 {"verb": "dataset-create", "dataset": parent, "mount": False, "properties": {"canmount": "off"}}
             )
 
-    def _ask_helper(self, request: dict[str, Any]) -> None:
+    def _ask_helper(self, request: dict[str, Any]) -> dict[str, Any]:
         output = _run(self._helper, _line(request))
         with contextlib.suppress(ValueError, AttributeError):
-            answer = json.loads(output.stdout)
+            answer: dict[str, Any] = json.loads(output.stdout)
             if answer.get("ok") is True and output.returncode == 0:
-                return
+                return answer
             raise Refusal("failed", f"The far box refused: {answer['error']['message']}")
         raise Refusal("failed", f"The far box's privileged helper failed: {_last(output.stderr)}")
 
@@ -351,8 +398,9 @@ def main(words: Sequence[str]) -> int:
     if options or len(words) % 2 or grammar.peer_problem(peer) or (root is not None and grammar.dataset_problem(root)):
         sys.stderr.write("usage: dplane agent --peer NAME [--root DATASET]\n")
         return 2
+    agent = Agent(peer, root)
     try:
-        answer = Agent(peer, root).serve(os.environ.get("SSH_ORIGINAL_COMMAND"))
+        answer = agent.serve(os.environ.get("SSH_ORIGINAL_COMMAND"))
         if answer:
             _say(answer)
         return 0
@@ -367,5 +415,8 @@ def main(words: Sequence[str]) -> int:
             "next": "",
         }
     with contextlib.suppress(BrokenPipeError):
-        _say({"ok": False, "error": error})
+        if agent.streams:
+            sys.stderr.write(f"{error['message']}\n")
+        else:
+            _say({"ok": False, "error": error})
     return 1

@@ -22,6 +22,7 @@ ANSWER_LIMIT = 1024 * 1024
 LISTING_LIMIT = 64 * 1024 * 1024
 LINES_LIMIT = 500_000
 SAID_LIMIT = 64 * 1024
+_KILLED_SECONDS = 10.0
 _MARKS_LIMIT = 10_000
 _NAMES = re.compile(r"[A-Za-z0-9 _.:%@#/\t\n-]*")  # what the name of a snapshot or bookmark has, and numbers
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -55,11 +56,33 @@ async def finished(process: asyncio.subprocess.Process, name: str, limit: int) -
         await listening
         return Output(await process.wait(), stdout, bytes(said))
     finally:
-        listening.cancel()
         if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            await ended(process, 0)
+        listening.cancel()
+
+
+async def ended(process: asyncio.subprocess.Process, patience: float) -> None:
+    """Wait for the end of a program, of which nobody wants to hear more, and kill it after so many seconds.
+
+    Its standard output is read on: asyncio tells the end of a program only when its pipes are empty.
+    """
+    assert process.stdout
+    dropping = asyncio.create_task(_drop(process.stdout))
+    try:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), patience)
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        with contextlib.suppress(TimeoutError):  # the login may still hold the pipes that it was handed
+            await asyncio.wait_for(process.wait(), _KILLED_SECONDS)
+    finally:
+        dropping.cancel()
+
+
+async def _drop(stream: asyncio.StreamReader) -> None:
+    while await stream.read(CHUNK):
+        pass
 
 
 def parsed(line: bytes) -> dict[str, Any] | None:

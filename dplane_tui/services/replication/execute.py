@@ -28,6 +28,7 @@ from . import codec, failures, pace, records
 from .model import Conflict, Evidence, Match, Peer, Plan, Step, Task
 from .plan import OWN_SNAPSHOT, make_plan, members, wants_snapshot
 from .pump import Throttle
+from .read import UNSET, Dataset, Side
 from .source import OWN_TIME, LocalSource, Source
 from .stream import Transfer, transfer
 from .targets import Target
@@ -64,6 +65,7 @@ class Execution:
         self._report = report
         self._sent = 0
         self._throttle = Throttle()
+        self._here: Side = {}
 
     async def run(self) -> Outcome:
         """Everything, with a few attempts when the connection breaks. Raises DPlaneError."""
@@ -156,7 +158,7 @@ class Execution:
     async def _plan(self, *, take: bool) -> Plan:
         """The plan; with `take`, the snapshot it begins with is taken, and the plan names its GUIDs."""
         await self._source.settle()
-        here = await self._source.read()
+        here = self._here = await self._source.read()
         there, available = await self._target.read(self._task.target, self._task.recursive)
         if not wants_snapshot(self._task, here):
             return await self._source.estimated(make_plan(self._task, here, there, None, available))
@@ -192,6 +194,8 @@ class Execution:
                 "The next run goes on from there.",
             )
         try:
+            if lost := self._source.lost(done):
+                raise lost
             if done.send_failed and done.receive_status != 255:
                 raise failures.of_zfs(done.send_said, f"{step.dataset}@{step.snapshot} could not be sent")
             self._target.check(step, done)
@@ -223,6 +227,7 @@ class Execution:
             if proof.proven:
                 if step is last[step.dataset]:
                     await self._source.drop_old_bases(step)
+                    await self._note(step, there[step.target])
                 continue
             failed[step.dataset] = CommandError(
                 f"{self._target.name} took the stream, but lists {step.target}@{step.snapshot} "
@@ -230,6 +235,20 @@ class Execution:
                 "Run again; if it stays, look at the target's pool.",
             )
         return failed
+
+    async def _note(self, step: Step, there: Dataset) -> None:
+        """Keep what is set on the original with its copy. The data is proven whether or not this works."""
+        own, kept = self._here[step.dataset].local, there.originals
+        changed = {name: value for name, value in own.items() if kept.get(name) != value}
+        gone = {name: UNSET for name in kept if name not in own}
+        if not (changed or gone):
+            return
+        try:
+            await self._target.note(step.target, {**changed, **gone})
+        except UnreachableError:
+            raise
+        except DPlaneError as error:
+            print(f"dplane: {step.target}: the original's settings were not noted: {error}", file=sys.stderr)
 
     async def _found_there(self, matches: Sequence[Match]) -> None:
         """The target was read in this run and has these newest snapshots: that is evidence too."""

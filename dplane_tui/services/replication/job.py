@@ -10,17 +10,31 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from ... import paths
 from ...errors import DPlaneError, RefusedError, UsageError
-from ..host import LocalHost
+from ..host import Host, LocalHost
 from ..jobs.report import Reporter
+from ..notify import hook
 from ..store import Store, open_store
 from . import codec, records
 from .execute import Execution, Outcome, source_for, target_for
 from .model import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a queued run has at hand."""
+
+    store: Store
+    run: Run
+    request: str
+    report: Reporter
+    where: paths.Paths
+    host: Host
 
 
 async def run_replication(run_id: str) -> str:
@@ -33,24 +47,26 @@ async def run_replication(run_id: str) -> str:
         run = await records.run(store, run_id)
         if run.state != "queued":
             raise UsageError(f"The run {run_id} is not queued: it is {run.state}.")
-        mode = await records.mode_of(store, run_id)
-        kind = "replicate" if mode == "run" else "replicate-plan"
-        report = Reporter(where.jobs, run_id, kind, f"replicate {run.task}")
+        mode, request = await records.mode_of(store, run_id)
+        kind = "replicate" if mode == "run" else f"replicate-{mode}"
+        report = Reporter(where.jobs, run_id, kind, f"{'replicate' if mode == 'run' else mode} {run.task}")
         await records.update_run(store, run_id, state="running", started=time.time())
-        state, message, code = await _guarded(store, run, mode, report, where)
+        telling = await hook.begin(run_id, run.task, mode)
+        state, message, code = await _guarded(Job(store, run, request, report, where, LocalHost()), mode)
         await records.update_run(store, run_id, state=state, ended=time.time(), message=message, error_code=code)
         good = state in records.GOOD
         report.end("succeeded" if good else state, message if good else "", "" if good else message)
         with contextlib.suppress(DPlaneError):  # the run is stored; a backup that fails is the next one's
             await store.backup()
+    await telling.end(state)
     return state
 
 
-async def _guarded(store: Store, run: Run, mode: str, report: Reporter, where: paths.Paths) -> tuple[str, str, str]:
+async def _guarded(job: Job, mode: str) -> tuple[str, str, str]:
     """State, sentence and error code of the run, whatever happens in it."""
     try:
-        with _alone(where.jobs, run.task):
-            outcome = await _execute(store, run, mode, report, where)
+        with _alone(job.where.jobs, job.run.task):
+            outcome = await _work(mode)(job)
         return outcome.state, outcome.message, ""
     except asyncio.CancelledError:
         current = asyncio.current_task()
@@ -68,17 +84,32 @@ async def _guarded(store: Store, run: Run, mode: str, report: Reporter, where: p
         )
 
 
-async def _execute(store: Store, run: Run, mode: str, report: Reporter, where: paths.Paths) -> Outcome:
-    task = await records.task(store, run.task)
-    peer = await records.peer(store, task.peer) if task.peer is not None else None
-    host = LocalHost()
-    target = target_for(peer, host, where.ssh, where.jobs)
-    execution = Execution(task, source_for(task, peer, host), target, store, run.id, report)
+def _work(mode: str) -> Callable[[Job], Awaitable[Outcome]]:
+    """What a kind of run does."""
     if mode == "plan":
-        plan = await execution.dry()
-        await records.update_run(store, run.id, plan=codec.dumps(plan))
-        return Outcome("succeeded", "Planned; nothing was changed.")
-    return await execution.run()
+        return _plan
+    if mode == "restore":
+        from .restore import bring_home
+
+        return bring_home
+    return _run
+
+
+async def _execution(job: Job) -> Execution:
+    task = await records.task(job.store, job.run.task)
+    peer = await records.peer(job.store, task.peer) if task.peer is not None else None
+    target = target_for(peer, job.host, job.where.ssh, job.where.jobs)
+    return Execution(task, source_for(task, peer, job.host), target, job.store, job.run.id, job.report)
+
+
+async def _run(job: Job) -> Outcome:
+    return await (await _execution(job)).run()
+
+
+async def _plan(job: Job) -> Outcome:
+    plan = await (await _execution(job)).dry()
+    await records.update_run(job.store, job.run.id, plan=codec.dumps(plan))
+    return Outcome("succeeded", "Planned; nothing was changed.")
 
 
 @contextlib.contextmanager

@@ -135,6 +135,21 @@ class TaskStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Restore:
+    """What is brought home from a task's target, and to where."""
+
+    to: str
+    """The dataset here that is made."""
+    below: str = ""
+    """Which dataset of the task's tree, relative to its source; empty is the source itself."""
+    recursive: bool = False
+    snapshot: str = ""
+    """The newest snapshot that is wanted, the name behind the `@`; empty is the newest there is."""
+    history: bool = True
+    """Bring the older snapshots as well."""
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One stream: what is sent, from what base, into what."""
 

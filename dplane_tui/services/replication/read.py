@@ -12,6 +12,7 @@ from ...errors import CommandError
 
 OWNER = "dplane:peer"
 _NOTE = "dplane:was-"
+UNSET = "unset"  # a note that the original has no such setting any more
 _PROPERTIES = (
     "type",
     "guid",
@@ -65,7 +66,8 @@ class Dataset:
     @property
     def originals(self) -> dict[str, str]:
         """What was set on the original of this copy, as its notes say."""
-        return {name: self.properties[note(name)] for name in PRESERVED if self.properties.get(note(name), "-") != "-"}
+        noted = {name: self.properties.get(note(name), "-") for name in PRESERVED}
+        return {name: value for name, value in noted.items() if value not in ("-", UNSET)}
 
     @property
     def encrypted(self) -> bool:

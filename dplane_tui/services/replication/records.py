@@ -139,26 +139,26 @@ def new_run_id(task_name: str, now: float) -> str:
     return f"replicate-{slug}-{time.strftime('%Y%m%d%H%M%S', time.gmtime(now))}-{secrets.token_hex(2)}"
 
 
-async def new_run(store: Store, task_name: str, mode: str = "run") -> Run:
-    """A queued run (`mode` "plan" only plans)."""
+async def new_run(store: Store, task_name: str, mode: str = "run", request: str = "") -> Run:
+    """A queued run (`mode` "plan" only plans); `request` is what that mode needs to know, as JSON."""
     now = time.time()
     run_id = new_run_id(task_name, now)
     async with store.transaction() as db:
         if mode == "plan":  # a dry run is of interest to who asked, not to history
             await db.execute("DELETE FROM runs WHERE mode = 'plan' AND started < ?", (now - PLANS_KEPT_SECONDS,))
         await db.execute(
-            "INSERT INTO runs (id, task, mode, state, started) VALUES (?, ?, ?, 'queued', ?)",
-            (run_id, task_name, mode, now),
+            "INSERT INTO runs (id, task, mode, state, started, request) VALUES (?, ?, ?, 'queued', ?, ?)",
+            (run_id, task_name, mode, now, request),
         )
     return Run(run_id, task_name, "queued", now)
 
 
-async def mode_of(store: Store, run_id: str) -> str:
-    """`run` or `plan`. Raises MissingError."""
-    found = await store.rows("SELECT mode FROM runs WHERE id = ?", (run_id,))
+async def mode_of(store: Store, run_id: str) -> tuple[str, str]:
+    """What kind of run it is (`run`, `plan`, `restore` …) and its request. Raises MissingError."""
+    found = await store.rows("SELECT mode, request FROM runs WHERE id = ?", (run_id,))
     if not found:
         raise MissingError(f"There is no run {run_id} in the store.", "`dplane replicate runs` lists them.")
-    return str(found[0]["mode"])
+    return str(found[0]["mode"]), str(found[0]["request"])
 
 
 async def update_run(store: Store, run_id: str, **fields: Any) -> None:
@@ -180,7 +180,7 @@ async def runs(store: Store, task_name: str | None = None, limit: int = 50) -> t
     """Runs with their evidence, newest first."""
     where, values = ("AND task = ?", [task_name]) if task_name is not None else ("", [])
     rows = await store.rows(
-        f"SELECT * FROM runs WHERE mode = 'run' {where} ORDER BY started DESC, id DESC LIMIT ?",  # noqa: S608
+        f"SELECT * FROM runs WHERE mode IN ('run', 'restore') {where} ORDER BY started DESC, id DESC LIMIT ?",  # noqa: S608
         [*values, limit],
     )
     return await _with_evidence(store, rows)
@@ -204,7 +204,7 @@ async def _with_evidence(store: Store, rows: Iterable[Any]) -> tuple[Run, ...]:
         proofs.setdefault(row["run"], []).append(Evidence(**fields))
     return tuple(
         Run(
-            **{name: row[name] for name in row.keys() if name != "mode"},  # noqa: SIM118
+            **{name: row[name] for name in row.keys() if name not in {"mode", "request"}},  # noqa: SIM118
             evidence=tuple(proofs.get(row["id"], ())),
         )
         for row in found

@@ -10,7 +10,7 @@ from ...text import clean
 from ..host import Host
 from ..store import Notice
 from .codec import decode
-from .model import HostIdentity, Options, PairRequest, Peer, Plan, Run, Task, TaskStatus
+from .model import HostIdentity, Options, PairRequest, Peer, Plan, Restore, Run, Task, TaskStatus
 from .options import words as option_words
 from .pairing import error_from
 
@@ -120,6 +120,14 @@ class RemoteReplication:
 
     async def start(self, name: str) -> str:
         return self._decode(Run, await self._ask("replicate", "run", name, "--detach")).id
+
+    async def restore(self, name: str, wish: Restore) -> str:
+        words = ["replicate", "restore", name, f"--to={wish.to}", "--detach"]
+        words += [f"--dataset={wish.below}"] if wish.below else []
+        words += [f"--snapshot={wish.snapshot}"] if wish.snapshot else []
+        words += ["--recursive"] if wish.recursive else ["--alone"]
+        words += [] if wish.history else ["--newest-only"]
+        return self._decode(Run, await self._ask(*words)).id
 
     async def cancel(self, run_id: str) -> None:
         await self._ask("replicate", "cancel", run_id, timeout=180)

@@ -12,15 +12,15 @@ from typing import Protocol
 from privhelper import grammar
 
 from ... import paths
-from ...errors import CommandError, DPlaneError, RefusedError, UsageError
+from ...errors import CommandError, DPlaneError, RefusedError
 from ...text import clean
 from ..door import Door
 from ..host import Host
 from ..jobs import JobService, Progress, files
 from ..store import Notice, Store, open_store
-from . import records, schedule
+from . import codec, records, schedule
 from .codec import decode
-from .model import HostIdentity, Options, PairRequest, Peer, Plan, Run, Task, TaskStatus
+from .model import HostIdentity, Options, PairRequest, Peer, Plan, Restore, Run, Task, TaskStatus
 from .options import check as check_options
 from .pairing import PairingSession
 from .probe import probe
@@ -89,6 +89,10 @@ class ReplicationService(Protocol):
 
     async def start(self, name: str) -> str:
         """Start a run under systemd; returns its id, which is also its job's."""
+        ...
+
+    async def restore(self, name: str, wish: Restore) -> str:
+        """Start bringing a task's copy home; returns the run's id. Raises RefusedError when something is in the way."""
         ...
 
     async def cancel(self, run_id: str) -> None:
@@ -245,15 +249,20 @@ class LocalReplication:
                 gone = self._true(run)
                 await records.update_run(store, run.id, state="died", ended=time.time(), message=gone.message)
 
-    async def queue(self, name: str, mode: str = "run") -> Run:
+    async def queue(self, name: str, mode: str = "run", request: str = "") -> Run:
         """A queued run of a task, not yet started. Raises MissingError, RefusedError when the task runs already."""
         async with self._store(write=True) as store:
             await records.task(store, name)
             await self._refuse_running(store, name)
-            return await records.new_run(store, name, mode)
+            return await records.new_run(store, name, mode, request)
 
     async def start(self, name: str) -> str:
         run = await self.queue(name)
+        await self._launch(run)
+        return run.id
+
+    async def restore(self, name: str, wish: Restore) -> str:
+        run = await self.queue(name, "restore", codec.dumps(check_restore(wish)))
         await self._launch(run)
         return run.id
 
@@ -295,7 +304,9 @@ class LocalReplication:
     async def cancel(self, run_id: str) -> None:
         run = await self.run(run_id)
         if run.state not in records.ACTIVE:
-            raise UsageError(f"The run {run_id} is not running: it is {run.state}.")
+            raise RefusedError(
+                f"The run {run_id} is not running: it is {run.state}.", "`dplane job list` shows what goes on."
+            )
         await self._jobs.stop(run_id)
 
     async def notices(self) -> tuple[Notice, ...]:
@@ -327,6 +338,22 @@ def error_of(run: Run) -> DPlaneError:
         kinds += kind.__subclasses__()
     chosen = next((kind for kind in kinds if kind.code == run.error_code), CommandError)
     return chosen(run.message or f"The run ended as {run.state}.")
+
+
+def check_restore(wish: Restore) -> Restore:
+    """`wish` if its names are sound. Raises RefusedError."""
+    for what, problem in (
+        (f"the place “{clean(wish.to, 60)}”", grammar.dataset_problem(wish.to)),
+        (f"the snapshot “{clean(wish.snapshot, 60)}”", wish.snapshot and grammar.component_problem(wish.snapshot)),
+        (f"the dataset “{clean(wish.below, 60)}”", wish.below and grammar.dataset_problem(f"pool/{wish.below}")),
+    ):
+        if problem:
+            raise RefusedError(f"{what[0].upper()}{what[1:]} {problem}.")
+    if "/" not in wish.to:
+        raise RefusedError(
+            f"{wish.to} is a pool's own dataset, which cannot be received into.", f"Choose {wish.to}/restored."
+        )
+    return wish
 
 
 def check_task(task: Task) -> Task:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from ...errors import ChangedError, CommandError, MissingError
+from ...errors import ChangedError, CommandError, MissingError, UnreachableError
 from ..door import Door, request_line
 from ..host import Host
 from . import failures
@@ -17,7 +17,7 @@ from .bases import Bases
 from .model import Peer, Plan, Step, Task
 from .plan import OWN_SNAPSHOT
 from .read import Side, get_argv, is_missing, list_argv, parse
-from .stream import Command
+from .stream import Command, Transfer
 
 OWN_TIME = "%Y-%m-%dT%H-%M-%SZ"
 _LIST_SECONDS = 300.0
@@ -58,6 +58,10 @@ class Source(Protocol):
 
     async def send(self, step: Step) -> Command:
         """The program that writes the step's stream."""
+        ...
+
+    def lost(self, done: Transfer) -> UnreachableError | None:
+        """Why the stream broke off, when it was the connection to the source."""
         ...
 
     async def keep_base(self, step: Step) -> None:
@@ -129,6 +133,9 @@ class LocalSource:
     async def send(self, step: Step) -> Command:
         verb, args = ("send-resume", resumed(step)) if step.token else ("send", {**sent(step), "guid": step.guid})
         return Command(await self._door.argv(), request_line(verb, args))
+
+    def lost(self, done: Transfer) -> UnreachableError | None:  # noqa: ARG002 (nothing can be lost here)
+        return None
 
     async def keep_base(self, step: Step) -> None:
         await self._bases.keep(self._side[step.dataset], step)

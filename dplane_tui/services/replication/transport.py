@@ -27,6 +27,7 @@ from .model import Peer
 CONNECT_SECONDS = 15
 LOGIN_SECONDS = 60
 ANSWER_SECONDS = 180.0
+END_SECONDS = 10.0  # for a login that is to end
 _LOST = 255
 
 
@@ -117,8 +118,8 @@ class Link:
         assert self._master
         assert self._listening
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(self._listening), 5)
-            await asyncio.wait_for(self._master.wait(), 5)
+            await asyncio.wait_for(asyncio.shield(self._listening), END_SECONDS)
+            await asyncio.wait_for(self._master.wait(), END_SECONDS)
         if self._master.returncode != _LOST:
             said = clean(self._said.decode("utf-8", "replace").strip(), 300) or "it did not say why"
             return CommandError(f"{self.peer.name} let us in and ended the session: {said}.")
@@ -179,12 +180,7 @@ class Link:
         if self._master is not None and self._master.returncode is None:
             assert self._master.stdin
             self._master.stdin.close()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._master.wait(), 10)
-            if self._master.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    self._master.kill()
-                await self._master.wait()
+            await answers.ended(self._master, END_SECONDS)
         if self._listening is not None:
             self._listening.cancel()
             with contextlib.suppress(asyncio.CancelledError):

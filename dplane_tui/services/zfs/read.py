@@ -154,13 +154,13 @@ class ZfsReader:
         argv = ["zfs", "get", "-Hpo", "value", name, names.dataset(dataset)]
         return (await self._run(argv)).text.rstrip("\n")
 
-    async def _list(self, kinds: str, columns: str, *rest: str) -> Output:
-        return await self._run(["zfs", "list", "-Hpo", columns, "-t", kinds, *rest])
+    async def _list(self, kinds: str, columns: str, *rest: str, timeout: float = 60.0) -> Output:
+        return await self._run(["zfs", "list", "-Hpo", columns, "-t", kinds, *rest], timeout=timeout)
 
-    async def _named(self, what: str, name: str, kinds: str, columns: str, *options: str) -> str:
+    async def _named(self, what: str, name: str, kinds: str, columns: str, *options: str, timeout: float = 60.0) -> str:
         """What `zfs list` prints for `name`. Raises MissingError when there is no `what` of that name."""
         try:
-            return (await self._list(kinds, columns, *options, name)).text
+            return (await self._list(kinds, columns, *options, name, timeout=timeout)).text
         except ChangedError:
             above = f" {clean(name.partition('@')[0])}" if "@" in name else ""
             raise MissingError(

@@ -63,6 +63,7 @@ class World:
         self.path = path
         self.connections: list[asyncssh.SSHServerConnection] = []
         self.commands: list[str] = []
+        self.children: list[asyncio.subprocess.Process] = []
         self.accepts = True
         self.plain = False
         self.root: str | None = None
@@ -92,6 +93,9 @@ class World:
 
     async def __aexit__(self, *_: object) -> None:
         self.cut()
+        for child in self.children:  # a far sender whose reader is gone waits on a pipe that only sshd would close
+            if child.returncode is None:
+                child.kill()
         self._server.close()
         await self._server.wait_closed()
 
@@ -139,6 +143,7 @@ class World:
         pipe = asyncio.subprocess.PIPE
         environment = {**self.environment, "SSH_ORIGINAL_COMMAND": process.command or ""}
         child = await asyncio.create_subprocess_exec(*argv, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
+        self.children.append(child)
         assert child.stdin
         assert child.stdout
         assert child.stderr
@@ -213,19 +218,21 @@ class World:
             "PATH": f"{self.path}/near-bin:{os.environ['PATH']}",
         }
 
-    async def start(self, mode: str = "run", rate: int = 0) -> tuple[str, asyncio.subprocess.Process]:
+    async def start(
+        self, mode: str = "run", rate: int = 0, request: str = ""
+    ) -> tuple[str, asyncio.subprocess.Process]:
         """Queue a run of the task and start its job."""
         async with open_store(self.database, write=True) as store:
-            run = await records.new_run(store, "photos", mode)
+            run = await records.new_run(store, "photos", mode, request)
         argv: Sequence[str] = [sys.executable, str(HERE / "near_job.py"), str(self.path), run.id]
         environment = {**self.environment, "MODEL_RATE": str(rate)}
         return run.id, await asyncio.create_subprocess_exec(
             *argv, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
 
-    async def run(self, mode: str = "run") -> Run:
+    async def run(self, mode: str = "run", request: str = "") -> Run:
         """Run the task to its end, and return what the store has about it."""
-        run_id, process = await self.start(mode)
+        run_id, process = await self.start(mode, request=request)
         _, said = await process.communicate()
         assert process.returncode == 0 or process.returncode == -9, said.decode()
         return await self.stored(run_id)

@@ -238,6 +238,17 @@ def create(folder: Path, words: list[str]) -> None:
         }
 
 
+def set_one(folder: Path, words: list[str]) -> None:
+    with state_of(folder) as state:
+        if words[-1] not in state["datasets"]:
+            die(f"cannot open '{words[-1]}': dataset does not exist")
+        state["datasets"][words[-1]]["props"].update(word.split("=", 1) for word in words[:-1] if "=" in word)
+
+
+def mount(folder: Path, words: list[str]) -> None:
+    set_one(folder, ["mounted=yes", words[-1]])
+
+
 def send(folder: Path, words: list[str]) -> None:
     with state_of(folder) as state:
         if "-t" in words:
@@ -310,6 +321,18 @@ def abort(folder: Path, name: str) -> None:
             del state["datasets"][name]
 
 
+def whole_ones(state: State, data: dict[str, Any], items: list[dict[str, Any]]) -> None:
+    """Of a broken stream of several snapshots, those that are whole are kept; the token is of the one behind them."""
+    partial = data["partial"]
+    while len(items) > 1 and partial["bytes"] >= items[0]["size"]:
+        made, items = items[0], items[1:]
+        data["snaps"].append({**made, "txg": next_txg(state)})
+        partial["bytes"] -= made["size"]
+        partial["fromguid"] = made["guid"]
+    partial["toguid"] = items[0]["guid"]
+    partial["toname"] = f"{partial['toname'].partition('@')[0]}@{items[0]['name']}"
+
+
 def receive(folder: Path, words: list[str]) -> None:
     name = words[-1]
     if "-A" in words:
@@ -341,6 +364,7 @@ def receive(folder: Path, words: list[str]) -> None:
             data["snaps"] += [{**made, "txg": next_txg(state)} for made in head["items"]]
         else:
             data["partial"]["bytes"] += got
+            whole_ones(state, data, head["items"])
     if not ended and not data["partial"]["bytes"]:
         abort(folder, name)
     if got > free:
@@ -355,6 +379,7 @@ def main() -> None:
     count_and_maybe_kill(folder)
     acts = {
         "get": get, "list": listing, "snapshot": snapshot, "bookmark": bookmark, "destroy": destroy, "create": create,
+        "set": set_one, "mount": mount,
         "send": send, "receive": receive,
     }  # fmt: skip
     if words[0] == "version":

@@ -1,0 +1,38 @@
+"""`dplane replicate restore`: bring a task's copy home."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from ..services.host import Host
+from ..services.replication.model import Restore
+from ..services.replication.service import open_replication
+from .output import Result
+
+
+def add(verbs: Any) -> None:
+    """Add the verb."""
+    back = verbs.add_parser("restore", help="bring a copy home: to its old place when that is gone, or to a new name")
+    back.add_argument("name", help="the task whose target holds the copy")
+    back.add_argument("--to", metavar="DATASET", help="where to; without it: the task's own source, if that is gone")
+    back.add_argument("--dataset", default="", metavar="NAME", help="one dataset below the source, such as albums/2026")
+    back.add_argument("--snapshot", default="", metavar="NAME", help="as it was at that snapshot (the newest)")
+    back.add_argument("--newest-only", action="store_true", help="leave the older snapshots there")
+    how = back.add_mutually_exclusive_group()
+    how.add_argument("--recursive", action="store_true", default=None, help="with all below it (as the task does)")
+    how.add_argument("--alone", action="store_false", dest="recursive", help="without what is below it")
+    back.add_argument("--detach", action="store_true", help="start it and do not wait")
+    back.set_defaults(handler=_restore)
+
+
+async def _restore(host: Host, args: argparse.Namespace) -> Result:
+    from .replicate import followed
+
+    service = open_replication(host)
+    task = await service.task(args.name)
+    below = args.dataset.removeprefix(f"{task.source}/").strip("/")
+    own = f"{task.source}/{below}" if below else task.source
+    recursive = task.recursive if args.recursive is None else args.recursive
+    wish = Restore(args.to or own, below, recursive, args.snapshot, not args.newest_only)
+    return await followed(host, service, await service.restore(args.name, wish), detach=args.detach, quiet=args.json)

@@ -1,0 +1,132 @@
+"""The network, for a few seconds: a connection with verified TLS that ends at its deadline, and one HTTP POST.
+
+Nothing here follows a redirect, asks a proxy or reads more than a little, whoever answers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import ssl
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from ...text import clean
+
+CONNECT_SECONDS = 10.0
+ANSWER_LIMIT = 2048
+
+
+class NotDelivered(Exception):
+    """Why the message was not accepted, a sentence."""
+
+
+@dataclass(slots=True)
+class Line:
+    """An open connection. `expired` is set when its deadline has cut it."""
+
+    sock: socket.socket
+    expired: bool = False
+
+
+def tls(ca_file: str = "") -> ssl.SSLContext:
+    """A context that verifies the server's certificate and name. Raises NotDelivered when `ca_file` is no good."""
+    try:
+        return ssl.create_default_context(cafile=ca_file or None)
+    except (OSError, ssl.SSLError) as error:
+        raise NotDelivered(f"The certificates in {ca_file} cannot be used: {_reason(error)}.") from None
+
+
+@contextlib.contextmanager
+def connected(host: str, port: int, context: ssl.SSLContext | None, seconds: float) -> Iterator[Line]:
+    """A connection to `host`, with TLS from the start where there is a `context`, cut off after `seconds`.
+
+    Raises NotDelivered, also for what goes wrong while it is used.
+    """
+    where = f"{host} port {port}"
+    try:
+        sock = socket.create_connection((host, port), min(CONNECT_SECONDS, seconds))
+    except OSError as error:
+        raise NotDelivered(f"{where} was not reached: {_reason(error)}.") from None
+    sock.settimeout(None)  # from here on the deadline alone decides
+    lever = sock.dup()  # stays valid when TLS takes the socket over
+    line = Line(sock)
+
+    def cut() -> None:
+        line.expired = True
+        with contextlib.suppress(OSError):
+            lever.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        if context is not None:
+            line.sock = context.wrap_socket(sock, server_hostname=host)
+        yield line
+    except (OSError, http.client.HTTPException, EOFError, ValueError) as error:
+        if line.expired or isinstance(error, TimeoutError):
+            raise NotDelivered(f"{where} did not answer within {seconds:.0f} seconds.") from None
+        raise NotDelivered(f"{where}: {_reason(error)}.") from None
+    finally:
+        timer.cancel()
+        line.sock.close()
+        lever.close()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({clean(error.verify_message, 120).rstrip('.')})"
+    if isinstance(error, socket.gaierror):
+        return "its name is not known"
+    if isinstance(error, ConnectionRefusedError):
+        return "it refused the connection"
+    if isinstance(error, TimeoutError):
+        return "it did not answer in time"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed ({clean(error.reason or str(error), 120)})"
+    if isinstance(error, http.client.HTTPException):
+        return f"it did not speak HTTP ({type(error).__name__})"
+    if isinstance(error, OSError) and error.strerror:
+        return clean(error.strerror, 120)
+    return clean(str(error), 120) or type(error).__name__
+
+
+def post(url: str, content: bytes, headers: Mapping[str, str], *, ca_file: str = "", seconds: float = 15.0) -> str:
+    """POST to an http or https address; returns the answer of a server that accepted it (2xx). Raises NotDelivered."""
+    parts = urlsplit(url)
+    host, secure = parts.hostname or "", parts.scheme == "https"
+    if parts.scheme not in {"http", "https"} or not host:
+        raise NotDelivered("Its address begins with neither https:// nor http://.")
+    port = parts.port or (443 if secure else 80)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    context = tls(ca_file) if secure else None
+    with connected(host, port, context, seconds) as line:
+        conversation = (
+            http.client.HTTPSConnection(host, port, context=context)
+            if context is not None
+            else http.client.HTTPConnection(host, port)
+        )
+        conversation.sock = line.sock
+        conversation.request("POST", path, content, {**headers, "User-Agent": "dplane", "Connection": "close"})
+        response = conversation.getresponse()
+        if line.expired:  # what was read so far may be half an answer
+            raise TimeoutError
+        said = b""
+        with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
+            said = response.read1(ANSWER_LIMIT)
+        return _judge(response.status, response.reason, response.getheader("Location", ""), said)
+
+
+def _judge(status: int, reason: str, location: str | None, said: bytes) -> str:
+    first = clean(said.decode("utf-8", "replace").strip().partition("\n")[0], 160)
+    answer = f"HTTP {status} {clean(reason, 60)}{f': {first}' if first else ''}".strip()
+    if 200 <= status < 300:
+        return answer
+    if 300 <= status < 400:
+        to = clean(location or "", 200)
+        raise NotDelivered(f"{answer}; the server sends us on to {to or 'nowhere'}, which is not followed.")
+    raise NotDelivered(f"{answer.rstrip('.')}.")

@@ -1,0 +1,130 @@
+"""The way back: a copy is brought home by the same engine, with the same proof, and then made usable again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ...errors import CommandError, DPlaneError, RefusedError, UnreachableError
+from ..door import Door
+from . import codec, records
+from .execute import Execution, Outcome
+from .far_source import source_at
+from .model import Options, Restore, Task
+from .plan import target_of
+from .read import Dataset, Side
+from .source import LocalSource, Source
+from .targets import LocalTarget
+from .transport import Link
+
+if TYPE_CHECKING:
+    from .job import Job
+
+# What a received copy is given for safety, and what a dataset of the person's own has when nobody says otherwise.
+# setuid and devices stay off: the copy was in other hands, and an administrator can turn them on.
+_USUAL = {
+    "filesystem": {"readonly": "off", "canmount": "on", "exec": "on"},
+    "volume": {"readonly": "off", "volmode": "default"},
+}
+_STAYS = frozenset({"setuid", "devices", "volblocksize"})
+# What a mounted place depends on comes last, so that nothing is mounted before it is what it was.
+_LAST = ("mountpoint", "canmount", "readonly")
+
+
+def reversed_task(task: Task, wish: Restore) -> Task:
+    """The task that runs the other way: from the copy to the place that was asked for."""
+    below = f"/{wish.below}" if wish.below else ""
+    options = Options(initial="all" if wish.history else "newest", intermediates=wish.history)
+    return Task(
+        name=task.name,
+        source=target_of(task, task.source + below),
+        peer=None,
+        target=wish.to,
+        recursive=wish.recursive,
+        raw=task.raw,
+        snapshot=False,
+        options=options,
+    )
+
+
+async def bring_home(job: Job) -> Outcome:
+    """The job of a restore: receive, prove, put settings back, mount. Raises DPlaneError."""
+    task = await records.task(job.store, job.run.task)
+    wish = codec.decode(Restore, json.loads(job.request))
+    peer = await records.peer(job.store, task.peer) if task.peer is not None else None
+    back = reversed_task(task, wish)
+    door = Door(job.host)
+    target = LocalTarget(job.host, door)
+    source: Source
+    if peer is None:
+        source = LocalSource(job.host, door, back, None)
+    else:
+        source = source_at(Link(peer, job.where.ssh, job.where.jobs), back, wish.snapshot)
+    refuse_in_the_way((await target.read(back.target, False))[0].get(back.target), back.target)
+    outcome = await Execution(back, source, target, job.store, job.run.id, job.report).run()
+    job.report.update(stage="putting settings back")
+    copies = await _copies(source)
+    left: list[str] = []
+    side, _ = await target.read(back.target, back.recursive)
+    home = f"{task.source}/{wish.below}".rstrip("/") == wish.to
+    for dataset in side.values():
+        original = copies.get(back.source + dataset.name[len(back.target) :])
+        left += await put_back(door, dataset, original.originals if original else {}, home=home)
+    rest = f" Not put back: {'; '.join(left)}." if left else ""
+    return Outcome(outcome.state, f"{wish.to} is back. {outcome.message}{rest}")
+
+
+async def _copies(source: Source) -> Side:
+    """The copies once more, for their notes: the connection of the transfer has ended."""
+    try:
+        await source.open()
+        return await source.read()
+    finally:
+        await source.close()
+
+
+def refuse_in_the_way(there: Dataset | None, name: str) -> None:
+    """Raise RefusedError unless the place is free, or holds what an interrupted restore left."""
+    if there is None or there.token:
+        return
+    if there.local.get("readonly") == "on" and there.local.get("canmount", "noauto") == "noauto":
+        return  # as it was received; a restore of a tree goes on with the rest, if the GUIDs fit
+    raise RefusedError(
+        f"{name} exists, and a restore never replaces anything.",
+        "Choose another name with --to, or rename what is there.",
+    )
+
+
+def settings(dataset: Dataset, originals: dict[str, str], *, home: bool) -> list[tuple[str, str]]:
+    """What is set on a restored dataset, in order. Only one that is back under its own name is mounted where it was."""
+    wanted = {**_USUAL[dataset.kind], **originals}
+    chosen = {
+        name: value
+        for name, value in wanted.items()
+        if name not in _STAYS and (home or name != "mountpoint") and dataset.local.get(name) != value
+    }
+    return sorted(chosen.items(), key=lambda pair: (_LAST.index(pair[0]) + 1 if pair[0] in _LAST else 0, pair[0]))
+
+
+async def put_back(door: Door, dataset: Dataset, originals: dict[str, str], *, home: bool) -> list[str]:
+    """Make a restored dataset what its original was, and mount it. Returns what could not be done, a clause each."""
+    guid = dataset.properties["guid"]
+    acts: list[tuple[str, dict[str, str]]] = [
+        ("dataset-set", {"property": name, "value": value}) for name, value in settings(dataset, originals, home=home)
+    ]
+    usable = dataset.properties.get("keystatus", "-") != "unavailable"
+    if dataset.kind == "filesystem" and usable and originals.get("canmount", "on") == "on":
+        acts.append(("dataset-mount", {}))
+    left: Sequence[str] = []
+    for verb, args in acts:
+        try:
+            await door.call(verb, timeout=120.0, stream=b"", dataset=dataset.name, guid=guid, **args)
+        except (RefusedError, CommandError) as error:
+            what = f"{args['property']}={args['value']}" if args else "mounting it"
+            left = [*left, f"{dataset.name}: {what} ({error.message.rstrip('.')})"]
+        except UnreachableError:
+            raise
+        except DPlaneError as error:
+            left = [*left, f"{dataset.name}: {error.message.rstrip('.')}"]
+    return list(left)

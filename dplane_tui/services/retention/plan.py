@@ -1,0 +1,135 @@
+"""Which snapshots of a dataset go and which stay, each with the reason. Pure: what a preview shows is what is done.
+
+Whatever the policy says, these stay: the newest snapshot of all and the newest of ours, the ones a target's next
+increment starts from, what is held or cloned, and everything that is not ours unless the caller was told to take all
+names. Then, too, the newest of each job of another tool stays, for that tool may go on from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from .backlog import Backlog, thinned
+from .points import Point
+from .policy import Policy
+from .rules import Verdict, judge
+
+SKEW = 3600  # seconds by which the clock may be behind the newest snapshot; clocks of two boxes differ a little
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of one snapshot."""
+
+    point: Point
+    keep: bool
+    why: str
+
+
+def plan(
+    points: Iterable[Point],
+    policy: Policy,
+    now: datetime,
+    protected: Collection[str] = frozenset(),
+    *,
+    only_ours: bool = True,
+    backlog: Backlog | None = None,
+) -> tuple[Decision, ...]:
+    """A decision for each snapshot of one dataset, in the order of createtxg.
+
+    `now` is the box's time with its time zone. `protected` are GUIDs that must stay: the newest snapshot in common
+    with each target, and what an interrupted transfer goes on with. With a `backlog`, what the target does not have yet
+    is kept up to that cap. Raises ValueError when `now` has no time zone.
+    """
+    if now.tzinfo is None:
+        raise ValueError("the time has no zone, so days and weeks have no beginning")
+    ordered = sorted(points, key=lambda point: (point.createtxg, point.name))
+    stopped = why_nothing(ordered, now)
+    if stopped:
+        return tuple(Decision(point, True, stopped) for point in ordered)
+    chosen = [index for index, point in enumerate(ordered) if point.ours or not only_ours]
+    verdicts = _verdicts(ordered, chosen, policy, now)
+    never = _never(ordered, protected)
+    waiting = [index for index in chosen if backlog is not None and ordered[index].createtxg > backlog.after]
+    thin = _thin(ordered, waiting, never, verdicts, backlog) if backlog is not None else set()
+    held_back = set(waiting)
+    found: list[Decision] = []
+    for index, point in enumerate(ordered):
+        if index not in verdicts:
+            found.append(Decision(point, True, f"{point.maker or 'somebody else'} took it, not D-Plane"))
+        elif index in never:
+            found.append(Decision(point, True, never[index]))
+        elif index in thin:
+            found.append(Decision(point, False, "too many wait for the target: the middle of them is thinned"))
+        elif index in held_back and not verdicts[index][0]:
+            found.append(Decision(point, True, "the target does not have it yet"))
+        else:
+            found.append(Decision(point, *verdicts[index]))
+    return tuple(found)
+
+
+def why_nothing(points: Iterable[Point], now: datetime) -> str:
+    """Why nothing can be pruned at all, because the clock cannot be right; empty when it can."""
+    latest = max(points, key=lambda point: point.creation, default=None)
+    if latest is None or now.timestamp() >= latest.creation - SKEW:
+        return ""
+    return (
+        f"nothing is pruned: the clock says {now:%Y-%m-%d %H:%M}, but {latest.name} says that it was taken "
+        f"{_when(latest.creation, now)}; set the clock, or destroy that snapshot"
+    )
+
+
+def _when(creation: int, now: datetime) -> str:
+    try:
+        return f"{datetime.fromtimestamp(creation, now.tzinfo):%Y-%m-%d %H:%M}"
+    except (ValueError, OverflowError, OSError):
+        return f"in the second {creation} since 1970"
+
+
+def _verdicts(points: Sequence[Point], chosen: Sequence[int], policy: Policy, now: datetime) -> dict[int, Verdict]:
+    """What the policy says of those it is for."""
+    if not chosen:
+        return {}
+    # Ages count from the newest snapshot, as in zrepl: neither a box that was off for long nor a clock that jumped
+    # ahead makes history old by itself.
+    newest = points[chosen[-1]].creation
+    at = now if now.timestamp() <= newest else datetime.fromtimestamp(newest, now.tzinfo)
+    return dict(zip(chosen, judge(policy, [points[index] for index in chosen], at), strict=True))
+
+
+def _never(points: Sequence[Point], protected: Collection[str]) -> dict[int, str]:
+    """What stays whatever the policy says, with the reason."""
+    stays: dict[int, str] = {}
+    for index, point in enumerate(points):
+        if point.clones:
+            stays[index] = f"{point.clones[0]} is a clone of it"
+        if point.holds:
+            stays[index] = "it is held"
+        if point.guid in protected:
+            stays[index] = "a target's next increment starts from it"
+    newest: dict[str, int] = {}
+    for index, point in enumerate(points):
+        if not point.ours and point.maker:
+            newest[point.family] = index
+    stays |= {index: f"the newest of {points[index].maker}, which may go on from it" for index in newest.values()}
+    ours = [index for index, point in enumerate(points) if point.ours]
+    if ours:
+        stays[ours[-1]] = "the newest snapshot of ours"
+    if points:
+        stays[len(points) - 1] = "the newest snapshot"
+    return stays
+
+
+def _thin(
+    points: Sequence[Point],
+    waiting: Sequence[int],
+    never: Collection[int],
+    verdicts: Mapping[int, Verdict],
+    backlog: Backlog,
+) -> set[int]:
+    """Which of those that wait go, as the cap wants it."""
+    wanted = {place for place, index in enumerate(waiting) if verdicts[index][0]}
+    fixed = {place for place, index in enumerate(waiting) if index in never}
+    return {waiting[place] for place in thinned([points[index] for index in waiting], wanted, fixed, backlog)}

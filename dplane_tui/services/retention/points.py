@@ -1,0 +1,45 @@
+"""A snapshot as the planner sees it, and whose it is by its name. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ..replication.plan import OWN_SNAPSHOT
+
+_MAKERS = {"syncoid_": "syncoid", "autosnap_": "sanoid", "zrepl_": "zrepl", "bzfs_": "bzfs"}
+_DATE = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One snapshot of a dataset."""
+
+    name: str
+    """Behind the `@`."""
+    guid: str
+    createtxg: int
+    """Orders the snapshots of a dataset, whatever the clock said."""
+    creation: int
+    """Unix seconds, by the clock of the box that took it; a received copy keeps it."""
+    holds: int = 0
+    clones: tuple[str, ...] = ()
+    """Datasets that were cloned from it."""
+    written: int | None = None
+    """Bytes that were written between the snapshot before and it; None is unknown."""
+
+    @property
+    def ours(self) -> bool:
+        """Whether D-Plane took it."""
+        return self.name.startswith(OWN_SNAPSHOT)
+
+    @property
+    def maker(self) -> str:
+        """The other tool whose name it has; empty for a person's own or an unknown tool's."""
+        return next((maker for prefix, maker in _MAKERS.items() if self.name.startswith(prefix)), "")
+
+    @property
+    def family(self) -> str:
+        """What the names have in common that the same job of another tool gives: all before the date."""
+        found = _DATE.search(self.name)
+        return self.name[: found.start()] if found else self.name

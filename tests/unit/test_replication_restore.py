@@ -1,0 +1,189 @@
+"""The way back: the same data, proven; settings as they were; nothing replaced; and only to whom it belongs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dplane_tui.errors import RefusedError
+from dplane_tui.services.replication import codec
+from dplane_tui.services.replication.giving import size_of, stream_request
+from dplane_tui.services.replication.model import Options, Restore
+from dplane_tui.services.replication.read import Dataset
+from dplane_tui.services.replication.restore import settings
+from dplane_tui.services.replication.service import check_restore
+
+from .replication_world.world import MB, World
+from .test_agent import Far, far  # noqa: F401 (a fixture)
+from .test_replication_options import set_options
+
+HOME = "tank/photos"
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with World(tmp_path) as made:
+        made.write(f"{HOME}/2026", 10_000)
+        with made.edit("near") as state:
+            state["datasets"][HOME]["props"].update({"compression": "zstd", "quota": "5G", "mountpoint": "/srv/photos"})
+        assert (await made.run()).state == "succeeded"
+        made.write(HOME, 10_000)
+        assert (await made.run()).state == "succeeded"
+        yield made
+
+
+def lose(world: World) -> dict[str, list[tuple[str, str]]]:
+    """The near box loses its datasets; returns what they had."""
+    had = {name: world.points("near", name) for name in (HOME, f"{HOME}/2026")}
+    with world.edit("near") as state:
+        for name in had:
+            del state["datasets"][name]
+    return had
+
+
+def wish(to: str = HOME, **more: Any) -> str:
+    return codec.dumps(Restore(to, **{"recursive": True, **more}))
+
+
+def props(world: World, name: str) -> dict[str, str]:
+    found: dict[str, str] = world.datasets("near")[name]["props"]
+    return found
+
+
+async def test_what_was_lost_comes_back_as_it_was_with_every_snapshot(world: World) -> None:
+    had = lose(world)
+    run = await world.run("restore", wish())
+    assert run.state == "succeeded", run.message
+    assert "is back" in run.message
+    for name, points in had.items():
+        assert world.points("near", name) == points
+    assert all(proof.proven and proof.target.startswith(HOME) for proof in run.evidence)
+    back = props(world, HOME)
+    assert {name: back[name] for name in ("compression", "quota", "mountpoint", "readonly", "canmount", "mounted")} == {
+        "compression": "zstd", "quota": "5G", "mountpoint": "/srv/photos", "readonly": "off", "canmount": "on",
+        "mounted": "yes",
+    }  # fmt: skip
+    assert back["setuid"] == "off", "the copy was in other hands"
+    world.write(HOME, 1000)
+    again = await world.run()
+    assert again.state == "succeeded", again.message
+    assert again.evidence[0].base, "the task goes on from what came back"
+
+
+async def test_one_snapshot_of_one_dataset_to_a_new_name(world: World) -> None:
+    first, newest = world.points("near", HOME)
+    run = await world.run("restore", wish("tank/look", recursive=False, snapshot=first[0]))
+    assert run.state == "succeeded", run.message
+    assert world.points("near", "tank/look") == [first]
+    assert props(world, "tank/look").get("mountpoint") is None, "two datasets never claim one place"
+    run = await world.run("restore", wish("tank/newest", recursive=False, history=False))
+    assert world.points("near", "tank/newest") == [newest]
+    run = await world.run("restore", wish("tank/none", snapshot="nope"))
+    assert (run.state, run.error_code) == ("failed", "missing")
+    assert "tank/none" not in world.datasets("near")
+
+
+async def test_nothing_is_ever_replaced(world: World) -> None:
+    before = world.datasets("near")
+    run = await world.run("restore", wish())
+    assert (run.state, run.error_code) == ("failed", "refused")
+    assert "never replaces" in run.message
+    assert world.datasets("near") == before
+
+
+async def test_a_restore_that_breaks_off_goes_on(world: World) -> None:
+    world.write(HOME, 8 * MB)
+    assert (await world.run()).state == "succeeded"
+    had = lose(world)
+    await set_options(world, Options(limit="1M"))
+    run_id, process = await world.start("restore", request=wish())
+    job = world.path / "run" / "jobs" / f"{run_id}.json"
+    while not (job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > MB):
+        await asyncio.sleep(0.05)
+        assert process.returncode is None, await process.communicate()
+    process.terminate()
+    await process.wait()
+    assert (await world.stored(run_id)).state == "cancelled"
+    await set_options(world, Options())
+    again = await world.run("restore", wish())
+    assert again.state == "succeeded", again.message
+    assert '"kind":"resume"' in again.plan
+    assert {name: world.points("near", name) for name in had} == had
+
+
+def test_what_is_set_on_a_restored_dataset() -> None:
+    received = {"readonly": "on", "canmount": "noauto", "setuid": "off", "devices": "off", "exec": "off"}
+    files = Dataset("tank/a", {"type": "filesystem"}, local=received)
+    was = {"mountpoint": "/srv/a", "setuid": "on", "atime": "off"}
+    assert settings(files, was, home=True) == [
+        ("atime", "off"), ("exec", "on"), ("mountpoint", "/srv/a"), ("canmount", "on"), ("readonly", "off"),
+    ]  # fmt: skip
+    assert ("canmount", "on") in settings(files, {}, home=False)
+    assert "mountpoint" not in dict(settings(files, was, home=False))
+    volume = Dataset("tank/v", {"type": "volume"}, local={"readonly": "on", "volmode": "none"})
+    assert settings(volume, {"volblocksize": "16384"}, home=True) == [("volmode", "default"), ("readonly", "off")]
+
+
+@pytest.mark.parametrize(
+    "bad", [Restore("tank"), Restore("tank/a b "), Restore("tank/a", below="../x"), Restore("tank/a", snapshot="a@b")]
+)
+def test_names_that_are_not_sound_are_refused(bad: Restore) -> None:
+    with pytest.raises(RefusedError):
+        check_restore(bad)
+
+
+GUID = "1234567890123456789"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"dataset": "vault/theirs"},
+        {"dataset": "vault/nobody"},
+        {"dataset": "vault"},
+        {"dataset": "vault/mine", "from": "vault/theirs@s1"},
+        {"dataset": "vault/mine", "snapshot": "s1/../../theirs@s1"},
+        {"dataset": "vault/mine", "guid": "1;reboot"},
+    ],
+)
+def test_the_agent_gives_only_the_peers_own_and_says_why_on_standard_error(far: Far, fields: dict[str, str]) -> None:  # noqa: F811
+    for operation in ("send", "estimate"):
+        request = {"op": operation, "snapshot": "s1", "guid": GUID, **fields}
+        if operation == "estimate":
+            assert far.ask(request)["ok"] is False
+            continue
+        done = far.run(request)
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert done.stderr.strip()
+
+
+def test_a_note_is_one_of_ours_with_a_plain_value(far: Far) -> None:  # noqa: F811
+    def note(properties: object, dataset: str = "vault/mine") -> dict[str, Any]:
+        return far.ask({"op": "note", "dataset": dataset, "properties": properties})
+
+    assert note({"quota": "5G", "mountpoint": "/srv/x", "atime": "unset"}) == {"ok": True, "left": []}
+    kept = json.loads(far.state)["datasets"]["vault/mine"]["props"]
+    assert (kept["dplane:was-quota"], kept["dplane:was-mountpoint"]) == ("5G", "/srv/x")
+    assert note({"mountpoint": "/etc"})["left"], "what the door never sets is not noted"
+    for bad in ({"dplane:peer": "box-b"}, {"quota": 5}, {"quota": "x" * 300}, ["quota"], {"quota": "\x1b[2J"}):
+        answer = note(bad)
+        assert answer["ok"] is False or answer["left"]
+    assert note({"quota": "5G"}, "vault/theirs")["ok"] is False
+    assert json.loads(far.state)["datasets"]["vault/mine"]["props"]["dplane:peer"] == "box-a"
+
+
+def test_a_stream_request_holds_nothing_but_what_the_helper_takes() -> None:
+    asked = {"snapshot": "s1", "guid": GUID, "raw": True, "from": "@s0", "verb": "pool-destroy", "pool": "tank"}
+    assert stream_request("v/a", asked, "send") == {
+        "verb": "send", "snapshot": "v/a@s1", "guid": GUID, "raw": True, "from": "@s0",
+    }  # fmt: skip
+    resumed = stream_request("v/a", {**asked, "token": "1-a"}, "send-estimate")
+    assert resumed["verb"] == "send-resume-estimate"
+    assert "from" not in resumed
+    assert size_of("full\tx\nsize\t123\n") == 123
+    assert size_of("nothing") is None

@@ -1,0 +1,382 @@
+"""The retention planner: each notation against a model of its tool, and what never goes whatever the input."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from types import FrameType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dplane_tui.services.retention.backlog import Backlog
+from dplane_tui.services.retention.plan import SKEW, Decision, plan
+from dplane_tui.services.retention.points import Point
+from dplane_tui.services.retention.policy import PERIODS, Policy, parse
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+VIENNA = ZoneInfo("Europe/Vienna")
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+def at(*ages: int, now: datetime = NOW, **more: Any) -> list[Point]:
+    """Snapshots of ours of these ages in seconds, the oldest first."""
+    born = sorted(int(now.timestamp()) - age for age in ages)
+    return [Point(f"dplane-{time}", str(time), 10 * index + 10, time, **more) for index, time in enumerate(born)]
+
+
+def kept(decisions: Sequence[Decision], now: datetime = NOW) -> list[int]:
+    """Ages of those that stay, the youngest first."""
+    return sorted(int(now.timestamp()) - one.point.creation for one in decisions if one.keep)
+
+
+def why(decisions: Sequence[Decision]) -> dict[str, str]:
+    return {one.point.name: one.why for one in decisions}
+
+
+def test_nothing_is_planned_for_nothing_and_an_empty_policy_keeps_everything() -> None:
+    assert plan([], parse("hourly=1"), NOW) == ()
+    assert kept(plan(at(1, 2, 3), Policy(), NOW)) == [1, 2, 3]
+
+
+# Counts
+
+
+def test_counts_keep_the_first_of_each_period_and_say_why() -> None:
+    points = at(*(hour * HOUR for hour in range(72)), *(hour * HOUR + 30 * MINUTE for hour in range(72)))
+    found = plan(points, parse("hourly=3,daily=2"), NOW)
+    # Noon: the first of each of the last hours, the first of today and of the day before; 3 and 48 hours are the edges.
+    assert kept(found) == [0, HOUR, 2 * HOUR, 3 * HOUR, 12 * HOUR, 36 * HOUR]
+    reasons = why(found)
+    assert reasons[points[-1].name] == "the newest snapshot"
+    assert reasons[points[-2].name] == "not the first of its hour"
+    first_of_the_22nd = next(point for point in points if NOW.timestamp() - point.creation == 60 * HOUR)
+    assert reasons[first_of_the_22nd.name] == "first of its day, but past daily=2"
+
+
+def test_a_box_that_was_off_keeps_its_number_of_days() -> None:
+    months_ago = [200 * DAY + day * DAY for day in range(20)]
+    assert kept(plan(at(0, *months_ago), parse("daily=5"), NOW)) == [0, *months_ago[:4]]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.integers(0, 400 * DAY), min_size=1, max_size=60, unique=True), st.integers(1, 12), st.data())
+def test_counts_are_sanoids(ages: list[int], number: int, data: st.DataObject) -> None:
+    """Sanoid drops the oldest of a kind while it is too old and there are more than so many of its kind."""
+    period = data.draw(st.sampled_from(["hourly", "daily"]))
+    length = PERIODS[period][1]
+    now = NOW + timedelta(seconds=1)
+    points = at(*ages, now=now)
+    reference = points[-1].creation
+    firsts: dict[int, Point] = {}
+    for point in points:  # in UTC, hours and days are multiples of their lengths
+        firsts.setdefault(point.creation // length, point)
+    left = list(firsts.values())
+    while len(left) > number and left[0].creation < reference - number * length:
+        del left[0]
+    found = plan(points, Policy(counts=((period, number),)), now)
+    assert {one.point for one in found if one.keep} == {*left, points[-1]}
+
+
+def test_the_hour_that_comes_twice_is_two_and_a_day_of_25_hours_is_one() -> None:
+    now = datetime(2026, 10, 26, 0, 30, tzinfo=VIENNA)  # the clock went back from 3 to 2 o'clock on the 25th
+    night = at(*(21 * HOUR + half * 1800 for half in range(8)), now=now)
+    local = [datetime.fromtimestamp(point.creation, VIENNA) for point in night]
+    assert [f"{time:%H:%M}" for time in local].count("02:30") == 2
+    hours = plan(night, parse("hourly=24"), now)
+    assert [f"{datetime.fromtimestamp(one.point.creation, VIENNA):%H:%M%z}" for one in hours if one.keep][:-1] == [
+        *("01:00+0200", "02:00+0200", "02:00+0100", "03:00+0100")
+    ]
+    day = at(*(half * 1800 for half in range(52)), now=now)
+    days = [datetime.fromtimestamp(one.point.creation, VIENNA) for one in plan(day, parse("daily=9"), now) if one.keep]
+    assert [f"{time:%d %H:%M}" for time in days] == ["25 00:00", "26 00:00", "26 00:30"]
+
+
+def test_periods_are_those_of_the_local_clock() -> None:
+    points = at(11 * HOUR + 30 * MINUTE, 12 * HOUR + 30 * MINUTE)  # 00:30 and, the evening before, 23:30 in UTC
+    extra = at(0)
+    assert len(kept(plan([*points, *extra], parse("daily=1"), NOW))) == 3
+    both = plan([*points, *extra], parse("daily=1"), NOW.astimezone(VIENNA))  # 01:30 and 00:30 of the same day
+    assert [one.keep for one in both] == [True, False, True]
+    monday = datetime(2026, 1, 5, tzinfo=UTC)  # the week before it holds the first days of the year
+    week = at(0, *(day * DAY for day in range(1, 9)), now=monday)
+    assert kept(plan(week, parse("weekly=1"), monday), monday) == [0, 7 * DAY]
+    with pytest.raises(ValueError, match="no zone"):
+        plan(points, parse("daily=1"), datetime(2026, 1, 1))
+
+
+# zrepl's grid
+
+
+def test_the_grid_keeps_the_oldest_of_each_bucket() -> None:
+    ages = [0, 20, 40, 60, 80, 119, 120, 150, 240, 299, 300, 1000]
+    minutes = [age * MINUTE for age in ages]
+    found = plan(at(*minutes), parse("1x1h(keep=all) | 2x1h | 1x2h(keep=2)"), NOW)
+    # 0-60: all; 60-120 and 120-180: the oldest; 180-300: the two oldest; the left edge belongs to a bucket.
+    assert [age // MINUTE for age in kept(found)] == [0, 20, 40, 119, 150, 240, 299]
+    reasons = why(found)
+    by_age = {(int(NOW.timestamp()) - one.point.creation) // MINUTE: one.point.name for one in found}
+    assert reasons[by_age[119]] == "has a place in 2x1h"
+    assert reasons[by_age[60]] == "younger than what is kept in its bucket of 2x1h"
+    assert reasons[by_age[300]] == reasons[by_age[1000]] == "older than the whole grid"
+
+
+def test_the_grid_hangs_on_the_newest_snapshot_not_on_the_clock() -> None:
+    points = at(*(200 * DAY + hour * HOUR for hour in range(5)))
+    assert len(kept(plan(points, parse("3x1h"), NOW))) == 3
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.integers(0, 40 * DAY), min_size=1, max_size=80, unique=True))
+def test_no_bucket_of_a_grid_is_emptied(ages: list[int]) -> None:
+    points = at(*ages)
+    stay = {one.point for one in plan(points, parse("2x1h(keep=2) | 24x1h | 14x1d"), NOW) if one.keep}
+    newest = points[-1].creation
+
+    def bucket(point: Point) -> int:
+        age = newest - point.creation
+        return age // HOUR if age < 26 * HOUR else 100 + (age - 26 * HOUR) // DAY
+
+    full = {bucket(point) for point in points if newest - point.creation < 26 * HOUR + 14 * DAY}
+    assert {bucket(point) for point in stay} == full
+
+
+# zfs-autobackup's thinning
+
+
+def test_thinning_keeps_the_newest_and_the_first_of_each_block() -> None:
+    hours = [hour * HOUR for hour in range(24 * 20)]
+    found = plan(at(*hours), parse("3,1d1w"), NOW)
+    days = [12 * HOUR + day * DAY for day in range(7)]  # blocks begin at midnight UTC, and a week has 7 days
+    assert kept(found) == [0, HOUR, 2 * HOUR, *days]
+    reasons = why(found)
+    by_age = {int(NOW.timestamp()) - one.point.creation: one.point.name for one in found}
+    assert reasons[by_age[HOUR]] == "among the newest 3"
+    assert reasons[by_age[12 * HOUR]] == "first of its 1d for 1w (1d1w)"
+    assert reasons[by_age[13 * HOUR]] == "not the first of its 1d"
+    assert reasons[by_age[12 * HOUR + 8 * DAY]] == "first of its 1d, but older than 1w"
+    assert kept(plan(at(*hours), parse("4"), NOW)) == hours[:4]
+
+
+def test_a_clock_that_jumped_ahead_makes_no_history_old() -> None:
+    points = at(*(day * DAY for day in range(10)))
+    later = NOW + timedelta(days=4000)
+    for policy in ("1d1w", "3,1d1w", "24x1h | 9x1d", "daily=8"):
+        assert kept(plan(points, parse(policy), later)) == kept(plan(points, parse(policy), NOW)), policy
+
+
+# Clocks
+
+
+def test_nothing_goes_when_the_clock_is_behind_the_newest_snapshot() -> None:
+    points = at(*(minute * MINUTE for minute in range(300)))
+    early = NOW - timedelta(seconds=SKEW + 1)
+    found = plan(points, parse("daily=1"), early)
+    assert all(one.keep for one in found)
+    assert "the clock says 2026-11-24 10:59" in found[0].why
+    assert points[-1].name in found[0].why
+    assert not all(one.keep for one in plan(points, parse("daily=1"), early + timedelta(seconds=1)))
+
+
+def test_a_date_that_no_calendar_has_is_told_not_stumbled_over() -> None:
+    [*_, last] = plan([*at(1, 2), Point("dplane-x", "9", 999, 2**62)], parse("daily=1"), NOW)
+    assert last.keep
+    assert str(2**62) in last.why
+
+
+def test_snapshots_dated_by_a_wrong_clock_displace_nothing() -> None:
+    good = at(*(day * DAY for day in range(6)))
+    strayed = Point("dplane-1970", "1970", good[2].createtxg + 1, 5)
+    found = plan([*good, strayed], parse("daily=3"), NOW)
+    assert {one.point for one in found if one.keep} >= set(good[-3:])
+    newest = Point("dplane-1970", "1970", good[-1].createtxg + 1, 5)  # and when it is the newest, nothing seems old
+    assert {one.point for one in plan([*good, newest], parse("3x1d"), NOW) if one.keep} == {*good, newest}
+
+
+# What never goes
+
+names = st.sampled_from(["dplane-", "syncoid_box_2026-01-0", "autosnap_2026-01-0", "zrepl_2026", "bzfs_", "mine-"])
+policies = st.sampled_from(
+    [
+        *("hourly=1", "hourly=2,daily=3,monthly=1", "weekly=2,yearly=1", "1x1h", "2x1h | 3x1d(keep=2) | 2x1w"),
+        *("1", "4", "1s1s", "2,1h1d,1d1w", "1d1m", ""),
+    ]
+).map(parse)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Point]:
+    """Any history: clocks that jump, names of all makers, holds and clones."""
+    found = []
+    for index in range(draw(st.integers(0, 25))):
+        creation = int(NOW.timestamp()) - draw(st.integers(-SKEW, 40 * DAY) | st.integers(0, 2 * HOUR))
+        found.append(
+            Point(
+                f"{draw(names)}{index}",
+                str(draw(st.integers(1, 60))),
+                draw(st.integers(1, 40)),
+                creation,
+                draw(st.sampled_from([0, 0, 0, 1])),
+                draw(st.sampled_from([(), (), (), ("tank/clone",)])),
+                draw(st.none() | st.integers(0, 100)),
+            )
+        )
+    return found
+
+
+backlogs = st.none() | st.builds(
+    Backlog, st.integers(0, 40), st.none() | st.integers(0, 9), st.none() | st.integers(0, 500)
+)
+guids = st.frozensets(st.integers(1, 60).map(str), max_size=3)
+
+
+@settings(max_examples=500, deadline=None)
+@given(histories(), policies, guids, st.booleans(), backlogs)
+def test_never_rules_hold_and_a_second_plan_is_empty(
+    points: list[Point], policy: Policy, protected: frozenset[str], only_ours: bool, backlog: Backlog | None
+) -> None:
+    found = plan(points, policy, NOW, protected, only_ours=only_ours, backlog=backlog)
+    assert sorted(map(id, points)) == sorted(id(one.point) for one in found)
+    assert all(one.why for one in found)
+    order = [(point.createtxg, point.name) for point in points]
+    assert [(one.point.createtxg, one.point.name) for one in found] == sorted(order)
+    newest_ours = [one.point for one in found if one.point.ours][-1:]
+    for one in found:
+        if one.keep:
+            continue
+        assert not one.point.holds
+        assert not one.point.clones
+        assert one.point.guid not in protected
+        assert one.point is not found[-1].point
+        assert one.point not in newest_ours
+        assert one.point.ours or not only_ours
+    again = plan([one.point for one in found if one.keep], policy, NOW, protected, only_ours=only_ours, backlog=backlog)
+    assert all(one.keep for one in again)
+
+
+steady = st.sampled_from(["hourly=3,daily=4,weekly=2", "daily=2,monthly=2", "1h1d,1d1w", "3,1h6h,1w1m", "5"]).map(parse)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.integers(60, 30 * HOUR), min_size=2, max_size=60), st.data(), steady)
+def test_what_goes_today_is_not_wanted_tomorrow(gaps: list[int], data: st.DataObject, policy: Policy) -> None:
+    """For counts and thinning: pruning after each snapshot loses nothing that one late look at all would keep."""
+    born: list[int] = []
+    clock = int(NOW.timestamp())
+    for gap in gaps:
+        clock += gap
+        born.append(clock)
+    every = [Point(f"dplane-{index}", str(index), index, time) for index, time in enumerate(born)]
+    late = datetime.fromtimestamp(clock + data.draw(st.integers(0, HOUR)), VIENNA)
+    wanted = {one.point for one in plan(every, policy, late) if one.keep}
+    left: list[Point] = []
+    for point in every:
+        now = datetime.fromtimestamp(point.creation, VIENNA)
+        left = [one.point for one in plan([*left, point], policy, now) if one.keep]
+    assert wanted <= set(left)
+
+
+def test_the_reasons_of_what_never_goes() -> None:
+    ours = [
+        Point("dplane-1", "1", 1, int(NOW.timestamp()) - 90, holds=2),
+        Point("dplane-2", "2", 2, int(NOW.timestamp()) - 80, clones=("tank/copy",)),
+        Point("dplane-3", "3", 3, int(NOW.timestamp()) - 70),
+        Point("dplane-4", "4", 4, int(NOW.timestamp()) - 60),
+        Point("dplane-5", "5", 5, int(NOW.timestamp()) - 50),
+    ]
+    others = [Point("autosnap_x", "6", 6, 1), Point("by hand", "7", 7, 1)]
+    assert why(plan([*ours, *others], parse("1s1s"), NOW, {"3"})) == {
+        "dplane-1": "it is held",
+        "dplane-2": "tank/copy is a clone of it",
+        "dplane-3": "a target's next increment starts from it",
+        "dplane-4": "first of its 1s, but older than 1s",
+        "dplane-5": "the newest snapshot of ours",
+        "autosnap_x": "sanoid took it, not D-Plane",
+        "by hand": "somebody else took it, not D-Plane",
+    }
+
+
+def test_told_to_take_all_names_the_newest_of_each_job_of_another_tool_stays() -> None:
+    found = [
+        *("syncoid_attic_nas_2026-01-01:00:00:01", "syncoid_cloud_nas_2026-01-01:00:00:02"),
+        *("autosnap_2026-01-02_00:00:00_daily", "syncoid_attic_nas_2026-01-03:00:00:01", "by hand", "dplane-1", "last"),
+    ]
+    points = [Point(name, str(index), index, 1000 + index) for index, name in enumerate(found)]
+    stays = [one.point.name for one in plan(points, parse("yearly=1"), NOW, only_ours=False) if one.keep]
+    assert stays == [found[0], found[1], found[2], found[3], "dplane-1", "last"]  # the very first is that of the year
+    reasons = why(plan(points, parse("1"), NOW, only_ours=False))
+    assert reasons[found[3]] == "the newest of syncoid, which may go on from it"
+    assert reasons[found[0]] == "not among the newest 1"
+
+
+# The backlog of a target that is away
+
+
+def test_what_the_target_lacks_stays_up_to_the_cap_and_the_middle_is_thinned() -> None:
+    points = at(*(hour * HOUR for hour in range(50)))
+    base = points[9]
+    unlimited = plan(points, parse("1"), NOW, {base.guid}, backlog=Backlog(base.createtxg))
+    assert [one.point for one in unlimited if one.keep] == points[9:]
+    assert unlimited[20].why == "the target does not have it yet"
+    capped = plan(points, parse("1"), NOW, {base.guid}, backlog=Backlog(base.createtxg, most=8))
+    stays = [one.point for one in capped if one.keep]
+    assert stays[0] is base
+    assert stays[1] is points[10]
+    assert stays[-1] is points[-1]
+    assert len(stays) == 9
+    gaps = [later.creation - sooner.creation for sooner, later in pairwise(stays[1:])]
+    assert max(gaps) <= 3 * min(gaps)
+    assert "too many wait" in next(one.why for one in capped if not one.keep and one.point.createtxg > base.createtxg)
+    only = plan(points, parse("1"), NOW, {base.guid}, backlog=Backlog(base.createtxg, most=0))
+    assert [one.point for one in only if one.keep] == [base, points[-1]]
+
+
+def test_a_target_that_stays_away_leaves_an_even_backlog() -> None:
+    left = at(1000 * HOUR)
+    base, start = left[0], left[0].creation
+    for hour in range(1, 301):
+        left.append(Point(f"dplane-{hour}", f"g{hour}", 100 + hour, start + hour * HOUR))
+        now = datetime.fromtimestamp(left[-1].creation, UTC)
+        found = plan(left, parse("1"), now, {base.guid}, backlog=Backlog(base.createtxg, most=10))
+        left = [one.point for one in found if one.keep]
+    assert (left[0], len(left)) == (base, 11)
+    gaps = [later.creation - sooner.creation for sooner, later in pairwise(left[1:])]
+    assert max(gaps) <= 2 * 300 * HOUR / 9
+
+
+def test_a_cap_in_bytes_and_what_the_policy_wants_goes_last() -> None:
+    points = at(*(hour * HOUR for hour in range(24)), written=10)
+    found = plan(points, parse("1"), NOW, backlog=Backlog(most_bytes=75))
+    assert len(kept(found)) == 7
+    days = at(*(hour * HOUR for hour in range(96)), written=10)
+    for_days = plan(days, parse("daily=10"), NOW, backlog=Backlog(most=6))
+    assert {12 * HOUR, 36 * HOUR, 60 * HOUR, 84 * HOUR} <= set(kept(for_days))
+    assert len(kept(for_days)) == 6
+
+
+@pytest.mark.parametrize("backlog", [None, Backlog(0, most=20)])
+@pytest.mark.parametrize("text", ["hourly=24,daily=30,monthly=12", "1x1h(keep=all) | 24x1h | 14x1d", "10,1d1w,1w1m"])
+def test_the_cost_grows_with_the_number_of_snapshots_not_faster(text: str, backlog: Backlog | None) -> None:
+    def lines(count: int) -> int:
+        """How many lines of Python a plan for so many snapshots runs."""
+        points, policy, ran = at(*(10 * MINUTE * one for one in range(count))), parse(text), 0
+
+        def tick(_frame: FrameType, event: str, _arg: object) -> Any:
+            nonlocal ran
+            ran += event == "line"
+            return tick
+
+        before = sys.gettrace()
+        sys.settrace(tick)
+        try:
+            plan(points, policy, NOW, backlog=backlog)
+        finally:
+            sys.settrace(before)
+        return ran
+
+    assert lines(1600) < 4 * lines(400) * 1.5
