@@ -263,7 +263,10 @@ class Execution:
 
 def conflict_way_out() -> str:
     """What a person can do about a conflict."""
-    return "Nothing of it was sent or destroyed. `dplane replicate resolve` shows the ways out and what each costs."
+    return (
+        "Nothing of it was sent or destroyed. Keep what the target has and choose a new target, "
+        "or bring the target back to a common snapshot by hand."
+    )
 
 
 def refuse_conflicts(plan: Plan) -> None:
