@@ -236,6 +236,12 @@ async def test_a_peer_that_is_confined_cannot_leave_its_root(world: World) -> No
     ({'"read"': b"\x1b]0;owned\x07 hello"}, "failed"),
     ({'"read"': b'{"ok": false, "error": {"code": "\\u001b", "message": "\\u001b[31mred", "next": 7}}\n'}, "failed"),
     ({'"hello"': b"Welcome to Linux\n"}, "failed"),
+    ({'"receive"': b'{"ok": true, "by'}, "failed"),
+    ({'"receive"': b"[" * 60_000}, "failed"),
+    ({'"read"': b'{"ok": true, "list": "", "get": "", "available": -1}\n'}, "failed"),
+    ({'"read"': b'{"ok": true, "list": "", "get": "", "available": NaN}\n'}, "failed"),
+    ({'"read"': b'{"ok": true, "list": "vault/x@\\u001b[2J\\t7\\t5\\n", "get": "", "available": null}\n'}, "failed"),
+    ({'"read"': b"x" * 70_000_000}, "failed"),
 ])  # fmt: skip
 async def test_a_peer_that_lies_is_never_believed(world: World, lie: dict[str, bytes], code: str) -> None:
     world.lies = lie
