@@ -38,7 +38,7 @@ WORDS = {
 READING = {
     "pool list", "pool show", "pool disks", "pool importable", "dataset list", "dataset show", "snapshot list",
     "replicate list", "replicate check", "replicate show", "replicate runs", "replicate run-show", "replicate notices",
-    "peer list",
+    "peer list", "notify list", "notify status",
     "peer show", "peer probe", "peer test", "docker list", "docker logs", "job list", "job watch", "audit show",
     "audit verify", "health", "doctor", "completion", "help",
 }  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator
 
 import asyncssh
@@ -19,8 +18,9 @@ from ...errors import (
 )
 from ...text import clean
 from ..door import request_line
+from ..host.lines import LineReader
 from ..host.quoting import command_line
-from . import keys
+from . import answers, keys
 from .model import PairRequest
 from .pairing import error_from
 
@@ -109,22 +109,36 @@ async def _run(
     connection: asyncssh.SSHClientConnection, argv: list[str], *, stdin: bytes = b"", check: bool = True
 ) -> str:
     try:
-        done = await asyncio.wait_for(
-            connection.run(command_line(argv), input=stdin, encoding=None, check=False), COMMAND_SECONDS
-        )
+        async with asyncio.timeout(COMMAND_SECONDS):
+            out, said, status = await _finished(connection, command_line(argv), stdin)
     except TimeoutError:
         raise CommandError(f"{argv[0]} did not answer on the far box within {COMMAND_SECONDS:.0f} s.") from None
     except (asyncssh.Error, OSError):
         raise UnreachableError("The connection to the far box was lost while pairing.", "Try again.") from None
-    out = _text(done.stdout)
-    if check and done.returncode != 0:
-        said = clean(_text(done.stderr).strip(), 300)
-        raise CommandError(f"{argv[0]} failed on the far box: {said or f'status {done.returncode}'}.")
+    if check and status != 0:
+        raise CommandError(f"{argv[0]} failed on the far box: {clean(said.strip(), 300) or f'status {status}'}.")
     return out
 
 
-def _text(stream: bytes | str | None) -> str:
-    return stream.decode("utf-8", "replace") if isinstance(stream, bytes) else stream or ""
+async def _finished(
+    connection: asyncssh.SSHClientConnection, command: str, stdin: bytes
+) -> tuple[str, str, int | None]:
+    """What a far command says, its last words on standard error, and its status. Raises CommandError for a flood."""
+    process: asyncssh.SSHClientProcess[bytes] = await connection.create_process(command, encoding=None)
+    said = bytearray()
+    listening = asyncio.create_task(answers.keep_last(process.stderr.read, said))
+    try:
+        process.stdin.write(stdin)
+        process.stdin.write_eof()
+        out = await LineReader(process.stdout.read).rest(answers.ANSWER_LIMIT)
+        if out is None:
+            raise answers.too_much("The far box")
+        await listening
+        await process.wait_closed()
+    finally:
+        listening.cancel()
+        process.close()
+    return out.decode("utf-8", "replace"), said.decode("utf-8", "replace"), process.returncode
 
 
 async def _accept(
@@ -133,11 +147,8 @@ async def _accept(
     """Let the far box's own privileged helper take the key, confined to the replication agent."""
     args = {"peer": own_name, "key": public_key, "root": request.root}
     out = await _run(connection, helper, stdin=request_line("peer-accept", args), check=False)
-    try:
-        answer = json.loads(out)
-    except ValueError:
-        answer = None
-    if not isinstance(answer, dict):
+    answer = answers.parsed(out.encode())
+    if answer is None:
         raise NotAllowedError(
             f"{request.user} may not use the D-Plane door on {request.address}.",
             f"An administrator there runs `sudo usermod -aG dplane-admin {request.user}`; then pair again.",
@@ -165,8 +176,10 @@ async def _append(connection: asyncssh.SSHClientConnection, request: PairRequest
             before = b""
             if await sftp.exists(path):
                 async with sftp.open(path, "rb") as file:
-                    content: bytes | str = await file.read()
+                    content: bytes | str = await file.read(answers.ANSWER_LIMIT + 1)
                     before = content.encode() if isinstance(content, str) else content
+                if len(before) > answers.ANSWER_LIMIT:
+                    raise CommandError(f"{_AUTHORIZED} of {request.user} on {request.address} is too large to be true.")
             mark = line.rstrip("\n").rsplit(" ", 1)[1].encode()
             kept = [old for old in before.splitlines(keepends=True) if not old.rstrip().endswith(b" " + mark)]
             if kept and not kept[-1].endswith(b"\n"):

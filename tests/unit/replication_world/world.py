@@ -94,8 +94,7 @@ class World:
     async def __aexit__(self, *_: object) -> None:
         self.cut()
         for child in self.children:  # a far sender whose reader is gone waits on a pipe that only sshd would close
-            if child.returncode is None:
-                child.kill()
+            child._transport.close()  # type: ignore[attr-defined]
         self._server.close()
         await self._server.wait_closed()
 
