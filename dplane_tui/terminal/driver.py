@@ -9,19 +9,16 @@ import select
 import signal
 import sys
 import termios
-from codecs import getincrementaldecoder
 from threading import Event, Thread
 from typing import Any
 
 from textual import events
-from textual._parser import ParseError
-from textual._time import get_time
-from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Size
 
+from .keyboard import Keyboard
 from .output import Output, merge_styles
 from .painted import Painted
 from .profile import Profile, detect
@@ -193,12 +190,9 @@ class ConsoleDriver(LinuxDriver):
 
     def run_input_thread(self) -> None:
         """Turn bytes into keys. Sleeps until there is something to read; wakes early only for a lone Esc."""
-        parser = XTermParser(self._debug)
-        decode = getincrementaldecoder("utf-8")(errors="replace").decode
+        keyboard = Keyboard(self._debug)
         while not self.exit_event.is_set():
-            deadline = parser._timeout_time
-            timeout = None if deadline is None else max(0.0, deadline - get_time()) + 0.005
-            ready, _, _ = select.select([self.fileno, self._wake_read], [], [], timeout)
+            ready, _, _ = select.select([self.fileno, self._wake_read], [], [], keyboard.patience())
             if self._wake_read in ready:
                 os.read(self._wake_read, 64)
                 continue
@@ -207,10 +201,7 @@ class ConsoleDriver(LinuxDriver):
                 if not data:
                     self._hang_up()
                     return
-                try:
-                    for event in parser.feed(decode(data)) if data else ():
-                        self.process_message(event)
-                except ParseError:  # noise on the line: begin again
-                    parser = XTermParser(self._debug)
-            for event in parser.tick():
+                for event in keyboard.feed(data):
+                    self.process_message(event)
+            for event in keyboard.tick():
                 self.process_message(event)
