@@ -1,6 +1,6 @@
 #!/bin/sh
-# Removes D-Plane from this machine. What it recorded (tasks, runs and their evidence, peer keys, the audit log) stays
-# unless --purge is given; so do the accounts that own it. ZFS pools and datasets are never touched.
+# Removes D-Plane from this machine. What it recorded (tasks, runs and their evidence, peer keys, the audit log) and
+# what was set in /etc/dplane stays unless --purge is given; so do the accounts that own it. ZFS pools and datasets are never touched.
 set -eu
 umask 022
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -17,7 +17,7 @@ case "${1:-}" in
     '') ;;
     --purge) purge=yes ;;
     -h | --help)
-        echo "packaging/uninstall.sh [--purge]    --purge also deletes /var/lib/dplane, /var/log/dplane and the accounts"
+        echo "packaging/uninstall.sh [--purge]    --purge also deletes /var/lib/dplane, /var/log/dplane, /etc/dplane and the accounts"
         exit 0
         ;;
     *) fail "unknown option $1; --help tells more." ;;
@@ -57,7 +57,7 @@ rm -f /usr/local/share/bash-completion/completions/dplane /usr/local/share/zsh/s
 rm -rf /opt/dplane /run/dplane
 
 if [ "$purge" = no ]; then
-    say "removed. Kept: /var/lib/dplane, /var/log/dplane, the user dplane and the dplane groups (--purge deletes them too)."
+    say "removed. Kept: /var/lib/dplane, /var/log/dplane, /etc/dplane, the user dplane and the dplane groups (--purge deletes them too)."
     exit 0
 fi
 rm -rf /var/lib/dplane /var/log/dplane /etc/dplane

@@ -207,9 +207,9 @@ def test_uninstalling_keeps_what_was_recorded(box: Box) -> None:
     lines = int(box.ok("wc -l < /var/log/dplane/audit.jsonl"))
     assert lines > 0
     box.ok("/opt/dplane/current/share/uninstall.sh")
-    assert (
-        box.ok("find /opt /etc /usr/local /run/dplane -name '*dplane*' ! -path '*dplane-lab*' 2>/dev/null; true") == ""
-    )
+    left = box.ok("find /opt /etc /usr/local /run/dplane -name '*dplane*' ! -path '*dplane-lab*' 2>/dev/null; true")
+    assert left.split() == ["/etc/dplane"], "who is told what is the person's own"
+    assert box.ok("ls /etc/dplane").split() == ["notify.toml"]
     assert box.run("sudo -n true", user="owner").returncode != 0
     assert box.ok("cat /var/lib/dplane/store/mark").strip() == "kept"
     assert int(box.ok("wc -l < /var/log/dplane/audit.jsonl")) == lines
@@ -218,7 +218,6 @@ def test_uninstalling_keeps_what_was_recorded(box: Box) -> None:
     )
 
     box.ok("/root/src/packaging/uninstall.sh --purge")
-    gone = box.ok(
-        "ls -d /var/lib/dplane /var/log/dplane 2>/dev/null; getent passwd dplane; getent group | grep dplane; true"
-    )
+    places = "/var/lib/dplane /var/log/dplane /etc/dplane"
+    gone = box.ok(f"ls -d {places} 2>/dev/null; getent passwd dplane; getent group | grep dplane; true")
     assert gone == ""
