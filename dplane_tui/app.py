@@ -25,11 +25,12 @@ from textual.message import Message
 
 from . import crash
 from .background import Background
+from .dress import Dressed, remembered
 from .services.bundle import Services, open_services
 from .services.poller import Poller
 from .services.role import role as read_role
 from .terminal.driver import ConsoleDriver, terminal_line
-from .theme import NAMES, NATIVE, Look, load
+from .theme import NATIVE, Look
 from .widgets.job import JobFollower
 from .widgets.layout import Pieces
 
@@ -48,7 +49,7 @@ class SourceChanged(Message):
         return isinstance(message, SourceChanged) and message.source == self.source
 
 
-class Console(Background, App[int], inherit_bindings=False):
+class Console(Background, Dressed, App[int], inherit_bindings=False):
     """The console on one host at a time."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -66,8 +67,9 @@ class Console(Background, App[int], inherit_bindings=False):
         connect: Callable[[str | None], Services] = open_services,
     ) -> None:
         self.profile = profile
-        self.look: Look = load(profile.theme)
-        super().__init__(driver_class=ConsoleDriver, ansi_color=profile.theme in NATIVE)
+        self.native = profile.theme in NATIVE
+        self.look: Look = remembered(profile)
+        super().__init__(driver_class=ConsoleDriver, ansi_color=self.native)
         self.no_color = False  # the mono theme has none; Textual's filter would make the cursor invisible
         self._filters = [f for f in self._filters if type(f).__name__ not in {"Monochrome", "NoColor"}]
         self.services = services
@@ -83,7 +85,7 @@ class Console(Background, App[int], inherit_bindings=False):
         self._job = JobFollower(follow_job, then_host) if follow_job else None
         for section in SECTIONS:
             self.add_mode(section, partial(self._section, section))
-        self._wear(self.look)
+        self.put_on(self.look)
 
     # -- start and end -----------------------------------------------------------------------------------------
 
@@ -220,18 +222,6 @@ class Console(Background, App[int], inherit_bindings=False):
     def do_quit(self) -> None:
         """Close the console."""
         self.exit(0)
-
-    def _wear(self, look: Look) -> None:
-        self.look = look
-        self.register_theme(look.theme)
-        self.theme = look.theme.name
-
-    def do_theme(self) -> None:
-        """The next theme that this terminal can show."""
-        names = [name for name in NAMES if (name in NATIVE) == (self.look.name in NATIVE)]
-        self._wear(load(names[(names.index(self.look.name) + 1) % len(names)]))
-        self.screen.refresh(layout=True)
-        self.say(f"Theme {self.look.name}.")
 
     async def do_help(self) -> None:
         """Every key that works here."""

@@ -227,12 +227,24 @@ async def test_a_failed_job_says_why_and_stays(console: Opener, tmp_path: Path) 
         assert seen.text.split("\n")[0].startswith(" laptop")
 
 
-async def test_themes_all_load_and_paint(console: Opener) -> None:
+async def test_a_theme_is_seen_while_the_cursor_is_on_it_and_kept_only_when_chosen(
+    console: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     async with console(profile=FULL) as seen:
         await seen.until_text("vault")
-        names = set()
-        for _ in range(3):
-            await seen.press("T")
-            names.add(seen.app.look.name)
-            assert "vault" in seen.text
-        assert names == {"dark", "light", "contrast"}
+        await seen.press("T")
+        await seen.until_text("no red against green")
+        worn = [seen.app.look.name]
+        for _ in range(4):
+            await seen.press("down")
+            worn.append(seen.app.look.name)
+        assert worn == ["dark", "light", "contrast", "colourblind", "amber"]
+        await seen.press("escape")
+        assert seen.app.look.name == "dark"
+        await seen.press("T", "down", "enter")
+        await seen.until_text("Theme light, from now on.")
+        assert "vault" in seen.text
+    async with console(profile=FULL) as seen:
+        await seen.until_text("vault")
+        assert seen.app.look.name == "light"
