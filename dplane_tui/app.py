@@ -270,13 +270,14 @@ def open_console(
     follow_job: Path | None = None,
     then_host: str | None = None,
     read_only: bool = False,
+    kind: str = "",
 ) -> int:
-    """Open the console on this terminal and return its exit code.
+    """Open the console on this terminal and return its exit code. `kind` says what the terminal is, if it is no guess.
 
     With `follow_job` (a progress file) it opens on this machine, shows that job, and when it has succeeded moves to
     `then_host` by itself. Raises MissingError for a terminal that cannot show it.
     """
-    profile = detect(os.environ, terminal_line())
+    profile = detect(os.environ, terminal_line(), kind)
     if profile.kind == "dumb" or not (sys.stdin.isatty() and sys.stderr.isatty()):
         term = os.environ.get("TERM") or "not set"
         raise MissingError(

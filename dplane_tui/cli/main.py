@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from .. import __version__
 from ..errors import CommandError, DPlaneError, NotAllowedError, StoppedError, UsageError
 from ..services.host import Host, connect
+from ..terminal.profile import KINDS
 from . import streams
 from .output import Result, show, show_error
 from .parsing import Parser, add_everywhere, everyone
@@ -52,6 +53,9 @@ def build_parser(argv: Sequence[str], *, every_group: bool = False) -> Parser:
         "5 not allowed, 6 something is missing, 7 host or peer not reached, 130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"dplane {__version__}")
+    parser.add_argument(
+        "--profile", choices=KINDS, default="", help="what this terminal is, when the console does not see it by itself"
+    )
     add_everywhere(parser)
     groups = parser.add_subparsers(dest="group", metavar="COMMAND")
     for name, (module, help_text) in GROUPS.items():
@@ -128,7 +132,7 @@ def _console(args: argparse.Namespace) -> int:
     if args.json:
         raise UsageError("--json needs a command: the console is for people.", "`dplane health --json`, for instance.")
     try:
-        return open_console(args.host, read_only=args.read_only)
+        return open_console(args.host, read_only=args.read_only, kind=args.profile)
     except KeyboardInterrupt:
         raise StoppedError("Interrupted.") from None
 

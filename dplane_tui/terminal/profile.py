@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 _XTERM_LIKE = ("xterm", "screen", "tmux", "rxvt", "alacritty", "foot", "kitty", "wezterm", "ghostty", "konsole", "st-")
 _SERIAL_TERMS = ("vt", "ansi", "wy", "linux-m", "xterm-mono")
+KINDS = ("full", "console", "serial")
+"""What a person may say a terminal is."""
 _SERIAL_LINES = ("/dev/ttyS", "/dev/ttyAMA", "/dev/ttyUSB", "/dev/ttyACM", "/dev/hvc")
 
 
@@ -43,21 +45,40 @@ def _charset(env: Mapping[str, str]) -> str:
     return "utf-8" if locale.lower().replace("-", "").endswith("utf8") else "ascii"
 
 
-def detect(env: Mapping[str, str], line: str = "") -> Profile:
-    """The profile for `env` (TERM, COLORTERM, locale, NO_COLOR) on the terminal device `line` (`/dev/ttyS0`)."""
+def detect(env: Mapping[str, str], line: str = "", kind: str = "") -> Profile:
+    """The profile for `env` (TERM, COLORTERM, locale, NO_COLOR) on the terminal device `line` (`/dev/ttyS0`).
+
+    `kind` is what the person says the terminal is (one of KINDS); empty goes by TERM and the line.
+    """
     term = env.get("TERM", "").lower()
-    no_color = bool(env.get("NO_COLOR"))
     charset = _charset(env)
+    match kind or _kind(term, line):
+        case "serial":
+            return _serial(term, charset, bool(env.get("NO_COLOR")))
+        case "console":
+            symbols = "ascii" if charset == "ascii" else "console"
+            return Profile("console", symbols, "mono" if env.get("NO_COLOR") else "ansi16", 10, True, False, 5.0)
+        case "full":
+            return _full(env, term, charset)
+    return Profile("dumb", "ascii", "mono", 1, False, False, 10.0)
+
+
+def _kind(term: str, line: str) -> str:
     if term in {"", "dumb", "unknown"}:
-        return Profile("dumb", "ascii", "mono", 1, False, False, 10.0)
+        return "dumb"
     if line.startswith(_SERIAL_LINES) or term.startswith(_SERIAL_TERMS):
-        colour = "color" in term and not no_color
-        symbols = "console" if charset == "utf-8" and not term.startswith("vt") else "ascii"
-        return Profile("serial", symbols, "ansi16" if colour else "mono", 5, False, False, 10.0)
-    if term.startswith("linux") or not term.startswith(_XTERM_LIKE):
-        symbols = "ascii" if charset == "ascii" else "console"
-        return Profile("console", symbols, "mono" if no_color else "ansi16", 10, True, False, 5.0)
+        return "serial"
+    return "console" if term.startswith("linux") or not term.startswith(_XTERM_LIKE) else "full"
+
+
+def _serial(term: str, charset: str, no_color: bool) -> Profile:
+    colour = "color" in term and not no_color
+    symbols = "console" if charset == "utf-8" and not term.startswith("vt") else "ascii"
+    return Profile("serial", symbols, "ansi16" if colour else "mono", 5, False, False, 10.0)
+
+
+def _full(env: Mapping[str, str], term: str, charset: str) -> Profile:
     symbols = "ascii" if charset == "ascii" else "unicode"
     rich = "256color" in term or env.get("COLORTERM", "").lower() in {"truecolor", "24bit"} or "direct" in term
-    theme = "mono" if no_color else "dark" if rich else "ansi16"
+    theme = "mono" if env.get("NO_COLOR") else "dark" if rich else "ansi16"
     return Profile("full", symbols, theme, 10, True, True, 5.0)

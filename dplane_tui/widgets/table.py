@@ -256,6 +256,8 @@ class Table(Widget, can_focus=True):
         left = cut(left, min(room, cell_len(left))) if room else ""
         fill = max(0, width - cell_len(left) - cell_len(right) - 5 - (1 if right else 0))
         parts = [Segment(RULE + " ", rule), Segment(left, styles["caption"]), Segment(" " + RULE * fill, rule)]
+        if not left:
+            parts = [Segment(RULE * (fill + 3), rule)]
         if right:
             parts += [Segment(" " + right + " ", styles["bad" if bad else "dim"]), Segment(RULE, rule)]
         else:

@@ -151,6 +151,14 @@ def test_themes_have_every_role_and_keep_the_cursor_visible(name: str) -> None:
         assert not [role for role, style in look.styles.items() if style.color or style.bgcolor]
 
 
+def test_a_person_may_say_what_the_terminal_is() -> None:
+    env = {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
+    serial = detect(env, "/dev/pts/1", "serial")
+    assert (serial.kind, serial.symbols, serial.alternate, serial.paste) == ("serial", "console", False, False)
+    assert detect({"TERM": "vt220"}, "/dev/ttyS0", "full").kind == "full"
+    assert detect({"TERM": "dumb"}, "", "serial").kind == "serial"
+
+
 def test_a_snapshot_tells_its_age_without_ticking() -> None:
     one: Snapshot[int] = Snapshot()
     assert one.age(100.0) == "reading…"
