@@ -15,19 +15,36 @@ DIRECTORY = "ssh-accept"
 FILE = "authorized_keys"
 
 
-def line(peer: str, key: str, root: str) -> str:
+def line(peer: str, key: str, root: str, may_read: str = "", may_snapshot: bool = False) -> str:
     """The line of `peer`. All have passed their grammar: none holds a quote, a backslash or a line end."""
-    below = f" --root {root}" if root else ""
-    return f'restrict,command="{CURRENT}/bin/dplane agent --peer {peer}{below}" {key} dplane:{peer}'
+    rights = f" --root {root}" if root else ""
+    rights += f" --may-read {may_read}" if may_read else ""
+    rights += " --may-snapshot yes" if may_snapshot else ""
+    return f'restrict,command="{CURRENT}/bin/dplane agent --peer {peer}{rights}" {key} dplane:{peer}'
 
 
-def accept(lines: list[str], peer: str, key: str, root: str) -> list[str]:
-    """`lines` with that peer's line added or replaced. Raises Failure when another peer has the key already."""
+def accept(lines: list[str], peer: str, new: str) -> list[str]:
+    """`lines` with `new` as the one line of that peer. Raises Failure when another peer has its key already."""
     kept = revoke(lines, peer)
-    for other in kept:
-        if f" {key} " in other:
-            raise Failure("failed", f"That key is already the key of {other.rpartition('dplane:')[2]}.")
-    return [*kept, line(peer, key, root)]
+    _refuse_taken(kept, new)
+    return [*kept, new]
+
+
+def renew(lines: list[str], peer: str, key: str, current: str) -> list[str]:
+    """`lines` with a second one of that peer: `key` with the rights of `current`. Raises Failure.
+
+    Any further key of the peer goes, so that there are never more than two.
+    """
+    kept = revoke(lines, peer)
+    own = _own(lines, peer, current)
+    fresh = f"{own.removesuffix(f'{current} dplane:{peer}')}{key} dplane:{peer}"
+    _refuse_taken(kept, fresh)
+    return [*kept, own, *([] if key == current else [fresh])]
+
+
+def retire(lines: list[str], peer: str, key: str) -> list[str]:
+    """`lines` with only that key of the peer. Raises Failure when it is not one of its keys."""
+    return [*revoke(lines, peer), _own(lines, peer, key)]
 
 
 def revoke(lines: list[str], peer: str) -> list[str]:
@@ -35,17 +52,37 @@ def revoke(lines: list[str], peer: str) -> list[str]:
     return [known for known in lines if not known.endswith(f" dplane:{peer}")]
 
 
+def _own(lines: list[str], peer: str, key: str) -> str:
+    for known in lines:
+        if known.endswith(f" {key} dplane:{peer}"):
+            return known
+    raise Failure("failed", f"That key is not a key of {peer}.")
+
+
+def _refuse_taken(lines: list[str], new: str) -> None:
+    key = " ".join(new.split(" ")[-3:-1])
+    for other in lines:
+        if f" {key} " in other:
+            raise Failure("failed", f"That key is already the key of {other.rpartition('dplane:')[2]}.")
+
+
+def _changed(verb: str, args: Args, before: list[str]) -> list[str]:
+    peer, key = str(args["peer"]), str(args.get("key", ""))
+    if verb == "peer-accept":
+        root, may_read = str(args.get("root", "")), str(args.get("may_read", ""))
+        return accept(before, peer, line(peer, key, root, may_read, args.get("may_snapshot") is True))
+    if verb == "peer-renew":
+        return renew(before, peer, key, str(args["current"]))
+    return retire(before, peer, key) if verb == "peer-retire" else revoke(before, peer)
+
+
 def change(verb: str, args: Args) -> dict[str, object]:
-    """Do `peer-accept` or `peer-revoke` and say what changed. Raises Failure."""
-    peer = str(args["peer"])
+    """Do `peer-accept`, `peer-renew`, `peer-retire` or `peer-revoke` and say what changed. Raises Failure."""
     try:
         place = _open_directory()
         try:
             before = _read(place)
-            if verb == "peer-accept":
-                after = accept(before, peer, str(args["key"]), str(args.get("root", "")))
-            else:
-                after = revoke(before, peer)
+            after = _changed(verb, args, before)
             if after != before:
                 _write(place, after)
             if _read(place) != after:

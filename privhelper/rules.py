@@ -36,6 +36,11 @@ def origin_fits(args: Args) -> str:
     return "intermediates needs a snapshot in from, not a bookmark" if "#" in origin else ""
 
 
+def snapshot_needs_read(args: Args) -> str:
+    """A peer takes snapshots of what it may read."""
+    return "may_snapshot needs may_read" if args.get("may_snapshot") is True and not _text(args, "may_read") else ""
+
+
 def token_fits(args: Args) -> str:
     """A resume token must be for the snapshot that is named with it."""
     from .resumetoken import mismatch

@@ -7,6 +7,7 @@ Nothing else can reach a program. A verb whose argv starts with "privhelper" sta
 from __future__ import annotations
 
 from . import grammar as g
+from . import rules
 from .kinds import TIMER, WHEN
 from .places import CURRENT, SYSTEMCTL
 from .shape import ADMIN, OPERATE, VIEW, Arg, Value, Verb
@@ -16,6 +17,7 @@ from .verbs_pools import POOLS
 from .verbs_streams import STREAMS
 
 OURS = "privhelper"  # the first word of an argv that no program gets
+OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgEA"
 
 SYSTEM = (
     Verb("noop", VIEW, "Does nothing and answers.", (), (OURS, "noop"), acts=False),
@@ -60,11 +62,33 @@ SYSTEM = (
     Verb(
         "peer-accept",
         ADMIN,
-        "Lets a peer's key in: for the replication agent only, and below `root` only.",
-        (PEER, Arg("key", g.KEY), Arg("root", g.PLAIN_DATASET, optional=True)),
-        (OURS, "peer-accept", Value("peer"), Value("key"), Value("root")),
+        "Lets a peer's key in: for the replication agent only, and below `root` only. With `may_read` it may read what "
+        "is there and below (and receive nothing, unless there is a `root`), with `may_snapshot` take snapshots of it.",
+        (
+            PEER,
+            Arg("key", g.KEY),
+            Arg("root", g.PLAIN_DATASET, optional=True),
+            Arg("may_read", g.PLAIN_DATASET, optional=True),
+            Arg("may_snapshot", g.FLAG, optional=True),
+        ),
+        (OURS, "peer-accept", Value("peer"), Value("key"), Value("root"), Value("may_read"), Value("may_snapshot")),
+        rules=(rules.snapshot_needs_read,),
     ),
-    Verb("peer-revoke", ADMIN, "Removes a peer's key.", (PEER,), (OURS, "peer-revoke", Value("peer"))),
+    Verb(
+        "peer-renew",
+        OPERATE,
+        "Lets a peer in with a second key, `key`, which gets the rights of the one it has, `current`.",
+        (PEER, Arg("key", g.KEY), Arg("current", g.KEY, example=OTHER_KEY)),
+        (OURS, "peer-renew", Value("peer"), Value("key"), Value("current")),
+    ),
+    Verb(
+        "peer-retire",
+        OPERATE,
+        "Removes all keys of a peer but `key`, which must be one of them.",
+        (PEER, Arg("key", g.KEY)),
+        (OURS, "peer-retire", Value("peer"), Value("key")),
+    ),
+    Verb("peer-revoke", ADMIN, "Removes a peer's keys.", (PEER,), (OURS, "peer-revoke", Value("peer"))),
 )
 
 VERBS = (*SYSTEM, *POOLS, *DATASETS_AND_SNAPSHOTS, *STREAMS)

@@ -12,14 +12,17 @@ from .output import Result
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """Its two options."""
+    """Its options."""
     parser.add_argument("--peer", required=True)
     parser.add_argument("--root")
+    parser.add_argument("--may-read")
+    parser.add_argument("--may-snapshot", choices=("yes",))
     parser.set_defaults(handler=_serve)
 
 
 async def _serve(_host: Host, args: argparse.Namespace) -> Result:
     from ..services.replication.agent import main
 
-    words = ["--peer", args.peer, *(["--root", args.root] if args.root else [])]
+    given = {"--peer": args.peer, "--root": args.root, "--may-read": args.may_read, "--may-snapshot": args.may_snapshot}
+    words = [word for pair in given.items() if pair[1] for word in pair]
     raise SystemExit(main(words))

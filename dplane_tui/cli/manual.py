@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from .. import __version__
@@ -82,7 +83,7 @@ def _commands(parser: argparse.ArgumentParser) -> list[str]:
             lines += _arguments(child, EVERYWHERE)
             continue
         lines += [f'.SS "dplane {escape(name)}"', escape(text)]
-        for _, verb_text, verb in verbs:
+        for verb_text, verb in _leaves(child):
             lines += [
                 ".PP",
                 f".B {escape(_usage(verb))}",
@@ -93,6 +94,15 @@ def _commands(parser: argparse.ArgumentParser) -> list[str]:
             ]
             lines += [".RE"]
     return lines
+
+
+def _leaves(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Help and parser of each command at the end of a path below `parser`."""
+    for _, text, child in subparsers(parser):
+        if subparsers(child):
+            yield from _leaves(child)
+        else:
+            yield text, child
 
 
 def page(parser: argparse.ArgumentParser) -> str:

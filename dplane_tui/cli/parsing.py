@@ -64,7 +64,7 @@ class Parser(argparse.ArgumentParser):
         """As argparse does. An option that no command knows is told with the usage of the one that was meant."""
         found, unknown = self.parse_known_args(args, namespace)
         if unknown:
-            meant = below(self, (found.group, getattr(found, "verb", None)))
+            meant = below(self, (found.group, getattr(found, "verb", None), getattr(found, "deeper", None)))
             meant.error(f"this is not understood: {clean(' '.join(unknown), 100)}")
         return found
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import re
+import time
+from dataclasses import replace
 
 from privhelper import grammar
 
@@ -11,7 +13,9 @@ from .. import text
 from ..errors import HostKeyError, MissingError, RefusedError, UsageError
 from ..services.host import Host
 from ..services.replication.model import HostIdentity, PairRequest, Peer
+from ..services.replication.rights import Rights
 from ..services.replication.service import ReplicationService, open_replication
+from . import peer_keys
 from .ask import ask_line, can_ask, read_line
 from .output import Result, table
 
@@ -22,7 +26,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     pair = verbs.add_parser("add", help="pair with another box")
     pair.add_argument("name", help="how it is called here")
     pair.add_argument("where", metavar="USER@HOST[:PORT]")
-    pair.add_argument("--root", metavar="DATASET", help="confine our key there to this dataset and what is below it")
+    peer_keys.add_rights(pair)
     pair.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
     known = pair.add_mutually_exclusive_group()
     known.add_argument("--fingerprint", metavar="SHA256:…", help="the far host key's fingerprint, confirmed already")
@@ -32,10 +36,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     probe = verbs.add_parser("probe", help="show a box's host key without logging in")
     probe.add_argument("where", metavar="HOST[:PORT]")
     probe.set_defaults(handler=_probe, reads=True)
-    own = verbs.add_parser("key", help="the fingerprint of our key for a peer; the key is made if there is none")
-    own.add_argument("name")
-    own.set_defaults(handler=_key)
-    for verb, handler, what in (("show", _show, "one peer"), ("test", _test, "log in with its key now")):
+    peer_keys.add(verbs)
+    for verb, handler, what in (
+        ("show", _show, "one peer, our key for it and its host key"),
+        ("test", _test, "log in with its key now"),
+    ):
         one = verbs.add_parser(verb, help=what)
         one.add_argument("name")
         one.set_defaults(handler=handler, reads=True)
@@ -79,8 +84,10 @@ async def _add(host: Host, args: argparse.Namespace) -> Result:
         raise UsageError("There is no terminal to ask for the password on.", "Use --password-stdin.")
     if not password:
         raise RefusedError("Not paired: no password was given.", "Nothing was changed on the other box.")
-    peer = await service.pair(PairRequest(args.name, user, where, port, password, identity.key, args.root))
-    return Result(peer, _describe(peer) + f"\nPaired: a login as {peer.user} with the new key was tried and worked.")
+    given = peer_keys.rights(args)
+    request = PairRequest(args.name, user, where, port, password, identity.key, given.root)
+    peer = await service.pair(replace(request, may_read=given.may_read, may_snapshot=given.may_snapshot))
+    return Result(peer, describe(peer) + f"\nPaired: a login as {peer.user} with the new key was tried and worked.")
 
 
 async def _confirmed(service: ReplicationService, args: argparse.Namespace, where: str, port: int) -> HostIdentity:
@@ -109,13 +116,15 @@ async def _confirmed(service: ReplicationService, args: argparse.Namespace, wher
     return identity
 
 
-def _describe(peer: Peer) -> str:
+def describe(peer: Peer) -> str:
+    """A peer as text."""
+    made = text.age(peer.key_created, time.time()) if peer.key_created else "nobody knows when"
     return "\n".join(
         (
-            f"peer      {peer.name}",
+            f"peer      {peer.name}, paired {text.age(peer.created, time.time())}",
             f"login     {peer.user}@{text.clean(peer.address)} port {peer.port}",
-            f"host key  {peer.host_fingerprint}",
-            f"our key   {peer.key_fingerprint}",
+            f"host key  {peer.host_fingerprint} ({text.clean(peer.host_key.split(' ')[0], 40)}, pinned)",
+            f"our key   {peer.key_fingerprint}, made {made}",
             f"confined  {_confined(peer)}",
         )
     )
@@ -124,7 +133,7 @@ def _describe(peer: Peer) -> str:
 def _confined(peer: Peer) -> str:
     if not peer.product:
         return "no: the far box has no D-Plane, our key is a login of that account"
-    return f"to {peer.root} and what is below it" if peer.root else "to datasets that this box made there"
+    return f"our key there may {Rights(peer.name, peer.root, peer.may_read, peer.may_snapshot).in_words()}"
 
 
 async def _list(host: Host, _args: argparse.Namespace) -> Result:
@@ -155,12 +164,7 @@ async def _known(host: Host, name: str) -> Peer:
 
 async def _show(host: Host, args: argparse.Namespace) -> Result:
     peer = await _known(host, args.name)
-    return Result(peer, _describe(peer))
-
-
-async def _key(host: Host, args: argparse.Namespace) -> Result:
-    fingerprint = await open_replication(host).own_key(args.name)
-    return Result({"name": args.name, "fingerprint": fingerprint}, fingerprint)
+    return Result(peer, describe(peer))
 
 
 async def _test(host: Host, args: argparse.Namespace) -> Result:

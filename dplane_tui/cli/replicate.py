@@ -13,8 +13,9 @@ from ..errors import BadNewsError, DivergedError, DPlaneError, MissingError, Sto
 from ..services.host import Host
 from ..services.replication.model import Plan, Run, Task, TaskStatus
 from ..services.replication.options import describe
+from ..services.replication.places import place_of
 from ..services.replication.service import LocalReplication, ReplicationService, error_of, open_replication
-from . import replicate_check, replicate_restore, task_options
+from . import replicate_check, replicate_places, replicate_restore, task_options
 from .output import Result, table
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -25,8 +26,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     make = verbs.add_parser("add", help="make a task")
     make.add_argument("name")
-    make.add_argument("--source", required=True, metavar="DATASET")
-    make.add_argument("--to", required=True, metavar="PEER:DATASET", help="without PEER: another pool of this box")
+    where = "[[USER@]PEER:]DATASET"
+    make.add_argument("--source", required=True, metavar=where, help="with PEER, its name or address: pull from there")
+    make.add_argument("--to", required=True, metavar=where, help="without PEER: another pool of this box")
     make.add_argument("--recursive", action="store_true", help="the datasets below as well")
     how = make.add_mutually_exclusive_group()
     how.add_argument("--raw", action="store_true", default=None, help="send encrypted datasets as they are on disk")
@@ -83,21 +85,25 @@ def seconds(value: str) -> int:
 
 
 async def _add(host: Host, args: argparse.Namespace) -> Result:
-    peer, colon, target = args.to.partition(":")
-    if not colon and "/" not in args.to:
+    if ":" not in args.to and "/" not in args.to:
         raise UsageError(
             f"“{text.clean(args.to, 60)}” does not say where the copy goes.",
             f"Write --to {text.clean(args.to, 60)}:POOL/DATASET if that is a paired box, else --to POOL/DATASET.",
         )
-    if not colon or "/" in peer:  # a dataset's name may hold a colon behind its first slash
-        peer, target = None, args.to
+    service = open_replication(host)
+    source_peer, source = await replicate_places.resolved(host, service, args.source)
+    peer, target = await replicate_places.resolved(host, service, args.to)
     rpo = seconds(args.rpo)
     options = task_options.options_of(args)
     new = Task(
-        args.name, args.source, peer, target, args.recursive, args.raw, rpo, not args.no_snapshot, options=options
+        *(args.name, source, peer, target, args.recursive, args.raw, rpo, not args.no_snapshot),
+        options=options,
+        source_peer=source_peer,
     )
-    task = await open_replication(host).add_task(new)
-    return Result(task, f"The task {task.name} is stored. Run it with `dplane replicate run {task.name}`.")
+    task = await service.add_task(new)
+    note = f" It sends the snapshots that are there: {source_peer} lets this box take none."
+    stored = f"The task {task.name} is stored. Run it with `dplane replicate run {task.name}`."
+    return Result(task, stored + (note if new.snapshot and not task.snapshot else ""))
 
 
 async def _list(host: Host, args: argparse.Namespace) -> Result:
@@ -110,7 +116,7 @@ async def _list(host: Host, args: argparse.Namespace) -> Result:
     rows = [
         (
             item.task.name,
-            item.task.source,
+            place_of(item.task.source_peer, item.task.source),
             place(item.task),
             item.last.state if item.last else "never run",
             text.age(item.verified_at, now),
@@ -140,7 +146,7 @@ async def _tell_notices(service: ReplicationService) -> None:
 
 def place(task: Task) -> str:
     """Where a task's copy lives."""
-    return task.target if task.peer is None else f"{task.peer}:{task.target}"
+    return place_of(task.peer, task.target)
 
 
 async def _show(host: Host, args: argparse.Namespace) -> Result:
@@ -162,7 +168,7 @@ def _describe(item: TaskStatus) -> str:
     task, now = item.task, time.time()
     lines = [
         f"task      {task.name}",
-        f"source    {task.source}{' and below' if task.recursive else ''}",
+        f"source    {place_of(task.source_peer, task.source)}{' and below' if task.recursive else ''}",
         f"target    {place(task)}",
         f"stream    {'not decided' if task.raw is None else 'raw' if task.raw else 'plain'}",
         f"RPO       {text.duration(task.rpo)}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from ..errors import UsageError
 from ..services.host import Host
 from ..services.replication.model import Restore
 from ..services.replication.service import open_replication
@@ -33,6 +34,11 @@ async def _restore(host: Host, args: argparse.Namespace) -> Result:
     task = await service.task(args.name)
     below = args.dataset.removeprefix(f"{task.source}/").strip("/")
     own = f"{task.source}/{below}" if below else task.source
+    if task.source_peer is not None and not args.to:
+        raise UsageError(
+            f"The original of {task.name} is on {task.source_peer}, where nothing is written from here.",
+            "Name a place here with --to, or make a task that sends it there.",
+        )
     recursive = task.recursive if args.recursive is None else args.recursive
     wish = Restore(args.to or own, below, recursive, args.snapshot, not args.newest_only)
     return await followed(host, service, await service.restore(args.name, wish), detach=args.detach, quiet=args.json)

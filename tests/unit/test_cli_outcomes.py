@@ -35,10 +35,15 @@ WORDS = {
     "where": "someone@127.0.0.1:1", "run": "replicate-no-1", "job": "replicate-no-1", "layout": "nodisk",
     "property": "compression=lz4", "shell": "bash", "words": "pool", "rate": "2M",
 }  # fmt: skip
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+# What stands for the value of each option that a command cannot do without.
+REQUIRED = {
+    "source": "nopool/a", "to": "nopool/b", "fingerprint": "SHA256:" + "A" * 43, "line": f"dplane-offer-1 nobody {KEY}",
+}  # fmt: skip
 READING = {
     "pool list", "pool show", "pool disks", "pool importable", "dataset list", "dataset show", "snapshot list",
     "replicate list", "replicate check", "replicate show", "replicate runs", "replicate run-show", "replicate notices",
-    "peer list", "notify list", "notify status",
+    "peer list", "peer accepted", "notify list", "notify status",
     "peer show", "peer probe", "peer test", "docker list", "docker logs", "job list", "job watch", "audit show",
     "audit verify", "health", "doctor", "completion", "help",
 }  # fmt: skip
@@ -123,7 +128,7 @@ def complete(path: tuple[str, ...]) -> list[str]:
         if not action.option_strings and not isinstance(action, argparse._SubParsersAction):
             words += [WORDS[action.dest]] if action.nargs not in {"?"} else []
         elif action.required:
-            words += [action.option_strings[0], {"source": "nopool/a", "to": "nopool/b"}[action.dest]]
+            words += [action.option_strings[0], REQUIRED[action.dest]]
     return words
 
 
@@ -305,7 +310,9 @@ PEER = Peer("attic", "dplane", "10.0.0.1", 22, "ssh-ed25519 k", "SHA256:f", "SHA
         ("replicate", "show", "X"), ("replicate", "runs", "X"), ("replicate", "run", "X"), ("replicate", "remove", "X"),
         ("replicate", "run-show", "X"), ("replicate", "cancel", "X"), ("replicate", "run", "X", "--dry-run"),
         ("replicate", "add", "new", "--source", "a/b", "--to", "X:c/d"), ("peer", "show", "X"), ("peer", "test", "X"),
-        ("peer", "remove", "X"), ("peer", "remove", "X", "--yes"), ("job", "watch", "X"), ("job", "stop", "X"),
+        ("peer", "remove", "X"), ("peer", "remove", "X", "--yes"), ("peer", "revoke", "X", "--yes"),
+        ("peer", "key", "rotate", "X"), ("peer", "trust", "X", "--fingerprint", "SHA256:x"), ("job", "watch", "X"),
+        ("job", "stop", "X"),
         ("job", "run", "X"), ("job", "run", "replicate-X-1"),
     ],
     ids=" ".join,
@@ -316,7 +323,8 @@ def test_a_name_that_nothing_has_is_missing_everywhere(cli: Cli, words: tuple[st
     assert (status, answer["error"]["code"]) == (6, "missing")
     assert answer["error"]["message"].startswith("There is no ")
     assert "`dplane " in answer["error"]["next"]
-    assert cli.host.asked == [], "looked up before anything else"
+    pools = [["zpool", "list", "-H", "-o", "name"]] if words[1] == "add" else []  # a pool's name may hold a colon
+    assert cli.host.asked == pools, "looked up before anything else"
 
 
 def test_runs_of_a_task_that_was_removed_stay_to_be_seen(cli: Cli) -> None:

@@ -2,6 +2,7 @@
 
 What the peer asks for is one JSON object in SSH_ORIGINAL_COMMAND. There is no shell, and nothing here can destroy a
 snapshot or roll back: a peer can list, receive into datasets it made itself, and give up its own interrupted receive.
+What it may beyond that stands in the forced command (`rights.py`): to read what is here, to take snapshots of it.
 Every connection starts this, also on a Pi: it is plain blocking code and imports little.
 """
 
@@ -25,8 +26,9 @@ from privhelper import grammar, resumetoken, strictjson
 from . import begun
 from .pump import Pump
 from .read import OWNER, get_argv, is_missing, list_argv
+from .rights import Rights, of_words
 
-REQUEST_LIMIT = 16 * 1024
+REQUEST_LIMIT = 64 * 1024
 HELPER = "/opt/dplane/current/libexec/privhelper"
 STATE = "/var/lib/dplane/ssh"
 ABSENT, BEGUN, OWNED = "absent", "begun", "owned"
@@ -48,9 +50,10 @@ class Refusal(Exception):
 class Agent:
     """One request of one peer."""
 
-    def __init__(self, peer: str, root: str | None) -> None:
-        self._peer = peer
-        self._root = root
+    def __init__(self, rights: Rights) -> None:
+        self._rights = rights
+        self._peer = rights.peer
+        self._root = rights.root
         self._helper = _helper()
         self._state = STATE
         self.streams = False  # standard output is for a stream, so a refusal goes to standard error
@@ -65,6 +68,13 @@ class Agent:
             "send": self._send,
             "estimate": self._estimate,
             "note": self._note_originals,
+            "settle": self._lend,
+            "snapshot": self._lend,
+            "bookmark": self._lend,
+            "forget": self._lend,
+            "creations": self._lend,
+            "key-add": self._change_key,
+            "key-keep": self._change_key,
         }
         if request is None:
             raise Refusal("refused", "This key is for D-Plane's replication only; it gives no shell.")
@@ -85,6 +95,7 @@ class Agent:
         if version.returncode != 0:
             raise Refusal("missing", "OpenZFS does not work on the far box.", "`dplane doctor` there looks why.")
         first = {"ok": True, "peer": self._peer, "root": self._root, "zfs": version.stdout.split("\n")[0][:100]}
+        first |= {"may_read": self._rights.may_read, "may_snapshot": self._rights.may_snapshot}
         _say(first)
         while os.read(0, 4096):
             pass
@@ -96,9 +107,15 @@ class Agent:
         problem = grammar.dataset_problem(name)
         if problem or not isinstance(name, str) or "/" not in name:
             raise Refusal("refused", f"The target {problem or 'must be a dataset below a pool'}.")
-        if self._root is not None and name != self._root and not name.startswith(f"{self._root}/"):
-            raise Refusal("refused", f"This peer may use {self._root} and what is below it, and nothing else.")
+        if not self._rights.may_write(name):
+            raise Refusal("refused", f"This peer may only {self._rights.in_words()}, and not use {name}.")
         return name
+
+    def _readable(self, fields: dict[str, Any]) -> str | None:
+        """The dataset of a request when the peer was given the right to read it, whoever made it; else None."""
+        name = fields.get("dataset")
+        sound = isinstance(name, str) and not grammar.dataset_problem(name)
+        return str(name) if sound and self._rights.reads(str(name)) else None
 
     def _standing(self, name: str) -> str:
         """ABSENT, OWNED, or BEGUN: this peer's, though not marked yet. Raises Refusal for what is somebody else's."""
@@ -141,16 +158,26 @@ class Agent:
 
     def _read(self, fields: dict[str, Any]) -> dict[str, Any]:
         """What the target has, after ending what an earlier, lost connection of the same peer is still receiving."""
-        name, recursive = self._dataset(fields), fields.get("recursive") is True
-        self._take_over(name)
+        name, recursive = self._readable(fields) or self._dataset(fields), fields.get("recursive") is True
+        if self._rights.may_write(name):
+            self._take_over(name)
         available = _available(name)
-        if self._standing(name) == ABSENT:
+        if self._absent(name):
             return {"ok": True, "list": "", "get": "", "available": available}
         got, listed = _run(get_argv(name, recursive)), _run(list_argv(name, recursive))
         for output in (got, listed):
             if output.returncode != 0:
                 raise Refusal("failed", f"The far box could not list {name}: {_last(output.stderr)}")
         return {"ok": True, "list": listed.stdout, "get": got.stdout, "available": available}
+
+    def _absent(self, name: str) -> bool:
+        """Whether the dataset is not there. Raises Refusal when it is, and the peer may not look at it."""
+        if not self._rights.reads(name):
+            return self._standing(name) == ABSENT
+        found = _run(["zfs", "list", "-H", "-o", "name", name])
+        if found.returncode != 0 and not is_missing(found.stderr):
+            raise Refusal("failed", f"The far box could not look at {name}: {_last(found.stderr)}")
+        return found.returncode != 0
 
     def _abort(self, fields: dict[str, Any]) -> dict[str, Any]:
         name, token = self._dataset(fields), fields.get("token")
@@ -197,7 +224,7 @@ class Agent:
 
         self.streams = True
         try:
-            request = giving.stream_request(self._own(fields), fields, "send")
+            request = giving.stream_request(self._readable(fields) or self._own(fields), fields, "send")
             giving.become_sender(self._helper, request, _ENVIRONMENT)
         except ValueError as error:
             raise Refusal("refused", f"The request {error}.") from None
@@ -208,7 +235,7 @@ class Agent:
         from . import giving
 
         try:
-            request = giving.stream_request(self._own(fields), fields, "send-estimate")
+            request = giving.stream_request(self._readable(fields) or self._own(fields), fields, "send-estimate")
         except ValueError as error:
             raise Refusal("refused", f"The request {error}.") from None
         return {"ok": True, "size": giving.size_of(str(self._ask_helper(request).get("stdout", "")))}
@@ -221,6 +248,33 @@ class Agent:
             return giving.keep_notes(name, fields, _value(name, "guid"), self._ask_helper)
         except ValueError as error:
             raise Refusal("refused", f"The request {error}.") from None
+
+    def _lend(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """What a peer may do with datasets of this box beyond reading them."""
+        from . import lending
+
+        name, op = self._readable(fields), fields["op"]
+        if name is None or (op != "creations" and not self._rights.may_snapshot):
+            raise Refusal("refused", f"This peer may only {self._rights.in_words()}.")
+        try:
+            if op == "creations":
+                return lending.creations(name, fields, _listed)
+            if op == "settle":
+                return lending.settle(name, self._ask_helper)
+            if op == "snapshot":
+                return lending.snapshot(name, fields, self._ask_helper)
+            if op == "bookmark":
+                return lending.bookmark(self._peer, name, fields, self._ask_helper, _listed)
+            return lending.forget(self._peer, name, fields, self._ask_helper, _listed)
+        except ValueError as error:
+            raise Refusal("refused", f"The request {error}.") from None
+
+    def _change_key(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Let the peer in with another key that has the same rights, or with that one alone."""
+        if fields["op"] == "key-add":
+            keys = {"key": fields.get("key"), "current": fields.get("current")}
+            return self._ask_helper({"verb": "peer-renew", "peer": self._peer, **keys})
+        return self._ask_helper({"verb": "peer-retire", "peer": self._peer, "key": fields.get("key")})
 
     def _note(self, name: str, guid: object) -> None:
         """Write down that this peer begins to receive into `name`. Without it, only a power loss needs a person."""
@@ -334,6 +388,23 @@ def _run(argv: Sequence[str], stdin: bytes = b"") -> subprocess.CompletedProcess
     return subprocess.CompletedProcess(done.args, done.returncode, *text)
 
 
+def _refuse_revoked(peer: str) -> None:
+    """Raise Refusal when the key was taken away since its connection was let in: sshd does not end that by itself."""
+    with contextlib.suppress(OSError):
+        with open(f"{os.path.dirname(STATE)}/ssh-accept/authorized_keys", encoding="utf-8", errors="replace") as file:
+            if any(line.rstrip("\n").endswith(f" dplane:{peer}") for line in file):
+                return
+        raise Refusal("authentication", f"The far box does not let {peer} in any more.", "Pair again.")
+
+
+def _listed(argv: list[str]) -> str:
+    """What a command of zfs lists. Raises Refusal."""
+    found = _run(argv)
+    if found.returncode != 0:
+        raise Refusal("failed", f"The far box could not look: {_last(found.stderr)}")
+    return found.stdout
+
+
 def _value(name: str, prop: str) -> str:
     """A native property of a dataset. Raises Refusal."""
     found = _run(["zfs", "get", "-H", "-p", "-o", "value", prop, name])
@@ -392,14 +463,14 @@ def _say(answer: dict[str, Any]) -> None:
 
 
 def main(words: Sequence[str]) -> int:
-    """`--peer NAME [--root DATASET]`, from the forced command; returns the exit code."""
-    options = dict(zip(words[::2], words[1::2], strict=False))
-    peer, root = options.pop("--peer", ""), options.pop("--root", None)
-    if options or len(words) % 2 or grammar.peer_problem(peer) or (root is not None and grammar.dataset_problem(root)):
-        sys.stderr.write("usage: dplane agent --peer NAME [--root DATASET]\n")
+    """`--peer NAME` and its rights (`rights.py`), from the forced command; returns the exit code."""
+    rights = of_words(list(words))
+    if rights is None:
+        sys.stderr.write("usage: dplane agent --peer NAME [--root DATASET] [--may-read DATASET [--may-snapshot yes]]\n")
         return 2
-    agent = Agent(peer, root)
+    agent = Agent(rights)
     try:
+        _refuse_revoked(rights.peer)
         answer = agent.serve(os.environ.get("SSH_ORIGINAL_COMMAND"))
         if answer:
             _say(answer)

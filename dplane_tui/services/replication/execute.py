@@ -193,8 +193,10 @@ class Execution:
                 f"The stream of {step.dataset} to {self._target.name} stood still after {text.size(done.count)}.",
                 "The next run goes on from there.",
             )
+        where = self._target.name
         try:
             if lost := self._source.lost(done):
+                where = self._source.name
                 raise lost
             if done.send_failed and done.receive_status != 255:
                 raise failures.of_zfs(done.send_said, f"{step.dataset}@{step.snapshot} could not be sent")
@@ -203,7 +205,7 @@ class Execution:
             raise
         except UnreachableError as error:
             raise UnreachableError(
-                f"The connection to {self._target.name} was lost after {text.size(done.count)} of about "
+                f"The connection to {where} was lost after {text.size(done.count)} of about "
                 f"{text.size(step.size)} of {step.dataset}@{step.snapshot}.",
                 f"The next run resumes there. ({error.message})",
             ) from None

@@ -37,15 +37,29 @@ _DIVERGED = (
 )
 
 
+def host_key_changed(name: str, address: str) -> HostKeyError:
+    """What it means that a paired box shows another key, and what a person does about it."""
+    return HostKeyError(
+        f"{name} ({address}) shows another host key than the one pinned when it was paired, so nothing was sent.",
+        "Either that box was installed anew (or its key was made anew), or another box answers in its place. "
+        f"{how_to_trust(name)}",
+    )
+
+
+def how_to_trust(name: str) -> str:
+    """How a person looks at a far box's key, and accepts it."""
+    return (
+        "On that box's own screen, not over the network, run `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`. If "
+        f"you know why it changed, accept what you read there: `dplane peer trust {name} --fingerprint SHA256:…`. "
+        "If you do not, find out first: nothing is sent meanwhile."
+    )
+
+
 def of_ssh(said: str, name: str, address: str, user: str) -> UnreachableError:
     """The exception for an `ssh` that ended with status 255; `said` is its standard error."""
     low = said.lower()
     if any(text in low for text in _HOST_KEY):
-        return HostKeyError(
-            f"{name} ({address}) shows another host key than the one pinned when it was paired, so nothing was sent.",
-            "Either someone stands in between, or the box was installed anew. Compare the key on the box itself; "
-            "if it is new, pair again with `dplane peer add`.",
-        )
+        return host_key_changed(name, address)
     if any(text in low for text in _AUTHENTICATION):
         return AuthenticationError(
             f"{name} ({address}) was reached and refused our key for {user}.",

@@ -1,16 +1,24 @@
-"""Another box as the source: its copies come back through the agent, or through `zfs` where there is only sshd."""
+"""Another box as the source: its datasets come through the agent, or through `zfs` where there is only sshd.
+
+A restore reads there what this box sent; a task that pulls reads what the far box lets us read, and takes snapshots
+and bookmarks there (`Pulled`) only when it may. What was sent is proven at the target, whichever side that is.
+"""
 
 from __future__ import annotations
 
 import abc
+import hashlib
 import json
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
 from ...errors import DPlaneError, MissingError, RefusedError, UnreachableError
 from ..host.quoting import command_line
+from . import failures, keys
 from .model import Plan, Step, Task
+from .plan import OWN_SNAPSHOT
 from .read import Side
 from .source import named_time, resumed, sent
 from .stream import Command, Transfer
@@ -18,6 +26,8 @@ from .targets import AgentTarget, PlainTarget
 from .transport import Link
 
 _LOST = 255
+_NAMES_BYTES = 6000  # of one request to the agent
+_NAMES_AT_ONCE = 400
 
 
 class FarSource(abc.ABC):
@@ -28,6 +38,18 @@ class FarSource(abc.ABC):
         self._task = task
         self._far = target
         self._until = until
+        self._pulled = task.source_peer is not None  # else a restore: nothing is ever changed there
+        self._side: Side = {}
+        self._tag = hashlib.sha256(task.target.encode()).hexdigest()[:8]
+
+    @property
+    def name(self) -> str:
+        """How the peer is called."""
+        return self._far.name
+
+    @property
+    def _bookmarks(self) -> bool:
+        return self._pulled and self._link.peer.takes_snapshots()
 
     async def open(self) -> None:
         await self._far.open()
@@ -36,45 +58,88 @@ class FarSource(abc.ABC):
         await self._far.close()
 
     async def settle(self) -> None:
-        return None
+        if self._pulled and self._task.snapshot:
+            await self._settle()
 
     async def read(self) -> Side:
         side, _ = await self._far.read(self._task.source, self._task.recursive)
         if self._task.source not in side:
-            raise MissingError(
-                f"{self._far.name} has no {self._task.source}.", "`dplane replicate show` names what was proven there."
-            )
+            hint = "`dplane replicate show` names what was proven there."
+            if self._pulled:
+                hint = "Import its pool there, or remove the task."
+            raise MissingError(f"{self.name} has no {self._task.source}.", hint)
+        self._side = side
         return _until(side, self._task.source, self._until) if self._until else side
 
     async def estimated(self, plan: Plan) -> Plan:
         return replace(plan, steps=tuple([await self._estimate(step) for step in plan.steps]))
 
-    @abc.abstractmethod
-    async def _estimate(self, step: Step) -> Step: ...
-
-    @abc.abstractmethod
-    async def send(self, step: Step) -> Command: ...
-
-    async def take(self, name: str, datasets: Sequence[str]) -> None:  # noqa: ARG002
-        raise RefusedError(f"No snapshot is taken at {self._far.name}.")
+    async def take(self, name: str, datasets: Sequence[str]) -> None:
+        if not self._bookmarks:
+            raise RefusedError(
+                f"No snapshot is taken at {self.name}: it does not let this box do that.",
+                "Pair again with --may-snapshot, or let the task send the snapshots that are there (--no-snapshot).",
+            )
+        await self._take(name, None if len(datasets) == len(self._side) else datasets)
 
     async def creations(self, snapshots: Sequence[str]) -> dict[str, float]:
-        return {name: when for name in snapshots if (when := named_time(name)) is not None}
+        found = {name: when for name in snapshots if (when := named_time(name)) is not None}
+        others = [name for name in snapshots if name not in found]
+        return {**found, **(await self._creations(others) if others and self._pulled else {})}
 
-    async def keep_base(self, step: Step) -> None:  # noqa: ARG002
-        return None
+    async def keep_base(self, step: Step) -> None:
+        if self._bookmarks:
+            try:
+                await self._bookmark(step)
+            except UnreachableError:
+                raise
+            except DPlaneError as error:  # an account that may only send: its snapshots are the base, as they are
+                print(f"dplane: {step.dataset}: no bookmark was made: {error}", file=sys.stderr)
 
-    async def drop_old_bases(self, step: Step) -> None:  # noqa: ARG002
-        return None
+    async def drop_old_bases(self, step: Step) -> None:
+        if self._bookmarks:
+            try:
+                await self._forget(step)
+            except UnreachableError:
+                raise
+            except DPlaneError:
+                return  # it is tried again next time
 
     def lost(self, done: Transfer) -> UnreachableError | None:
         return self._link.lost() if done.send_status == _LOST else None
 
+    @abc.abstractmethod
+    async def send(self, step: Step) -> Command: ...
+
+    @abc.abstractmethod
+    async def _settle(self) -> None: ...
+
+    @abc.abstractmethod
+    async def _estimate(self, step: Step) -> Step: ...
+
+    @abc.abstractmethod
+    async def _take(self, name: str, datasets: Sequence[str] | None) -> None: ...
+
+    @abc.abstractmethod
+    async def _creations(self, snapshots: list[str]) -> dict[str, float]: ...
+
+    @abc.abstractmethod
+    async def _bookmark(self, step: Step) -> None: ...
+
+    @abc.abstractmethod
+    async def _forget(self, step: Step) -> None: ...
+
 
 class AgentSource(FarSource):
-    """A peer with the product gives back what this box sent there."""
+    """A peer with the product gives what this box sent there, and what it lets this box read."""
+
+    async def _settle(self) -> None:
+        if self._bookmarks:
+            await self._link.ask({"op": "settle", "dataset": self._task.source})
 
     async def _estimate(self, step: Step) -> Step:
+        if not step.guid or step.size is not None:
+            return step
         try:
             answer = await self._link.ask({"op": "estimate", **_words(step)})
         except UnreachableError:
@@ -87,19 +152,107 @@ class AgentSource(FarSource):
     async def send(self, step: Step) -> Command:
         return Command(self._link.argv(json.dumps({"op": "send", **_words(step)})))
 
+    async def _take(self, name: str, datasets: Sequence[str] | None) -> None:
+        top = self._task.source
+        request: dict[str, object] = {"op": "snapshot", "dataset": top, "name": name}
+        if datasets is None:
+            request["recursive"] = self._task.recursive
+        elif below := [dataset for dataset in datasets if dataset != top]:
+            request["also"] = below
+        await self._link.ask(request)
+
+    async def _creations(self, snapshots: list[str]) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for dataset, names in _batches(snapshots):
+            answer = await self._link.ask({"op": "creations", "dataset": dataset, "snapshots": names})
+            given = answer.get("creations")
+            for name in names:
+                when = given.get(name) if isinstance(given, dict) else None
+                if isinstance(when, int) and not isinstance(when, bool) and 0 <= when < 2**40:
+                    found[f"{dataset}@{name}"] = float(when)
+        return found
+
+    async def _bookmark(self, step: Step) -> None:
+        named = {"dataset": step.dataset, "snapshot": step.snapshot, "guid": step.guid, "tag": self._tag}
+        await self._link.ask({"op": "bookmark", **named})
+
+    async def _forget(self, step: Step) -> None:
+        await self._link.ask({"op": "forget", "dataset": step.dataset, "keep": step.guid, "tag": self._tag})
+
 
 class PlainSource(FarSource):
-    """A peer with only ZFS and sshd: `zfs send` there."""
+    """A peer with only ZFS and sshd: `zfs send` there, and `zfs snapshot` and `zfs bookmark` for a task that pulls."""
+
+    async def _settle(self) -> None:
+        await self._run(["zpool", "sync", "--", self._task.source.split("/")[0]], "what was written was not settled")
 
     async def _estimate(self, step: Step) -> Step:
-        assert isinstance(self._far, PlainTarget)
-        output = await self._link.run([*self._far.zfs, "send", "-n", "-v", "-P", *_plain(step)])
+        if not step.guid or step.size is not None:
+            return step
+        output = await self._link.run([*self._zfs, "send", "-n", "-v", "-P", *_plain(step)])
         found = re.search(r"^size\t(\d{1,20})$", output.text, re.MULTILINE)
         return replace(step, size=int(found[1])) if output.status == 0 and found else step
 
     async def send(self, step: Step) -> Command:
+        return Command(self._link.argv(command_line([*self._zfs, "send", *_plain(step)])))
+
+    async def _take(self, name: str, datasets: Sequence[str] | None) -> None:
+        names = [f"{self._task.source}@{name}"] if datasets is None else [f"{dataset}@{name}" for dataset in datasets]
+        below = ["-r"] if datasets is None and self._task.recursive else []
+        await self._run([*self._zfs, "snapshot", *below, "--", *names], f"{names[0]} could not be taken")
+
+    async def _creations(self, snapshots: list[str]) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for start in range(0, len(snapshots), _NAMES_AT_ONCE):
+            names = snapshots[start : start + _NAMES_AT_ONCE]
+            output = await self._link.run(["zfs", "get", "-Hp", "-o", "name,value", "creation", *names])
+            for line in output.text.splitlines():
+                name, _, value = line.partition("\t")
+                if name in names and re.fullmatch("[0-9]{1,12}", value):
+                    found[name] = float(value)
+        return found
+
+    async def _bookmark(self, step: Step) -> None:
+        name = f"{self._mark}{int(step.guid):016x}"
+        if any(mark.name == name and mark.guid == step.guid for mark in self._side[step.dataset].bookmarks):
+            return
+        point = f"{step.dataset}@{step.snapshot}"
+        await self._run([*self._zfs, "bookmark", "--", point, f"{step.dataset}#{name}"], f"{point} was not bookmarked")
+
+    async def _forget(self, step: Step) -> None:
+        for mark in self._side[step.dataset].bookmarks:
+            if mark.name.startswith(self._mark) and mark.guid != step.guid:
+                name = f"{step.dataset}#{mark.name}"
+                await self._run([*self._zfs, "destroy", "--", name], f"the bookmark {name} was not removed")
+
+    async def _run(self, argv: list[str], what: str) -> None:
+        done = await self._link.run(argv)
+        if done.status != 0:
+            raise failures.of_zfs(done.error, f"At {self.name} {what}")
+
+    @property
+    def _zfs(self) -> tuple[str, ...]:
         assert isinstance(self._far, PlainTarget)
-        return Command(self._link.argv(command_line([*self._far.zfs, "send", *_plain(step)])))
+        return self._far.zfs
+
+    @property
+    def _mark(self) -> str:
+        """How our bookmarks for this task's target begin; other boxes may pull from there too."""
+        return f"{OWN_SNAPSHOT}{hashlib.sha256(f'{keys.own_name()}|{self._tag}'.encode()).hexdigest()[:8]}-"
+
+
+def _batches(snapshots: list[str]) -> list[tuple[str, list[str]]]:
+    """Snapshots by dataset, the short names of as many as fit into one request."""
+    found: list[tuple[str, list[str]]] = []
+    room = 0
+    for full in snapshots:
+        dataset, _, name = full.partition("@")
+        if not found or found[-1][0] != dataset or len(name) > room:
+            found.append((dataset, []))
+            room = _NAMES_BYTES
+        found[-1][1].append(name)
+        room -= len(name) + 4
+    return found
 
 
 def _words(step: Step) -> dict[str, object]:

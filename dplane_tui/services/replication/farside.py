@@ -1,10 +1,12 @@
-"""The one conversation with a far box that uses a password: our key is brought there. asyncssh is loaded only here."""
+"""The one conversation with a far box that uses a password: our key is brought there; and the accounts' key files."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import asyncssh
 
@@ -20,8 +22,8 @@ from ...text import clean
 from ..door import request_line
 from ..host.lines import LineReader
 from ..host.quoting import command_line
-from . import answers, keys
-from .model import PairRequest
+from . import answers, failures, keys
+from .model import PairRequest, Peer
 from .pairing import error_from
 
 CONNECT_SECONDS = 20.0
@@ -47,35 +49,56 @@ def _not_reached(address: str, port: int, error: Exception) -> UnreachableError:
 @contextlib.asynccontextmanager
 async def _login(request: PairRequest) -> AsyncIterator[asyncssh.SSHClientConnection]:
     """A connection with the password, to the one host key that a person confirmed."""
-    known = asyncssh.import_known_hosts(f"* {request.host_key}\n")
-    where = f"{request.address} port {request.port}"
+    refused = AuthenticationError(
+        f"{request.address} port {request.port} did not accept the password of {request.user}.",
+        "Check the account and its password; some boxes do not let root in with a password.",
+    )
+    how = {"password": request.password, "client_keys": None, "preferred_auth": "password,keyboard-interactive"}
+    async with _connected(request, refused, how) as connection:
+        yield connection
+
+
+@contextlib.asynccontextmanager
+async def key_login(peer: Peer, key: Path) -> AsyncIterator[asyncssh.SSHClientConnection]:
+    """A connection to a paired box with a key of ours, to the host key that is pinned."""
+    refused = AuthenticationError(
+        f"{peer.name} ({peer.address}) was reached and refused our key for {peer.user}.",
+        "Its administrator may have removed it; pair again with `dplane peer add`.",
+    )
+    how = {"client_keys": [str(key)], "preferred_auth": "publickey"}
+    async with _connected(peer, refused, how) as connection:
+        yield connection
+
+
+@contextlib.asynccontextmanager
+async def _connected(
+    place: PairRequest | Peer, refused: AuthenticationError, how: dict[str, Any]
+) -> AsyncIterator[asyncssh.SSHClientConnection]:
+    """A connection to the one host key that is known. Raises `refused`, HostKeyError, UnreachableError."""
     try:
         connection = await asyncssh.connect(
-            request.address,
-            request.port,
-            username=request.user,
-            password=request.password,
-            known_hosts=known,
-            server_host_key_algs=keys.algorithms(request.host_key).split(","),
-            client_keys=None,
+            place.address,
+            place.port,
+            username=place.user,
+            known_hosts=asyncssh.import_known_hosts(f"* {place.host_key}\n"),
+            server_host_key_algs=keys.algorithms(place.host_key).split(","),
             agent_path=None,
             config=None,
-            preferred_auth="password,keyboard-interactive",
             connect_timeout=CONNECT_SECONDS,
             login_timeout=60,
+            **how,
         )
     except asyncssh.PermissionDenied:
-        raise AuthenticationError(
-            f"{where} did not accept the password of {request.user}.",
-            "Check the account and its password; some boxes do not let root in with a password.",
-        ) from None
+        raise refused from None
     except (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed):
+        if isinstance(place, Peer):
+            raise failures.host_key_changed(place.name, place.address) from None
         raise HostKeyError(
-            f"{where} shows another host key than the one that was confirmed a moment ago.",
+            f"{place.address} port {place.port} shows another host key than the one that was confirmed a moment ago.",
             "Someone may stand in between: do not go on before you know why.",
         ) from None
     except (OSError, TimeoutError, asyncssh.Error) as error:
-        raise _not_reached(request.address, request.port, error) from None
+        raise _not_reached(place.address, place.port, error) from None
     async with connection:
         yield connection
 
@@ -92,16 +115,16 @@ async def bring_key(request: PairRequest, own_name: str, public_key: str) -> tup
             argv = [helper] if root else ["sudo", "-n", helper]
             await _accept(connection, request, argv, own_name, public_key)
             return "dplane", True
-        if request.root is not None:
+        if confined := request.root or request.may_read:
             raise MissingError(
-                f"{request.address} has no D-Plane, so nothing there could confine our key to {request.root}.",
-                "Install D-Plane there, or pair without --root.",
+                f"{request.address} has no D-Plane, so nothing there could confine our key to {confined}.",
+                "Install D-Plane there, or pair without --root and --may-read.",
             )
         if not (await _run(connection, ["zfs", "version"], check=False)).strip():
             raise MissingError(
                 f"{request.address} has neither D-Plane nor a working OpenZFS.", "Install OpenZFS there first."
             )
-        await _append(connection, request, f"restrict {public_key} dplane:{own_name}\n")
+        await edit_keys(connection, request, own_name, [f"restrict {public_key} dplane:{own_name}"])
         return request.user, False
 
 
@@ -145,7 +168,8 @@ async def _accept(
     connection: asyncssh.SSHClientConnection, request: PairRequest, helper: list[str], own_name: str, public_key: str
 ) -> None:
     """Let the far box's own privileged helper take the key, confined to the replication agent."""
-    args = {"peer": own_name, "key": public_key, "root": request.root}
+    rights = {"root": request.root, "may_read": request.may_read, "may_snapshot": request.may_snapshot or None}
+    args = {"peer": own_name, "key": public_key, **rights}
     out = await _run(connection, helper, stdin=request_line("peer-accept", args), check=False)
     answer = answers.parsed(out.encode())
     if answer is None:
@@ -164,8 +188,13 @@ async def _accept(
         raise error_from({**fields, "message": f"{request.address} refused: {fields.get('message', '')}"})
 
 
-async def _append(connection: asyncssh.SSHClientConnection, request: PairRequest, line: str) -> None:
-    """Add our line to the account's authorized keys, replacing an older one of ours; nothing else in it changes."""
+async def edit_keys(
+    connection: asyncssh.SSHClientConnection, place: PairRequest | Peer, own_name: str, lines: list[str]
+) -> None:
+    """Make `lines` our lines in the account's authorized keys, in the place of older ones; nothing else in it changes.
+
+    Returns after they were read back. Raises CommandError.
+    """
     try:
         async with connection.start_sftp_client() as sftp:
             home = await sftp.realpath(".")
@@ -173,24 +202,30 @@ async def _append(connection: asyncssh.SSHClientConnection, request: PairRequest
             if not await sftp.isdir(folder):
                 await sftp.mkdir(folder)
                 await sftp.chmod(folder, 0o700)
-            before = b""
-            if await sftp.exists(path):
-                async with sftp.open(path, "rb") as file:
-                    content: bytes | str = await file.read(answers.ANSWER_LIMIT + 1)
-                    before = content.encode() if isinstance(content, str) else content
-                if len(before) > answers.ANSWER_LIMIT:
-                    raise CommandError(f"{_AUTHORIZED} of {request.user} on {request.address} is too large to be true.")
-            mark = line.rstrip("\n").rsplit(" ", 1)[1].encode()
-            kept = [old for old in before.splitlines(keepends=True) if not old.rstrip().endswith(b" " + mark)]
+            mark = f" dplane:{own_name}".encode()
+            before = await _content(sftp, path, place) if await sftp.exists(path) else b""
+            kept = [old for old in before.splitlines(keepends=True) if not old.rstrip().endswith(mark)]
             if kept and not kept[-1].endswith(b"\n"):
                 kept[-1] += b"\n"
+            after = b"".join(kept) + "".join(f"{line}\n" for line in lines).encode()
             fresh = f"{path}.dplane"
             async with sftp.open(fresh, "wb") as file:
-                await file.write(b"".join(kept) + line.encode())
+                await file.write(after)
             await sftp.chmod(fresh, 0o600)
             await sftp.posix_rename(fresh, path)
+            if await _content(sftp, path, place) != after:
+                raise CommandError(f"{_AUTHORIZED} of {place.user} on {place.address} is not what was written.")
     except asyncssh.SFTPError as error:
         raise CommandError(
-            f"Our key could not be added for {request.user} on {request.address}: {clean(error.reason, 200)}.",
-            f"Add this line to {_AUTHORIZED} there by hand and pair again: {line.strip()}",
+            f"Our key could not be added for {place.user} on {place.address}: {clean(error.reason, 200)}.",
+            f"Add this line to {_AUTHORIZED} there by hand and pair again: {lines[-1]}",
         ) from None
+
+
+async def _content(sftp: asyncssh.SFTPClient, path: str, place: PairRequest | Peer) -> bytes:
+    async with sftp.open(path, "rb") as file:
+        content: bytes | str = await file.read(answers.ANSWER_LIMIT + 1)
+    found = content.encode() if isinstance(content, str) else content
+    if len(found) > answers.ANSWER_LIMIT:
+        raise CommandError(f"{_AUTHORIZED} of {place.user} on {place.address} is too large to be true.")
+    return found

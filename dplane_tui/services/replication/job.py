@@ -22,7 +22,8 @@ from ..notify import hook
 from ..store import Store, open_store
 from . import codec, records
 from .execute import Execution, Outcome, source_for, target_for
-from .model import Run
+from .model import Peer, Run, Task
+from .source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,16 @@ async def _execution(job: Job) -> Execution:
     task = await records.task(job.store, job.run.task)
     peer = await records.peer(job.store, task.peer) if task.peer is not None else None
     target = target_for(peer, job.host, job.where.ssh, job.where.jobs)
-    return Execution(task, source_for(task, peer, job.host), target, job.store, job.run.id, job.report)
+    return Execution(task, await _source(job, task, peer), target, job.store, job.run.id, job.report)
+
+
+async def _source(job: Job, task: Task, peer: Peer | None) -> Source:
+    if task.source_peer is None:
+        return source_for(task, peer, job.host)
+    from .far_source import source_at
+    from .transport import Link
+
+    return source_at(Link(await records.peer(job.store, task.source_peer), job.where.ssh, job.where.jobs), task)
 
 
 async def _run(job: Job) -> Outcome:

@@ -30,6 +30,11 @@ class KeyFiles:
     public: Path
     known: Path
 
+    @property
+    def next(self) -> Path:
+        """The key that is to follow, while it is being changed. No peer's name holds a +."""
+        return self.key.with_name(f"+{self.key.name}")
+
 
 def files_of(folder: Path, peer: str) -> KeyFiles:
     """The files of the peer `peer` in `folder`. Raises RefusedError for a name that could lead elsewhere."""
@@ -91,8 +96,13 @@ def write_private(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    fresh.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    move(fresh, path)
+
+
+def move(source: Path, target: Path) -> None:
+    """Give a file its final name, in the place of what has it; on the disk when this returns. Raises OSError."""
+    source.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)  # or a power loss may take the name with it
     finally:

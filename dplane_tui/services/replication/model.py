@@ -25,6 +25,16 @@ class Peer:
     root: str | None = None
     """The far dataset the key is confined to, when one was given."""
     created: float = 0.0
+    may_read: str | None = None
+    """The far dataset that we may read, with all below, when one was given. A plain peer needs no such right."""
+    may_snapshot: bool = False
+    """Whether we may take snapshots of that."""
+    key_created: float = 0.0
+    """When our key for it was made; 0 is unknown."""
+
+    def takes_snapshots(self) -> bool:
+        """Whether a task that pulls from it can take its own snapshots there."""
+        return self.may_snapshot or not self.product
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +65,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Replicate `source` to `target` on `peer` (None: another pool of this box)."""
+    """Replicate `source` (here, or on `source_peer`) to `target` on `peer` (None: here). One of the ends is here."""
 
     name: str
     source: str
@@ -70,6 +80,8 @@ class Task:
     """Take a snapshot `dplane-<UTC time>` before each run."""
     created: float = 0.0
     options: Options = Options()
+    source_peer: str | None = None
+    """The peer that it is pulled from; None: the source is here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +262,8 @@ class PairRequest:
     password: str
     host_key: str
     root: str | None = None
+    may_read: str | None = None
+    may_snapshot: bool = False
 
     def __repr__(self) -> str:
         return f"PairRequest({self.name!r}, {self.user!r}, {self.address!r}, {self.port}, password hidden)"

@@ -89,6 +89,23 @@ class PairingSession:
         """Bring our key there and use it for a login."""
         return _decoded(Peer, (await self.ask("pair", request=dataclasses.asdict(request))).get("peer"))
 
+    async def public_key(self, name: str) -> tuple[str, str]:
+        """How this box calls itself at its peers, and its public key for the peer `name`, made if it is not there."""
+        answer = await self.ask("key", name=name)
+        return clean(str(answer.get("own_name", "")), 63), clean(str(answer.get("key", "")), 200)
+
+    async def adopt(self, request: PairRequest) -> Peer:
+        """Store a box that has accepted our key, after a login there."""
+        return _decoded(Peer, (await self.ask("import", request=dataclasses.asdict(request))).get("peer"))
+
+    async def rotate(self, name: str) -> Peer:
+        """Change our key for a stored peer."""
+        return _decoded(Peer, (await self.ask("rotate", name=name)).get("peer"))
+
+    async def trust(self, name: str, host_key: str) -> Peer:
+        """Pin another host key of a stored peer."""
+        return _decoded(Peer, (await self.ask("trust", name=name, host_key=host_key)).get("peer"))
+
     async def test(self, name: str) -> str:
         """Log in at a stored peer."""
         return clean(str((await self.ask("test", name=name)).get("message", "")), 500)

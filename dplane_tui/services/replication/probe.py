@@ -18,6 +18,11 @@ _PREFERRED = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecds
 
 async def probe(host: Host, address: str, port: int) -> HostIdentity:
     """The key of the SSH server at `address`, asked from here. Raises UnreachableError, RefusedError."""
+    return (await probe_all(host, address, port))[0]
+
+
+async def probe_all(host: Host, address: str, port: int) -> tuple[HostIdentity, ...]:
+    """All its keys of kinds that we use, the kind we prefer first. Raises as `probe`."""
     keys.check_address("probe", address, port)
     await _reach(address, port)  # ssh-keyscan keeps to itself why it got no answer
     argv = ["ssh-keyscan", "-T", str(SECONDS), "-p", str(port), "-t", "ed25519,ecdsa,rsa", "--", address]
@@ -29,7 +34,7 @@ async def probe(host: Host, address: str, port: int) -> HostIdentity:
         raise UnreachableError(
             f"{address} port {port} was reached, but shows no host key{why}.", "Is it an SSH server that listens there?"
         )
-    return HostIdentity(found[0], keys.fingerprint(found[0]))
+    return tuple(HostIdentity(key, keys.fingerprint(key)) for key in found)
 
 
 def shown_keys(text: str) -> list[str]:

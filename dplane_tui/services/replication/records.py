@@ -27,7 +27,7 @@ def _insert(table: str, fields: dict[str, Any]) -> tuple[str, list[Any]]:
 
 def _peer(row: Any) -> Peer:
     fields = dict(row)
-    return Peer(**{**fields, "product": bool(fields["product"])})
+    return Peer(**{**fields, **{name: bool(fields[name]) for name in ("product", "may_snapshot")}})
 
 
 def _task(row: Any) -> Task:
@@ -79,7 +79,8 @@ async def delete_peer(store: Store, name: str) -> None:
     """Forget a peer. Raises MissingError, RefusedError while tasks use it."""
     await peer(store, name)
     async with store.transaction() as db:
-        users = [row["name"] for row in await db.execute_fetchall("SELECT name FROM tasks WHERE peer = ?", (name,))]
+        found = await db.execute_fetchall("SELECT name FROM tasks WHERE ? IN (peer, source_peer)", (name,))
+        users = [row["name"] for row in found]
         if users:
             raise RefusedError(
                 f"The peer {name} is used by {len(users)} task(s): {', '.join(users[:5])}.",

@@ -13,6 +13,7 @@ from .codec import decode
 from .model import HostIdentity, Options, PairRequest, Peer, Plan, Restore, Run, Task, TaskStatus
 from .options import words as option_words
 from .pairing import error_from
+from .places import place_of
 
 T = TypeVar("T")
 DPLANE = "/usr/local/bin/dplane"
@@ -78,11 +79,13 @@ class RemoteReplication:
         return self._decode(HostIdentity, await self._ask("peer", "probe", f"{address}:{port}", timeout=180))
 
     async def own_key(self, name: str) -> str:
-        data = await self._ask("peer", "key", name, timeout=330)
+        data = await self._ask("peer", "key", "show", name, timeout=330)
         return clean(str(data.get("fingerprint", ""))) if isinstance(data, dict) else ""
 
     async def pair(self, request: PairRequest) -> Peer:
         root = ["--root", request.root] if request.root else []
+        root += ["--may-read", request.may_read] if request.may_read else []
+        root += ["--may-snapshot"] if request.may_snapshot else []
         where = f"{request.user}@{_bracketed(request.address)}:{request.port}"
         words = ["peer", "add", request.name, where, "--password-stdin", "--host-key", request.host_key, *root]
         data = await self._ask(*words, stdin=request.password.encode() + b"\n", timeout=330)
@@ -95,8 +98,8 @@ class RemoteReplication:
         return _message(await self._ask("peer", "remove", name, "--yes", timeout=330))
 
     async def add_task(self, task: Task) -> Task:
-        target = task.target if task.peer is None else f"{task.peer}:{task.target}"
-        words = ["replicate", "add", task.name, "--source", task.source, "--to", target, "--rpo", str(task.rpo)]
+        source, target = place_of(task.source_peer, task.source), place_of(task.peer, task.target)
+        words = ["replicate", "add", task.name, "--source", source, "--to", target, "--rpo", str(task.rpo)]
         words += ["--recursive"] if task.recursive else []
         words += ["--no-snapshot"] if not task.snapshot else []
         words += [] if task.raw is None else ["--raw" if task.raw else "--plain"]

@@ -67,7 +67,7 @@ async def bring_home(job: Job) -> Outcome:
     copies = await _copies(source)
     left: list[str] = []
     side, _ = await target.read(back.target, back.recursive)
-    home = f"{task.source}/{wish.below}".rstrip("/") == wish.to
+    home = task.source_peer is None and f"{task.source}/{wish.below}".rstrip("/") == wish.to
     for dataset in side.values():
         original = copies.get(back.source + dataset.name[len(back.target) :])
         left += await put_back(door, dataset, original.originals if original else {}, home=home)

@@ -23,6 +23,7 @@ from .codec import decode
 from .model import HostIdentity, Options, PairRequest, Peer, Plan, Restore, Run, Task, TaskStatus
 from .options import check as check_options
 from .pairing import PairingSession
+from .places import check_rights
 from .probe import probe
 
 PLAN_SECONDS = 300.0
@@ -195,13 +196,8 @@ class LocalReplication:
     async def add_task(self, task: Task) -> Task:
         new = replace(check_task(task), created=time.time())
         async with self._store(write=True) as store:
-            if new.peer is not None:
-                peer = await records.peer(store, new.peer)
-                if peer.root and new.target != peer.root and not new.target.startswith(f"{peer.root}/"):
-                    raise RefusedError(
-                        f"The peer {peer.name} was paired for {peer.root} only, and {new.target} is not below it.",
-                        f"Choose a target below {peer.root}, or pair again with another root.",
-                    )
+            source = await records.peer(store, new.source_peer) if new.source_peer is not None else None
+            new = check_rights(new, source, await records.peer(store, new.peer) if new.peer is not None else None)
             await records.add_task(store, new)
             await store.backup()
         if new.options.schedule:
@@ -214,8 +210,10 @@ class LocalReplication:
 
     async def set_options(self, name: str, options: Options) -> Task:
         async with self._store(write=True) as store:
-            before = (await records.task(store, name)).options
-            await records.set_options(store, name, check_options(options))
+            task = await records.task(store, name)
+            before = task.options
+            check_task(replace(task, options=check_options(options)))
+            await records.set_options(store, name, options)
             await store.backup()
             changed = await records.task(store, name)
         if options.schedule != before.schedule:
@@ -372,7 +370,17 @@ def check_task(task: Task) -> Task:
         )
     if task.rpo < 60:
         raise RefusedError("The RPO must be at least one minute.")
-    if task.peer is None and (f"{task.target}/".startswith(f"{task.source}/")):
+    if task.peer is not None and task.source_peer is not None:
+        raise RefusedError(
+            f"Source and target of the task {task.name} are both on other boxes.",
+            "One of them must be here: make the task on one of those boxes.",
+        )
+    if task.source_peer is not None and task.options.keep_source:
+        raise RefusedError(
+            f"Snapshots at {task.source_peer} are not removed from here, so a task that pulls has no --keep-source.",
+            "Let that box remove its own.",
+        )
+    if task.peer is None and task.source_peer is None and f"{task.target}/".startswith(f"{task.source}/"):
         raise RefusedError(f"The target {task.target} lies inside the source {task.source}.")
     check_options(task.options)
     return task

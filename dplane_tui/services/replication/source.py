@@ -28,6 +28,11 @@ _FLAGS = {"compressed": True, "large_blocks": True, "embedded": True}  # never c
 class Source(Protocol):
     """Where a task's snapshots come from. Methods raise only `DPlaneError`s."""
 
+    @property
+    def name(self) -> str:
+        """How the box is called."""
+        ...
+
     async def open(self) -> None:
         """Reach it."""
         ...
@@ -75,6 +80,8 @@ class Source(Protocol):
 
 class LocalSource:
     """Datasets of this machine."""
+
+    name = "this machine"
 
     def __init__(self, host: Host, door: Door, task: Task, peer: Peer | None) -> None:
         self._host = host

@@ -34,10 +34,11 @@ _LOST = 255
 class Link:
     """The connection to one peer; `await open()` first, `await close()` last."""
 
-    def __init__(self, peer: Peer, ssh_folder: Path, run_folder: Path) -> None:
+    def __init__(self, peer: Peer, ssh_folder: Path, run_folder: Path, key: Path | None = None) -> None:
         keys.check_address(peer.user, peer.address, peer.port)
         self.peer = peer
         self._files = keys.files_of(ssh_folder, peer.name)
+        self._key = key or self._files.key
         # A socket's path has at most 107 bytes, and ssh puts 17 behind ours while it makes it.
         self._run_folder = run_folder if len(str(run_folder)) < 60 else Path(tempfile.gettempdir())
         self._socket_folder: Path | None = None
@@ -59,7 +60,7 @@ class Link:
             "HostKeyAlgorithms": keys.algorithms(self.peer.host_key),
             "UpdateHostKeys": "no",
             "IdentitiesOnly": "yes",
-            "IdentityFile": f'"{self._files.key}"',
+            "IdentityFile": f'"{self._key}"',
             "PreferredAuthentications": "publickey",
             "ControlPath": f'"{self._socket_folder}/m"',
             "Compression": "no",

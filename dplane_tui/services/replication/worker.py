@@ -12,15 +12,19 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ... import paths
 from ...errors import CommandError, DPlaneError, RefusedError, UsageError
-from ..store import open_store
-from . import keys, records
+from ...text import clean
+from ..store import Store, open_store
+from . import keys, records, rights
 from .codec import decode
+from .hello import hello
 from .model import PairRequest, Peer
-from .transport import Link
 
 LINE_LIMIT = 64 * 1024
 
@@ -53,13 +57,28 @@ async def _do(line: bytes) -> dict[str, Any]:
     name = request.get("name")
     match request.get("op"):
         case "key" if isinstance(name, str):
-            return {"fingerprint": keys.fingerprint(_own_key(name))}
+            public = _own_key(name)
+            return {"fingerprint": keys.fingerprint(public), "key": public, "own_name": keys.own_name()}
         case "pair":
             try:
                 wanted = decode(PairRequest, request.get("request"))
             except ValueError as error:
                 raise UsageError(f"The pairing request cannot be understood: {error}.") from None
             return {"peer": dataclasses.asdict(await pair(wanted))}
+        case "import":
+            try:
+                wanted = decode(PairRequest, request.get("request"))
+            except ValueError as error:
+                raise UsageError(f"The request cannot be understood: {error}.") from None
+            return {"peer": dataclasses.asdict(await adopt(wanted))}
+        case "rotate" if isinstance(name, str):
+            from .rotation import rotate
+
+            return {"peer": dataclasses.asdict(await rotate(name))}
+        case "trust" if isinstance(name, str) and isinstance(request.get("host_key"), str):
+            from .rotation import trust
+
+            return {"peer": dataclasses.asdict(await trust(name, request["host_key"]))}
         case "test" if isinstance(name, str):
             return {"message": await test(name)}
         case "remove" if isinstance(name, str):
@@ -68,15 +87,26 @@ async def _do(line: bytes) -> dict[str, Any]:
 
 
 def _own_key(peer: str) -> str:
-    """The public key for `peer`, without comment; the pair is made when it is not there."""
-    files = keys.files_of(paths.current().ssh, peer)
-    if not files.key.exists() or not files.public.exists():
-        import asyncssh
+    """The public key for `peer`, without comment; the pair is made when it is not there, or cannot be read."""
+    import asyncssh
 
+    from .rotation import public_of
+
+    files = keys.files_of(paths.current().ssh, peer)
+    if not files.key.exists() or not (public := _readable(public_of, files.key)):
         key = asyncssh.generate_private_key("ssh-ed25519", comment=f"dplane to {peer}")
         keys.write_private(files.key, key.export_private_key("openssh"))
-        keys.write_private(files.public, key.export_public_key("openssh"))
-    return " ".join(files.public.read_text("ascii").split()[:2])
+        public = public_of(files.key)
+    # A change of the key that was cut off may have left the public half of the key before.
+    if not files.public.exists() or files.public.read_text("ascii", "replace").split()[:2] != public.split():
+        keys.write_private(files.public, f"{public} dplane to {peer}\n".encode())
+    return public
+
+
+def _readable(public_of: Callable[[Path], str], key: Path) -> str:
+    with contextlib.suppress(RefusedError):
+        return public_of(key)
+    return ""
 
 
 async def pair(request: PairRequest) -> Peer:
@@ -87,71 +117,86 @@ async def pair(request: PairRequest) -> Peer:
     from . import farside
 
     where = paths.current()
-    files = keys.files_of(where.ssh, request.name)
+    keys.files_of(where.ssh, request.name)
     keys.check_address(request.user, request.address, request.port)
-    shown = keys.fingerprint(request.host_key)
+    keys.fingerprint(request.host_key)
     async with open_store(where.database, write=True) as store:
-        before = next((peer for peer in await records.peers(store) if peer.name == request.name), None)
-        if before is not None and before.host_key != request.host_key:
-            used = [task.name for task in await records.tasks(store) if task.peer == request.name]
-            if used and before.address != request.address:
-                raise RefusedError(
-                    f"The name {request.name} is taken by {before.address}, which the task {used[0]} replicates to.",
-                    "Choose another name.",
-                )
+        await _refuse_taken(store, request)
         public = _own_key(request.name)
         user, product = await farside.bring_key(request, keys.own_name(), public)
-        old = files.known.read_bytes() if files.known.exists() else None
-        keys.pin(files, request.host_key)
-        peer = Peer(
-            request.name,
-            user,
-            request.address,
-            request.port,
-            request.host_key,
-            shown,
-            keys.fingerprint(public),
-            product,
-            request.root,
-            time.time(),
-        )
-        try:
-            await _hello(peer)
-        except DPlaneError:
-            if old is not None:
-                keys.write_private(files.known, old)
-            raise
-        await records.put_peer(store, peer)
-        await store.backup()
-    return peer
+        return await _admit(store, request, public, user, product=product)
 
 
-async def _hello(peer: Peer) -> str:
-    """Log in as an unattended run would and return the far ZFS version."""
-    from .execute import target_for
+async def adopt(request: PairRequest) -> Peer:
+    """Store a box that has accepted our key already, after a login there. The password of `request` is not used.
 
+    Raises RefusedError for names that are not sound or taken, else what the login raises.
+    """
     where = paths.current()
-    if peer.product:
-        link = Link(peer, where.ssh, where.jobs)
-        try:
-            return str((await link.open()).get("zfs", ""))
-        finally:
-            await link.close()
-    from ..host import LocalHost
+    keys.files_of(where.ssh, request.name)
+    keys.check_address(request.user, request.address, request.port)
+    keys.fingerprint(request.host_key)
+    async with open_store(where.database, write=True) as store:
+        await _refuse_taken(store, request)
+        return await _admit(store, request, _own_key(request.name), request.user, product=True)
 
-    target = target_for(peer, LocalHost(), where.ssh, where.jobs)
+
+async def _refuse_taken(store: Store, request: PairRequest) -> None:
+    """Raise RefusedError when the name belongs to another box that tasks use."""
+    before = next((peer for peer in await records.peers(store) if peer.name == request.name), None)
+    if before is None or before.host_key == request.host_key or before.address == request.address:
+        return
+    used = [task.name for task in await records.tasks(store) if request.name in (task.peer, task.source_peer)]
+    if used:
+        raise RefusedError(
+            f"The name {request.name} is taken by {before.address}, which the task {used[0]} replicates with.",
+            "Choose another name.",
+        )
+
+
+async def _admit(store: Store, request: PairRequest, public: str, user: str, *, product: bool) -> Peer:
+    """Pin the host key, log in with our key as a run does, and store the peer. On failure all is as it was."""
+    files = keys.files_of(paths.current().ssh, request.name)
+    old = files.known.read_bytes() if files.known.exists() else None
+    keys.pin(files, request.host_key)
+    peer = Peer(
+        request.name,
+        user,
+        request.address,
+        request.port,
+        request.host_key,
+        keys.fingerprint(request.host_key),
+        keys.fingerprint(public),
+        product,
+        request.root,
+        time.time(),
+        request.may_read,
+        request.may_snapshot,
+        files.key.stat().st_mtime,
+    )
     try:
-        await target.open()
-    finally:
-        await target.close()
-    return ""
+        told = await hello(peer)
+    except DPlaneError:
+        if old is not None:
+            keys.write_private(files.known, old)
+        raise
+    if product:  # what the far box really lets us do, which a person may have mistyped or changed
+        peer = replace(
+            peer,
+            root=rights.place(told.get("root")),
+            may_read=rights.place(told.get("may_read")),
+            may_snapshot=told.get("may_snapshot") is True,
+        )
+    await records.put_peer(store, peer)
+    await store.backup()
+    return peer
 
 
 async def test(name: str) -> str:
     """Log in at a stored peer with its key; a sentence about who answered."""
     async with open_store(paths.current().database) as store:
         peer = await records.peer(store, name)
-    version = await _hello(peer)
+    version = clean(str((await hello(peer)).get("zfs", "")), 100)
     return f"{peer.name} ({peer.address}) let us in as {peer.user}{f' and has {version}' if version else ''}."
 
 
@@ -163,8 +208,9 @@ async def remove(name: str) -> str:
         await records.delete_peer(store, name)
         await store.backup()
     files = keys.files_of(where.ssh, name)
-    for path in (files.key, files.public, files.known):
+    for path in (files.key, files.public, files.known, files.next, files.next.with_suffix(".lock")):
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
-    left = f"`dplane:{keys.own_name()}` in the authorized keys of {peer.user}"
-    return f"{name} is forgotten and our key for it destroyed. There, {left} opens nothing any more and may be removed."
+    left = f"the line `dplane:{keys.own_name()}` in the authorized keys of {peer.user} opens nothing any more"
+    how = f"`dplane peer revoke {keys.own_name()}` there removes it" if peer.product else "it may be removed"
+    return f"{name} is forgotten and our key for it destroyed. There, {left}; {how}."

@@ -15,8 +15,11 @@ from typing import NoReturn
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[2]))
 
+from privhelper import peers  # noqa: E402
+from privhelper.failure import Failure  # noqa: E402
 from privhelper.places import ZFS, ZPOOL  # noqa: E402
 from privhelper.request import Refused, argv, parse  # noqa: E402
+from privhelper.verbs import OURS  # noqa: E402
 
 
 def fail(code: str, message: str, stream: bool) -> NoReturn:
@@ -45,6 +48,13 @@ def main() -> None:
     words = argv(verb, args)
     if words[:2] == [ZPOOL, "sync"]:  # the model writes at once
         print(json.dumps({"ok": True, "verb": verb.name, "stdout": ""}))
+        return
+    if words[0] == OURS:
+        vars(peers).update(STATE_DIR=folder, OWNER_UID=os.getuid())
+        try:
+            print(json.dumps({"ok": True, "verb": verb.name, **peers.change(verb.name, args)}))
+        except Failure as failure:
+            fail(failure.code, str(failure), False)
         return
     assert words[0] == ZFS, words
     command = [*model, *words[1:]]

@@ -27,7 +27,7 @@ _SAVED = ("near/state.json", "far/state.json", "state/store/dplane.db")
 
 
 class Server(asyncssh.SSHServer):
-    """Knows one key; counts logins."""
+    """Knows one key, or those that the far box's files name; counts logins."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -42,7 +42,7 @@ class Server(asyncssh.SSHServer):
         return True
 
     def validate_public_key(self, _username: str, key: asyncssh.SSHKey) -> bool:
-        return self._world.accepts and key == self._world.client_key
+        return self._world.accepts and self._world.knows(key)
 
 
 async def _copy(source: Any, sink: Any) -> None:
@@ -67,13 +67,18 @@ class World:
         self.accepts = True
         self.plain = False
         self.root: str | None = None
+        self.rights: list[str] = []
+        self.task = "photos"
         self.lies: dict[str, bytes] = {}
         self.client_key = asyncssh.generate_private_key("ssh-ed25519").convert_to_public()
         self.host_key = asyncssh.generate_private_key("ssh-ed25519")
 
     async def __aenter__(self) -> World:
-        for name in ("near", "far", "near-bin", "far-bin", "far-state", "state", "run"):
+        for name in ("near", "far", "near-bin", "far-bin", "far-state", "far-home", "state", "run"):
             (self.path / name).mkdir()
+        zpool = self.path / "far-bin" / "zpool"  # the model writes at once, so there is nothing to sync
+        zpool.write_text('#!/bin/sh\n[ "$1" = sync ]\n')
+        zpool.chmod(0o755)
         for side in ("near", "far"):
             script = self.path / f"{side}-bin" / "zfs"
             script.write_text(f'#!/bin/sh\nexec {sys.executable} -S {HERE}/zfs_model.py {self.path}/{side} "$@"\n')
@@ -86,6 +91,7 @@ class World:
         self._server = await asyncssh.create_server(
             lambda: Server(self), "127.0.0.1", 0, server_host_keys=[self.host_key],
             process_factory=self._serve, encoding=None, allow_scp=False,
+            sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(self.path / "far-home").encode()),
         )  # fmt: skip
         self.port = int(self._server.get_port())
         await self._pair()
@@ -154,7 +160,26 @@ class World:
 
     def _agent(self) -> list[str]:
         root = [self.root] if self.root else []
-        return [sys.executable, str(HERE / "far_agent.py"), str(self.path), "near-box", *root]
+        return [sys.executable, str(HERE / "far_agent.py"), str(self.path), "near-box", *root, *self.rights]
+
+    @property
+    def authorized(self) -> Path:
+        """The file that says whose keys the far box lets in, of the product or of the account."""
+        return self.path / ("far-home/.ssh" if self.plain else "far/ssh-accept") / "authorized_keys"
+
+    def knows(self, key: asyncssh.SSHKey) -> bool:
+        """Whether the far box lets that key in."""
+        if not self.authorized.exists():
+            return key == self.client_key
+        words = key.export_public_key().decode().split()[1]
+        return any(f" {words} " in line for line in self.authorized.read_text().splitlines())
+
+    async def add(self, task: Task, **peer: Any) -> None:
+        """Another task, which is the one that runs from now on; and what is changed of the peer."""
+        async with open_store(self.database, write=True) as store:
+            await records.put_peer(store, replace(await records.peer(store, "vault-box"), **peer))
+            await records.add_task(store, task)
+        self.task = task.name
 
     async def make_plain(self) -> None:
         """The far box has no product: the key is a login of an account there."""
@@ -222,7 +247,7 @@ class World:
     ) -> tuple[str, asyncio.subprocess.Process]:
         """Queue a run of the task and start its job."""
         async with open_store(self.database, write=True) as store:
-            run = await records.new_run(store, "photos", mode, request)
+            run = await records.new_run(store, self.task, mode, request)
         argv: Sequence[str] = [sys.executable, str(HERE / "near_job.py"), str(self.path), run.id]
         environment = {**self.environment, "MODEL_RATE": str(rate)}
         return run.id, await asyncio.create_subprocess_exec(

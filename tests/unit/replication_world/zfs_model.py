@@ -121,7 +121,7 @@ def prop(state: State, name: str, wanted: str) -> str:
         if snap is None:
             die(f"cannot open '{name}': dataset does not exist")
         assert snap
-        return str({"guid": snap["guid"], "creation": snap["created"]}[wanted])
+        return str({"guid": snap["guid"], "creation": int(snap["created"])}[wanted])
     if "#" in name:
         dataset, _, short = name.partition("#")
         return str(next(m["guid"] for m in state["datasets"][dataset]["marks"] if m["name"] == short))

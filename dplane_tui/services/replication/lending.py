@@ -1,0 +1,90 @@
+"""What the agent lets a peer do with datasets of this box that the peer may read: snapshots, bookmarks, their times.
+
+Part of the agent (`agent.py`): blocking and light. The caller has checked that the peer may read the dataset; what
+changes something needs the right to take snapshots as well, and touches only names that are ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from typing import Any
+
+from privhelper import grammar
+
+from .read import list_argv
+
+Ask = Callable[[dict[str, Any]], dict[str, Any]]
+Listed = Callable[[list[str]], str]
+_OWN = re.compile(r"dplane-[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}-[0-9]{2}-[0-9]{2}Z")
+_TAG = re.compile(r"[0-9a-f]{8}")
+_NAMES_AT_ONCE = 500
+
+
+def settle(dataset: str, ask: Ask) -> dict[str, Any]:
+    """Bring what was written onto the disks, so that ZFS's numbers are true."""
+    ask({"verb": "pool-sync", "pool": dataset.split("/")[0]})
+    return {"ok": True}
+
+
+def snapshot(dataset: str, fields: dict[str, Any], ask: Ask) -> dict[str, Any]:
+    """Take a snapshot with one of our names, in one transaction. Raises ValueError."""
+    name, also = fields.get("name"), fields.get("also")
+    if not isinstance(name, str) or not _OWN.fullmatch(name):
+        raise ValueError("names a snapshot that is not named dplane- and the time")
+    request: dict[str, Any] = {"verb": "snapshot-create", "snapshot": f"{dataset}@{name}"}
+    if fields.get("recursive") is True:
+        request["recursive"] = True
+    elif also is not None:  # the helper's grammar wants them to be sound names below the dataset
+        request["also"] = also
+    ask(request)
+    return {"ok": True}
+
+
+def mark_prefix(peer: str, tag: object) -> str:
+    """How the names of one peer's bookmarks for one target begin. Raises ValueError."""
+    if not isinstance(tag, str) or not _TAG.fullmatch(tag):
+        raise ValueError("names no target of a bookmark")
+    return f"dplane-{hashlib.sha256(f'{peer}|{tag}'.encode()).hexdigest()[:8]}-"
+
+
+def bookmark(peer: str, dataset: str, fields: dict[str, Any], ask: Ask, listed: Listed) -> dict[str, Any]:
+    """Bookmark what is about to be sent, unless it is. Raises ValueError."""
+    name, guid, prefix = fields.get("snapshot"), fields.get("guid"), mark_prefix(peer, fields.get("tag"))
+    if not isinstance(name, str) or grammar.component_problem(name):
+        raise ValueError("names no snapshot")
+    if problem := grammar.guid_problem(guid):
+        raise ValueError(f"has a GUID that {problem}")
+    mark = f"{dataset}#{prefix}{int(str(guid)):016x}"
+    if not any(line.startswith(f"{mark}\t{guid}\t") for line in listed(list_argv(dataset, False)).splitlines()):
+        ask({"verb": "bookmark-create", "snapshot": f"{dataset}@{name}", "guid": guid, "bookmark": mark})
+    return {"ok": True}
+
+
+def forget(peer: str, dataset: str, fields: dict[str, Any], ask: Ask, listed: Listed) -> dict[str, Any]:
+    """Destroy this peer's bookmarks for a target but the one of GUID `keep`. Raises ValueError."""
+    keep, prefix = fields.get("keep"), mark_prefix(peer, fields.get("tag"))
+    if problem := grammar.guid_problem(keep):
+        raise ValueError(f"has a GUID that {problem}")
+    for line in listed(list_argv(dataset, False)).splitlines():
+        name, _, rest = line.partition("\t")
+        guid = rest.partition("\t")[0]
+        if name.startswith(f"{dataset}#{prefix}") and guid != keep:
+            ask({"verb": "bookmark-destroy", "bookmark": name, "guid": guid})
+    return {"ok": True}
+
+
+def creations(dataset: str, fields: dict[str, Any], listed: Listed) -> dict[str, Any]:
+    """When snapshots of the dataset were taken, in Unix seconds. Raises ValueError."""
+    names = fields.get("snapshots")
+    if not isinstance(names, list) or len(names) > _NAMES_AT_ONCE:
+        raise ValueError("names no snapshots, or too many")
+    if any(not isinstance(name, str) or grammar.component_problem(name) for name in names):
+        raise ValueError("names a snapshot that cannot be one")
+    if not names:
+        return {"ok": True, "creations": {}}
+    argv = ["zfs", "get", "-Hp", "-o", "name,value", "creation", *(f"{dataset}@{name}" for name in names)]
+    pairs = (line.partition("\t")[::2] for line in listed(argv).splitlines())
+    found = {name.partition("@")[2]: int(value) for name, value in pairs if re.fullmatch("[0-9]{1,15}", value)}
+    return {"ok": True, "creations": found}

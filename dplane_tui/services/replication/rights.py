@@ -1,0 +1,89 @@
+"""What a paired box may do here: the words of its key's forced command, and the lines that sshd reads. Pure.
+
+The privileged helper writes these lines (`privhelper/peers.py`); the agent obeys them. A box with a `root` may receive
+there and nowhere else; one that may only read receives nothing; one with neither receives where nothing is yet.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from privhelper import grammar
+
+COMMAND = "/opt/dplane/current/bin/dplane agent"
+_LINE = re.compile(r'restrict,command="([^"\\]{1,1200})" (ssh-ed25519 [A-Za-z0-9+/]{68}) dplane:([A-Za-z0-9_.-]{1,63})')
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What one paired box may do here."""
+
+    peer: str
+    root: str | None = None
+    """Where it may receive; None: where nothing is yet, or nowhere when it may read."""
+    may_read: str | None = None
+    """What it may read, with all below: its snapshots, and streams of them."""
+    may_snapshot: bool = False
+    """Whether it may take snapshots (`dplane-…`) of what it may read, and bookmark them."""
+
+    @property
+    def receives(self) -> bool:
+        """Whether it may receive at all."""
+        return self.root is not None or self.may_read is None
+
+    def may_write(self, dataset: str) -> bool:
+        """Whether that dataset is where it may receive, if it is not somebody else's."""
+        return self.receives and (self.root is None or within(dataset, self.root))
+
+    def reads(self, dataset: str) -> bool:
+        """Whether it may read that dataset, whoever made it."""
+        return self.may_read is not None and within(dataset, self.may_read)
+
+    def in_words(self) -> str:
+        """The rights for a person, a clause without a subject."""
+        found = []
+        if self.root:
+            found.append(f"receive into {self.root} and below")
+        elif self.receives:
+            found.append("receive into datasets that it makes")
+        if self.may_read:
+            found.append(f"read {self.may_read} and below")
+        if self.may_snapshot:
+            found.append("take snapshots of that")
+        return ", ".join(found)
+
+
+def within(dataset: str, top: str) -> bool:
+    """Whether a dataset is `top` or lies below it."""
+    return f"{dataset}/".startswith(f"{top}/")
+
+
+def place(told: object) -> str | None:
+    """A dataset that a far box says our rights are about; None for what cannot be one."""
+    return told if isinstance(told, str) and not grammar.dataset_problem(told) else None
+
+
+def of_words(words: list[str]) -> Rights | None:
+    """The rights that the words behind `dplane agent` give; None when they are not such words."""
+    options = dict(zip(words[::2], words[1::2], strict=False))
+    if len(options) * 2 != len(words):
+        return None
+    peer, root, may_read = options.pop("--peer", ""), options.pop("--root", None), options.pop("--may-read", None)
+    may_snapshot = options.pop("--may-snapshot", None)
+    if options or grammar.peer_problem(peer) or may_snapshot not in (None, "yes"):
+        return None
+    if any(place is not None and grammar.dataset_problem(place) for place in (root, may_read)):
+        return None
+    if may_snapshot and may_read is None:
+        return None
+    return Rights(peer, root, may_read, may_snapshot is not None)
+
+
+def of_line(line: str) -> tuple[Rights, str] | None:
+    """The rights that a line of the authorized keys gives, and its key; None for a line that is not one of ours."""
+    found = _LINE.fullmatch(line)
+    if not found or not found[1].startswith(f"{COMMAND} "):
+        return None
+    rights = of_words(found[1].removeprefix(f"{COMMAND} ").split(" "))
+    return (rights, found[2]) if rights is not None and rights.peer == found[3] else None
