@@ -24,7 +24,7 @@ from privhelper import grammar, resumetoken, strictjson
 
 from . import begun
 from .pump import Pump
-from .read import OWNER, get_argv, is_missing, list_argv
+from .read import OWNER, get_argv, is_missing, list_argv, times_argv
 
 REQUEST_LIMIT = 16 * 1024
 HELPER = "/opt/dplane/current/libexec/privhelper"
@@ -65,6 +65,8 @@ class Agent:
             "send": self._send,
             "estimate": self._estimate,
             "note": self._note_originals,
+            "times": self._times,
+            "content": self._content,
         }
         if request is None:
             raise Refusal("refused", "This key is for D-Plane's replication only; it gives no shell.")
@@ -140,9 +142,13 @@ class Agent:
         return "" if "@" in listed.stdout else token
 
     def _read(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """What the target has, after ending what an earlier, lost connection of the same peer is still receiving."""
+        """What the target has, after ending what an earlier, lost connection of the same peer is still receiving.
+
+        With `look`, a receive goes on: who asks wants to see, not to send.
+        """
         name, recursive = self._dataset(fields), fields.get("recursive") is True
-        self._take_over(name)
+        if fields.get("look") is not True:
+            self._take_over(name)
         available = _available(name)
         if self._standing(name) == ABSENT:
             return {"ok": True, "list": "", "get": "", "available": available}
@@ -151,6 +157,16 @@ class Agent:
             if output.returncode != 0:
                 raise Refusal("failed", f"The far box could not list {name}: {_last(output.stderr)}")
         return {"ok": True, "list": listed.stdout, "get": got.stdout, "available": available}
+
+    def _times(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """When the target's snapshots were taken."""
+        name = self._dataset(fields)
+        if self._standing(name) == ABSENT:
+            return {"ok": True, "times": ""}
+        output = _run(times_argv(name, fields.get("recursive") is True))
+        if output.returncode != 0:
+            raise Refusal("failed", f"The far box could not list {name}: {_last(output.stderr)}")
+        return {"ok": True, "times": output.stdout}
 
     def _abort(self, fields: dict[str, Any]) -> dict[str, Any]:
         name, token = self._dataset(fields), fields.get("token")
@@ -203,6 +219,19 @@ class Agent:
             raise Refusal("refused", f"The request {error}.") from None
         except OSError as error:
             raise Refusal("failed", f"The far box cannot send: {error.strerror}.") from None
+
+    def _content(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Tell what is in a snapshot of the peer's own copy, as lines on standard output."""
+        from . import giving
+
+        self.streams = True
+        try:
+            request = giving.content_request(self._own(fields), fields)
+            giving.become_sender(self._helper, request, _ENVIRONMENT)
+        except ValueError as error:
+            raise Refusal("refused", f"The request {error}.") from None
+        except OSError as error:
+            raise Refusal("failed", f"The far box cannot read: {error.strerror}.") from None
 
     def _estimate(self, fields: dict[str, Any]) -> dict[str, Any]:
         from . import giving

@@ -23,7 +23,6 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _KINDS = frozenset({"file", "dir", "link", "fifo", "socket", "char", "block", "unknown", "unread", "range"})
 # What is compared of a thing, and what a person reads when it differs.
 _ATTRIBUTES = (
-    ("type", "kind"),
     ("size", "size"),
     ("link", "link target"),
     ("mode", "permissions"),
@@ -134,11 +133,13 @@ class Account:
         self._progress = progress
         self._items = 0
         self.whole = False
+        self.broken = False
+        """Whether it ended before it was whole."""
         self.kind = ""
         self.bytes = 0
 
     async def items(self) -> AsyncIterator[Item]:
-        """Everything told, in order. Raises CommandError for what no D-Plane tells; ends early when it breaks off."""
+        """Everything told, in order. Raises CommandError for what no D-Plane tells, and when it breaks off."""
         before: tuple[bytes, ...] | None = None
         async for line in self._lines:
             told = self._object(line)
@@ -160,6 +161,9 @@ class Account:
                 before = item.key
                 self._items += 1
                 yield item
+        if not self.whole:
+            self.broken = True
+            raise CommandError(f"{self._name} did not read the snapshot to its end.")
 
     def _begin(self, told: dict[str, Any]) -> None:
         if told.get("begin") not in ("filesystem", "volume") or told.get("guid") != self._guid:
@@ -231,12 +235,15 @@ def _pair(here: Item, there: Item, tally: Tally, chosen: Chosen) -> None:
             tally.differs(here.path, f"could not be read at the {place} ({why})", unread=True)
             return
     left, right = here.about, there.about
-    if (left.get("xattr") is None) != (right.get("xattr") is None) and left["type"] == right["type"]:
+    if left["type"] != right["type"]:
+        tally.differs(here.path, f"{left['type']} at the source, {right['type']} at the target")
+        return
+    if (left.get("xattr") is None) != (right.get("xattr") is None):
         # One of them shows no extended attributes at all, which is a setting there and says nothing of the data.
         tally.without_attributes += 1
         left, right = {**left, "xattr": None}, {**right, "xattr": None}
     found = [name for key, name in _ATTRIBUTES if left.get(key) != right.get(key)]
-    if left["type"] in ("file", "range") and left["type"] == right["type"]:
+    if left["type"] in ("file", "range"):
         digests = left.get("sha256"), right.get("sha256")
         if not chosen(b"/".join(here.key)):
             digests = None, None
@@ -248,4 +255,4 @@ def _pair(here: Item, there: Item, tally: Tally, chosen: Chosen) -> None:
         if digests[0] != digests[1]:
             found.insert(0, "content")
     if found:
-        tally.differs(here.path, f"{', '.join(found)} differ{'' if len(found) > 1 else 's'}")
+        tally.differs(here.path, f"not the same: {', '.join(found)}")
