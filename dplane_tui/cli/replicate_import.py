@@ -17,6 +17,7 @@ from ..services.host import Host
 from ..services.replication import crontab, syncoid
 from ..services.replication.model import Peer
 from ..services.replication.service import ReplicationService, open_replication
+from ..services.replication.syncoid_options import NOT_SUPPORTED
 from .output import Result
 
 _LIMIT = 1024 * 1024
@@ -57,7 +58,8 @@ async def _import(host: Host, args: argparse.Namespace) -> Result:
         return await _apply(service, found, shown)
     ready = sum(one.task is not None for one in found)
     last = f"{ready} of {len(found)} can be a task. Nothing was done: type the commands, or add --apply."
-    return Result(found, f"{shown}\n\n{last}")
+    problem = next((one.problem for one in found if one.task is None), "")
+    return Result(found, f"{shown}\n\n{last}", BadNewsError(problem) if problem else None)
 
 
 async def _pools(host: Host) -> tuple[str, ...]:
@@ -103,7 +105,7 @@ def _of_crontab(content: str, pools: Sequence[str], peers: Sequence[Peer], taken
         if found.zone:
             notes = (
                 *notes,
-                syncoid.Note("CRON_TZ", syncoid.NOT_SUPPORTED, f"times are the machine's own, not {found.zone}"),
+                syncoid.Note("CRON_TZ", NOT_SUPPORTED, f"times are the machine's own, not {found.zone}"),
             )
         one = replace(one, line=found.line, problem=problem, notes=notes)
         if problem:
@@ -128,11 +130,19 @@ def _describe(one: syncoid.Proposal) -> str:
     return "\n".join(text.clean(line) for line in lines)
 
 
+async def _is_stored(service: ReplicationService, name: str) -> bool:
+    try:
+        return (await service.task(name)).name == name
+    except MissingError:
+        return False
+
+
 async def _apply(service: ReplicationService, found: Sequence[syncoid.Proposal], shown: str) -> Result:
     """Store what can be stored, and say what was not and why."""
     made: list[str] = []
     left: list[str] = []
     known = {peer.name for peer in await service.peers()}
+    before = {item.task.name for item in await service.tasks()}
     for one in found:
         if one.task is None:
             left.append(f"{one.origin}: {one.problem}")
@@ -143,7 +153,10 @@ async def _apply(service: ReplicationService, found: Sequence[syncoid.Proposal],
                 await service.add_task(one.task)
                 made.append(one.task.name)
             except DPlaneError as error:
-                left.append(f"{one.task.name}: {error.message}")
+                there = one.task.name not in before and await _is_stored(service, one.task.name)
+                made += [one.task.name] if there else []
+                what = f"{one.task.name} is stored, but does not run by itself" if there else one.task.name
+                left.append(f"{what}: {error.message}")
     lines = [*(f"stored    {name}" for name in made), *(f"NOT       {why}" for why in left)]
     lines.append("Look at each with `dplane replicate run NAME --dry-run`, then take the line out of the crontab.")
     data = {"proposals": found, "stored": made, "left": left}

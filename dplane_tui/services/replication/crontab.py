@@ -27,6 +27,7 @@ _NAMED = {
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _EXPANDED = re.compile(r"\$[A-Za-z0-9_{(@*#?!$-]|`")
+_QUOTED = re.compile(r"'[^']*'|\\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +89,16 @@ def _runs(number: int, when: tuple[str, ...], command: str, name: str, zone: str
     try:
         commands = simple_commands(without_input(command))
     except ValueError:
-        return [Found(number, (), planned, "its quotes do not match")]
+        return [Found(number, (), planned, "its quotes do not match", zone)]
+    # Within single quotes and behind a backslash a shell fills in nothing.
+    if _EXPANDED.search(_QUOTED.sub("", command)):
+        problem = "it holds what only a shell would fill in ($… or `…`), and nothing is evaluated here"
     runs: list[Found] = []
     for words in commands:
         at = next((place for place, word in enumerate(words) if word.rpartition("/")[2] == name), None)
         if at is None:
             continue
-        arguments = tuple(words[at + 1 :])
-        if any(_EXPANDED.search(word) for word in arguments):
-            why = "it holds what only a shell would fill in ($… or `…`), and nothing is evaluated here"
-            runs.append(Found(number, arguments, planned, why, zone))
-        else:
-            runs.append(Found(number, arguments, planned, problem, zone))
+        runs.append(Found(number, tuple(words[at + 1 :]), planned, problem, zone))
     return runs
 
 

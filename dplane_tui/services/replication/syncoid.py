@@ -11,7 +11,6 @@ import re
 import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 from privhelper import grammar
 
@@ -22,8 +21,8 @@ from .address import Address
 from .model import Options, Peer, Task
 from .options import check as check_options
 from .options import words as option_words
+from .syncoid_options import KEPT, NOT_NEEDED, NOT_SUPPORTED, TABLE
 
-KEPT, NOT_NEEDED, NOT_SUPPORTED = "kept", "not needed", "not supported"
 _WORDS_LIMIT = 200
 
 
@@ -56,57 +55,6 @@ class Proposal:
     """The line of the crontab; 0 for a command line."""
 
 
-class _Option(NamedTuple):
-    value: bool
-    """Whether a value follows."""
-    fate: str = NOT_NEEDED
-    text: str = ""
-
-
-_TABLE: dict[str, _Option] = {
-    "recursive": _Option(False, KEPT, "--recursive"),
-    "no-sync-snap": _Option(False, KEPT, "--no-snapshot: the snapshots that are there are sent, none is taken"),
-    "no-stream": _Option(False, KEPT, "--newest-only and --initial newest: what lies between two runs is left out"),
-    "source-bwlimit": _Option(True, KEPT),
-    "target-bwlimit": _Option(True, KEPT),
-    "sendoptions": _Option(True, KEPT),
-    "recvoptions": _Option(True),
-    "exclude": _Option(True, KEPT),
-    "exclude-datasets": _Option(True, KEPT),
-    "sshport": _Option(True, KEPT),
-    "sshoption": _Option(True),
-    "skip-parent": _Option(False, NOT_SUPPORTED, "the source itself is copied too: make a task for each child instead"),
-    "include-snaps": _Option(True, NOT_SUPPORTED, "all snapshots since the last run are sent, or only the newest"),
-    "exclude-snaps": _Option(True, NOT_SUPPORTED, "all snapshots since the last run are sent, or only the newest"),
-    "sshconfig": _Option(True, NOT_SUPPORTED, "give the real address to `dplane peer add`; the file is not read"),
-    "insecure-direct-connection": _Option(True, NOT_SUPPORTED, "everything goes through SSH"),
-    "force-delete": _Option(False, NOT_SUPPORTED, "nothing at the target is destroyed to make a run work; "
-                            "`dplane replicate compare` shows what stands in the way"),
-    "delete-target-snapshots": _Option(False, NOT_SUPPORTED, "use --keep-target for how long copies are kept"),
-    "compress": _Option(True, text="blocks travel compressed as they are on disk"),
-    "sshkey": _Option(True, text="each peer gets a key of its own when it is paired"),
-    "sshcipher": _Option(True, text="both sides agree on the best they have"),
-    "identifier": _Option(True, text="each target has bases of its own; snapshots named so are left alone"),
-    "create-bookmark": _Option(False, text="each run leaves a bookmark as its base, always"),
-    "use-hold": _Option(False, text="bookmarks do that; holds that syncoid set stay until `zfs release`"),
-    "keep-sync-snap": _Option(False, text="snapshots stay until --keep-source says otherwise"),
-    "no-rollback": _Option(False, text="a target is never rolled back by a run"),
-    "no-resume": _Option(False, text="an interrupted stream is always resumed"),
-    "no-clone-handling": _Option(False, text="a clone is copied as a dataset of its own"),
-    "no-clone-rollback": _Option(False, text="a target is never rolled back by a run"),
-    "no-privilege-elevation": _Option(False, text="with D-Plane there its own door is used; without, sudo is tried, "
-                                      "then what `zfs allow` gives the account"),
-    "preserve-properties": _Option(False, text="settings of the original are noted with the copy and put back by a "
-                                   "restore"),
-    "preserve-recordsize": _Option(False, text="blocks keep their size, and the setting is put back by a restore"),
-    "mbuffer-size": _Option(True, text="no mbuffer is used"),
-    "pv-options": _Option(True, text="`dplane job watch` shows the progress"),
-    "quiet": _Option(False, text="a scheduled run says nothing; `dplane replicate runs` tells"),
-    "debug": _Option(False, text="`dplane replicate run-show` has the plan and the evidence"),
-    "dumpsnaps": _Option(False, text="`dplane replicate compare` lists the snapshots"),
-    "monitor-version": _Option(False, text="it does nothing in syncoid either"),
-    "no-command-checks": _Option(False, text="`dplane doctor` checks what is needed"),
-}  # fmt: skip
 _SHORT = {"r": "recursive", "c": "sshcipher", "o": "sshoption"}
 _ALWAYS_SENT = {"L": "large blocks", "c": "compressed blocks", "e": "embedded blocks"}
 
@@ -159,7 +107,7 @@ def _read(words: Sequence[str]) -> _Draft:
             continue
         name, equals, value = word.lstrip("-").partition("=")
         known = _name(name, word)
-        if _TABLE[known].value and not equals:
+        if TABLE[known].value and not equals:
             if not left:
                 raise UsageError(f"The option --{known} has no value.", "Is the command line whole?")
             value = left.pop(0)
@@ -176,8 +124,8 @@ def _name(typed: str, word: str) -> str:
     low = typed.lower()
     if low in _SHORT:
         return _SHORT[low]
-    found = [name for name in _TABLE if name.startswith(low)] if low else []
-    if low in _TABLE:
+    found = [name for name in TABLE if name.startswith(low)] if low else []
+    if low in TABLE:
         return low
     if len(found) != 1:
         why = "could mean several options" if found else "is no option of syncoid 2.1 to 2.3"
@@ -199,7 +147,7 @@ def _proposal(
     task = replace(task, raw=True if _raw(draft) else None, options=_options(draft, source, schedule))
     port = _port(draft)
     for name in draft.given:
-        known = _TABLE[name]
+        known = TABLE[name]
         if known.text:
             draft.note(f"--{name}", known.fate, known.text)
     _say_defaults(draft)
@@ -217,6 +165,8 @@ def _proposal(
             f"The target {task.target} is a pool's own dataset, which cannot be received into.",
             f"Choose {task.target}/{task.source.rpartition('/')[2]} and send it anew.",
         )
+    if target.host is None and f"{task.target}/".startswith(f"{task.source}/"):
+        raise UsageError(f"The target {task.target} lies inside the source {task.source}.")
     peer, missing, commands = _peer(target, port, peers)
     task = replace(task, peer=peer)
     commands = [*commands, _add_command(task)]
@@ -293,9 +243,8 @@ def _excluded(draft: _Draft, source: Address) -> tuple[str, ...]:
         found = patterns_of(expression, source.dataset)
         if found:
             patterns += found
-            draft.note(
-                f"--{name}={clean(expression, 80)}", KEPT, " ".join(f"--exclude={shlex.quote(one)}" for one in found)
-            )
+            flags = shlex.join(f"--exclude={one}" for one in found)
+            draft.note(f"--{name}={clean(expression, 80)}", KEPT, f"{flags}, with all below")
         else:
             draft.note(
                 f"--{name}={clean(expression, 80)}",
@@ -315,11 +264,17 @@ def patterns_of(expression: str, source: str) -> list[str]:
         return []
     if body.startswith(f"{source}/") and len(body) > len(source) + 1:
         return [f"{body[len(source) + 1 :]}{end}"]
-    if start or fnmatch.fnmatchcase(source, f"*{body}{end}"):
-        return []  # it begins with what is not the source, or it would leave out the source itself
+    if start or fnmatch.fnmatchcase(source, f"*{body}{end}") or _straddles(body, source):
+        return []  # it begins with what is not the source, or fits (partly) on the source's own name
     if body.startswith("/"):
         return [f"{body[1:]}{end}", f"*{body}{end}"]
     return [f"*{body}{end}"]
+
+
+def _straddles(body: str, source: str) -> bool:
+    """Whether the pattern could begin within the source's own name and end below it."""
+    parts = (body[:length] for length in range(1, len(body) + 1) if body[length - 1] in "/*?")
+    return any(part != "/" and fnmatch.fnmatchcase(f"{source}/", f"*{part}") for part in parts)
 
 
 def _ends(expression: str) -> bool:
