@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from . import grammar as g
 from .kinds import TIMER, WHEN
-from .places import CURRENT, SYSTEMCTL
+from .places import CURRENT, SYSTEMCTL, ZFS
 from .shape import ADMIN, OPERATE, VIEW, Arg, Value, Verb
-from .verbargs import PEER
+from .verbargs import CHILD, GUID, PEER
 from .verbs_datasets import DATASETS_AND_SNAPSHOTS
 from .verbs_pools import POOLS
 from .verbs_streams import STREAMS
@@ -63,6 +63,16 @@ SYSTEM = (
         "Lets a peer's key in: for the replication agent only, and below `root` only.",
         (PEER, Arg("key", g.KEY), Arg("root", g.PLAIN_DATASET, optional=True)),
         (OURS, "peer-accept", Value("peer"), Value("key"), Value("root")),
+    ),
+    Verb(
+        "peer-adopt",
+        ADMIN,
+        "Lets a peer go on with a copy that another tool made here: marks it and what is below, makes it read-only.",
+        (PEER, CHILD, GUID),
+        (ZFS, "set", "readonly=on", Value("peer", "dplane:peer="), Value("dataset")),
+        guard="dataset",
+        before=("adopt",),
+        after="adopted",
     ),
     Verb("peer-revoke", ADMIN, "Removes a peer's key.", (PEER,), (OURS, "peer-revoke", Value("peer"))),
 )

@@ -12,6 +12,7 @@ from ..errors import HostKeyError, MissingError, RefusedError, UsageError
 from ..services.host import Host
 from ..services.replication.model import HostIdentity, PairRequest, Peer
 from ..services.replication.service import ReplicationService, open_replication
+from . import peer_adopt
 from .ask import ask_line, can_ask, read_line
 from .output import Result, table
 
@@ -39,6 +40,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         one = verbs.add_parser(verb, help=what)
         one.add_argument("name")
         one.set_defaults(handler=handler, reads=True)
+    peer_adopt.add(verbs)
     remove = verbs.add_parser("remove", help="forget a peer and destroy our key for it")
     remove.add_argument("name")
     remove.add_argument("--yes", action="store_true", help="do not ask")
