@@ -91,3 +91,54 @@ def content(boxes: Boxes, dataset: str, short: str) -> list[dict[str, Any]]:
     lines = boxes.b.ssh(helper, input=request).stdout.splitlines()
     assert json.loads(lines[-1])["end"] is True
     return [json.loads(line) for line in lines[1:-1]]
+
+
+def test_a_copy_whose_key_is_not_loaded_is_unknown_until_it_is(boxes: Boxes) -> None:
+    boxes.a.ssh(
+        "zfs", "create", "-o", "encryption=on", "-o", "keyformat=passphrase", "tank/secret", input="passpass\n" * 2
+    )
+    boxes.fill("secret", "first", 1)
+    boxes.task("secret")
+    boxes.assert_good(boxes.run("secret"))
+    run, found = verify(boxes, "secret")
+    assert (run["state"], run["error_code"]) == ("failed", "failed")
+    assert "its key is not loaded there" in found["datasets"][0]["problem"]
+    boxes.b.ssh("zfs", "load-key", "vault/backup/secret", input="passpass\n")
+    run, found = verify(boxes, "secret", "--sample=50%")
+    assert run["state"] == "succeeded", run["message"]
+    assert found["percent"] == 50
+
+
+def test_a_copy_that_another_tool_made_is_gone_on_with_once_it_is_adopted(boxes: Boxes) -> None:
+    a, b = boxes.a, boxes.b
+    boxes.dataset("moved", 1)
+    boxes.task("moved")
+    first = boxes.run("moved")
+    boxes.assert_good(first)
+    copy, theirs = "vault/backup/moved", "syncoid_nas-a_2026-11-20:03:00:01-GMT00:00"
+    peer = b.ssh("zfs", "get", "-Hpo", "value", "dplane:peer", copy).stdout.strip()
+    # As syncoid leaves it: its own names, no mark and no bookmark of ours, writable.
+    for box, dataset in ((a, "tank/moved"), (b, copy)):
+        box.ssh("zfs", "rename", f"{dataset}@{first['evidence'][0]['snapshot']}", f"{dataset}@{theirs}")
+    for mark in a.ssh("zfs", "list", "-H", "-t", "bookmark", "-o", "name", "-r", "tank/moved").stdout.split():
+        a.ssh("zfs", "destroy", mark)
+    b.ssh("zfs", "inherit", "dplane:peer", copy)
+    b.ssh("zfs", "set", "readonly=off", copy)
+    boxes.fill("moved", "more", 1)
+    refused = boxes.run("moved")
+    assert (refused["state"], refused["error_code"]) == ("failed", "refused")
+
+    def adopt(*more: str, user: str = "owner") -> tuple[int, Any]:
+        done = b.ssh("dplane", "peer", "adopt", peer, copy, *more, "--json", user=user, check=False)
+        return done.returncode, json.loads(done.stdout)
+
+    status, seen = adopt("--dry-run", user="viewer")
+    assert (status, seen["data"]["newest"], seen["data"]["owner"]) == (0, theirs, "")
+    assert adopt("--confirm", copy, user="viewer")[0] == 5
+    status, done = adopt("--confirm", copy)
+    assert (status, done["data"]["owner"]) == (0, peer)
+    again = boxes.run("moved")
+    boxes.assert_good(again)
+    boxes.assert_equal(again)
+    assert again["evidence"][0]["base"] == f"@{theirs}"
+    assert theirs in b.ssh("zfs", "list", "-H", "-t", "snapshot", "-o", "name", copy).stdout
