@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from .job import Job
 
 SILENT_SECONDS = 900.0  # a box that reads says so every two seconds
-_END_SECONDS = 20.0
+STORED_DIFFERENCES = 500
+_END_SECONDS = 10.0
 _LOST = 255
 
 
@@ -64,7 +65,8 @@ async def verify(job: Job) -> Outcome:
             job.report.update(stage=f"comparing {text.clean(name)}", stages_done=number, stages_total=len(names))
             target = target_of(task, name)
             checked, differences = await _dataset(job, sides, found, here[name], (target, there.get(target)), wish)
-            found = replace(found, datasets=(*found.datasets, checked), differences=(*found.differences, *differences))
+            kept = (*found.differences, *differences)[:STORED_DIFFERENCES]
+            found = replace(found, datasets=(*found.datasets, checked), differences=kept)
             total = sum(one.bytes for one in found.datasets)
             await records.update_run(job.store, job.run.id, plan=codec.dumps(found), bytes=total)
     return judged(found)
@@ -175,10 +177,10 @@ def judged(found: Verified) -> Outcome:
     problems = [one.problem for one in found.datasets if one.problem]
     compared = [one for one in found.datasets if not one.problem]
     if differing:
-        first = next(one for one in found.differences if "could not be read" not in one.what)
+        first = next((one for one in found.differences if "could not be read" not in one.what), None)
+        such = f", such as {first.path or 'the top'} of {first.dataset}: {first.what}" if first else ""
         raise BadNewsError(
-            f"{differing} thing(s) are not the same on both boxes, such as {first.path or 'the top'} of "
-            f"{first.dataset}: {first.what}.",
+            f"{differing} thing(s) are not the same on both boxes{such}.",
             "Look at both pools (`zpool status -v`) before anything is deleted; `replicate run-show` lists them.",
         )
     if problems or unread:
@@ -257,4 +259,7 @@ async def _telling(command: Command) -> AsyncIterator[_Telling]:
         pipe.close()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(process.wait(), _END_SECONDS)
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # sudo's child belongs to root
+                process.terminate()
         listening.cancel()
