@@ -219,6 +219,20 @@ def _prune(_verb: Verb, args: Args) -> Found:
     return {}
 
 
+def _adopt(_verb: Verb, args: Args) -> Found:
+    """It is nobody else's, and nothing that this machine lives in: it becomes read-only, with all below it."""
+    name = str(args["dataset"])
+    owner = zfs_get(name, "dplane:peer")
+    if owner not in ("-", args["peer"]):
+        raise Failure("refused", f"{name} is a copy of another peer already.")
+    listed = ask([ZFS, "list", "-H", "-p", "-r", "-t", "filesystem", "-o", "mounted,mountpoint", "--", name])
+    for line in listed.splitlines():
+        mounted, _, path = line.partition("\t")
+        if mounted == "yes" and mountpoint_problem(path):
+            raise Failure("refused", f"Something of {name} is mounted in a place of the system, so it is no copy.")
+    return {}
+
+
 BEFORE: dict[str, Callable[[Verb, Args], Found]] = {
     "disk": _disk,
     "disks": _disks,
@@ -229,6 +243,7 @@ BEFORE: dict[str, Callable[[Verb, Args], Found]] = {
     "destroy-plan": _destroy_plan,
     "rollback-plan": _rollback_plan,
     "prune": _prune,
+    "adopt": _adopt,
 }
 
 

@@ -89,6 +89,15 @@ def _when_problem(value: object) -> str:
     return ""
 
 
+def _percent_problem(value: object) -> str:
+    whole = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 100
+    return "" if whole else "must be a whole number from 1 to 100"
+
+
+def _seed_problem(value: object) -> str:
+    return text(value, 64, LETTERS | DIGITS | {"-"})
+
+
 TIMER_KINDS = ("task",)
 
 # A token of `tank/data@dplane-2026-01-02`, GUID 1234567890123456789, no bytes received yet, raw.
@@ -127,6 +136,8 @@ WHEN = Kind(
     ["calendar:*-*-* 02:30:00", "boot:600"],
     _when_problem,
 )
+PERCENT = Kind("percent", "a whole number from 1 to 100", 5, _percent_problem)
+SEED = Kind("seed", "letters, digits and -; 1 to 64: the same one chooses the same files", "2026-01-02", _seed_problem)
 VDEVS = Kind(
     "vdevs",
     "a list in zpool's order: mirror (2 disks or more), raidz1 (3), raidz2 (4), raidz3 (5), log, cache, special, "

@@ -149,6 +149,27 @@ def feed(argv: list[str], source: int) -> tuple[int, int]:
     return child, said
 
 
+def tap(argv: list[str]) -> tuple[int, int, int]:
+    """Start `argv`; returns its pid, the end of its standard output to read from, and a file of what it complains.
+
+    It ends with its reader. Raises Failure when it cannot be started.
+    """
+    stream, out = os.pipe()
+    errors = os.memfd_create("errors")
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_DUP2, out, 1),
+        (os.POSIX_SPAWN_DUP2, errors, 2),
+    ]
+    try:
+        child = os.posix_spawn(argv[0], argv, ENVIRONMENT, file_actions=actions, setsigdef=_IGNORED)
+    except OSError as error:
+        raise Failure("unavailable", f"{argv[0]} cannot be started: {error.strerror}.") from None
+    finally:
+        os.close(out)
+    return child, stream, errors
+
+
 def _as_usual() -> None:
     """Ignore no signal any more: what is about to be executed did not ask for that."""
     from _signal import SIG_DFL, signal  # type: ignore[import-not-found]

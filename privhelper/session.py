@@ -131,6 +131,11 @@ class Session:
             return self._receive(verb, args)
         command = argv(verb, args)
         self._intend(durable=verb.acts)
+        if command[0] == OURS:
+            from .content import tell
+
+            self._note("done", {"code": 0, **tell(args)}, durable=False)
+            return 0
         if verb.name == "pair":
             from .account import become_dplane
 

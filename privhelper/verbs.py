@@ -9,9 +9,9 @@ from __future__ import annotations
 from . import grammar as g
 from . import rules
 from .kinds import TIMER, WHEN
-from .places import CURRENT, SYSTEMCTL
+from .places import CURRENT, SYSTEMCTL, ZFS
 from .shape import ADMIN, OPERATE, VIEW, Arg, Value, Verb
-from .verbargs import PEER
+from .verbargs import CHILD, GUID, PEER
 from .verbs_datasets import DATASETS_AND_SNAPSHOTS
 from .verbs_pools import POOLS
 from .verbs_streams import STREAMS
@@ -89,6 +89,16 @@ SYSTEM = (
         (OURS, "peer-retire", Value("peer"), Value("key")),
     ),
     Verb("peer-revoke", ADMIN, "Removes a peer's keys.", (PEER,), (OURS, "peer-revoke", Value("peer"))),
+    Verb(
+        "peer-adopt",
+        ADMIN,
+        "Lets a peer go on with a copy that another tool made here: marks it and what is below, makes it read-only.",
+        (PEER, CHILD, GUID),
+        (ZFS, "set", "readonly=on", Value("peer", "dplane:peer="), Value("dataset")),
+        guard="dataset",
+        before=("adopt",),
+        after="adopted",
+    ),
 )
 
 VERBS = (*SYSTEM, *POOLS, *DATASETS_AND_SNAPSHOTS, *STREAMS)

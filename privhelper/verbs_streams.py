@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import grammar as g
 from . import rules
+from .kinds import PERCENT, SEED
 from .places import ZFS
 from .shape import OPERATE, VIEW, Arg, Option, Value, Verb, When
 from .verbargs import CHILD, GUID, PROGRESS, RAW, SNAPSHOT, TOKEN_ARG
@@ -84,6 +85,18 @@ STREAMS = (
         (*_RESUMED, PROGRESS),
         (ZFS, "send", _SHOW_PROGRESS, "-t", Value("token")),
         rules=(rules.token_fits,),
+        guard="snapshot",
+        acts=False,
+        stream="out",
+        limit=0,
+    ),
+    Verb(
+        "content",
+        OPERATE,
+        "Reads a snapshot and tells what is in it, as JSON lines: of each file its attributes and, for `percent` of "
+        "them, chosen by `seed`, the SHA-256; of a volume that of each MiB. Mounted for itself alone, read-only.",
+        (SNAPSHOT, GUID, Arg("percent", PERCENT, optional=True), Arg("seed", SEED, optional=True)),
+        ("privhelper", "content", Value("snapshot")),
         guard="snapshot",
         acts=False,
         stream="out",

@@ -15,7 +15,7 @@ from ..services.host import Host
 from ..services.replication.model import HostIdentity, PairRequest, Peer
 from ..services.replication.rights import Rights
 from ..services.replication.service import ReplicationService, open_replication
-from . import peer_keys
+from . import peer_adopt, peer_keys
 from .ask import ask_line, can_ask, read_line
 from .output import Result, table
 
@@ -44,6 +44,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         one = verbs.add_parser(verb, help=what)
         one.add_argument("name")
         one.set_defaults(handler=handler, reads=True)
+    peer_adopt.add(verbs)
     remove = verbs.add_parser("remove", help="forget a peer and destroy our key for it")
     remove.add_argument("name")
     remove.add_argument("--yes", action="store_true", help="do not ask")

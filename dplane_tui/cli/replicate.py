@@ -15,7 +15,14 @@ from ..services.replication.model import Plan, Run, Task, TaskStatus
 from ..services.replication.options import describe
 from ..services.replication.places import place_of
 from ..services.replication.service import LocalReplication, ReplicationService, error_of, open_replication
-from . import replicate_check, replicate_places, replicate_restore, task_options
+from . import (
+    replicate_check,
+    replicate_import,
+    replicate_places,
+    replicate_restore,
+    replicate_verify,
+    task_options,
+)
 from .output import Result, table
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -39,6 +46,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     make.set_defaults(handler=_add)
     task_options.add(verbs)
     replicate_restore.add(verbs)
+    replicate_verify.add(verbs)
+    replicate_import.add(verbs)
     run = verbs.add_parser("run", help="run a task now and follow it")
     run.add_argument("name")
     how = run.add_mutually_exclusive_group()
@@ -196,13 +205,16 @@ def describe_run(run: Run) -> str:
     """One run and its evidence as text."""
     now = time.time()
     took = f" in {text.duration(run.ended - run.started)}" if run.ended else ""
+    moved = "read" if run.kind == "verify" else "sent"
     lines = [
         f"run       {run.id}",
         f"state     {run.state}",
-        f"started   {text.age(run.started, now)}{took}, {text.size(run.bytes)} sent",
+        f"started   {text.age(run.started, now)}{took}, {text.size(run.bytes)} {moved}",
     ]
     if run.message:
         lines.append(f"result    {text.clean(run.message)}")
+    if run.kind == "verify":
+        return "\n".join([*lines, *replicate_verify.describe(run)])
     for proof in run.evidence:
         how = f"incremental from {proof.base}" if proof.base else "full" if proof.bytes else "found there"
         lines += [

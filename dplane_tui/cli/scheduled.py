@@ -27,9 +27,9 @@ async def _scheduled(host: Host, args: argparse.Namespace) -> Result:
     service = open_replication(host)
     task = await service.task(name)
     why = left_out(task.options, time.time())
-    last = await service.runs(name, 1)
-    if last and last[0].state in ACTIVE:
-        why = f"its run {last[0].id} goes on"
+    going = next((run for run in await service.runs(name, 5) if run.state in ACTIVE and run.kind != "verify"), None)
+    if going is not None:
+        why = f"its run {going.id} goes on"
     if why:
         return Result({"task": name, "started": None, "why": why}, f"The task {name} is left out this time: {why}.")
     run = await service.start(name)

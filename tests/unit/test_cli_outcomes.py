@@ -42,7 +42,8 @@ REQUIRED = {
 }  # fmt: skip
 READING = {
     "pool list", "pool show", "pool disks", "pool importable", "dataset list", "dataset show", "snapshot list",
-    "replicate list", "replicate check", "replicate show", "replicate runs", "replicate run-show", "replicate notices",
+    "replicate list", "replicate check", "replicate compare",
+    "replicate show", "replicate runs", "replicate run-show", "replicate notices",
     "peer list", "peer accepted", "notify list", "notify status",
     "peer show", "peer probe", "peer test", "docker list", "docker logs", "job list", "job watch", "audit show",
     "audit verify", "health", "doctor", "completion", "help",

@@ -25,7 +25,7 @@ from privhelper import grammar, resumetoken, strictjson
 
 from . import begun
 from .pump import Pump
-from .read import OWNER, get_argv, is_missing, list_argv
+from .read import OWNER, get_argv, is_missing, list_argv, times_argv
 from .rights import Rights, of_words
 
 REQUEST_LIMIT = 64 * 1024
@@ -75,6 +75,8 @@ class Agent:
             "creations": self._lend,
             "key-add": self._change_key,
             "key-keep": self._change_key,
+            "times": self._times,
+            "content": self._content,
         }
         if request is None:
             raise Refusal("refused", "This key is for D-Plane's replication only; it gives no shell.")
@@ -157,9 +159,12 @@ class Agent:
         return "" if "@" in listed.stdout else token
 
     def _read(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """What the target has, after ending what an earlier, lost connection of the same peer is still receiving."""
+        """What the target has, after ending what an earlier, lost connection of the same peer is still receiving.
+
+        With `look`, a receive goes on: who asks wants to see, not to send.
+        """
         name, recursive = self._readable(fields) or self._dataset(fields), fields.get("recursive") is True
-        if self._rights.may_write(name):
+        if fields.get("look") is not True and self._rights.may_write(name):
             self._take_over(name)
         available = _available(name)
         if self._absent(name):
@@ -178,6 +183,16 @@ class Agent:
         if found.returncode != 0 and not is_missing(found.stderr):
             raise Refusal("failed", f"The far box could not look at {name}: {_last(found.stderr)}")
         return found.returncode != 0
+
+    def _times(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """When the target's snapshots were taken."""
+        name = self._readable(fields) or self._dataset(fields)
+        if self._absent(name):
+            return {"ok": True, "times": ""}
+        output = _run(times_argv(name, fields.get("recursive") is True))
+        if output.returncode != 0:
+            raise Refusal("failed", f"The far box could not list {name}: {_last(output.stderr)}")
+        return {"ok": True, "times": output.stdout}
 
     def _abort(self, fields: dict[str, Any]) -> dict[str, Any]:
         name, token = self._dataset(fields), fields.get("token")
@@ -230,6 +245,19 @@ class Agent:
             raise Refusal("refused", f"The request {error}.") from None
         except OSError as error:
             raise Refusal("failed", f"The far box cannot send: {error.strerror}.") from None
+
+    def _content(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Tell what is in a snapshot of the peer's own copy, as lines on standard output."""
+        from . import giving
+
+        self.streams = True
+        try:
+            request = giving.content_request(self._readable(fields) or self._own(fields), fields)
+            giving.become_sender(self._helper, request, _ENVIRONMENT)
+        except ValueError as error:
+            raise Refusal("refused", f"The request {error}.") from None
+        except OSError as error:
+            raise Refusal("failed", f"The far box cannot read: {error.strerror}.") from None
 
     def _estimate(self, fields: dict[str, Any]) -> dict[str, Any]:
         from . import giving

@@ -43,6 +43,17 @@ def stream_request(dataset: str, fields: dict[str, Any], verb: str) -> dict[str,
     return {"verb": name, "snapshot": f"{dataset}@{snapshot}", **bound, **wanted}
 
 
+def content_request(dataset: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """The helper's request to tell what is in a snapshot of `dataset`. Raises ValueError with the clause."""
+    snapshot, guid = fields.get("snapshot"), fields.get("guid")
+    if not isinstance(snapshot, str) or "@" in snapshot or "/" in snapshot:
+        raise ValueError("names no snapshot")
+    if problem := grammar.guid_problem(guid):
+        raise ValueError(f"has a GUID that {problem}")
+    wanted = {name: fields[name] for name in ("percent", "seed") if fields.get(name) is not None}
+    return {"verb": "content", "snapshot": f"{dataset}@{snapshot}", "guid": guid, **wanted}
+
+
 def become_sender(helper: tuple[str, ...], request: dict[str, Any], environment: dict[str, str]) -> NoReturn:
     """Turn this process into the helper that writes the stream: no Python stays between ZFS and ssh. Raises OSError."""
     source, sink = os.pipe()

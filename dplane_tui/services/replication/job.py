@@ -66,7 +66,7 @@ async def run_replication(run_id: str) -> str:
 async def _guarded(job: Job, mode: str) -> tuple[str, str, str]:
     """State, sentence and error code of the run, whatever happens in it."""
     try:
-        with _alone(job.where.jobs, job.run.task):
+        with _alone(job.where.jobs, job.run.task, mode):
             outcome = await _work(mode)(job)
         return outcome.state, outcome.message, ""
     except asyncio.CancelledError:
@@ -93,6 +93,14 @@ def _work(mode: str) -> Callable[[Job], Awaitable[Outcome]]:
         from .restore import bring_home
 
         return bring_home
+    if mode == "verify":
+        from .verify import verify
+
+        return verify
+    if mode == "compare":
+        from .sides import compare
+
+        return compare
     return _run
 
 
@@ -123,11 +131,17 @@ async def _plan(job: Job) -> Outcome:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path, task: str) -> Iterator[None]:
-    """One run of a task at a time. The lock goes with the process, however it ends."""
+def _alone(folder: Path, task: str, mode: str) -> Iterator[None]:
+    """One run of a task at a time. The lock goes with the process, however it ends.
+
+    A verification may last for days and only reads: it has a lock of its own. A comparison needs none.
+    """
+    if mode == "compare":
+        yield
+        return
     name = re.sub(r"[^A-Za-z0-9._-]", "_", task)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f".task-{name}.lock"
+    path = folder / f".{'verify' if mode == 'verify' else 'task'}-{name}.lock"
     handle = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o664)
     try:
         try:

@@ -124,7 +124,9 @@ class Run:
     error_code: str = ""
     evidence: tuple[Evidence, ...] = ()
     plan: str = ""
-    """The plan as JSON, the very one that ran."""
+    """The plan as JSON, the very one that ran; of a verification what it found (`content.Verified`)."""
+    kind: str = "run"
+    """`run`, `restore` or `verify` (which sends nothing); a dry run is a `plan`, a comparison a `compare`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,18 @@ def list_argv(dataset: str, recursive: bool) -> list[str]:
     return ["zfs", "list", "-Hp", *depth, "-t", "snapshot,bookmark", "-o", "name,guid,createtxg", dataset]
 
 
+def times_argv(dataset: str, recursive: bool) -> list[str]:
+    """When the snapshots of a dataset, or of its whole tree, were taken."""
+    depth = ["-r"] if recursive else ["-d", "1"]
+    return ["zfs", "get", "-Hp", *depth, "-t", "snapshot", "-o", "name,value", "creation", dataset]
+
+
+def parse_times(text: str) -> dict[str, float]:
+    """Unix seconds by the full name of the snapshot; what is no time is left out."""
+    rows = (line.split("\t") for line in text.splitlines())
+    return {row[0]: float(row[1]) for row in rows if len(row) == 2 and _digits(row[1])}
+
+
 def note(name: str) -> str:
     """The user property at a copy that says what `name` was on the original."""
     return f"{_NOTE}{name.replace('_', '-')}"

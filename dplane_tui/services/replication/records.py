@@ -17,6 +17,9 @@ from .model import Evidence, Options, Peer, Run, Task
 
 ACTIVE = frozenset({"queued", "running"})
 PLANS_KEPT_SECONDS = 3600.0
+MOVING = ("run", "restore")
+"""Kinds of run that move data: one at a time for each task."""
+SHOWN = (*MOVING, "verify")
 GOOD = frozenset({"succeeded", "nothing-new"})
 
 
@@ -145,13 +148,15 @@ async def new_run(store: Store, task_name: str, mode: str = "run", request: str 
     now = time.time()
     run_id = new_run_id(task_name, now)
     async with store.transaction() as db:
-        if mode == "plan":  # a dry run is of interest to who asked, not to history
-            await db.execute("DELETE FROM runs WHERE mode = 'plan' AND started < ?", (now - PLANS_KEPT_SECONDS,))
+        if mode in ("plan", "compare"):  # of interest to who asked, not to history
+            await db.execute(
+                "DELETE FROM runs WHERE mode IN ('plan', 'compare') AND started < ?", (now - PLANS_KEPT_SECONDS,)
+            )
         await db.execute(
             "INSERT INTO runs (id, task, mode, state, started, request) VALUES (?, ?, ?, 'queued', ?, ?)",
             (run_id, task_name, mode, now, request),
         )
-    return Run(run_id, task_name, "queued", now)
+    return Run(run_id, task_name, "queued", now, kind=mode)
 
 
 async def mode_of(store: Store, run_id: str) -> tuple[str, str]:
@@ -177,12 +182,15 @@ async def add_evidence(store: Store, run_id: str, proof: Evidence, snapshot_crea
         await db.execute(sql, values)
 
 
-async def runs(store: Store, task_name: str | None = None, limit: int = 50) -> tuple[Run, ...]:
+async def runs(
+    store: Store, task_name: str | None = None, limit: int = 50, kinds: tuple[str, ...] = SHOWN
+) -> tuple[Run, ...]:
     """Runs with their evidence, newest first."""
     where, values = ("AND task = ?", [task_name]) if task_name is not None else ("", [])
     rows = await store.rows(
-        f"SELECT * FROM runs WHERE mode IN ('run', 'restore') {where} ORDER BY started DESC, id DESC LIMIT ?",  # noqa: S608
-        [*values, limit],
+        f"SELECT * FROM runs WHERE mode IN (SELECT value FROM json_each(?)) {where} "  # noqa: S608
+        "ORDER BY started DESC, id DESC LIMIT ?",
+        [json.dumps(kinds), *values, limit],
     )
     return await _with_evidence(store, rows)
 
@@ -206,6 +214,7 @@ async def _with_evidence(store: Store, rows: Iterable[Any]) -> tuple[Run, ...]:
     return tuple(
         Run(
             **{name: row[name] for name in row.keys() if name not in {"mode", "request"}},  # noqa: SIM118
+            kind=row["mode"],
             evidence=tuple(proofs.get(row["id"], ())),
         )
         for row in found

@@ -10,6 +10,8 @@ from ...text import clean
 from ..host import Host
 from ..store import Notice
 from .codec import decode
+from .compare import Comparison
+from .content import Wish
 from .model import HostIdentity, Options, PairRequest, Peer, Plan, Restore, Run, Task, TaskStatus
 from .options import words as option_words
 from .pairing import error_from
@@ -130,6 +132,17 @@ class RemoteReplication:
         words += [f"--snapshot={wish.snapshot}"] if wish.snapshot else []
         words += ["--recursive"] if wish.recursive else ["--alone"]
         words += [] if wish.history else ["--newest-only"]
+        return self._decode(Run, await self._ask(*words)).id
+
+    async def compare(self, name: str) -> Comparison:
+        data = await self._ask("replicate", "compare", name, timeout=400, despite=True)
+        return self._decode(Comparison, data)
+
+    async def verify(self, name: str, wish: Wish) -> str:
+        words = ["replicate", "verify", name, "--content", f"--sample={wish.percent}%", "--detach"]
+        words += [f"--dataset={wish.below or '.'}"] if wish.below is not None else []
+        words += [f"--snapshot={wish.snapshot}"] if wish.snapshot else []
+        words += [f"--seed={wish.seed}"] if wish.seed else []
         return self._decode(Run, await self._ask(*words)).id
 
     async def cancel(self, run_id: str) -> None:

@@ -20,6 +20,7 @@ from ..jobs import JobService, Progress, files
 from ..store import Notice, Store, open_store
 from . import codec, records, schedule
 from .codec import decode
+from .looks import LocalLooks, Looks
 from .model import HostIdentity, Options, PairRequest, Peer, Plan, Restore, Run, Task, TaskStatus
 from .options import check as check_options
 from .pairing import PairingSession
@@ -29,7 +30,7 @@ from .probe import probe
 PLAN_SECONDS = 300.0
 
 
-class ReplicationService(Protocol):
+class ReplicationService(Looks, Protocol):
     """The replication of one box. Every method raises only `DPlaneError`s."""
 
     async def peers(self) -> tuple[Peer, ...]:
@@ -114,7 +115,7 @@ def open_replication(host: Host) -> ReplicationService:
     return RemoteReplication(host)
 
 
-class LocalReplication:
+class LocalReplication(LocalLooks):
     """The replication of this machine."""
 
     def __init__(self, host: Host) -> None:
@@ -138,7 +139,7 @@ class LocalReplication:
             return tuple([await self._status(store, task, due.get(task.name)) for task in tasks])
 
     async def _status(self, store: Store, task: Task, due: float | None) -> TaskStatus:
-        last = await records.runs(store, task.name, 1)
+        last = await records.runs(store, task.name, 1, records.MOVING)
         proof = await records.newest_proof(store, task.name)
         status = TaskStatus(task, self._true(last[0]) if last else None, next_run=due)
         if proof is None:
@@ -236,8 +237,8 @@ class LocalReplication:
             await records.delete_task(store, name)
             await store.backup()
 
-    async def _refuse_running(self, store: Store, name: str) -> None:
-        for run in await records.runs(store, name, 5):
+    async def _refuse_running(self, store: Store, name: str, kinds: tuple[str, ...] = records.SHOWN) -> None:
+        for run in await records.runs(store, name, 5, kinds):
             if self._true(run).state in records.ACTIVE:
                 raise RefusedError(
                     f"The task {name} is running (run {run.id}).",
@@ -251,7 +252,8 @@ class LocalReplication:
         """A queued run of a task, not yet started. Raises MissingError, RefusedError when the task runs already."""
         async with self._store(write=True) as store:
             await records.task(store, name)
-            await self._refuse_running(store, name)
+            if mode != "compare":
+                await self._refuse_running(store, name, ("verify",) if mode == "verify" else records.MOVING)
             return await records.new_run(store, name, mode, request)
 
     async def start(self, name: str) -> str:
@@ -281,7 +283,11 @@ class LocalReplication:
             raise problem from None
 
     async def plan(self, name: str) -> Plan:
-        run = await self.queue(name, "plan")
+        return decode_plan((await self._asked(name, "plan")).plan)
+
+    async def _asked(self, name: str, mode: str) -> Run:
+        """A run of a kind that only looks, which succeeded. Raises what it ended with."""
+        run = await self.queue(name, mode)
         if readable_keys(self._paths):
             from .job import run_replication
 
@@ -293,7 +299,7 @@ class LocalReplication:
             done = await records.run(store, run.id)
         if done.state != "succeeded":
             raise error_of(done)
-        return decode_plan(done.plan)
+        return done
 
     async def _ended(self, run_id: str) -> None:
         async for _ in self._jobs.watch(run_id):

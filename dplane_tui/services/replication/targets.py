@@ -61,15 +61,16 @@ class Target(Protocol):
 class AgentTarget:
     """A peer with the product: its agent does what is asked, confined to what this box made there."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, *, looks: bool = False) -> None:
         self.name = link.peer.name
         self._link = link
+        self._looks = looks  # only looks: what another connection is sending there goes on
 
     async def open(self) -> None:
         await self._link.open()
 
     async def read(self, dataset: str, recursive: bool) -> tuple[Side, int | None]:
-        request = {"op": "read", "dataset": dataset, "recursive": recursive}
+        request = {"op": "read", "dataset": dataset, "recursive": recursive, **({"look": True} if self._looks else {})}
         answer = await self._link.ask(request, limit=answers.LISTING_LIMIT)
         listed, got = answers.sound_listing(answer.get("list"), answer.get("get"), self.name)
         return within(parse(listed, got), dataset), answers.size_in_bytes(answer.get("available"), self.name)

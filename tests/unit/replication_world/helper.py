@@ -15,7 +15,7 @@ from typing import NoReturn
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[2]))
 
-from privhelper import peers  # noqa: E402
+from privhelper import content, peers  # noqa: E402
 from privhelper.failure import Failure  # noqa: E402
 from privhelper.places import ZFS, ZPOOL  # noqa: E402
 from privhelper.request import Refused, argv, parse  # noqa: E402
@@ -28,6 +28,22 @@ def fail(code: str, message: str, stream: bool) -> NoReturn:
     else:
         print(json.dumps({"ok": False, "error": {"code": code, "message": message}}))
     sys.exit({"failed": 1, "refused": 2, "changed": 4}[code])
+
+
+def tell(folder: Path, args: dict[str, object]) -> None:
+    """What the real verb does, of a plain folder instead of a snapshot that is mounted."""
+    place = folder / "content" / str(args["snapshot"]).replace("/", "_")
+    if (place.parent / "unreadable").exists():
+        fail("failed", "It cannot be opened for reading: \x1b[31mInput/output error.", True)
+    place.mkdir(parents=True, exist_ok=True)
+    teller = content.Teller(1)
+    teller.begin(begin="filesystem", guid=args["guid"])
+    percent = args.get("percent", 100)
+    assert isinstance(percent, int)
+    content.files(os.open(place, os.O_RDONLY), teller, content.sampled(str(args.get("seed", "")), percent))
+    if (place.parent / "breaks-off").exists():
+        os.kill(os.getpid(), 9)
+    teller.end()
 
 
 def main() -> None:
@@ -45,6 +61,9 @@ def main() -> None:
         now = subprocess.run([*model, "get", "-H", "-p", "-o", "value", "guid", name], capture_output=True, text=True)
         if now.stdout.strip() != args["guid"]:
             fail("changed", f"{name} is not what you saw.", bool(verb.stream))
+    if verb.name == "content":
+        tell(Path(folder), args)
+        return
     words = argv(verb, args)
     if words[:2] == [ZPOOL, "sync"]:  # the model writes at once
         print(json.dumps({"ok": True, "verb": verb.name, "stdout": ""}))

@@ -156,6 +156,8 @@ def valued(state: State, name: str, wanted: str) -> tuple[str, str]:
 def get(folder: Path, words: list[str]) -> None:
     columns = words[words.index("-o") + 1].split(",")
     rest = words[words.index("-o") + 2 :]
+    if rest[0] == "creation" and "snapshot" in words:
+        return creations(folder, words)
     wanted, names = rest[0].split(","), [name for name in rest[1:] if name != "--"]
     with state_of(folder) as state:
         missing = False
@@ -173,6 +175,18 @@ def get(folder: Path, words: list[str]) -> None:
         if missing:
             sys.stdout.flush()
             sys.exit(1)
+    return None
+
+
+def creations(folder: Path, words: list[str]) -> None:
+    asked = words[-1]
+    with state_of(folder) as state:
+        if asked not in state["datasets"]:
+            die(f"cannot open '{asked}': dataset does not exist")
+        for name, data in sorted(state["datasets"].items()):
+            if name == asked or ("-r" in words and name.startswith(f"{asked}/")):
+                for snap in data["snaps"]:
+                    print(f"{name}@{snap['name']}\t{int(snap['created'])}")
 
 
 def listing(folder: Path, words: list[str]) -> None:

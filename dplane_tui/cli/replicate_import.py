@@ -1,0 +1,167 @@
+"""`dplane replicate import-syncoid`: what takes the place of a syncoid command, or of those of a crontab."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import stat
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from .. import text
+from ..errors import BadNewsError, CommandError, DPlaneError, MissingError, UsageError
+from ..services.host import Host
+from ..services.replication import crontab, syncoid
+from ..services.replication.model import Peer
+from ..services.replication.service import ReplicationService, open_replication
+from ..services.replication.syncoid_options import NOT_SUPPORTED
+from .output import Result
+
+_LIMIT = 1024 * 1024
+
+
+def add(verbs: Any) -> None:
+    """Add the verb."""
+    moving = verbs.add_parser(
+        "import-syncoid",
+        help="propose tasks for a syncoid command (behind --) or a crontab; nothing is done without --apply",
+    )
+    moving.add_argument("words", nargs="*", metavar="SYNCOID-ARGUMENT", help="as they stand behind `syncoid`")
+    moving.add_argument(
+        "--crontab", metavar="FILE", help="every syncoid of a crontab, a user's or the system's; - reads"
+    )
+    moving.add_argument("--apply", action="store_true", help="store the tasks whose peer is paired already")
+    moving.set_defaults(handler=_import)
+
+
+async def _import(host: Host, args: argparse.Namespace) -> Result:
+    if bool(args.words) == (args.crontab is not None):
+        raise UsageError(
+            "Nothing to read: give a syncoid command line or a crontab, one of the two.",
+            "`dplane replicate import-syncoid -- -r tank/data root@nas:backup/data`, or --crontab /etc/crontab.",
+        )
+    service = open_replication(host)
+    peers = await service.peers()
+    taken = {item.task.name for item in await service.tasks()}
+    pools = await _pools(host)
+    if args.crontab is None:
+        found = [syncoid.propose(_without_name(args.words), pools=pools, peers=peers, taken=taken)]
+    else:
+        found = _of_crontab(await asyncio.to_thread(_read, args.crontab), pools, peers, taken)
+    if not found:
+        return Result([], "The crontab runs no syncoid. A script that it starts is not looked into.")
+    shown = "\n\n".join(_describe(one) for one in found)
+    if args.apply:
+        return await _apply(service, found, shown)
+    ready = sum(one.task is not None for one in found)
+    last = f"{ready} of {len(found)} can be a task. Nothing was done: type the commands, or add --apply."
+    problem = next((one.problem for one in found if one.task is None), "")
+    return Result(found, f"{shown}\n\n{last}", BadNewsError(problem) if problem else None)
+
+
+async def _pools(host: Host) -> tuple[str, ...]:
+    """The pools of the box; none where there is no ZFS to ask (a name with a colon is then a host's)."""
+    try:
+        output = await host.run(["zpool", "list", "-H", "-o", "name"])
+    except MissingError:
+        return ()
+    return tuple(output.text.split("\n"))[:-1] if output.status == 0 else ()
+
+
+def _without_name(words: Sequence[str]) -> list[str]:
+    """The arguments, also when the command's own name was pasted along."""
+    return list(words[1:] if words[0].rpartition("/")[2] == "syncoid" else words)
+
+
+def _read(path: str) -> str:
+    """The text of a crontab. Raises UsageError, MissingError."""
+    try:
+        handle = sys.stdin.fileno() if path == "-" else os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        if path != "-" and not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise UsageError(f"{text.clean(path, 100)} is not a file.", "Give a crontab, such as /etc/cron.d/syncoid.")
+        with os.fdopen(handle, "rb", closefd=path != "-") as file:
+            raw = file.read(_LIMIT + 1)
+    except OSError as error:
+        raise MissingError(
+            f"The crontab {text.clean(path, 100)} cannot be read: {error.strerror}.",
+            "`crontab -l > FILE` writes a user's crontab into a file.",
+        ) from None
+    if len(raw) > _LIMIT:
+        raise UsageError(f"{text.clean(path, 100)} is too large to be a crontab.", "Give only the lines that matter.")
+    return raw.decode("utf-8", "replace")
+
+
+def _of_crontab(content: str, pools: Sequence[str], peers: Sequence[Peer], taken: set[str]) -> list[syncoid.Proposal]:
+    proposals: list[syncoid.Proposal] = []
+    names = set(taken)
+    for found in crontab.programs(content, "syncoid"):
+        one = syncoid.propose(found.words, schedule=found.schedule, pools=pools, peers=peers, taken=names)
+        problem = f"Line {found.line}: {found.problem}." if found.problem else one.problem
+        notes = one.notes
+        if found.zone:
+            notes = (
+                *notes,
+                syncoid.Note("CRON_TZ", NOT_SUPPORTED, f"times are the machine's own, not {found.zone}"),
+            )
+        one = replace(one, line=found.line, problem=problem, notes=notes)
+        if problem:
+            one = replace(one, task=None, commands=(), peer_missing="")
+        elif one.task is not None:
+            names.add(one.task.name)
+        proposals.append(one)
+    return proposals
+
+
+def _describe(one: syncoid.Proposal) -> str:
+    lines = [f"{f'line {one.line}: ' if one.line else ''}{one.origin}"]
+    lines += [f"  {command}" for command in one.commands]
+    lines += [f"  NO TASK: {one.problem}"] if one.problem else []
+    width = max((len(note.option) for note in one.notes), default=0)
+    lines += [f"    {note.option.ljust(width)}  {note.fate}: {note.text}" for note in one.notes]
+    if one.task is not None and one.task.peer is not None:
+        lines.append(
+            "    If the target exists and that box has D-Plane, an administrator there lets this box go on with it: "
+            f"dplane peer adopt THIS-BOX {one.task.target}"
+        )
+    return "\n".join(text.clean(line) for line in lines)
+
+
+async def _is_stored(service: ReplicationService, name: str) -> bool:
+    try:
+        return (await service.task(name)).name == name
+    except MissingError:
+        return False
+
+
+async def _apply(service: ReplicationService, found: Sequence[syncoid.Proposal], shown: str) -> Result:
+    """Store what can be stored, and say what was not and why."""
+    made: list[str] = []
+    left: list[str] = []
+    known = {peer.name for peer in await service.peers()}
+    before = {item.task.name for item in await service.tasks()}
+    for one in found:
+        if one.task is None:
+            left.append(f"{one.origin}: {one.problem}")
+        elif one.task.peer is not None and one.task.peer not in known:
+            left.append(f"{one.task.name}: pair first with `{one.commands[0]}`")
+        else:
+            try:
+                await service.add_task(one.task)
+                made.append(one.task.name)
+            except DPlaneError as error:
+                there = one.task.name not in before and await _is_stored(service, one.task.name)
+                made += [one.task.name] if there else []
+                what = f"{one.task.name} is stored, but does not run by itself" if there else one.task.name
+                left.append(f"{what}: {error.message}")
+    lines = [*(f"stored    {name}" for name in made), *(f"NOT       {why}" for why in left)]
+    lines.append("Look at each with `dplane replicate run NAME --dry-run`, then take the line out of the crontab.")
+    data = {"proposals": found, "stored": made, "left": left}
+    problem = None
+    if left:
+        kind = BadNewsError if made else CommandError
+        problem = kind(f"{len(left)} of {len(found)} could not be stored: {left[0]}")
+    return Result(data, "\n".join([shown, "", *map(text.clean, lines)]), problem)

@@ -1,0 +1,94 @@
+"""Letting a paired box go on with a copy that another tool made here: seen first, then marked as that peer's.
+
+Runs on the box that has the copy. Nothing of the copy is changed but two settings, `dplane:peer` and `readonly`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from privhelper import grammar
+
+from ...errors import ChangedError, CommandError, MissingError, RefusedError
+from ...text import clean
+from ..door import Door
+from ..host import Host
+from .read import OWNER, is_missing, list_argv, parse
+
+ACCEPTED = "/var/lib/dplane/ssh-accept/authorized_keys"
+_PEER = re.compile(r" dplane:([A-Za-z0-9][A-Za-z0-9_.-]{0,62})$", re.MULTILINE)
+_COLUMNS = f"guid,type,written,mounted,readonly,{OWNER}"
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """What would be a peer's: the dataset as a person sees it before it is marked."""
+
+    peer: str
+    dataset: str
+    guid: str
+    below: tuple[str, ...] = ()
+    """The datasets below it, which become the peer's as well."""
+    snapshots: int = 0
+    newest: str = ""
+    """The newest snapshot of the dataset itself, the name behind the `@`."""
+    written: int | None = None
+    """Bytes written to it since then; None is unknown. A receive refuses a copy that was written to."""
+    mounted: tuple[str, ...] = ()
+    """Those of them that are mounted now."""
+    owner: str = ""
+    """The peer that it is marked for already; empty for none."""
+
+
+async def accepted(host: Host) -> tuple[str, ...]:
+    """The names under which boxes may come in as peers here. Raises UnreachableError."""
+    found = await host.read_files([ACCEPTED])
+    return tuple(sorted(set(_PEER.findall(found.get(ACCEPTED, "")))))
+
+
+async def look(host: Host, peer: str, dataset: str) -> Adoption:
+    """What `adopt` would mark. Raises MissingError (no such peer or dataset), RefusedError, CommandError."""
+    if problem := grammar.dataset_problem(dataset):
+        raise RefusedError(f"The dataset “{clean(dataset, 60)}” {problem}.")
+    known = await accepted(host)
+    if peer not in known:
+        listed = f"Those that are: {', '.join(known[:20])}." if known else "None is. Pair from that box first."
+        raise MissingError(f"No box is let in here as the peer {clean(peer, 63)}.", listed)
+    got = await host.run(["zfs", "get", "-Hp", "-r", "-t", "filesystem,volume", "-o", "name,property,value,source",
+                          _COLUMNS, dataset], timeout=120)  # fmt: skip
+    listed_points = await host.run(list_argv(dataset, True), timeout=120)
+    for output in (got, listed_points):
+        if output.status != 0:
+            if is_missing(output.error):
+                raise MissingError(
+                    f"There is no dataset {dataset} here.", "`dplane dataset list` shows those there are."
+                )
+            raise CommandError(f"{dataset} could not be looked at: {clean(output.error.strip(), 200)}")
+    side = parse(listed_points.text, got.text)
+    if dataset not in side:
+        raise CommandError(f"ZFS listed nothing for {dataset}.")
+    own = side[dataset]
+    owner = own.properties.get(OWNER, "-")
+    return Adoption(
+        peer,
+        dataset,
+        own.properties.get("guid", ""),
+        tuple(name for name in side if name != dataset),
+        sum(len(one.snapshots) for one in side.values()),
+        own.snapshots[-1].name if own.snapshots else "",
+        own.number("written"),
+        tuple(name for name, one in side.items() if one.properties.get("mounted") == "yes"),
+        "" if owner == "-" else clean(owner, 63),
+    )
+
+
+async def adopt(host: Host, seen: Adoption) -> Adoption:
+    """Mark it, and return how it is afterwards. Raises what the door raises, ChangedError when it is another by now."""
+    await Door(host).call("peer-adopt", peer=seen.peer, dataset=seen.dataset, guid=seen.guid)
+    after = await look(host, seen.peer, seen.dataset)
+    if after.guid != seen.guid:
+        raise ChangedError(f"{seen.dataset} is not what you saw any more.")
+    if after.owner != seen.peer:
+        raise CommandError(f"{seen.dataset} was marked, but ZFS does not list it as the peer's.")
+    return after

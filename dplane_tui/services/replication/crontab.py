@@ -1,0 +1,201 @@
+"""A crontab's lines that run a program, and when: as a task's schedule. Pure; nothing of it is evaluated by a shell."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+
+from ...errors import UsageError
+from . import schedule
+
+LINES_LIMIT = 5000
+_LINE_LIMIT = 8192
+_ENVIRONMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\s*=")
+_FIELD = r"[0-9A-Za-z*,/~-]+"
+_ENTRY = re.compile(rf"({_FIELD})\s+({_FIELD})\s+({_FIELD})\s+({_FIELD})\s+({_FIELD})\s+(\S.*)")
+_NAMED = {
+    "@reboot": "boot 1m",
+    "@hourly": "hourly",
+    "@daily": "daily 00:00",
+    "@midnight": "daily 00:00",
+    "@weekly": "weekly Sun 00:00",
+    "@monthly": "monthly 1 00:00",
+    "@yearly": "*-01-01 00:00:00",
+    "@annually": "*-01-01 00:00:00",
+}
+_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_EXPANDED = re.compile(r"\$[A-Za-z0-9_{(@*#?!$-]|`")
+_QUOTED = re.compile(r"'[^']*'|\\.")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One run of a program in a crontab."""
+
+    line: int
+    words: tuple[str, ...]
+    """Its arguments, without the program's own name."""
+    schedule: str
+    """In the notation of a task's schedule; empty when `problem` says why it is not known."""
+    problem: str = ""
+    zone: str = ""
+    """The time zone that the crontab sets for it; empty is the machine's."""
+
+
+def programs(text: str, name: str) -> tuple[Found, ...]:
+    """Each run of the program `name` that the crontab `text` has, of a user's or the system's form.
+
+    Raises UsageError for a text that is too large.
+    """
+    lines = text.split("\n")
+    if len(lines) > LINES_LIMIT:
+        raise UsageError(f"The crontab has more than {LINES_LIMIT} lines.", "Give only the lines that matter.")
+    found: list[Found] = []
+    zone = ""
+    for number, whole in enumerate(lines, 1):
+        line = whole.strip()
+        if not line or line.startswith("#"):
+            continue
+        if _ENVIRONMENT.match(line):
+            key, _, value = line.partition("=")
+            zone = value.strip().strip("\"'")[:60] if key.strip() in ("CRON_TZ", "TZ") else zone
+            continue
+        when, command = _split(line[:_LINE_LIMIT])
+        if name not in command:
+            continue
+        if len(line) > _LINE_LIMIT or not line.isprintable():
+            found.append(Found(number, (), "", "the line is too long, or holds what is not text"))
+            continue
+        found += _runs(number, when, command, name, zone)
+    return tuple(found)
+
+
+def _split(line: str) -> tuple[tuple[str, ...], str]:
+    """When, and the rest of a line: its command, behind a user's name in a system crontab."""
+    if line.startswith("@"):
+        word, _, rest = line.partition(" ") if " " in line else line.partition("\t")
+        return (word.lower(),), rest
+    entry = _ENTRY.fullmatch(line)
+    return (entry.groups()[:5], entry[6]) if entry else ((), line)
+
+
+def _runs(number: int, when: tuple[str, ...], command: str, name: str, zone: str) -> list[Found]:
+    try:
+        planned, problem = schedule_of(when), ""
+    except ValueError as error:
+        planned, problem = "", str(error)
+    try:
+        commands = simple_commands(without_input(command))
+    except ValueError:
+        return [Found(number, (), planned, "its quotes do not match", zone)]
+    # Within single quotes and behind a backslash a shell fills in nothing.
+    if _EXPANDED.search(_QUOTED.sub("", command)):
+        problem = "it holds what only a shell would fill in ($… or `…`), and nothing is evaluated here"
+    runs: list[Found] = []
+    for words in commands:
+        at = next((place for place, word in enumerate(words) if word.rpartition("/")[2] == name), None)
+        if at is None:
+            continue
+        runs.append(Found(number, tuple(words[at + 1 :]), planned, problem, zone))
+    return runs
+
+
+def without_input(command: str) -> str:
+    """A crontab's command: what follows a bare % would be its standard input, and `\\%` is a percent sign."""
+    return re.split(r"(?<!\\)%", command, maxsplit=1)[0].replace("\\%", "%")
+
+
+def simple_commands(command: str) -> list[list[str]]:
+    """The words of each command of a shell line, redirections left out. Raises ValueError for quotes that are open."""
+    lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    found: list[list[str]] = [[]]
+    skipping = False
+    for word in lexer:
+        operator = bool(word) and set(word) <= set("<>|&;()")
+        if operator and set(word) & set("<>"):
+            if found[-1] and found[-1][-1].isdigit():
+                found[-1].pop()  # the 2 of 2>&1
+            skipping = True
+        elif operator:
+            found.append([])
+            skipping = False
+        elif skipping:
+            skipping = False
+        else:
+            found[-1].append(word)
+    return [words for words in found if words]
+
+
+def schedule_of(when: tuple[str, ...]) -> str:
+    """A crontab's time in the notation of a task's schedule. Raises ValueError with the clause that says why not."""
+    if not when:
+        raise ValueError("when it runs cannot be understood")
+    if len(when) == 1:
+        if when[0] not in _NAMED:
+            raise ValueError(f"{when[0][:20]} is no time that cron has")
+        return _NAMED[when[0]]
+    minute, hour, day, month, weekday = when
+    clock = f"{_field(hour, 0, 23)}:{_field(minute, 0, 59)}:00"
+    date = f"{_field(month, 1, 12, _MONTHS)}-{_field(day, 1, 31)}"
+    days = _weekdays(weekday)
+    if re.fullmatch(r"\d\d:\d\d:00", clock) and date == "*-*" and (not days or days.isalpha()):
+        text = f"weekly {days} {clock[:5]}" if days else f"daily {clock[:5]}"
+    elif days and day != "*":  # cron runs when either fits
+        text = f"*-{date} {clock}; {days} *-{_field(month, 1, 12, _MONTHS)}-* {clock}"
+    else:
+        text = f"{days} *-{date} {clock}" if days else f"*-{date} {clock}"
+    try:
+        schedule.parse(text)
+    except UsageError as error:
+        raise ValueError(f"systemd has no such time ({error.message.rstrip('.')})") from None
+    return text
+
+
+def _field(text: str, low: int, high: int, names: tuple[str, ...] = ()) -> str:
+    """A field of cron as systemd writes it."""
+    parts = []
+    for part in text.lower().split(","):
+        span, _, step = part.partition("/")
+        first, dash, last = span.partition("-")
+        if span == "*":
+            found = "*" if not step else f"{low:02d}"
+        else:
+            ends = [_number(end, low, high, names) for end in ((first, last) if dash else (first,))]
+            if ends[0] > ends[-1]:
+                raise ValueError(f"{text[:20]} goes backwards")
+            if step and not dash:
+                ends.append(high)
+            found = "..".join(f"{end:02d}" for end in ends)
+        if step and not (step.isascii() and step.isdigit() and 0 < int(step) <= high):
+            raise ValueError(f"{text[:20]} cannot be understood")
+        parts.append(f"{found}/{int(step)}" if step and step != "1" else "*" if step and span == "*" else found)
+    return ",".join(parts)
+
+
+def _number(text: str, low: int, high: int, names: tuple[str, ...]) -> int:
+    number = names.index(text) + low if text in names else int(text) if re.fullmatch(r"[0-9]{1,2}", text) else -1
+    if not low <= number <= high:
+        raise ValueError(f"{text[:20]} is not from {low} to {high}")
+    return number
+
+
+def _weekdays(text: str) -> str:
+    """The days of the week as systemd names them; empty for every day."""
+    if text == "*":
+        return ""
+    chosen: set[int] = set()
+    for part in text.lower().split(","):
+        span, _, step = part.partition("/")
+        first, dash, last = span.partition("-")
+        low = 0 if span == "*" else _number(first, 0, 7, _DAYS)
+        high = 6 if span == "*" else _number(last, 0, 7, _DAYS) if dash else low
+        if low > high or (step and not re.fullmatch(r"[1-7]", step)):
+            raise ValueError(f"{text[:20]} cannot be understood")
+        chosen.update(day % 7 for day in range(low, high + 1, int(step or 1)))
+    if len(chosen) == 7:
+        return ""
+    return ",".join(_DAYS[day].capitalize() for day in sorted(chosen))
