@@ -21,6 +21,7 @@ from ..store import Notice, Store, open_store
 from . import codec, records, schedule
 from .codec import decode
 from .model import HostIdentity, Options, PairRequest, Peer, Plan, Restore, Run, Task, TaskStatus
+from .newtask import queue_preview, refuse_outside
 from .options import check as check_options
 from .pairing import PairingSession
 from .probe import probe
@@ -85,6 +86,10 @@ class ReplicationService(Protocol):
 
     async def plan(self, name: str) -> Plan:
         """What a run would do now, read from both sides. Nothing is changed."""
+        ...
+
+    async def preview(self, task: Task) -> Plan:
+        """What the first run of a task that is not stored would do. Nothing is changed, and the task is not stored."""
         ...
 
     async def start(self, name: str) -> str:
@@ -195,13 +200,7 @@ class LocalReplication:
     async def add_task(self, task: Task) -> Task:
         new = replace(check_task(task), created=time.time())
         async with self._store(write=True) as store:
-            if new.peer is not None:
-                peer = await records.peer(store, new.peer)
-                if peer.root and new.target != peer.root and not new.target.startswith(f"{peer.root}/"):
-                    raise RefusedError(
-                        f"The peer {peer.name} was paired for {peer.root} only, and {new.target} is not below it.",
-                        f"Choose a target below {peer.root}, or pair again with another root.",
-                    )
+            await refuse_outside(store, new)
             await records.add_task(store, new)
             await store.backup()
         if new.options.schedule:
@@ -283,7 +282,14 @@ class LocalReplication:
             raise problem from None
 
     async def plan(self, name: str) -> Plan:
-        run = await self.queue(name, "plan")
+        return await self._planned(await self.queue(name, "plan"))
+
+    async def preview(self, task: Task) -> Plan:
+        async with self._store(write=True) as store:
+            run = await queue_preview(store, check_task(task))
+        return await self._planned(run)
+
+    async def _planned(self, run: Run) -> Plan:
         if readable_keys(self._paths):
             from .job import run_replication
 
