@@ -265,13 +265,14 @@ class Form(Dialog[Values]):
         self.dismiss(self.values)
 
 
-class Reader(Dialog[None]):
-    """A text to read, scrolled with the keys of a list."""
+class Reader(Dialog[str]):
+    """A text to read, scrolled with the keys of a list; one of `keys` closes it and is the answer."""
 
     wide = True
 
-    def __init__(self, title: str, lines: Sequence[Pieces]) -> None:
+    def __init__(self, title: str, lines: Sequence[Pieces], keys: Sequence[str] = ()) -> None:
         super().__init__(title)
+        self._keys = frozenset(keys)
         self._text_lines, self._top = list(lines), 0
         self._lines: list[Pieces] = []
 
@@ -306,6 +307,8 @@ class Reader(Dialog[None]):
             self._top = len(self._lines)
         elif step is not None:
             self._top += step
+        elif event.key in self._keys:
+            self.dismiss(event.key)
         elif event.key == "q":
             self.dismiss(None)
         else:
