@@ -48,6 +48,8 @@ class ReplicationScreen(Section):
         self.tab = TABS[0]
         self.opened = ""
         """The task that is shown alone, in detail; empty: the list is shown."""
+        self._gap: tuple[object, object, str] = (None, None, "")
+        """What the line about datasets without a task was worked out from, and the line."""
         self._runs_of = ""
         self._at_work: frozenset[str] = frozenset()
 
@@ -163,14 +165,20 @@ class ReplicationScreen(Section):
             said = [words.verdict(statuses, now), (words.happening(statuses, self._jobs, now), "text")]
             if found.error:
                 said.insert(0, (f"The last reading failed, so this is old: {found.error}", "bad"))
-            if datasets.value is not None:
+            if self._gap[0] is not found.value or self._gap[1] is not datasets.value:
                 tasks = [status.task for status in statuses]
-                said.append((words.gap(words.without_task(datasets.value, tasks)), "warn"))
-            elif datasets.error:
+                bare = words.without_task(datasets.value or (), tasks)
+                self._gap = (found.value, datasets.value, words.gap(bare, words.only_here(tasks)))
+            said.append((self._gap[2], "warn"))
+            if datasets.error and datasets.value is None:
                 said.append((f"Which datasets have no task is unknown: {datasets.error}", "unknown"))
             lines = words.answer_lines(said, self.size.width, max(3, self._room // 3))
         show(self.answer, bool(lines))
         self.answer.show(lines)
+
+    def worst_news(self) -> str:
+        text, _ = words.verdict(self._statuses(), time.time())
+        return f"{text} {super().worst_news()}".strip()
 
     def _show_below(self) -> None:
         status = self.status
@@ -184,7 +192,9 @@ class ReplicationScreen(Section):
         at_work = status is not None and words.running(status)
         show(self.progress, at_work)
         if status is not None and status.last is not None and at_work:
-            self.progress.show(rows.progress_lines(self._jobs.get(status.last.id), self.size.width))
+            lines = rows.progress_lines(self._jobs.get(status.last.id), self.size.width)
+            problem = self.snapshot("jobs").error
+            self.progress.show([[(f" How far it is, is unknown: {problem}", "unknown")]] if problem else lines)
         found = self.snapshot("runs")
         runs: tuple[Run, ...] = tuple(run for run in found.value or () if run.task == name)
         message = found.error or ("Reading…" if found.value is None else f"{name} has not run yet. u runs it now.")

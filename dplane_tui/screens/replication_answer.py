@@ -64,7 +64,7 @@ def running(status: TaskStatus) -> bool:
 def now_words(job: Progress | None) -> str:
     """Bytes, rate and ETA of a run in a width that holds still."""
     if job is None:
-        return "waiting for a report"
+        return "no report"
     eta = duration(job.eta_s).split(" ")[0]
     return f"{size(job.bytes_done):>5}/{size(job.bytes_total):<5} {size(job.rate_bps):>5}/s ETA {eta}"
 
@@ -78,7 +78,9 @@ def _trouble(status: TaskStatus, now: float) -> tuple[tuple[int, float], str] | 
     name, over = status.task.name, late(status, now)
     broken = status.last is not None and status.last.state in _BROKEN
     if over:
-        return (0, -(proof_age(status, now) or 0.0) / status.task.rpo), f"{name} is late: {_measured(status, now)}"
+        held = ", and it is paused" if status.task.options.paused else ""
+        badness = (proof_age(status, now) or 0.0) / status.task.rpo
+        return (0, -badness), f"{name} is late: {_measured(status, now)}{held}"
     if over is None:
         tried = f", and its last run {status.last.state}" if broken and status.last else ""
         return (1, 0.0), f"{name} was never proven{tried}"
@@ -120,8 +122,7 @@ def happening(statuses: Sequence[TaskStatus], jobs: Mapping[str, Progress], now:
             percent = f" {job.percent:.0f}%" if job is not None and job.percent is not None else ""
             said.append(f"{status.task.name}{percent}{held}")
     if said:
-        more = f" and {len(said) - _NAMED} more" if len(said) > _NAMED else ""
-        return f"Now running: {', '.join(said[:_NAMED])}{more}."
+        return f"Now running: {_some(said)}."
     planned = [one for one in statuses if one.task.options.schedule and not one.task.options.paused]
     due = [(one.next_run, one) for one in planned if one.next_run is not None]
     if due:
@@ -148,12 +149,31 @@ def without_task(datasets: Iterable[Dataset], tasks: Sequence[Task]) -> list[str
     return [one.name for one in found if one.name not in covered]
 
 
-def gap(names: Sequence[str]) -> str:
-    """The line about datasets without a task, or nothing."""
-    if not names:
-        return ""
+def only_here(tasks: Sequence[Task]) -> list[str]:
+    """Sources whose copy is on this very box, and that no task brings to another: lost when the box is."""
+    away = [task for task in tasks if task.peer is not None]
+    return [
+        task.source
+        for task in tasks
+        if task.peer is None
+        and not any(
+            task.source == other.source or (other.recursive and task.source.startswith(f"{other.source}/"))
+            for other in away
+        )
+    ]
+
+
+def gap(bare: Sequence[str], here: Sequence[str] = ()) -> str:
+    """The line about datasets without a task, and those that are copied within this box only; or nothing."""
+    said = [
+        f"{what}: {_some(names)}." for what, names in (("In no task", bare), ("Only within this box", here)) if names
+    ]
+    return " ".join(said)
+
+
+def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"In no task: {', '.join(names[:_NAMED])}{more}."
+    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def answer_lines(said: Iterable[tuple[str, str]], width: int, most: int) -> list[Pieces]:

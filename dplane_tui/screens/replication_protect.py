@@ -15,7 +15,7 @@ from ..text import duration, size
 from ..widgets.dialogs import Choose, Confirm, Form, Values, ask
 from ..widgets.fields import Choice, Field, TextField
 from ..widgets.layout import Cell, Column, Row, row
-from .replication_answer import next_words
+from .replication_answer import next_words, without_task
 from .replication_detail import plan_sum
 from .replication_pair import pair
 from .replication_rows import place
@@ -103,7 +103,9 @@ async def _ask_source(console: Console, datasets: Sequence[Dataset], tasks: Sequ
         row(one.name, Cell(one.name, "strong"), size(one.used), Cell(users.get(one.name, "none yet"), "dim"))
         for one in datasets
     ]
-    return await ask(console, Choose("Protect a dataset: which?", _SOURCES, rows, pick="This one"))
+    bare = without_task(datasets, tasks)  # the cursor begins on what has none
+    dialog = Choose("Protect a dataset: which?", _SOURCES, rows, pick="This one", first=bare[0] if bare else "")
+    return await ask(console, dialog)
 
 
 def _inside(task: Task, datasets: Iterable[Dataset]) -> list[str]:

@@ -162,10 +162,16 @@ class Choose(Dialog[str]):
     """Pick one row; returns its key."""
 
     def __init__(
-        self, title: str, columns: Sequence[Column], rows: Sequence[Row], text: str = "", pick: str = "Choose"
+        self,
+        title: str,
+        columns: Sequence[Column],
+        rows: Sequence[Row],
+        text: str = "",
+        pick: str = "Choose",
+        first: str = "",
     ) -> None:
         super().__init__(title)
-        self._columns, self._rows, self._text, self._pick = columns, rows, text, pick
+        self._columns, self._rows, self._text, self._pick, self._first = columns, rows, text, pick, first
 
     def content(self) -> Iterable[Widget]:
         if self._text:
@@ -181,6 +187,7 @@ class Choose(Dialog[str]):
         return (Button("Cancel", id="cancel"), Button(self._pick, id="yes"))
 
     def begin(self) -> None:
+        self.table.select(self._first)
         self.table.focus()
 
     def key_pressed(self, event: events.Key) -> None:

@@ -53,6 +53,7 @@ async def test_the_answer_comes_first_in_words_and_worst_first(console: Opener) 
     async with console(late_photos(), section="replication", profile=MONO) as seen:
         await seen.until_text("2 of 4 tasks are in time; photos is late: 2d 3h, allowed 1d; docs was never")
         await seen.until_text("Now running: home 30%.")
+        await seen.until_text("Only within this box: tank/vm.")
         lines = seen.text.split("\n")
         assert "photos is late" in lines[1]
         (photos,) = [line for line in lines if "LATE 2d 3h / 1d" in line]
@@ -63,6 +64,12 @@ async def test_the_answer_comes_first_in_words_and_worst_first(console: Opener) 
         (home,) = [line for line in lines if "running 30%" in line]
         assert "12.0M/40.0M 2.00M/s ETA 14s" in home
         assert "2h / 1d" in home
+
+
+async def test_a_terminal_too_small_for_the_list_still_gets_the_answer(console: Opener) -> None:
+    async with console(late_photos(), section="replication", size=(40, 12)) as seen:
+        await seen.until(lambda: "photos is late: 2d 3h, allowed 1d;" in seen.text.replace("\n", ""))
+        assert "too small" in seen.text
 
 
 async def test_datasets_that_no_task_copies_are_named(console: Opener) -> None:
@@ -88,6 +95,20 @@ async def test_what_was_read_long_ago_is_called_old_and_unknown_stays_unknown(co
         services.fake_replication.failure = UnreachableError("The store cannot be read.")
         await seen.press("r")
         await seen.until_text("The last reading failed, so this is old: The store cannot be read.")
+
+
+async def test_a_run_whose_progress_cannot_be_read_is_not_given_one(console: Opener) -> None:
+    services = late_photos()
+
+    async def unread() -> tuple[Progress, ...]:
+        raise UnreachableError("The jobs cannot be listed.")
+
+    services.fake_jobs.list = unread  # type: ignore[method-assign]  # the fault to test
+    async with console(services, section="replication") as seen:
+        await seen.until_text("How far it is, is unknown: The jobs cannot be listed.")
+        (home,) = [line for line in seen.text.split("\n") if line.startswith("> home")]
+        assert "no report" in home
+        assert "%" not in home
 
 
 async def test_a_task_opens_to_its_options_failure_keys_and_history(console: Opener) -> None:
@@ -134,9 +155,18 @@ async def test_read_only_and_too_low_a_role_are_offered_only_what_they_may(conso
         await seen.press("down", "enter")
         await seen.until_text("helps      e test peer")
         assert "run now" not in seen.text.split("helps")[1].split("\n")[0]
+        assert "run now" not in seen.text.split("\n")[-1], "the hints offer nothing that changes things"
         for key in ("u", "p", "l", "w", "b", "a", "x", "d"):
             await seen.press(key)
             assert "read-only" in seen.text, key
+        await seen.press("question_mark")
+        await seen.until_text("Keys that work here")
+        assert "what a run would do now" in seen.text
+        assert "run the task now" not in seen.text
+        await seen.press("escape", "colon")
+        await seen.type("task")
+        assert "dry run" in seen.text
+        assert "pause" not in seen.text
     assert not seen.services.fake_replication.calls
 
 

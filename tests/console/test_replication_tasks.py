@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
+
+import pytest
 
 from dplane_tui.errors import UnreachableError
+from dplane_tui.services.host import LocalHost
 from dplane_tui.services.replication.model import Options, Restore, Task
+from dplane_tui.services.replication.service import LocalReplication
 from tests.console.conftest import Opener
 from tests.console.fakes import FakeServices, tank, vault
 from tests.console.test_growth import alive
@@ -50,7 +55,10 @@ async def test_a_chosen_age_is_kept_and_leaving_makes_nothing(console: Opener) -
     services = FakeServices()
     async with console(services, section="replication") as seen:
         await seen.until_text("nas-b")
-        await seen.press("a", "enter", "enter")
+        await seen.press("a")
+        await seen.until_text("which?")
+        assert "> tank  " in seen.text, "the cursor is on what no task copies"
+        await seen.press("enter", "enter")
         await seen.until_text("how?")
         await seen.press("tab", "right", "right")
         assert "< 1d >" in seen.text
@@ -215,3 +223,33 @@ async def test_the_new_dialogs_are_let_go(console: Opener) -> None:
             await round_trip()
         assert alive(ModalScreen) <= before[0] + 1
         assert alive(Widget) <= before[1] + 12
+
+
+async def test_what_is_changed_here_is_in_the_real_store(
+    console: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DPLANE_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("DPLANE_RUN_DIR", str(tmp_path / "run"))
+    services = FakeServices()
+    real = LocalReplication(LocalHost())
+    services.__dict__["replication"] = real
+    async with console(services, section="replication") as seen:
+        await seen.until_text("Nothing is copied anywhere yet.")
+        await real.add_task(Task("home", "tank/home", None, "vault/home", options=Options(keep_source="24h")))
+        await seen.press("r")
+        await seen.until_text("home was never proven.")
+        await seen.until_text("Only within this box: tank/home.")
+        await seen.press("p", "tab", "enter")
+        await seen.until_text("home is paused. p lets it go on.")
+        await seen.press("l")
+        await seen.type("3M")
+        await seen.press("enter", "enter")
+        await seen.until_text("home may send 3M a second.")
+        assert (await real.task("home")).options == Options(keep_source="24h", paused=True, limit="3M")
+        await seen.press("enter")
+        await seen.until_text("home has not run yet. u runs it now.")
+        assert "paused: nothing starts by itself" in seen.text
+        assert "limit: 3M" in seen.text
+        await seen.press("d", "tab", "enter")
+        await seen.until_text("Nothing is copied anywhere yet.")
+    assert await real.tasks() == ()

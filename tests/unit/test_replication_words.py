@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,16 @@ from hypothesis import strategies as st
 
 from dplane_tui.actions import ACTIONS, within
 from dplane_tui.errors import DPlaneError
-from dplane_tui.screens.replication_answer import gap, late, next_words, proof_age, rough, verdict, without_task
+from dplane_tui.screens.replication_answer import (
+    gap,
+    late,
+    next_words,
+    only_here,
+    proof_age,
+    rough,
+    verdict,
+    without_task,
+)
 from dplane_tui.screens.replication_detail import chart_lines, detail_lines, plan_lines
 from dplane_tui.screens.replication_failures import _KINDS, kind_of, sentences
 from dplane_tui.screens.replication_protect import suggest
@@ -96,6 +106,8 @@ def test_a_copy_grows_late_while_nobody_can_read() -> None:
     assert one.late is False
     assert late(one, NOW + 20) is True
     assert age_cell(one, NOW + 20).text == "LATE 1d / 1d"
+    paused = replace(one, task=replace(one.task, options=Options(paused=True)))
+    assert verdict([paused], NOW + 20)[0] == "a is late: 1d, allowed 1d, and it is paused."
     assert late(status("a", None), NOW) is None
 
 
@@ -184,12 +196,13 @@ def test_a_chart_has_a_glyph_for_each_value_and_keeps_their_order(values: list[f
 
 
 def test_poorer_terminals_show_the_heights_in_the_same_order() -> None:
-    for symbols, order in (("ascii", "_.-=+*%#"), ("console", "_·░▒█")):
+    for symbols, order in (("ascii", "_-=+*%#"), ("console", "_░▒█")):
         table = translator(symbols)
         assert table is not None
         shown = SPARK.translate(table)
         assert [order.index(glyph) for glyph in shown] == sorted(order.index(glyph) for glyph in shown)
         assert len(set(shown)) >= 4
+        assert MISSING.translate(table) not in shown, "unknown is no height"
 
 
 def run(number: int, state: str, took: float, sent: int, dataset: str = "tank/photos") -> Run:
@@ -244,6 +257,15 @@ def test_what_no_task_copies() -> None:
     ]  # fmt: skip
     assert gap([]) == ""
     assert gap(list("abcde")) == "In no task: a, b, c and 2 more."
+
+
+def test_a_copy_on_the_same_box_is_not_on_another() -> None:
+    here, away = Task("a", "tank/a", None, "vault/a"), Task("b", "tank", "nas-b", "backup/all", recursive=True)
+    assert only_here([here]) == ["tank/a"]
+    assert only_here([here, away]) == []
+    assert only_here([here, Task("b", "tank", "nas-b", "backup/all")]) == ["tank/a"]
+    assert only_here([here, Task("b", "tank/ab", "nas-b", "backup/ab", recursive=True)]) == ["tank/a"]
+    assert gap(["x"], ["tank/a"]) == "In no task: x. Only within this box: tank/a."
 
 
 def test_a_suggested_task_takes_nothing_that_is_taken() -> None:
