@@ -75,13 +75,15 @@ async def _ask_where(console: Console, task: Task, below: str, snapshot: str, he
     own = f"{task.source}/{below}" if below else task.source
     fields = (
         TextField("To", free_place(own, here), id="to", hint="a dataset that is not there yet"),
+        TextField("As of snapshot", snapshot, id="snapshot", hint="the newest there is"),
         Choice("Below as well", (("yes", "yes, every dataset below"), ("", "no, only this one")),
                "yes" if task.recursive else "", id="recursive"),
         Choice("History", (("yes", "with the older snapshots"), ("", "only this snapshot")), "yes", id="history"),
     )  # fmt: skip
 
     def made(values: Values) -> Restore:
-        return Restore(values["to"].strip(), below, bool(values["recursive"]), snapshot, bool(values["history"]))
+        named = values["snapshot"].strip().removeprefix("@")
+        return Restore(values["to"].strip(), below, bool(values["recursive"]), named, bool(values["history"]))
 
     def check(values: Values) -> None:
         wish = check_restore(made(values))

@@ -190,11 +190,11 @@ async def test_a_restore_says_what_will_happen_and_replaces_nothing(console: Ope
         assert "tank/home-restored" in seen.text
         await seen.press("ctrl+u")
         await seen.type("tank/vm")
-        await seen.press("enter", "enter", "enter", "enter")
+        await seen.press("enter", "enter", "enter", "enter", "enter")
         await seen.until_text("tank/vm exists, and a restore never replaces anything.")
-        await seen.press("up", "up", "up", "up", "ctrl+u")
+        await seen.press("up", "up", "up", "up", "up", "ctrl+u")
         await seen.type("tank/old")
-        await seen.press("enter", "enter", "enter", "enter")
+        await seen.press("enter", "enter", "enter", "enter", "enter")
         await seen.until_text("Bring back to tank/old?")
         assert "nas-b:backup/home@dplane-20261123T120000Z comes to tank/old" in seen.text
         assert "tank/home stays as it is." in seen.text
