@@ -42,6 +42,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--plain", action="store_false", dest="raw", help="send decrypted")
     make.add_argument("--rpo", default="24h", metavar="TIME", help="late when the target is older: 90m, 24h, 7d (24h)")
     make.add_argument("--no-snapshot", action="store_true", help="send the snapshots that are there, take none")
+    make.add_argument("--dry-run", action="store_true", help="show what its first run would do, store nothing")
     task_options.add_flags(make)
     make.set_defaults(handler=_add)
     task_options.add(verbs)
@@ -109,6 +110,9 @@ async def _add(host: Host, args: argparse.Namespace) -> Result:
         options=options,
         source_peer=source_peer,
     )
+    if args.dry_run:
+        plan = await service.preview(new)
+        return Result(plan, describe_plan(plan), conflict(plan))
     task = await service.add_task(new)
     note = f" It sends the snapshots that are there: {source_peer} lets this box take none."
     stored = f"The task {task.name} is stored. Run it with `dplane replicate run {task.name}`."

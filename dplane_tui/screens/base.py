@@ -142,20 +142,29 @@ class Section(Screen[None], inherit_bindings=False):
         self.query_one(Banner).tell(() if small else console.banner_lines(self.size.width))
         toast = self.query_one(Toast)
         toast.tell(*console.toast)
-        self.query_one(Hints).tell(hints(self.groups(), console.role))
+        self._tell_hints()
+
+    def worst_news(self) -> str:
+        """What stands there when the terminal is too small for more."""
+        return self.console.worst_news()
 
     def _tell_small(self) -> None:
         width, height = self.size
         text = f"{width}×{height} is too small: the console needs {LEAST[0]}×{LEAST[1]}. q quits."
-        lines = [*wrap(text, max(10, width - 2)), "", *wrap(self.console.worst_news(), max(10, width - 2))]
+        lines = [*wrap(text, max(10, width - 2)), "", *wrap(self.worst_news(), max(10, width - 2))]
         self.query_one("#small", Notice).show([[(" " + line, "text")] for line in lines])
+
+    def _tell_hints(self) -> None:
+        """Read-only, what changes things is not offered."""
+        role = "view" if self.console.read_only else self.console.role
+        self.query_one(Hints).tell(hints(self.groups(), role))
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.tell)
 
     def on_descendant_focus(self) -> None:
         if self.ready:
-            self.query_one(Hints).tell(hints(self.groups(), self.console.role))
+            self._tell_hints()
 
     # -- keys --------------------------------------------------------------------------------------------------
 

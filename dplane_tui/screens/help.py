@@ -34,6 +34,8 @@ async def show_help(app: Console) -> None:
     for group in reversed(groups):
         lines.append([(_title(group), "caption")])
         for action in within((group,)):
+            if action.mutating and app.read_only:
+                continue
             keys = " ".join(key for key in (action.key, *action.keys[1:]))
             need = "" if allowed(action, app.role) else f" (needs {action.role})"
             lines.append([(f"  {keys:<18}", "key"), (action.help or action.label, "text"), (need, "warn")])
@@ -61,9 +63,9 @@ async def show_messages(app: Console) -> None:
 class Palette(Dialog[Action]):
     """Type a few letters, Enter does it."""
 
-    def __init__(self, groups: tuple[str, ...], role: str) -> None:
+    def __init__(self, groups: tuple[str, ...], role: str, read_only: bool = False) -> None:
         super().__init__("What to do?")
-        self._groups, self._role = groups, role
+        self._groups, self._role, self._read_only = groups, role, read_only
         self._found: tuple[Action, ...] = ()
 
     def content(self) -> Iterable[Widget]:
@@ -81,7 +83,8 @@ class Palette(Dialog[Action]):
         self._field.focus()
 
     def _fill(self) -> None:
-        self._found = tuple(a for a in search(self._field.value, self._groups) if a.id != "palette")
+        found = search(self._field.value, self._groups)
+        self._found = tuple(a for a in found if a.id != "palette" and not (a.mutating and self._read_only))
         rows = []
         for action in self._found:
             style = "text" if allowed(action, self._role) else "dim"
@@ -123,6 +126,6 @@ class Palette(Dialog[Action]):
 async def show_palette(app: Console) -> None:
     """Ask for an action and do it."""
     section = app.current
-    action = await ask(app, Palette(section.groups(), app.role))
+    action = await ask(app, Palette(section.groups(), app.role, app.read_only))
     if action is not None:
         app.perform(action, section)

@@ -171,6 +171,22 @@ class PoolActs:
         made = await self.console.services.zfs.create_dataset(_dataset(values))
         return f"{made.name} was created (GUID {made.guid})."
 
+    async def do_protect(self) -> str | None:
+        """Make a replication task for the dataset under the cursor."""
+        dataset = self._screen.dataset
+        if dataset is None:
+            raise RefusedError("There is no dataset under the cursor.")
+        if dataset.readonly:
+            raise RefusedError(
+                f"{dataset.name} is read-only, as copies of other boxes are.", "Protect the dataset it comes from."
+            )
+        from .replication_protect import offer_run, protect
+
+        task = await protect(self.console, dataset.name)
+        if task is not None:
+            await offer_run(self.console, task)
+        return None
+
     async def do_snapshot_create(self) -> str | None:
         """A snapshot of the dataset under the cursor."""
         dataset = self._screen.dataset

@@ -9,49 +9,58 @@ from typing import ClassVar
 
 from textual.widget import Widget
 
+from ..actions import Action, allowed, within
 from ..services.jobs.model import Progress
 from ..services.poller import Read
 from ..services.replication.model import Peer, Run, TaskStatus
 from ..widgets.bars import Lines, show
 from ..widgets.layout import Column
 from ..widgets.table import Table
+from . import replication_answer as words
 from . import replication_rows as rows
 from .base import Section
 
 TABS = ("tasks", "peers", "jobs")
 _COLUMNS: dict[str, tuple[Column, ...]] = {"tasks": rows.TASKS, "peers": rows.PEERS, "jobs": rows.JOBS}
 _EMPTY = {
-    "tasks": "No replication task yet.\n\nn  pair with another NAS first\na  then replicate a dataset to it",
+    "tasks": "Nothing is copied anywhere yet.\n\na  protect a dataset: copy it to another box or pool, and keep it so\n"
+    "n  pair with another NAS",
     "peers": "No peer yet.\n\nn  pair with another NAS: its address, its fingerprint, its password once",
     "jobs": "No job has run here since the box started.",
 }
-_SOURCES = ("tasks", "jobs", "peers", "runs")
+_SOURCES = ("tasks", "jobs", "peers", "runs", "all-datasets")
 _FAST = 0.2
 """Pace of the job's progress while a run is at work, as a multiple of the console's."""
 
 
 class ReplicationScreen(Section):
-    """The list above; below, the progress and the runs of the task under the cursor."""
+    """The answer in words, the list, below it the runs of the task under the cursor; Enter shows that task alone."""
 
     section: ClassVar[str] = "replication"
     source: ClassVar[str] = "tasks"
     DEFAULT_CSS = """
     ReplicationScreen #list { height: auto; }
-    ReplicationScreen #progress { display: none; }
+    ReplicationScreen #progress, ReplicationScreen #detail, ReplicationScreen #answer { display: none; }
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.tab = TABS[0]
+        self.opened = ""
+        """The task that is shown alone, in detail; empty: the list is shown."""
+        self._gap: tuple[object, object, str] = (None, None, "")
+        """What the line about datasets without a task was worked out from, and the line."""
         self._runs_of = ""
         self._at_work: frozenset[str] = frozenset()
 
     def body(self) -> Iterable[Widget]:
+        self.answer = Lines(id="answer")
         self.list = Table(rows.TASKS, id="list")
+        self.detail = Lines(id="detail")
         self.progress = Lines(id="progress")
         self.runs = Table(rows.RUNS, id="runs")
         self.list.message = "Reading…"
-        return (self.list, self.progress, self.runs)
+        return (self.answer, self.list, self.detail, self.progress, self.runs)
 
     # -- what it reads -----------------------------------------------------------------------------------------
 
@@ -63,6 +72,8 @@ class ReplicationScreen(Section):
         }
         if self.tab == "peers":
             wanted["peers"] = (services.replication.peers, 2.0)
+        if self.tab == "tasks":
+            wanted["all-datasets"] = (services.zfs.datasets, 12.0)
         if self._runs_of:
             name = self._runs_of
             wanted["runs"] = (lambda: services.replication.runs(name), 1.0)
@@ -75,7 +86,7 @@ class ReplicationScreen(Section):
     def host_changed(self) -> None:
         for name in _SOURCES:
             self.console.poller.forget(name)
-        self._runs_of = ""
+        self._runs_of = self.opened = ""
         self.list.set_rows((), "Reading…")
         self.runs.set_rows(())
 
@@ -128,12 +139,46 @@ class ReplicationScreen(Section):
         else:
             shown = rows.job_rows(sorted(found.value or (), key=lambda job: -(job.updated or 0)))
         self.list.set_rows(shown, message)
+        if self.opened and (self.status is None or self.status.task.name != self.opened):
+            self.opened = ""  # it is gone: what has the cursor now is another one
+            show(self.list, True)
+            self.list.focus()
+        show(self.list, not self.opened)
+        self._show_answer()
         below = self.tab == "tasks" and bool(self.list.rows)
         show(self.runs, below)
-        room = self.query_one("#body").size.height or 18
-        height = max(3, min(self.list.lines, room * 2 // 5)) if below else "1fr"
+        height = max(3, min(self.list.lines, self._room * 2 // 5)) if below else "1fr"
         if self.list.styles.height is None or str(self.list.styles.height.value) != str(height):
             self.list.styles.height = height
+
+    @property
+    def _room(self) -> int:
+        """Lines between title and message line."""
+        return self.query_one("#body").size.height or 18
+
+    def _show_answer(self) -> None:
+        """Is it all there, how old is it, what goes on: in words, above the list."""
+        found, datasets = self.snapshot("tasks"), self.snapshot("all-datasets")
+        lines = []
+        if self.tab == "tasks" and not self.opened and found.value is not None:
+            statuses, now = self._statuses(), time.time()
+            said = [words.verdict(statuses, now), (words.happening(statuses, self._jobs, now), "text")]
+            if found.error:
+                said.insert(0, (f"The last reading failed, so this is old: {found.error}", "bad"))
+            if self._gap[0] is not found.value or self._gap[1] is not datasets.value:
+                tasks = [status.task for status in statuses]
+                bare = words.without_task(datasets.value or (), tasks)
+                self._gap = (found.value, datasets.value, words.gap(bare, words.only_here(tasks)))
+            said.append((self._gap[2], "warn"))
+            if datasets.error and datasets.value is None:
+                said.append((f"Which datasets have no task is unknown: {datasets.error}", "unknown"))
+            lines = words.answer_lines(said, self.size.width, max(3, self._room // 3))
+        show(self.answer, bool(lines))
+        self.answer.show(lines)
+
+    def worst_news(self) -> str:
+        text, _ = words.verdict(self._statuses(), time.time())
+        return f"{text} {super().worst_news()}".strip()
 
     def _show_below(self) -> None:
         status = self.status
@@ -144,15 +189,37 @@ class ReplicationScreen(Section):
             if name:
                 read, pace = self.sources()["runs"]
                 self.console.poller.watch("runs", read, self.console.every * pace)
-        at_work = status is not None and status.last is not None and status.last.state in rows.ACTIVE
+        at_work = status is not None and words.running(status)
         show(self.progress, at_work)
         if status is not None and status.last is not None and at_work:
-            self.progress.show(rows.progress_lines(self._jobs.get(status.last.id), self.size.width))
+            lines = rows.progress_lines(self._jobs.get(status.last.id), self.size.width)
+            problem = self.snapshot("jobs").error
+            self.progress.show([[(f" How far it is, is unknown: {problem}", "unknown")]] if problem else lines)
         found = self.snapshot("runs")
         runs: tuple[Run, ...] = tuple(run for run in found.value or () if run.task == name)
         message = found.error or ("Reading…" if found.value is None else f"{name} has not run yet. u runs it now.")
         self.runs.set_caption(f"runs of {name}", "")
         self.runs.set_rows(rows.run_rows(runs, time.time()), message)
+        self._show_detail(status, runs)
+
+    def _show_detail(self, status: TaskStatus | None, runs: tuple[Run, ...]) -> None:
+        """The task alone: its options, its last failure and what helps, its history."""
+        show(self.detail, bool(self.opened) and status is not None)
+        if not self.opened or status is None:
+            return
+        from .replication_detail import detail_lines
+
+        room = max(4, self._room - 5 - (2 if self.progress.display else 0))
+        head = [[(f" task {status.task.name}", "caption"), (f"  {self.age('tasks')}", "dim"), ("  Esc back", "dim")]]
+        lines = detail_lines(status, runs, self.helpful, time.time(), self.size.width, room - 1)
+        self.detail.show([*head, *lines])
+
+    @property
+    def helpful(self) -> list[Action]:
+        """The actions of a task that this person may do now."""
+        readonly = self.console.read_only
+        groups = ("replication", "replication.tasks")
+        return [act for act in within(groups) if allowed(act, self.console.role) and not (act.mutating and readonly)]
 
     def on_table_moved(self, message: Table.Moved) -> None:
         """Another task."""
@@ -172,14 +239,17 @@ class ReplicationScreen(Section):
 
     def show_tab(self, tab: str) -> None:
         """Show tasks, peers or jobs."""
-        self.tab = tab
+        self.tab, self.opened = tab, ""
         self.list.set_columns(_COLUMNS[tab])
+        show(self.list, True)
         self.list.focus()
-        if tab == "peers":
-            read, pace = self.sources()["peers"]
-            self.console.poller.watch("peers", read, self.console.every * pace)
-        else:
-            self.console.poller.unwatch("peers")
+        wanted = self.sources()
+        for name in ("peers", "all-datasets"):
+            if name in wanted:
+                read, pace = wanted[name]
+                self.console.poller.watch(name, read, self.console.every * pace)
+            else:
+                self.console.poller.unwatch(name)
         self._show_list()
         self._show_below()
         self.tell()
@@ -192,17 +262,29 @@ class ReplicationScreen(Section):
         """The tab to the left."""
         self.show_tab(TABS[TABS.index(self.tab) - 1])
 
+    def do_back(self) -> None:
+        """From a task to the list, else as everywhere."""
+        if self.opened and not (self.table is not None and self.table.query_text):
+            self.open_task(False)
+        else:
+            super().do_back()
+
+    def open_task(self, on: bool) -> None:
+        """Show the task under the cursor alone, or the list again."""
+        self.opened = self.status.task.name if on and self.status is not None else ""
+        self._show_list()
+        self._show_below()
+        (self.runs if self.opened else self.list).focus()
+        self.tell()
+
     async def do_evidence(self) -> None:
-        """From the tasks to the runs; from a run to its evidence; from a peer or job to all of it."""
+        """From the list to a task; from a run to its evidence; from a peer or job to all of it."""
         from ..widgets.dialogs import Reader, ask
 
         if self.focused is self.runs:
-            runs: tuple[Run, ...] = self.snapshot("runs").value or ()
-            run = next((one for one in runs if one.id == self.runs.key), None)
-            if run is not None:
-                await ask(self.console, Reader(f"Evidence of {run.task}", rows.evidence_lines(run, time.time())))
-        elif self.tab == "tasks" and self.runs.display:
-            self.runs.focus()
+            await self._read_run()
+        elif self.tab == "tasks":
+            self.open_task(True)
         elif self.list.rows:
             row = next(one for one in self.list.rows if one.key == self.list.key)
             titles = [column.title for column in _COLUMNS[self.tab]]
@@ -211,3 +293,20 @@ class ReplicationScreen(Section):
                 for title, cell in zip(titles, row.cells, strict=True)
             ]
             await ask(self.console, Reader(row.key, lines))
+
+    async def _read_run(self) -> None:
+        """The run under the cursor: why it failed and what helps, its evidence. A key named there works there."""
+        from ..widgets.dialogs import Reader, ask
+        from .replication_detail import run_lines
+        from .replication_failures import kind_of
+
+        runs: tuple[Run, ...] = self.snapshot("runs").value or ()
+        run = next((one for one in runs if one.id == self.runs.key), None)
+        if run is None:
+            return
+        kind = kind_of(run)
+        acts = {key: act for act in self.helpful if kind and act.id in kind.acts for key in act.keys}
+        lines = run_lines(run, list(acts.values()), time.time(), self.size.width - 4)
+        chosen = await ask(self.console, Reader(f"Run of {run.task}", lines, tuple(acts)))
+        if chosen is not None:
+            self.console.perform(acts[chosen], self)

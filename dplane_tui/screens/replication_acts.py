@@ -1,19 +1,21 @@
-"""What the Replication screen does: pairs, adds tasks, runs them, says what came of it."""
+"""What the Replication screen does: pairs, protects, runs, changes and removes tasks; says what came of it."""
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..errors import RefusedError
-from ..services.replication.model import PairRequest, Task, TaskStatus
+from ..errors import DPlaneError, RefusedError
+from ..services.replication import rates, schedule
+from ..services.replication.model import Options, Peer, Task, TaskStatus
 from ..widgets.dialogs import Confirm, Form, Reader, Values, ask
-from ..widgets.fields import Choice, TextField
+from ..widgets.fields import TextField
+from .replication_answer import next_words, running
 
 if TYPE_CHECKING:
     from ..app import Console
     from .replication import ReplicationScreen
-
-_RPO = (("3600", "1 hour"), ("21600", "6 hours"), ("86400", "1 day"), ("604800", "1 week"))
 
 
 class ReplicationActs:
@@ -29,54 +31,20 @@ class ReplicationActs:
 
     def _status(self) -> TaskStatus:
         if self._screen.status is None:
-            raise RefusedError("There is no task under the cursor.", "a adds one.")
+            raise RefusedError("There is no task under the cursor.", "a protects a dataset, which makes one.")
         return self._screen.status
+
+    # -- peers -------------------------------------------------------------------------------------------------
 
     async def do_peer_pair(self) -> str | None:
         """Address, then the fingerprint to compare, then the password once."""
-        fields = (
-            TextField("Name", id="name", hint="how you call it, e.g. nas-b"),
-            TextField("Address", id="address", hint="host name or IP address"),
-            TextField("Port", "22", id="port"),
-            TextField("User", "owner", id="user", hint="an account there that may administer D-Plane"),
-            TextField("Confine to", id="root", hint="optional dataset there, e.g. backup"),
-        )
-        text = "A key is made here for that box. Nothing is sent before you have seen its fingerprint."
-        place = await ask(self.console, Form("Pair a box", fields, "Look", text=text, check=_check_place))
-        if place is None:
-            return None
-        self.console.say(f"Asking {place['address']} for its host key…", "dim")
-        found = await self.console.services.replication.probe(place["address"].strip(), int(place["port"]))
-        self.console.say("")
-        question = (
-            f"{place['address']} shows this host key:\n\n  {found.fingerprint}\n\n"
-            "Compare it with the one on that box's own screen (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub). "
-            "It is pinned from now on."
-        )
-        if not await ask(self.console, Confirm("Is it really that box?", question, "It is the same")):
-            return None
-        return await self._pair(place, found.key)
+        from .replication_pair import pair, paired
 
-    async def _pair(self, place: Values, host_key: str) -> str | None:
-        secret = (TextField("Password", id="password", secret=True),)
-        who = f"{place['user']}@{place['address']}"
-        text = f"The password of {who}, used once to hand over the new key. It is not kept anywhere."
-        given = await ask(self.console, Form(f"Password of {who}", secret, "Pair", text=text))
-        if given is None:
+        peer = await pair(self.console)
+        if peer is None:
             return None
-        self.console.say(f"Pairing with {place['name']}…", "dim")
-        request = PairRequest(
-            name=place["name"].strip(),
-            user=place["user"].strip(),
-            address=place["address"].strip(),
-            port=int(place["port"]),
-            password=given.pop("password"),
-            host_key=host_key,
-            root=place["root"].strip() or None,
-        )
-        peer = await self.console.services.replication.pair(request)
         self._screen.show_tab("peers")
-        return f"Paired with {peer.name}; a login with the new key worked. Our key: {peer.key_fingerprint}."
+        return paired(peer)
 
     async def do_peer_remove(self) -> str | None:
         """Forget the peer under the cursor."""
@@ -89,36 +57,53 @@ class ReplicationActs:
         said = await self.console.services.replication.remove_peer(peer.name)
         return said or f"{peer.name} is forgotten."
 
-    async def do_task_add(self) -> str | None:
-        """Source dataset, peer, target."""
-        services = self.console.services
-        peers = await services.replication.peers()
-        if not peers:
-            raise RefusedError("There is no peer to replicate to yet.", "n pairs one.")
-        datasets = await services.zfs.datasets()
-        if not datasets:
-            raise RefusedError("This box has no dataset to replicate.", "Create one in Pools (1).")
-        sources = sorted(datasets, key=lambda one: "/" not in one.name)
-        fields = (
-            TextField("Name", id="name", hint="how you call the task"),
-            Choice("Source", [(one.name, one.name) for one in sources], id="source"),
-            Choice("Below as well", (("", "no, only this one"), ("yes", "yes, every dataset below")), id="recursive"),
-            Choice("Peer", [(peer.name, f"{peer.name} ({peer.address})") for peer in peers], id="peer"),
-            TextField("Target", id="target", hint="dataset there, e.g. backup/home"),
-            Choice("Late after", _RPO, "86400", id="rpo"),
-        )
-        roots = {peer.name: peer.root for peer in peers}
+    async def _peer(self) -> Peer:
+        """The peer under the cursor, or the one of the task there."""
+        if self._screen.peer is not None:
+            return self._screen.peer
+        status = self._screen.status
+        if status is None:
+            raise RefusedError("There is neither a peer nor a task under the cursor.", "t shows the peers.")
+        if status.task.peer is None:
+            raise RefusedError(f"{status.task.name} copies to another pool of this box: there is no peer.")
+        found = [one for one in await self.console.services.replication.peers() if one.name == status.task.peer]
+        if not found:
+            raise RefusedError(f"The peer {status.task.peer} is not paired any more.", "n pairs it again.")
+        return found[0]
 
-        def preview(values: Values) -> list[str]:
-            below = f" It may receive below {roots[values['peer']]} only." if roots.get(values["peer"]) else ""
-            return [f"{values['source']} → {values['peer']}:{values['target'] or '?'}.{below}"]
+    async def do_peer_test(self) -> str | None:
+        """Log in at the peer with its key now."""
+        peer = await self._peer()
+        self.console.say(f"Logging in at {peer.name}…", "dim")
+        return await self.console.services.replication.test_peer(peer.name)
 
-        values = await ask(self.console, Form("New task", fields, "Add", preview=preview, check=_task))
-        if values is None:
+    async def do_host_key(self) -> str | None:
+        """The pinned host key, the one the box shows now, and what a difference means."""
+        from .replication_hostkey import story
+
+        peer = await self._peer()
+        self.console.say(f"Asking {peer.address} for its host key…", "dim")
+        try:
+            shown, problem = (await self.console.services.replication.probe(peer.address, peer.port)).fingerprint, ""
+        except DPlaneError as error:
+            shown, problem = "", str(error)
+        self.console.say("")
+        await ask(self.console, Reader(f"Host key of {peer.name}", story(peer, shown, problem)))
+        return None
+
+    # -- tasks -------------------------------------------------------------------------------------------------
+
+    async def do_protect(self) -> str | None:
+        """The wizard that makes a task."""
+        from .replication_protect import offer_run, protect
+
+        task = await protect(self.console, None)
+        if task is None:
             return None
-        task = await services.replication.add_task(_task(values))
         self._screen.show_tab("tasks")
-        return f"The task {task.name} was added. u runs it now."
+        self.console.poller.refresh()
+        await offer_run(self.console, task)
+        return None
 
     async def do_task_run(self) -> str | None:
         """Start a run of the task under the cursor; it goes on without this console."""
@@ -130,24 +115,29 @@ class ReplicationActs:
 
     async def do_task_plan(self) -> str | None:
         """What a run would do now."""
-        from ..cli.replicate import describe_plan
+        from .replication_detail import plan_lines
 
         task = self._status().task
         self.console.say(f"Reading both sides for {task.name}…", "dim")
         plan = await self.console.services.replication.plan(task.name)
         self.console.say("")
-        await ask(
-            self.console,
-            Reader(
-                f"What a run of {task.name} would do", [[(line, "text")] for line in describe_plan(plan).split("\n")]
-            ),
-        )
+        lines = plan_lines(plan, self._screen.size.width - 4)
+        await ask(self.console, Reader(f"What a run of {task.name} would do", lines))
+        return None
+
+    async def do_restore(self) -> str | None:
+        """Bring the copy home."""
+        from .replication_restore import restore
+
+        said = await restore(self.console, self._status())
+        if said is not None:
+            self.console.say(said, "text")  # started is not done: never green
         return None
 
     async def do_run_cancel(self) -> str | None:
         """Stop the run of the task under the cursor."""
         status = self._status()
-        if status.last is None or status.last.state not in {"queued", "running"}:
+        if status.last is None or not running(status):
             raise RefusedError(f"{status.task.name} is not running.")
         text = "What has arrived stays there; the next run goes on from it."
         if not await ask(self.console, Confirm(f"Stop the run of {status.task.name}?", text, "Stop it")):
@@ -165,26 +155,79 @@ class ReplicationActs:
         await self.console.services.replication.remove_task(task.name)
         return f"The task {task.name} is forgotten."
 
+    # -- options -----------------------------------------------------------------------------------------------
 
-def _check_place(values: Values) -> None:
-    for key, what in (("name", "a name"), ("address", "an address"), ("user", "a user")):
-        if not values[key].strip():
-            raise RefusedError(f"The box needs {what}.")
-    if not values["port"].isdigit() or not 0 < int(values["port"]) < 65536:
-        raise RefusedError("The port is a number from 1 to 65535.")
+    async def _change(self, name: str, **fields: object) -> Task:
+        """Change options of a task as they are now, not as they were when the form was opened."""
+        replication = self.console.services.replication
+        options: Options = replace((await replication.task(name)).options, **fields)  # type: ignore[arg-type]  # of ours
+        return await replication.set_options(name, options)
+
+    async def do_task_pause(self) -> str | None:
+        """Pause the task, or let it go on."""
+        status = self._status()
+        paused = not status.task.options.paused
+        if paused:
+            text = (
+                "Nothing starts by itself any more, and a running transfer stands still. The copy grows old meanwhile."
+            )
+            if not await ask(self.console, Confirm(f"Pause {status.task.name}?", text, "Pause")):
+                return None
+        task = await self._change(status.task.name, paused=paused)
+        return f"{task.name} is paused. p lets it go on." if task.options.paused else f"{task.name} may go on."
+
+    async def do_task_limit(self) -> str | None:
+        """How fast it may send."""
+        task = self._status().task
+        fields = (TextField("Limit", task.options.limit, id="limit", hint="none; e.g. 2M, or 08:00-18:00=1M full"),)
+        text = (
+            "Bytes a second, also by time of day. Empty is no limit, 0 holds it. A running transfer follows in seconds."
+        )
+        check = lambda values: rates.parse(_rate(values))  # noqa: E731
+        values = await ask(self.console, Form(f"Limit of {task.name}", fields, "Set", text=text, check=check))
+        if values is None:
+            return None
+        changed = await self._change(task.name, limit=_rate(values))
+        limit = changed.options.limit
+        return f"{changed.name} may send {limit} a second." if limit else f"{changed.name} has no limit any more."
+
+    async def do_task_schedule(self) -> str | None:
+        """When it runs by itself."""
+        task = self._status().task
+        fields = (
+            TextField("When", task.options.schedule, id="schedule", hint="by hand; e.g. every 1h, daily 02:30"),
+            TextField("Only between", task.options.window, id="window", hint="always; e.g. 22:00-06:00"),
+        )
+        text = (
+            "every 15m, every 6h, daily 02:30, weekly Sun 03:00, monthly 1 04:00, boot 10m; several joined by a "
+            "semicolon. Empty: by hand only."
+        )
+        dialog = Form(f"When {task.name} runs", fields, "Set", text=text, check=_check_schedule)
+        values = await ask(self.console, dialog)
+        if values is None:
+            return None
+        wanted = {name: value.strip() for name, value in values.items()}
+        await self._change(task.name, **wanted)
+        status = next(
+            (one for one in await self.console.services.replication.tasks() if one.task.name == task.name), None
+        )
+        if status is None:
+            raise RefusedError(f"The task {task.name} is no longer listed.")
+        words = next_words(status, time.time())
+        if words == "unknown":
+            raise RefusedError(
+                f"{task.name} has the schedule {status.task.options.schedule}, but systemd tells no next run of it.",
+                "`dplane doctor` says what is missing.",
+            )
+        return f"{task.name} runs {words}." if words != "paused" else f"The schedule is stored; {task.name} is paused."
 
 
-def _task(values: Values) -> Task:
-    from ..services.replication.service import check_task
+def _rate(values: Values) -> str:
+    typed = values["limit"].strip()
+    return "" if typed in {"full", "none"} else typed
 
-    task = Task(
-        name=values["name"].strip(),
-        source=values["source"],
-        peer=values["peer"],
-        target=values["target"].strip(),
-        recursive=bool(values["recursive"]),
-        rpo=int(values["rpo"]),
-    )
-    if not task.target:
-        raise RefusedError("The task needs a target: a dataset on the peer.")
-    return check_task(task)
+
+def _check_schedule(values: Values) -> None:
+    schedule.parse(values["schedule"])
+    if values["window"].strip():
+        rates.parse_span(values["window"])

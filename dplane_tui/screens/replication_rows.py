@@ -11,15 +11,15 @@ from ..widgets.gauge import bar
 from ..widgets.layout import Cell, Column, Pieces, Row, row
 from ..widgets.paint import state_role
 from .pool_rows import coarse, percent
+from .replication_answer import ACTIVE, late, next_words, now_words, proof_age, proven_since, rough, running
 
-ACTIVE = frozenset({"queued", "running"})
 TASKS = (
     Column("TASK", least=6, most=24),
-    Column("SOURCE", drop=3, least=8, most=32),
-    Column("TARGET", drop=1, least=17, most=36, grow=True),
-    Column("LAST RUN", least=9),
-    Column("PROVEN", least=8),
-    Column("RPO", drop=2, least=7),
+    Column("SOURCE", drop=4, least=8, most=32),
+    Column("TARGET", drop=3, least=14, most=36, grow=True, middle=True),
+    Column("STATE", least=11),
+    Column("AGE / RPO", right=True),
+    Column("NOW / NEXT", drop=2, right=True),
 )
 PEERS = (
     Column("PEER", least=6, most=20),
@@ -52,33 +52,51 @@ def place(task: Task) -> str:
 
 
 def task_rows(tasks: Iterable[TaskStatus], jobs: dict[str, Progress], now: float) -> list[Row]:
-    """One row a task; a running one shows how far it is."""
+    """One row a task: where it stands, how old its copy is, and what it does now or next."""
     rows = []
     for status in tasks:
-        task, last = status.task, status.last
-        state = last.state if last else "never run"
-        said = state
-        if last and last.state in ACTIVE:
-            job = jobs.get(last.id)
-            said = f"{state} {percent(job.percent)}" if job and job.percent is not None else state
-        newest = coarse(age(status.snapshot_created, now)) if status.snapshot_created else "nothing"
-        late = {
-            None: Cell("unknown", "unknown"),
-            True: Cell("LATE", "bad"),
-            False: Cell(f"ok ({duration(task.rpo)})", "good"),
-        }
+        task = status.task
         rows.append(
             row(
                 task.name,
                 Cell(task.name, "strong"),
                 Cell(task.source + ("/…" if task.recursive else ""), "text"),
                 Cell(place(task), "text"),
-                Cell(said, "accent" if last and last.state in ACTIVE else state_role(state)),
-                Cell(newest, "text" if status.snapshot_created else "unknown", -(status.snapshot_created or 0)),
-                late[status.late],
+                _state(status, jobs),
+                age_cell(status, now),
+                _next(status, jobs, now),
             )
         )
     return rows
+
+
+def _state(status: TaskStatus, jobs: dict[str, Progress]) -> Cell:
+    """The state of the last run, in a word; how far it is while it is at work."""
+    if status.last is None:
+        return Cell("never run", "unknown")
+    if not running(status):
+        return Cell(status.last.state, state_role(status.last.state))
+    job = jobs.get(status.last.id)
+    word = "restore" if job is not None and job.kind == "replicate-restore" else status.last.state
+    word = "held" if status.task.options.paused else word
+    return Cell(f"{word} {percent(job.percent)}" if job and job.percent is not None else word, "accent")
+
+
+def age_cell(status: TaskStatus, now: float) -> Cell:
+    """How old what is proven at the target is, against what it may be: `2h / 1d`."""
+    old, over, allowed = proof_age(status, now), late(status, now), duration(status.task.rpo)
+    if over is None:
+        return Cell(f"unknown / {allowed}", "unknown")
+    return Cell(
+        f"{'LATE ' if over else ''}{rough(old)} / {allowed}", "bad" if over else "good", -(proven_since(status) or 0.0)
+    )
+
+
+def _next(status: TaskStatus, jobs: dict[str, Progress], now: float) -> Cell:
+    if running(status) and status.last is not None:
+        return Cell(now_words(jobs.get(status.last.id)), "accent", 0.0)
+    words = next_words(status, now)
+    return Cell(words, "warn" if words in {"paused", "unknown"} else "text", status.next_run)
 
 
 def peer_rows(peers: Iterable[Peer]) -> list[Row]:

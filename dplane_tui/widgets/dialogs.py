@@ -162,10 +162,16 @@ class Choose(Dialog[str]):
     """Pick one row; returns its key."""
 
     def __init__(
-        self, title: str, columns: Sequence[Column], rows: Sequence[Row], text: str = "", pick: str = "Choose"
+        self,
+        title: str,
+        columns: Sequence[Column],
+        rows: Sequence[Row],
+        text: str = "",
+        pick: str = "Choose",
+        first: str = "",
     ) -> None:
         super().__init__(title)
-        self._columns, self._rows, self._text, self._pick = columns, rows, text, pick
+        self._columns, self._rows, self._text, self._pick, self._first = columns, rows, text, pick, first
 
     def content(self) -> Iterable[Widget]:
         if self._text:
@@ -181,6 +187,7 @@ class Choose(Dialog[str]):
         return (Button("Cancel", id="cancel"), Button(self._pick, id="yes"))
 
     def begin(self) -> None:
+        self.table.select(self._first)
         self.table.focus()
 
     def key_pressed(self, event: events.Key) -> None:
@@ -265,13 +272,14 @@ class Form(Dialog[Values]):
         self.dismiss(self.values)
 
 
-class Reader(Dialog[None]):
-    """A text to read, scrolled with the keys of a list."""
+class Reader(Dialog[str]):
+    """A text to read, scrolled with the keys of a list; one of `keys` closes it and is the answer."""
 
     wide = True
 
-    def __init__(self, title: str, lines: Sequence[Pieces]) -> None:
+    def __init__(self, title: str, lines: Sequence[Pieces], keys: Sequence[str] = ()) -> None:
         super().__init__(title)
+        self._keys = frozenset(keys)
         self._text_lines, self._top = list(lines), 0
         self._lines: list[Pieces] = []
 
@@ -306,6 +314,8 @@ class Reader(Dialog[None]):
             self._top = len(self._lines)
         elif step is not None:
             self._top += step
+        elif event.key in self._keys:
+            self.dismiss(event.key)
         elif event.key == "q":
             self.dismiss(None)
         else:

@@ -162,6 +162,11 @@ class Choice(Field):
     def value(self) -> str:
         return self.options[self._place][0]
 
+    def set(self, value: str) -> None:
+        """Stand on `value`, if it is one of them."""
+        self._place = next((i for i, (key, _) in enumerate(self.options) if key == value), self._place)
+        self.refresh()
+
     def on_key(self, event: events.Key) -> None:
         """Move on, or done."""
         step = {"left": -1, "h": -1, "right": 1, "l": 1, "space": 1}.get(event.key)

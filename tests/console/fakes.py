@@ -15,7 +15,17 @@ from dplane_tui.services.docker.model import Container, Engine
 from dplane_tui.services.health.model import DiskHealth, Health, Memory, ServiceState, Temperature
 from dplane_tui.services.host import Output
 from dplane_tui.services.jobs.model import Progress
-from dplane_tui.services.replication.model import Evidence, Peer, Run, Task, TaskStatus
+from dplane_tui.services.replication.model import (
+    Evidence,
+    Options,
+    Peer,
+    Plan,
+    Restore,
+    Run,
+    Step,
+    Task,
+    TaskStatus,
+)
 from dplane_tui.services.zfs.model import Dataset, Disk, Importable, Pool, Preview, Scan, Snapshot, Vdev
 from dplane_tui.services.zfs.requests import CreateDataset, CreatePool
 
@@ -250,6 +260,12 @@ class FakeReplication:
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     failure: DPlaneError | None = None
     run_state: str = "succeeded"
+    run_list: list[Run] = field(default_factory=list)
+    options: Options = field(default_factory=Options)
+    made: list[Task] = field(default_factory=list)
+    plan_made: Plan | None = None
+    failure_of_plan: DPlaneError | None = None
+    shown_key: str = "SHA256:farfarfar"
 
     def last(self) -> Run:
         """The last run of the task."""
@@ -269,11 +285,22 @@ class FakeReplication:
         if self.failure:
             raise self.failure
         when = time.time() - 580
-        return tuple(self.task_list) or (TaskStatus(TASK, self.last(), when, EVIDENCE.snapshot, when - 20, False),)
+        task = dataclasses.replace(TASK, options=self.options)
+        due = time.time() + 3 * 3600 + 30 if self.options.schedule and not self.options.paused else None
+        own = TaskStatus(task, self.last(), when, EVIDENCE.snapshot, when - 20, False, due, when - 20)
+        return (*(tuple(self.task_list) or (own,)), *(TaskStatus(task) for task in self.made))
+
+    async def task(self, name: str) -> Task:
+        return next(status.task for status in await self.tasks() if status.task.name == name)
+
+    async def set_options(self, name: str, options: Options) -> Task:
+        self.calls.append(("set_options", name, options))
+        self.options = options
+        return dataclasses.replace(TASK, options=options)
 
     async def runs(self, task: str | None = None, limit: int = 50) -> tuple[Run, ...]:
         old = Run("r0", "home", "nothing-new", time.time() - 90000, time.time() - 89998, 0, "Nothing new.")
-        return (self.last(), old)
+        return tuple(self.run_list) or (self.last(), old)
 
     async def run(self, run_id: str) -> Run:
         return self.last()
@@ -282,7 +309,11 @@ class FakeReplication:
         self.calls.append(("probe", address, port))
         if address == "nowhere":
             raise DPlaneError("nowhere cannot be reached: no such host.", "Check the address.")
-        return HostIdentity("ssh-ed25519 AAAA", "SHA256:farfarfar")
+        return HostIdentity("ssh-ed25519 AAAA", self.shown_key)
+
+    async def test_peer(self, name: str) -> str:
+        self.calls.append(("test_peer", name))
+        return f"{name} answered: D-Plane, ZFS 2.3.9."
 
     async def pair(self, request: Any) -> Peer:
         self.calls.append(("pair", request))
@@ -293,13 +324,27 @@ class FakeReplication:
 
     async def add_task(self, task: Task) -> Task:
         self.calls.append(("add_task", task))
+        self.made.append(task)
         return task
+
+    async def preview(self, task: Task) -> Plan:
+        self.calls.append(("preview", task))
+        if self.failure_of_plan:
+            raise self.failure_of_plan
+        step = Step("full", task.source, task.target, "filesystem", "dplane-20261124T120000Z", "", size=3 * G)
+        return Plan(task.name, "dplane-20261124T120000Z", True, steps=(step,), available=120 * G)
+
+    async def restore(self, name: str, wish: Restore) -> str:
+        self.calls.append(("restore", name, wish))
+        return "replicate-home-restore"
 
     async def remove_task(self, name: str) -> None:
         self.calls.append(("remove_task", name))
 
-    async def plan(self, name: str) -> Any:
-        raise MissingError("No plan here.")
+    async def plan(self, name: str) -> Plan:
+        if self.plan_made is None:
+            raise MissingError("No plan here.")
+        return self.plan_made
 
     async def start(self, name: str) -> str:
         self.calls.append(("start", name))

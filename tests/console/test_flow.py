@@ -158,7 +158,7 @@ async def test_read_only_changes_nothing(console: Opener) -> None:
 async def test_every_section_at_every_size(console: Opener, size: tuple[int, int], section: str) -> None:
     async with console(size=size, section=section, profile=MONO) as seen:
         if size[0] >= 60:
-            await seen.until_text({"": "vault", "replication": "backup/home", "health": "CPU"}[section])
+            await seen.until_text({"": "vault", "replication": "home is in time", "health": "CPU"}[section])
         lines = seen.text.split("\n")
         assert len(lines) == size[1]
         assert all(len(line) <= size[0] for line in lines)

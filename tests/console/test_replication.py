@@ -6,7 +6,7 @@ import time
 
 from dplane_tui.errors import AuthenticationError, UnreachableError
 from dplane_tui.services.jobs.model import Progress
-from dplane_tui.services.replication.model import PairRequest, Task
+from dplane_tui.services.replication.model import PairRequest
 from tests.console.conftest import Opener
 from tests.console.fakes import FakeServices
 
@@ -73,26 +73,7 @@ async def test_the_form_says_what_is_missing(console: Opener) -> None:
         await seen.until_text("nas-b")
         await seen.press("n", "enter", "enter", "enter", "enter", "enter", "enter")
         await seen.until_text("The box needs a name.")
-        await seen.press("escape", "a")
-        await seen.until_text("New task")
-        await seen.press("tab", "tab", "tab", "tab", "tab", "tab", "tab", "enter")
-        await seen.until_text("needs a target")
         assert not seen.services.fake_replication.calls
-
-
-async def test_a_task_is_added_from_real_datasets_and_peers(console: Opener) -> None:
-    async with console(section="replication") as seen:
-        await seen.until_text("nas-b")
-        await seen.press("a")
-        await seen.until_text("New task")
-        await seen.type("docs")
-        await seen.press("tab", "right", "tab", "space", "tab", "tab")
-        await seen.type("backup/docs")
-        assert "backup only" in seen.text
-        await seen.press("enter", "enter", "enter")
-        await seen.until_text("The task docs was added.")
-    (call,) = seen.services.fake_replication.calls
-    assert call == ("add_task", Task("docs", "tank/home/anna", "nas-b", "backup/docs", recursive=True, rpo=86400))
 
 
 async def test_run_now_shows_live_progress_then_evidence(console: Opener) -> None:
@@ -150,6 +131,6 @@ async def test_unreadable_tasks_are_a_sentence(console: Opener) -> None:
     services.fake_replication.failure = UnreachableError("The store cannot be read.", "`dplane doctor` says why.")
     async with console(services, section="replication") as seen:
         await seen.until_text("The store cannot be read. `dplane doctor` says why.")
-        for key in ("u", "y", "x", "d", "enter"):
+        for key in ("u", "y", "x", "d", "p", "l", "w", "b", "e", "f", "enter"):
             await seen.press(key)
         assert seen.app.is_running

@@ -54,6 +54,12 @@ def test_the_console_loads_nothing_heavy_and_no_tls() -> None:
     assert not {name for name in found if name.startswith("dplane_tui.screens.") and "health" in name}
 
 
+def test_the_replication_screen_and_its_dialogs_load_nothing_heavy() -> None:
+    names = ("", "_acts", "_detail", "_hostkey", "_pair", "_protect", "_restore")
+    found = loaded("\n".join(f"import dplane_tui.screens.replication{name}" for name in names))
+    assert not {name for name in HEAVY if name in found}
+
+
 def test_nothing_of_ours_in_the_console_asks_for_tls() -> None:
     """The promise behind `leave_out_tls`: no module a local console can load imports ssl."""
     sends = ROOT / "dplane_tui" / "services" / "notify" / "wire.py"  # loaded by the process that sends, at that moment

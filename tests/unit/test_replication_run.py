@@ -12,8 +12,11 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from dplane_tui.services.replication.model import Run
+from dplane_tui.services.replication import records
+from dplane_tui.services.replication.codec import dumps
+from dplane_tui.services.replication.model import Run, Task
 from dplane_tui.services.replication.service import decode_plan
+from dplane_tui.services.store import open_store
 
 from .replication_world.world import MB, World
 
@@ -80,6 +83,18 @@ async def test_the_dry_run_shows_the_plan_and_changes_nothing(world: World) -> N
     assert [(step.kind, step.dataset, step.target, step.base) for step in real.steps] == [
         (step.kind, step.dataset, step.target, step.base) for step in plan.steps
     ]
+
+
+async def test_a_preview_plans_a_task_that_is_not_stored_and_stores_nothing(world: World) -> None:
+    before = (world.path / "far" / "state.json").read_bytes()
+    new = Task("album", "tank/photos", "vault-box", "vault/backup/album", recursive=True)
+    dry = await world.run("plan", dumps(new))
+    assert dry.state == "succeeded", dry.message
+    plan = decode_plan(dry.plan)
+    assert [(step.kind, step.target, step.size) for step in plan.steps] == [("full", "vault/backup/album", 300_000)]
+    assert (world.path / "far" / "state.json").read_bytes() == before
+    async with open_store(world.database) as store:
+        assert [task.name for task in await records.tasks(store)] == ["photos"]
 
 
 async def test_a_destroyed_base_snapshot_is_replaced_by_its_bookmark(world: World) -> None:

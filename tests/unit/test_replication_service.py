@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,22 @@ async def test_a_task_is_stored_listed_and_forgotten(service: ReplicationService
     assert await service.tasks() == ()
     with pytest.raises(MissingError):
         await service.remove_task("photos")
+
+
+async def test_a_preview_is_refused_like_the_task_would_be_and_stores_no_task(service: ReplicationService) -> None:
+    with pytest.raises(MissingError, match="no peer called nas-x"):
+        await service.preview(replace(TASK, peer="nas-x"))
+    async with open_store(paths.current().database, write=True) as store:
+        await records.put_peer(store, Peer("nas-b", "dplane", "10.0.0.1", 22, "k", "f", "g", True, "vault/mine"))
+    with pytest.raises(RefusedError, match="paired for vault/mine only"):
+        await service.preview(replace(TASK, peer="nas-b"))
+    with pytest.raises(RefusedError, match="lies inside the source"):
+        await service.preview(replace(TASK, target="tank/photos/copy"))
+    assert await service.tasks() == ()
+    assert await service.runs() == ()
+    await service.add_task(TASK)
+    with pytest.raises(RefusedError, match="already"):
+        await service.preview(TASK)
 
 
 async def test_runs_come_with_their_evidence_and_an_age_that_is_true(service: ReplicationService) -> None:

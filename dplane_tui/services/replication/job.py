@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import json
 import os
 import re
 import sys
@@ -104,8 +105,8 @@ def _work(mode: str) -> Callable[[Job], Awaitable[Outcome]]:
     return _run
 
 
-async def _execution(job: Job) -> Execution:
-    task = await records.task(job.store, job.run.task)
+async def _execution(job: Job, given: Task | None = None) -> Execution:
+    task = given or await records.task(job.store, job.run.task)
     peer = await records.peer(job.store, task.peer) if task.peer is not None else None
     target = target_for(peer, job.host, job.where.ssh, job.where.jobs)
     return Execution(task, await _source(job, task, peer), target, job.store, job.run.id, job.report)
@@ -125,7 +126,9 @@ async def _run(job: Job) -> Outcome:
 
 
 async def _plan(job: Job) -> Outcome:
-    plan = await (await _execution(job)).dry()
+    # A preview brings its task along: it is not stored yet.
+    given = codec.decode(Task, json.loads(job.request)) if job.request else None
+    plan = await (await _execution(job, given)).dry()
     await records.update_run(job.store, job.run.id, plan=codec.dumps(plan))
     return Outcome("succeeded", "Planned; nothing was changed.")
 

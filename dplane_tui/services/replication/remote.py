@@ -100,12 +100,11 @@ class RemoteReplication:
         return _message(await self._ask("peer", "remove", name, "--yes", timeout=330))
 
     async def add_task(self, task: Task) -> Task:
-        source, target = place_of(task.source_peer, task.source), place_of(task.peer, task.target)
-        words = ["replicate", "add", task.name, "--source", source, "--to", target, "--rpo", str(task.rpo)]
-        words += ["--recursive"] if task.recursive else []
-        words += ["--no-snapshot"] if not task.snapshot else []
-        words += [] if task.raw is None else ["--raw" if task.raw else "--plain"]
-        return self._decode(Task, await self._ask(*words, *option_words(task.options)))
+        return self._decode(Task, await self._ask(*_task_words(task)))
+
+    async def preview(self, task: Task) -> Plan:
+        answer = await self._ask(*_task_words(task), "--dry-run", timeout=400, despite=True)
+        return self._decode(Plan, answer)
 
     async def task(self, name: str) -> Task:
         return self._decode(TaskStatus, await self._ask("replicate", "show", name)).task
@@ -150,6 +149,16 @@ class RemoteReplication:
 
     async def notices(self) -> tuple[Notice, ...]:
         return self._list(Notice, await self._ask("replicate", "notices"))
+
+
+def _task_words(task: Task) -> list[str]:
+    """The command that makes `task`."""
+    source, target = place_of(task.source_peer, task.source), place_of(task.peer, task.target)
+    words = ["replicate", "add", task.name, "--source", source, "--to", target, "--rpo", str(task.rpo)]
+    words += ["--recursive"] if task.recursive else []
+    words += ["--no-snapshot"] if not task.snapshot else []
+    words += [] if task.raw is None else ["--raw" if task.raw else "--plain"]
+    return [*words, *option_words(task.options)]
 
 
 def _message(data: Any) -> str:

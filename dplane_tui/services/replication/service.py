@@ -22,9 +22,9 @@ from . import codec, records, schedule
 from .codec import decode
 from .looks import LocalLooks, Looks
 from .model import HostIdentity, Options, PairRequest, Peer, Plan, Restore, Run, Task, TaskStatus
+from .newtask import allowed, queue_preview
 from .options import check as check_options
 from .pairing import PairingSession
-from .places import check_rights
 from .probe import probe
 
 PLAN_SECONDS = 300.0
@@ -87,6 +87,10 @@ class ReplicationService(Looks, Protocol):
 
     async def plan(self, name: str) -> Plan:
         """What a run would do now, read from both sides. Nothing is changed."""
+        ...
+
+    async def preview(self, task: Task) -> Plan:
+        """What the first run of a task that is not stored would do. Nothing is changed, and the task is not stored."""
         ...
 
     async def start(self, name: str) -> str:
@@ -197,8 +201,7 @@ class LocalReplication(LocalLooks):
     async def add_task(self, task: Task) -> Task:
         new = replace(check_task(task), created=time.time())
         async with self._store(write=True) as store:
-            source = await records.peer(store, new.source_peer) if new.source_peer is not None else None
-            new = check_rights(new, source, await records.peer(store, new.peer) if new.peer is not None else None)
+            new = await allowed(store, new)
             await records.add_task(store, new)
             await store.backup()
         if new.options.schedule:
@@ -285,9 +288,16 @@ class LocalReplication(LocalLooks):
     async def plan(self, name: str) -> Plan:
         return decode_plan((await self._asked(name, "plan")).plan)
 
+    async def preview(self, task: Task) -> Plan:
+        async with self._store(write=True) as store:
+            run = await queue_preview(store, check_task(task))
+        return decode_plan((await self._looked(run)).plan)
+
     async def _asked(self, name: str, mode: str) -> Run:
+        return await self._looked(await self.queue(name, mode))
+
+    async def _looked(self, run: Run) -> Run:
         """A run of a kind that only looks, which succeeded. Raises what it ended with."""
-        run = await self.queue(name, mode)
         if readable_keys(self._paths):
             from .job import run_replication
 

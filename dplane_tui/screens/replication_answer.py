@@ -1,0 +1,185 @@
+"""The questions of the Replication screen in words: is it all there, how old is it, what goes on now. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from ..services.jobs.model import Progress
+from ..services.replication.model import Task, TaskStatus
+from ..services.replication.plan import members
+from ..services.replication.read import Dataset as Member
+from ..services.zfs.model import Dataset
+from ..text import duration, size
+from ..widgets.layout import Pieces, paragraphs
+
+ACTIVE = frozenset({"queued", "running"})
+_BROKEN = frozenset({"failed", "died"})
+_NAMED = 3
+"""How many tasks or datasets a line names before it counts the rest."""
+_SOME_DATA = 1 << 20  # a dataset with less holds others, nothing of its own
+
+
+def rough(seconds: float | None) -> str:
+    """Seconds in words that change once a minute at most, so that a line holds still; `?` for unknown."""
+    if seconds is None:
+        return "?"
+    return "<1m" if seconds < 60 else duration(seconds - seconds % 60)
+
+
+def proven_since(status: TaskStatus) -> float | None:
+    """Up to when what was written here is proven at the target, Unix seconds; None: nothing was ever proven."""
+    return status.fresh_at if status.fresh_at is not None else status.snapshot_created
+
+
+def proof_age(status: TaskStatus, now: float) -> float | None:
+    """Seconds since then."""
+    since = proven_since(status)
+    return None if since is None else max(0.0, now - since)
+
+
+def late(status: TaskStatus, now: float) -> bool | None:
+    """Whether the copy is older than it may be, now and not when it was read; None: never proven."""
+    age = proof_age(status, now)
+    if status.late is None or age is None:
+        return None
+    return status.late or age > status.task.rpo
+
+
+def next_words(status: TaskStatus, now: float) -> str:
+    """When it runs by itself next: `in 3h`, `by hand`, `paused`; `unknown` where no timer is told."""
+    if status.task.options.paused:
+        return "paused"
+    if not status.task.options.schedule:
+        return "by hand"
+    if status.next_run is None:
+        return "unknown"
+    return "due now" if status.next_run <= now else f"in {rough(status.next_run - now)}"
+
+
+def running(status: TaskStatus) -> bool:
+    """Whether a run of it is at work."""
+    return status.last is not None and status.last.state in ACTIVE
+
+
+def now_words(job: Progress | None) -> str:
+    """Bytes, rate and ETA of a run in a width that holds still."""
+    if job is None:
+        return "no report"
+    eta = duration(job.eta_s).split(" ")[0]
+    return f"{size(job.bytes_done):>5}/{size(job.bytes_total):<5} {size(job.rate_bps):>5}/s ETA {eta}"
+
+
+def _measured(status: TaskStatus, now: float) -> str:
+    return f"{rough(proof_age(status, now))}, allowed {duration(status.task.rpo)}"
+
+
+def _trouble(status: TaskStatus, now: float) -> tuple[tuple[int, float], str] | None:
+    """What is wrong with a task, and how bad compared with others; None when nothing is."""
+    name, over = status.task.name, late(status, now)
+    broken = status.last is not None and status.last.state in _BROKEN
+    if over:
+        held = ", and it is paused" if status.task.options.paused else ""
+        badness = (proof_age(status, now) or 0.0) / status.task.rpo
+        return (0, -badness), f"{name} is late: {_measured(status, now)}{held}"
+    if over is None:
+        tried = f", and its last run {status.last.state}" if broken and status.last else ""
+        return (1, 0.0), f"{name} was never proven{tried}"
+    if broken and status.last:
+        return (2, 0.0), f"the last run of {name} {status.last.state}"
+    return ((3, 0.0), f"{name} is paused") if status.task.options.paused else None
+
+
+def verdict(statuses: Sequence[TaskStatus], now: float) -> tuple[str, str]:
+    """Is it all in time, worst first: the sentence and the role it is drawn in. Empty without tasks."""
+    if not statuses:
+        return "", "text"
+    found = sorted(item for item in (_trouble(status, now) for status in statuses) if item is not None)
+    said = [clause for _, clause in found]
+    rest = f"; and {len(said) - _NAMED} more" if len(said) > _NAMED else ""
+    role = "good" if not found else "warn" if found[0][0][0] in (1, 3) else "bad"
+    fine = [status for status in statuses if late(status, now) is False]
+    if len(statuses) == 1 and fine:
+        said.insert(0, f"{statuses[0].task.name} is in time: {_measured(statuses[0], now)}")
+    elif len(statuses) > 1 and not found:
+        oldest = max(fine, key=lambda status: (proof_age(status, now) or 0.0) / status.task.rpo)
+        said = [f"All {len(statuses)} tasks are in time", f"nearest to late is {oldest.task.name}: "]
+        said[1] += _measured(oldest, now)
+    elif len(statuses) > 1:
+        count = len(fine) or "None"
+        said.insert(0, f"{count} of {len(statuses)} tasks {'are' if len(fine) > 1 else 'is'} in time")
+    return "; ".join(said[: _NAMED + 1]) + rest + ".", role
+
+
+def happening(statuses: Sequence[TaskStatus], jobs: Mapping[str, Progress], now: float) -> str:
+    """What goes on now, and what will by itself. Empty without tasks."""
+    if not statuses:
+        return ""
+    said = []
+    for status in statuses:
+        if running(status) and status.last is not None:
+            job = jobs.get(status.last.id)
+            held = " (held: paused)" if status.task.options.paused else ""
+            percent = f" {job.percent:.0f}%" if job is not None and job.percent is not None else ""
+            said.append(f"{status.task.name}{percent}{held}")
+    if said:
+        return f"Now running: {_some(said)}."
+    planned = [one for one in statuses if one.task.options.schedule and not one.task.options.paused]
+    due = [(one.next_run, one) for one in planned if one.next_run is not None]
+    if due:
+        first = min(due, key=lambda pair: pair[0])[1]
+        return f"Now: nothing runs; next is {first.task.name}, {next_words(first, now)}."
+    if planned:
+        return "Now: nothing runs; when the next run starts is unknown."
+    return "Now: nothing runs, and nothing will by itself."
+
+
+def without_task(datasets: Iterable[Dataset], tasks: Sequence[Task]) -> list[str]:
+    """Names of the datasets that hold data and that no task copies. Copies of other boxes (readonly) do not count."""
+    found = [one for one in datasets if not one.readonly and (one.referenced or 0) >= _SOME_DATA]
+    covered: set[str] = set()
+    for task in tasks:
+        inside = {
+            one.name
+            for one in found
+            if one.name == task.source or (task.recursive and one.name.startswith(f"{task.source}/"))
+        }
+        covered |= inside & set(members(task, {name: Member(name) for name in inside}))
+        if task.peer is None:
+            covered |= {one.name for one in found if f"{one.name}/".startswith(f"{task.target}/")}
+    return [one.name for one in found if one.name not in covered]
+
+
+def only_here(tasks: Sequence[Task]) -> list[str]:
+    """Sources whose copy is on this very box, and that no task brings to another: lost when the box is."""
+    away = [task for task in tasks if task.peer is not None]
+    return [
+        task.source
+        for task in tasks
+        if task.peer is None
+        and not any(
+            task.source == other.source or (other.recursive and task.source.startswith(f"{other.source}/"))
+            for other in away
+        )
+    ]
+
+
+def gap(bare: Sequence[str], here: Sequence[str] = ()) -> str:
+    """The line about datasets without a task, and those that are copied within this box only; or nothing."""
+    said = [
+        f"{what}: {_some(names)}." for what, names in (("In no task", bare), ("Only within this box", here)) if names
+    ]
+    return " ".join(said)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"
+
+
+def answer_lines(said: Iterable[tuple[str, str]], width: int, most: int) -> list[Pieces]:
+    """Sentences with their roles, wrapped; at most so many lines, the first sentences first."""
+    lines: list[Pieces] = []
+    for text, role in said:
+        if text:
+            lines += [[(" ", "text"), *line] for line in paragraphs(text, max(20, width - 2), role)]
+    return lines[:most]

@@ -1,0 +1,159 @@
+"""A task in detail, the history of its runs as a chart, a run with its class and evidence, a plan: as lines. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..actions import Action
+from ..services.replication.model import Plan, Run, Task, TaskStatus
+from ..services.replication.options import describe
+from ..text import duration, size
+from ..widgets.layout import Pieces, wrap
+from ..widgets.spark import MISSING, spark
+from .replication_answer import late, next_words, proof_age, rough
+from .replication_failures import Kind, kind_of, sentences
+from .replication_rows import evidence_lines, place
+
+_LABEL = 11
+_CHART = 40
+GOOD = frozenset({"succeeded", "nothing-new"})
+
+
+def detail_lines(
+    status: TaskStatus, runs: Sequence[Run], acts: Sequence[Action], now: float, width: int, most: int
+) -> list[Pieces]:
+    """Everything about a task above its runs, what matters most first: the last lines are left out where room ends."""
+    task = status.task
+    below = " and all below it" if task.recursive else ""
+    lines = _fact("copies", f"{task.source}{below} → {place(task)}", width)
+    lines += _standing(status, now, width)
+    lines += _fact("runs", _when(status, now), width, "warn" if task.options.paused else "text")
+    kind = kind_of(status.last) if status.last is not None else None
+    if status.last is not None and kind is not None:
+        lines += failure_lines(status.last, kind, acts, width)
+    if status.verified_at is not None:
+        proven = f"{rough(now - status.verified_at)} ago; the target was read and listed @{status.verified_snapshot}"
+        lines += _fact("proven", proven, width)
+    lines += chart_lines(task, runs, width)
+    said = [line for line in describe(task.options) if not line.startswith(("schedule:", "PAUSED"))]
+    stream = {None: "not decided before the first run", True: "raw, as it is on disk", False: "plain"}[task.raw]
+    lines += _fact("options", "; ".join([*said, f"stream: {stream}"]), width, "dim")
+    return lines[:most]
+
+
+def _fact(label: str, text: str, width: int, role: str = "text") -> list[Pieces]:
+    first, *rest = wrap(text, max(20, width - _LABEL - 2))
+    more: list[Pieces] = [[(" " * (_LABEL + 1), "text"), (line, role)] for line in rest]
+    return [[(f" {label:<{_LABEL}}", "dim"), (first, role)], *more]
+
+
+def _standing(status: TaskStatus, now: float, width: int) -> list[Pieces]:
+    over, allowed = late(status, now), duration(status.task.rpo)
+    if over is None:
+        return _fact(
+            "stands", f"unknown: nothing was ever proven at the target; allowed is {allowed}", width, "unknown"
+        )
+    old = rough(proof_age(status, now))
+    if over:
+        return _fact("stands", f"LATE: the copy is {old} old, allowed is {allowed}", width, "bad")
+    return _fact("stands", f"in time: the copy is {old} old, allowed is {allowed}", width, "good")
+
+
+def _when(status: TaskStatus, now: float) -> str:
+    options, words = status.task.options, next_words(status, now)
+    window = f", only {options.window}" if options.window else ""
+    if options.paused:
+        planned = f"; otherwise {options.schedule}{window}" if options.schedule else ""
+        return f"paused: nothing starts by itself{planned}"
+    if not options.schedule:
+        return "by hand only"
+    if words == "unknown":
+        return f"{options.schedule}{window}; systemd tells no next run: set the schedule again"
+    return f"{options.schedule}{window}; next {words}"
+
+
+def failure_lines(run: Run, kind: Kind, acts: Sequence[Action], width: int) -> list[Pieces]:
+    """One sentence, the class, and what helps: keys that this person may press, or a command."""
+    first, _ = sentences(run.message or "It left no message.")
+    lines = _fact(run.state.upper(), first, width, "warn" if run.state == "cancelled" else "bad")
+    lines += _fact("class", f"{kind.name}: {kind.meaning}", width)
+    chosen = [act for wanted in kind.acts for act in acts if act.id == wanted]
+    pieces: list[tuple[str, str]] = [(f" {'helps':<{_LABEL}}", "dim")]
+    for act in chosen:
+        pieces += [(act.key, "key"), (f" {act.label}   ", "text")]
+    if chosen:
+        lines.append(pieces)
+    elif kind.acts and not kind.command:
+        lines += _fact("helps", "nothing that this account may do", width, "dim")
+    if kind.command:
+        lines += _fact("" if chosen else "helps", f"`{kind.command.replace('NAME', run.task)}`", width)
+    return lines
+
+
+def _came_home(run: Run, task: Task) -> bool:
+    """Whether a run was a restore: what it proved lies outside the task's source."""
+    return any(not f"{proof.dataset}/".startswith(f"{task.source}/") for proof in run.evidence)
+
+
+def chart_lines(task: Task, runs: Sequence[Run], width: int) -> list[Pieces]:
+    """Duration and size of the last runs, oldest left; a dot where a run did not end well. Nothing before two runs."""
+    ended = [run for run in runs if run.ended is not None and not _came_home(run, task)]
+    ended = ended[: max(10, min(_CHART, width - _LABEL - 34))][::-1]
+    if len(ended) < 2:
+        return []
+    good = [run if run.state in GOOD else None for run in ended]
+    took = [run.ended - run.started if run and run.ended is not None else None for run in good]
+    sent = [float(run.bytes) if run else None for run in good]
+    known = [value for value in took if value is not None]
+    if not known:
+        return _fact("history", f"none of the last {len(ended)} runs ended well", width, "warn")
+    broken = f", {MISSING} did not end well" if len(known) < len(ended) else ""
+    longest, largest = max(known), max(value for value in sent if value is not None)
+    return [
+        [(f" {'took':<{_LABEL}}", "dim"), (spark(took), "accent"), (f"  longest {duration(longest)}", "text"),
+         (", newest right", "dim")],
+        [(f" {'sent':<{_LABEL}}", "dim"), (spark(sent), "accent"), (f"  most {size(largest)}", "text"),
+         (broken, "dim")],
+    ]  # fmt: skip
+
+
+def run_lines(run: Run, acts: Sequence[Action], now: float, width: int) -> list[Pieces]:
+    """A run to read: what failed and what helps first, then its evidence."""
+    kind = kind_of(run)
+    head = [*failure_lines(run, kind, acts, width), []] if kind is not None else []
+    return [*head, *evidence_lines(run, now)]
+
+
+def plan_lines(plan: Plan, width: int) -> list[Pieces]:
+    """A dry run to read: what would be taken, sent, thrown away; what cannot be sent and why."""
+    lines: list[Pieces] = []
+    if plan.conflicts:
+        lines += _fact("CONFLICT", f"{len(plan.conflicts)} of its datasets cannot be sent as they are", width, "bad")
+        for item in plan.conflicts:
+            since = f" Both sides have @{item.since}." if item.since else " They have no snapshot in common."
+            lines += _fact("", f"{item.text}{since}", width)
+        lines += _fact("", f"Nothing is lost by itself: `dplane replicate resolve {plan.task}`", width, "dim")
+        lines.append([])
+    if plan.snapshot:
+        lines += _fact("takes", f"@{plan.snapshot}{' of the whole tree' if plan.recursive else ''}", width)
+    for abort in plan.aborts:
+        lines += _fact("drops", f"the half-received data in {abort.target}: {abort.why}", width, "warn")
+    for step in plan.steps:
+        base = f" from {step.base}{' with those between' if step.intermediates else ''}" if step.base else ""
+        text = f"{step.dataset}@{step.snapshot}{base} → {step.target}{', raw' if step.raw else ''}"
+        lines += _fact(f"{step.kind[:_LABEL]}", f"{text}, about {size(step.size)}", width)
+    for match in plan.matches:
+        lines += _fact("has", f"{match.target}@{match.snapshot} already", width, "dim")
+    for note in plan.notes:
+        lines += _fact("note", note, width, "dim")
+    lines.append([])
+    return [*lines, *_fact("in all", plan_sum(plan), width, "strong")]
+
+
+def plan_sum(plan: Plan) -> str:
+    """A plan in one sentence."""
+    if not plan.steps:
+        return "Nothing will be sent." if plan.conflicts else "Nothing to send: the target has it all."
+    streams = f"{len(plan.steps)} stream{'s' if len(plan.steps) > 1 else ''}"
+    free = f"; {size(plan.available)} free at the target" if plan.available is not None else ""
+    return f"About {size(plan.size)} in {streams}{free}."

@@ -1,0 +1,72 @@
+"""Pairing with another box: its address, its fingerprint to compare, its password once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import RefusedError
+from ..services.replication.model import PairRequest, Peer
+from ..widgets.dialogs import Confirm, Form, Values, ask
+from ..widgets.fields import TextField
+
+if TYPE_CHECKING:
+    from ..app import Console
+
+
+async def pair(console: Console) -> Peer | None:
+    """Pair, and return the peer after its new key was used for a login; None when the person left."""
+    fields = (
+        TextField("Name", id="name", hint="how you call it, e.g. nas-b"),
+        TextField("Address", id="address", hint="host name or IP address"),
+        TextField("Port", "22", id="port"),
+        TextField("User", "owner", id="user", hint="an account there that may administer D-Plane"),
+        TextField("Confine to", id="root", hint="optional dataset there, e.g. backup"),
+    )
+    text = "A key is made here for that box. Nothing is sent before you have seen its fingerprint."
+    place = await ask(console, Form("Pair a box", fields, "Look", text=text, check=_check_place))
+    if place is None:
+        return None
+    console.say(f"Asking {place['address']} for its host key…", "dim")
+    found = await console.services.replication.probe(place["address"].strip(), int(place["port"]))
+    console.say("")
+    question = (
+        f"{place['address']} shows this host key:\n\n  {found.fingerprint}\n\n"
+        "Compare it with the one on that box's own screen (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub). "
+        "It is pinned from now on."
+    )
+    if not await ask(console, Confirm("Is it really that box?", question, "It is the same")):
+        return None
+    return await _hand_over(console, place, found.key)
+
+
+async def _hand_over(console: Console, place: Values, host_key: str) -> Peer | None:
+    secret = (TextField("Password", id="password", secret=True),)
+    who = f"{place['user']}@{place['address']}"
+    text = f"The password of {who}, used once to hand over the new key. It is not kept anywhere."
+    given = await ask(console, Form(f"Password of {who}", secret, "Pair", text=text))
+    if given is None:
+        return None
+    console.say(f"Pairing with {place['name']}…", "dim")
+    request = PairRequest(
+        name=place["name"].strip(),
+        user=place["user"].strip(),
+        address=place["address"].strip(),
+        port=int(place["port"]),
+        password=given.pop("password"),
+        host_key=host_key,
+        root=place["root"].strip() or None,
+    )
+    return await console.services.replication.pair(request)
+
+
+def paired(peer: Peer) -> str:
+    """What a pairing came to."""
+    return f"Paired with {peer.name}; a login with the new key worked. Our key: {peer.key_fingerprint}."
+
+
+def _check_place(values: Values) -> None:
+    for key, what in (("name", "a name"), ("address", "an address"), ("user", "a user")):
+        if not values[key].strip():
+            raise RefusedError(f"The box needs {what}.")
+    if not values["port"].isdigit() or not 0 < int(values["port"]) < 65536:
+        raise RefusedError("The port is a number from 1 to 65535.")

@@ -1,0 +1,225 @@
+"""The wizard “protect this dataset”: where to, how often, how old it may get, what that would send; then the task."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from ..actions import ACTIONS, allowed
+from ..errors import DPlaneError, RefusedError
+from ..services.replication.model import Options, Peer, Plan, Task
+from ..services.zfs.model import Dataset
+from ..text import duration, size
+from ..widgets.dialogs import Choose, Confirm, Form, Values, ask
+from ..widgets.fields import Choice, Field, TextField
+from ..widgets.layout import Cell, Column, Row, row
+from .replication_answer import next_words, without_task
+from .replication_detail import plan_sum
+from .replication_pair import pair
+from .replication_rows import place
+
+if TYPE_CHECKING:
+    from ..app import Console
+
+OFTEN = (
+    ("every 1h", "every hour"),
+    ("daily 02:30", "every night at 02:30"),
+    ("every 15m", "every 15 minutes"),
+    ("weekly Sun 03:00", "every Sunday at 03:00"),
+    ("", "by hand"),
+)
+_SUGGESTED = {"every 15m": 3600, "every 1h": 10800, "daily 02:30": 129600, "weekly Sun 03:00": 777600, "": 604800}
+"""How old a copy may get: the time between two runs, and room for one that fails."""
+_RPO = (3600, 10800, 21600, 86400, 129600, 259200, 604800, 777600, 2592000)
+_PAIR = "pair"
+_SOURCES = (Column("DATASET", least=12, most=60, grow=True), Column("HOLDS", right=True), Column("TASK", drop=1))
+_PLACES = (Column("WHERE TO", least=8, most=30), Column("WHAT THAT IS", least=20, grow=True))
+
+
+class HowDialog(Form):
+    """How often, how old it may get, and the names. The allowed age follows how often, until it is chosen itself."""
+
+    _offered = str(_SUGGESTED[OFTEN[0][0]])
+
+    def _tell(self, error: str = "") -> None:
+        often, rpo = self._fields[0], self._fields[1]
+        suggested = str(_SUGGESTED[often.value])
+        if isinstance(rpo, Choice) and rpo.value == self._offered and rpo.value != suggested:
+            rpo.set(suggested)
+        self._offered = suggested if rpo.value == suggested else ""
+        super()._tell(error)
+
+
+async def protect(console: Console, source: str | None) -> Task | None:
+    """Ask, show what the first run would send, make the task. None when the person left.
+
+    `source` is the dataset, asked for when None. Raises DPlaneError.
+    """
+    services = console.services
+    datasets = [one for one in await services.zfs.datasets() if not one.readonly]
+    tasks = [status.task for status in await services.replication.tasks()]
+    if source is None:
+        source = await _ask_source(console, datasets, tasks)
+    if source is None:
+        return None
+    peers = await services.replication.peers()
+    goal = await _ask_place(console, source, peers, datasets)
+    if goal == _PAIR:
+        made = await pair(console)
+        goal, peers = (f"peer:{made.name}", (*peers, made)) if made else (None, peers)
+    if goal is None:
+        return None
+    draft = suggest(source, goal, peers, datasets, tasks)
+    task = await _ask_how(console, draft, any(one.name.startswith(f"{source}/") for one in datasets))
+    if task is None or not await _summary(console, task):
+        return None
+    return await services.replication.add_task(task)
+
+
+async def offer_run(console: Console, task: Task) -> None:
+    """Ask whether a new task shall run now, and say what came of it: started is not done, so never green."""
+    replication = console.services.replication
+    text = f"The task {task.name} is stored. Its first run can start now; it goes on when this console is closed."
+    if await ask(console, Confirm(f"Run {task.name} now?", text, "Run now")):
+        run = await replication.start(task.name)
+        console.say(f"{task.name} was made and its run {run} started. Nothing is proven before that has ended.")
+        return
+    status = next((one for one in await replication.tasks() if one.task.name == task.name), None)
+    words = next_words(status, time.time()) if status is not None else "gone"
+    if words in {"gone", "unknown"}:
+        what = "it is no longer listed" if words == "gone" else "systemd tells no next run of it"
+        console.say(f"{task.name} was made, but {what}. `dplane doctor` says what is missing.", "warn")
+    else:
+        console.say(f"{task.name} was made; its first run is {words}. u runs it now.", "good")
+
+
+async def _ask_source(console: Console, datasets: Sequence[Dataset], tasks: Sequence[Task]) -> str | None:
+    if not datasets:
+        raise RefusedError("This box has no dataset to protect.", "Create one in Pools (1).")
+    users = {name: task.name for task in tasks for name in _inside(task, datasets)}
+    rows = [
+        row(one.name, Cell(one.name, "strong"), size(one.used), Cell(users.get(one.name, "none yet"), "dim"))
+        for one in datasets
+    ]
+    bare = without_task(datasets, tasks)  # the cursor begins on what has none
+    dialog = Choose("Protect a dataset: which?", _SOURCES, rows, pick="This one", first=bare[0] if bare else "")
+    return await ask(console, dialog)
+
+
+def _inside(task: Task, datasets: Iterable[Dataset]) -> list[str]:
+    below = f"{task.source}/"
+    return [one.name for one in datasets if one.name == task.source or (task.recursive and one.name.startswith(below))]
+
+
+async def _ask_place(console: Console, source: str, peers: Sequence[Peer], datasets: Sequence[Dataset]) -> str | None:
+    may_pair = any(act.id == "peer-pair" and allowed(act, console.role) for act in ACTIONS)
+    rows = places(source, peers, datasets, may_pair)
+    if not rows:
+        raise RefusedError("There is no other box and no other pool to copy to.", "An administrator can pair one: n.")
+    return await ask(console, Choose(f"Protect {source}: where to?", _PLACES, rows, pick="There"))
+
+
+def places(source: str, peers: Sequence[Peer], datasets: Sequence[Dataset], may_pair: bool) -> list[Row]:
+    """Where a copy of `source` can go: paired boxes, other pools of this box, a box that is paired first."""
+    own = source.partition("/")[0]
+    pools = {one.name: one for one in datasets if "/" not in one.name and one.name != own}
+    rows = []
+    for peer in peers:
+        below = f", below {peer.root}" if peer.root else ""
+        rows.append(row(f"peer:{peer.name}", Cell(peer.name, "strong"), f"another box, {peer.address}{below}"))
+    for pool in pools.values():
+        what = f"another pool here, {size(pool.available)} free; lost when this box is"
+        rows.append(row(f"pool:{pool.name}", Cell(pool.name, "strong"), what))
+    if may_pair:
+        rows.append(row(_PAIR, Cell("pair a box first", "accent"), "its address, its fingerprint, its password once"))
+    return rows
+
+
+def suggest(source: str, goal: str, peers: Sequence[Peer], datasets: Sequence[Dataset], tasks: Sequence[Task]) -> Task:
+    """A task for `source` to `goal` (`peer:NAME`, `pool:NAME`) with a name and a target nothing else has."""
+    kind, _, chosen = goal.partition(":")
+    leaf = source.rpartition("/")[2]
+    slug = re.sub(r"[^A-Za-z0-9_.-]+", "-", leaf).strip("-._")[:50] or "copy"
+    name = _free(slug, {task.name for task in tasks})
+    if kind == "pool":
+        taken = {one.name for one in datasets} | {task.target for task in tasks if task.peer is None}
+        return Task(name, source, None, _free(f"{chosen}/{leaf}", taken))
+    root = next((peer.root for peer in peers if peer.name == chosen), None) or "backup"
+    taken = {task.target for task in tasks if task.peer == chosen}
+    return Task(name, source, chosen, _free(f"{root}/{leaf}", taken))
+
+
+def _free(wanted: str, taken: set[str]) -> str:
+    number = 2
+    found = wanted
+    while found in taken:
+        found, number = f"{wanted}-{number}", number + 1
+    return found
+
+
+async def _ask_how(console: Console, draft: Task, has_children: bool) -> Task | None:
+    from ..services.replication.service import check_task
+
+    below = (("yes", "yes, every dataset below"), ("", "no, only this one"))
+    fields: tuple[Field, ...] = (
+        Choice("How often", OFTEN, OFTEN[0][0], id="often"),
+        Choice("Late after", [(str(one), duration(one)) for one in _RPO], "10800", id="rpo"),
+        Choice("Below as well", below, "yes" if has_children else "", id="recursive"),
+        TextField("Target", draft.target, id="target", hint="dataset there"),
+        TextField("Task's name", draft.name, id="name"),
+    )
+
+    def made(values: Values) -> Task:
+        return Task(
+            name=values["name"].strip(),
+            source=draft.source,
+            peer=draft.peer,
+            target=values["target"].strip(),
+            recursive=bool(values["recursive"]),
+            rpo=int(values["rpo"]),
+            options=Options(schedule=values["often"]),
+        )
+
+    dialog = HowDialog(
+        f"Protect {draft.source}: how?",
+        fields,
+        "Next",
+        preview=lambda values: [promise(made(values))],
+        check=lambda values: check_task(made(values)),
+    )
+    values = await ask(console, dialog)
+    return made(values) if values is not None else None
+
+
+def promise(task: Task) -> str:
+    """What a task will do, in words."""
+    often = dict(OFTEN).get(task.options.schedule, task.options.schedule)
+    below = " and all below it" if task.recursive else ""
+    return (
+        f"{task.source}{below} goes to {place(task) or '?'}, {often}. The copy is late when it is older than "
+        f"{duration(task.rpo)}."
+    )
+
+
+async def _summary(console: Console, task: Task) -> bool:
+    """Everything once more, with the size of the first run as planned from both sides; unknown is said."""
+    console.say(f"Reading both sides for {task.source}…", "dim")
+    try:
+        said = planned(await console.services.replication.preview(task))
+    except DPlaneError as error:
+        said = [f"What the first run would do is unknown: {error}"]
+    console.say("")
+    lines = [promise(task), "", *said, "Nothing at the target is ever replaced or rolled back."]
+    return await ask(console, Confirm(f"Protect {task.source}?", "\n".join(lines), "Protect")) is True
+
+
+def planned(plan: Plan) -> list[str]:
+    """What the first run comes to, and what stands in its way."""
+    total = plan_sum(plan)
+    lines = [f"The first run: {total[0].lower()}{total[1:]}"]
+    if plan.available is not None and plan.size is not None and plan.size > plan.available:
+        lines.append("That does not fit: the run would be refused until there is room.")
+    lines += [f"It cannot be sent as it is: {item.text}" for item in plan.conflicts[:3]]
+    return lines

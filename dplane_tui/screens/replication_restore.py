@@ -1,0 +1,123 @@
+"""The way back: which snapshot of which dataset of a copy comes home, and to where. Replaces nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from ..errors import RefusedError
+from ..services.replication.model import Restore, Run, Task, TaskStatus
+from ..text import age
+from ..widgets.dialogs import Choose, Confirm, Form, Values, ask
+from ..widgets.fields import Choice, TextField
+from ..widgets.layout import Cell, Column, Row, row
+from .pool_rows import coarse
+from .replication_rows import place
+
+if TYPE_CHECKING:
+    from ..app import Console
+
+_COPIES = (
+    Column("DATASET", least=12, most=50, grow=True),
+    Column("SNAPSHOT", least=20, most=60),
+    Column("PROVEN THERE", drop=1, least=8),
+)
+_NEWEST = ("", "")
+_SHOWN = 300
+
+
+async def restore(console: Console, status: TaskStatus) -> str | None:
+    """Ask what, to where; say what will happen; start it. Returns what was started. Raises DPlaneError."""
+    task, replication = status.task, console.services.replication
+    runs = await replication.runs(task.name)
+    text = (
+        f"The copy of {task.source} is at {place(task)}. These are the snapshots that runs proved there; "
+        "one that was pruned there since is refused, and nothing happens."
+    )
+    rows = copy_rows(task, runs, time.time())
+    chosen = await ask(console, Choose(f"Bring back from {task.name}: what?", _COPIES, rows, text, pick="This one"))
+    if chosen is None:
+        return None
+    below, _, snapshot = chosen.partition("@")
+    here = {one.name for one in await console.services.zfs.datasets()}
+    wish = await _ask_where(console, task, below, snapshot, here)
+    if wish is None:
+        return None
+    if not await ask(console, Confirm(f"Bring back to {wish.to}?", what_happens(task, wish, here), "Bring back")):
+        return None
+    run = await replication.restore(task.name, wish)
+    return f"The restore {run} was started and goes on when this console is closed. It is not back before it has ended."
+
+
+def copy_rows(task: Task, runs: Sequence[Run], now: float) -> list[Row]:
+    """What can come home: the newest of all, then what runs proved at the target, newest first. Keys `below@snapshot`.
+
+    An empty `below` is the task's source itself, an empty snapshot the newest there is.
+    """
+    rows = [row("@", Cell(task.source, "strong"), "the newest there is", "")]
+    seen = {_NEWEST}
+    for run in runs:
+        for proof in run.evidence:
+            if not proof.proven or not f"{proof.dataset}/".startswith(f"{task.source}/"):
+                continue
+            key = (proof.dataset[len(task.source) + 1 :], proof.snapshot)
+            if key not in seen and len(rows) < _SHOWN:
+                seen.add(key)
+                when = coarse(age(proof.verified_at, now))
+                rows.append(row("@".join(key), Cell(proof.dataset, "text"), proof.snapshot, Cell(when, "dim")))
+    return rows
+
+
+async def _ask_where(console: Console, task: Task, below: str, snapshot: str, here: set[str]) -> Restore | None:
+    from ..services.replication.service import check_restore
+
+    own = f"{task.source}/{below}" if below else task.source
+    fields = (
+        TextField("To", free_place(own, here), id="to", hint="a dataset that is not there yet"),
+        TextField("As of snapshot", snapshot, id="snapshot", hint="the newest there is"),
+        Choice("Below as well", (("yes", "yes, every dataset below"), ("", "no, only this one")),
+               "yes" if task.recursive else "", id="recursive"),
+        Choice("History", (("yes", "with the older snapshots"), ("", "only this snapshot")), "yes", id="history"),
+    )  # fmt: skip
+
+    def made(values: Values) -> Restore:
+        named = values["snapshot"].strip().removeprefix("@")
+        return Restore(values["to"].strip(), below, bool(values["recursive"]), named, bool(values["history"]))
+
+    def check(values: Values) -> None:
+        wish = check_restore(made(values))
+        if wish.to in here:
+            raise RefusedError(f"{wish.to} exists, and a restore never replaces anything.", "Choose another name.")
+
+    text = f"The original place {own} {'is there: another name is needed.' if own in here else 'is free.'}"
+    values = await ask(console, Form(f"Bring back {own}: to where?", fields, "Next", text=text, check=check))
+    return made(values) if values is not None else None
+
+
+def free_place(own: str, here: Iterable[str]) -> str:
+    """The original place when nothing is there, else a name beside it that nothing has."""
+    taken, number = set(here), 2
+    if own not in taken:
+        return own
+    beside = f"{own}-restored" if "/" in own else f"{own}/restored"
+    found = beside
+    while found in taken:
+        found, number = f"{beside}-{number}", number + 1
+    return found
+
+
+def what_happens(task: Task, wish: Restore, here: Iterable[str]) -> str:
+    """What a restore will do, before it does."""
+    own = f"{task.source}/{wish.below}" if wish.below else task.source
+    far = f"{place(task)}/{wish.below}" if wish.below else place(task)
+    below = " and all below it" if wish.recursive else ""
+    older = "with its older snapshots" if wish.history else "that snapshot only"
+    mounted = "mounted where the original was" if wish.to == own else "mounted under its own new name"
+    standing = f"{own} stays as it is." if own in set(here) else f"{own} is not here now."
+    return (
+        f"{far}@{wish.snapshot or '(the newest)'}{below} comes to {wish.to}, {older}.\n\n"
+        f"{standing} If {wish.to} appears before it starts, the restore is refused: nothing is ever replaced. "
+        "Each snapshot that arrives is read back and compared by GUID. "
+        f"Then the settings of the original are put back, and where those allow it, it is {mounted}. The copy stays."
+    )

@@ -1,0 +1,23 @@
+"""What is looked at before a task is made: whether its target is allowed, and what its first run would do."""
+
+from __future__ import annotations
+
+from ...errors import RefusedError
+from ..store import Store
+from . import codec, records
+from .model import Run, Task
+from .places import check_rights
+
+
+async def allowed(store: Store, new: Task) -> Task:
+    """The task as its peers let it be. Raises RefusedError, MissingError when there is no such peer."""
+    source = await records.peer(store, new.source_peer) if new.source_peer is not None else None
+    return check_rights(new, source, await records.peer(store, new.peer) if new.peer is not None else None)
+
+
+async def queue_preview(store: Store, new: Task) -> Run:
+    """A queued dry run that brings its task along, as nothing of that name is stored. Raises RefusedError if one is."""
+    new = await allowed(store, new)
+    if new.name in {other.name for other in await records.tasks(store)}:
+        raise RefusedError(f"There is a replication task called {new.name} already.", "Choose another name.")
+    return await records.new_run(store, new.name, "plan", codec.dumps(new))

@@ -1,0 +1,255 @@
+"""Making, changing and bringing back from the console: the wizard, pause, limit, schedule, restore. By keys alone."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from dplane_tui.errors import UnreachableError
+from dplane_tui.services.host import LocalHost
+from dplane_tui.services.replication.model import Options, Restore, Task
+from dplane_tui.services.replication.service import LocalReplication
+from tests.console.conftest import Opener
+from tests.console.fakes import FakeServices, tank, vault
+from tests.console.test_growth import alive
+
+
+def calls(services: FakeServices, name: str) -> list[tuple[object, ...]]:
+    """What was asked of the service `name`."""
+    return [call for call in services.fake_replication.calls if call[0] == name]
+
+
+async def test_a_dataset_is_protected_from_the_replication_screen(console: Opener) -> None:
+    services = FakeServices()
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("a")
+        await seen.until_text("Protect a dataset: which?")
+        await seen.press("G", "enter")
+        await seen.until_text("Protect tank/vm: where to?")
+        assert "another box, 10.9.0.2, below backup" in seen.text
+        await seen.press("enter")
+        await seen.until_text("Protect tank/vm: how?")
+        assert "every hour" in seen.text
+        assert "< 3h >" in seen.text
+        await seen.press("right")
+        assert "every night at 02:30" in seen.text
+        assert "< 1d 12h >" in seen.text, "how old it may get follows how often"
+        await seen.press("enter", "enter", "enter", "enter", "enter", "enter")
+        await seen.until_text("The first run: about 3.00G in 1 stream; 120G free at the target.")
+        assert not calls(services, "add_task"), "nothing is made before it was shown"
+        await seen.press("tab", "enter")
+        await seen.until_text("Run vm now?")
+        await seen.press("tab", "enter")
+        await seen.until_text("vm was made and its run r1 started. Nothing is proven")
+        assert "  vm " in seen.text
+    wanted = Task("vm", "tank/vm", "nas-b", "backup/vm", rpo=129600, options=Options(schedule="daily 02:30"))
+    assert calls(services, "preview") == [("preview", wanted)]
+    assert calls(services, "add_task") == [("add_task", wanted)]
+    assert calls(services, "start") == [("start", "vm")]
+
+
+async def test_a_chosen_age_is_kept_and_leaving_makes_nothing(console: Opener) -> None:
+    services = FakeServices()
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("a")
+        await seen.until_text("which?")
+        assert "> tank  " in seen.text, "the cursor is on what no task copies"
+        await seen.press("enter", "enter")
+        await seen.until_text("how?")
+        await seen.press("tab", "right", "right")
+        assert "< 1d >" in seen.text
+        await seen.press("up", "left")
+        assert "by hand" in seen.text
+        assert "< 1d >" in seen.text, "what a person chose is not changed behind them"
+        await seen.press("escape")
+    assert not services.fake_replication.calls
+
+
+async def test_a_size_nobody_can_tell_is_unknown_and_the_task_can_still_be_made(console: Opener) -> None:
+    services = FakeServices()
+    services.fake_replication.failure_of_plan = UnreachableError("nas-b cannot be reached.", "Is it on?")
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("a", "G", "enter", "enter", "enter", "enter", "enter", "enter", "enter", "enter")
+        await seen.until_text("What the first run would do is unknown: nas-b cannot be reached.")
+        await seen.press("tab", "enter")
+        await seen.until_text("Run vm now?")
+        await seen.press("enter")  # Cancel
+        await seen.until_text("vm was made, but systemd tells no next run of it.")
+    assert not calls(services, "start")
+
+
+async def test_from_pools_to_another_pool(console: Opener) -> None:
+    services = FakeServices()
+    services.fake_replication.peer_list = []
+    own = services.fake_zfs.datasets
+
+    async def both(pool: str | None = None) -> object:
+        return await own(pool) if pool else (*await own("tank"), *await own("vault"))
+
+    services.fake_zfs.datasets = both  # type: ignore[method-assign,assignment]  # two pools
+    services.fake_zfs.pool_list = [tank(), vault()]
+    async with console(services) as seen:
+        await seen.until_text("vault")
+        await seen.press("t", "tab", "down", "P")
+        await seen.until_text("Protect tank/home: where to?")
+        assert "another pool here, 6.00G free; lost when this box is" in seen.text
+        assert "pair a box first" in seen.text
+        await seen.press("enter")
+        await seen.until_text("tank/home and all below it goes to vault/home-2, every hour.")
+        await seen.press("enter", "enter", "enter", "enter", "enter", "enter")
+        await seen.until_text("Protect tank/home?")
+        await seen.press("tab", "enter")
+        await seen.until_text("Run home-2 now?")
+    ((_, task),) = calls(services, "add_task")
+    assert task == Task(
+        "home-2", "tank/home", None, "vault/home-2", True, rpo=10800, options=Options(schedule="every 1h")
+    )
+
+
+async def test_who_has_no_peer_pairs_one_on_the_way(console: Opener) -> None:
+    services = FakeServices()
+    services.fake_replication.peer_list = []
+    async with console(services, section="replication") as seen:
+        await seen.until_text("home is in time")
+        await seen.press("a", "G", "enter")
+        await seen.until_text("> pair a box first")
+        await seen.press("enter")
+        await seen.until_text("Pair a box")
+        await seen.type("nas-c")
+        await seen.press("enter")
+        await seen.type("10.9.0.3")
+        await seen.press("enter", "enter", "enter", "enter", "enter")
+        await seen.until_text("SHA256:farfarfar")
+        await seen.press("tab", "enter")
+        await seen.until_text("used once to hand over")
+        await seen.type("hunter2")
+        await seen.press("enter", "enter")
+        await seen.until_text("tank/vm goes to nas-c:backup/vm, every hour.")
+
+
+async def test_pause_limit_and_schedule_are_changed_and_read_back(console: Opener) -> None:
+    services = FakeServices()
+    services.fake_replication.options = Options(keep_source="24h")
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("p", "enter")  # Cancel has the cursor
+        assert not services.fake_replication.calls
+        await seen.press("p", "tab", "enter")
+        await seen.until_text("home is paused. p lets it go on.")
+        assert "home is in time: 10m, allowed 1d; home is paused." in seen.text
+        await seen.press("p")
+        await seen.until_text("home may go on.")
+        await seen.press("l")
+        await seen.type("quick")
+        await seen.press("enter", "enter")
+        await seen.until_text("“quick” is not a rate.")
+        await seen.press("up", "up", "ctrl+u")
+        await seen.type("2M")
+        await seen.press("enter", "enter")
+        await seen.until_text("home may send 2M a second.")
+        await seen.press("w")
+        await seen.type("every 6h")
+        await seen.press("enter", "enter", "enter")
+        await seen.until_text("home runs in 3h.")
+        assert "next is home, in 3h." in seen.text
+    assert services.fake_replication.options == Options(keep_source="24h", limit="2M", schedule="every 6h")
+
+
+async def test_a_schedule_that_systemd_does_not_know_is_no_success(console: Opener) -> None:
+    services = FakeServices()
+
+    async def forget(name: str, options: Options) -> Task:
+        first = (await services.fake_replication.tasks())[0]
+        changed = dataclasses.replace(first.task, options=options)
+        services.fake_replication.task_list = [dataclasses.replace(first, task=changed, next_run=None)]
+        return changed
+
+    services.fake_replication.set_options = forget  # type: ignore[method-assign]  # a timer that is not there
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("w")
+        await seen.type("daily 02:30")
+        await seen.press("enter", "enter", "enter")
+        await seen.until_text("but systemd tells no next run of it.")
+
+
+async def test_a_restore_says_what_will_happen_and_replaces_nothing(console: Opener) -> None:
+    services = FakeServices()
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("b")
+        await seen.until_text("Bring back from home: what?")
+        assert "the newest there is" in seen.text
+        await seen.press("down", "enter")
+        await seen.until_text("The original place tank/home is there: another name is needed.")
+        assert "tank/home-restored" in seen.text
+        await seen.press("ctrl+u")
+        await seen.type("tank/vm")
+        await seen.press("enter", "enter", "enter", "enter", "enter")
+        await seen.until_text("tank/vm exists, and a restore never replaces anything.")
+        await seen.press("up", "up", "up", "up", "up", "ctrl+u")
+        await seen.type("tank/old")
+        await seen.press("enter", "enter", "enter", "enter", "enter")
+        await seen.until_text("Bring back to tank/old?")
+        assert "nas-b:backup/home@dplane-20261123T120000Z comes to tank/old" in seen.text
+        assert "tank/home stays as it is." in seen.text
+        assert not calls(services, "restore")
+        await seen.press("tab", "enter")
+        await seen.until_text("The restore replicate-home-restore was started")
+    assert calls(services, "restore") == [
+        ("restore", "home", Restore("tank/old", "", False, "dplane-20261123T120000Z", True))
+    ]
+
+
+async def test_the_new_dialogs_are_let_go(console: Opener) -> None:
+    from textual.screen import ModalScreen
+    from textual.widget import Widget
+
+    async with console(section="replication") as seen:
+        await seen.until_text("nas-b")
+
+        async def round_trip() -> None:
+            await seen.press("a", "enter", "enter", "escape", "b", "enter", "escape")
+            await seen.press("l", "escape", "w", "escape", "f", "escape", "enter", "enter", "escape", "escape")
+
+        await round_trip()
+        before = alive(ModalScreen), alive(Widget)
+        for _ in range(4):
+            await round_trip()
+        assert alive(ModalScreen) <= before[0] + 1
+        assert alive(Widget) <= before[1] + 12
+
+
+async def test_what_is_changed_here_is_in_the_real_store(
+    console: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DPLANE_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("DPLANE_RUN_DIR", str(tmp_path / "run"))
+    services = FakeServices()
+    real = LocalReplication(LocalHost())
+    services.__dict__["replication"] = real
+    async with console(services, section="replication") as seen:
+        await seen.until_text("Nothing is copied anywhere yet.")
+        await real.add_task(Task("home", "tank/home", None, "vault/home", options=Options(keep_source="24h")))
+        await seen.press("r")
+        await seen.until_text("home was never proven.")
+        await seen.until_text("Only within this box: tank/home.")
+        await seen.press("p", "tab", "enter")
+        await seen.until_text("home is paused. p lets it go on.")
+        await seen.press("l")
+        await seen.type("3M")
+        await seen.press("enter", "enter")
+        await seen.until_text("home may send 3M a second.")
+        assert (await real.task("home")).options == Options(keep_source="24h", paused=True, limit="3M")
+        await seen.press("enter")
+        await seen.until_text("home has not run yet. u runs it now.")
+        assert "paused: nothing starts by itself" in seen.text
+        assert "limit: 3M" in seen.text
+        await seen.press("d", "tab", "enter")
+        await seen.until_text("Nothing is copied anywhere yet.")
+    assert await real.tasks() == ()

@@ -1,0 +1,315 @@
+"""What the Replication screen says, as pure text: the answer, ages, classes of failures, charts, suggestions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dplane_tui.actions import ACTIONS, within
+from dplane_tui.errors import DPlaneError
+from dplane_tui.screens.replication_answer import (
+    gap,
+    late,
+    next_words,
+    only_here,
+    proof_age,
+    rough,
+    verdict,
+    without_task,
+)
+from dplane_tui.screens.replication_detail import chart_lines, detail_lines, plan_lines
+from dplane_tui.screens.replication_failures import _KINDS, kind_of, sentences
+from dplane_tui.screens.replication_protect import suggest
+from dplane_tui.screens.replication_restore import copy_rows, free_place, what_happens
+from dplane_tui.screens.replication_rows import age_cell, run_rows, task_rows
+from dplane_tui.services.replication.model import Evidence, Options, Peer, Plan, Restore, Run, Step, Task, TaskStatus
+from dplane_tui.services.zfs.model import Dataset
+from dplane_tui.terminal.symbols import SPARK, translator
+from dplane_tui.widgets.layout import Pieces
+from dplane_tui.widgets.spark import MISSING, spark
+
+NOW = 1_800_000_000.0
+DAY = 86400
+M = 1 << 20
+TASK = Task("photos", "tank/photos", "nas-b", "backup/photos", rpo=DAY)
+
+
+def said(lines: Sequence[Pieces]) -> str:
+    """Lines as a person reads them."""
+    return "\n".join("".join(text for text, _ in line) for line in lines)
+
+
+def status(name: str, old: float | None, rpo: int = DAY, state: str = "succeeded") -> TaskStatus:
+    """A task whose copy is `old` seconds old."""
+    run = Run(f"{name}-1", name, state, NOW - 60, NOW - 50)
+    task = Task(name, f"tank/{name}", "nas-b", f"backup/{name}", rpo=rpo)
+    if old is None:
+        return TaskStatus(task, run)
+    return TaskStatus(task, run, NOW - old, "s", NOW - old, old > rpo, None, NOW - old)
+
+
+STATUSES = st.lists(
+    st.tuples(
+        st.one_of(st.none(), st.integers(0, 20 * DAY)),
+        st.sampled_from((3600, DAY, 7 * DAY)),
+        st.sampled_from(("succeeded", "nothing-new", "failed", "died", "cancelled", "running")),
+    ),
+    min_size=1,
+    max_size=9,
+).map(lambda found: [status(f"t{n}", old, rpo, state) for n, (old, rpo, state) in enumerate(found)])
+
+
+@given(STATUSES)
+def test_the_answer_is_never_better_than_the_worst_task(statuses: list[TaskStatus]) -> None:
+    text, role = verdict(statuses, NOW)
+    fine = [one for one in statuses if late(one, NOW) is False]
+    broken = [one for one in statuses if one.last and one.last.state in {"failed", "died"}]
+    if len(fine) < len(statuses) or broken:
+        assert role != "good"
+        assert "All " not in text
+    else:
+        assert role == "good"
+    overdue = [one for one in statuses if late(one, NOW)]
+    if overdue:
+        assert role == "bad"
+        worst = max(overdue, key=lambda one: (proof_age(one, NOW) or 0) / one.task.rpo)
+        assert f"{worst.task.name} is late" in text
+        assert text.index("is late") == text.index(f"{worst.task.name} is late") + len(worst.task.name) + 1
+    if len(statuses) > 1 and len(fine) < len(statuses):
+        assert text.startswith(f"{len(fine) or 'None'} of {len(statuses)} tasks ")
+
+
+@pytest.mark.parametrize(
+    ("statuses", "text"),
+    [
+        ([], ""),
+        ([status("a", 600)], "a is in time: 10m, allowed 1d."),
+        ([status("a", 183600)], "a is late: 2d 3h, allowed 1d."),
+        ([status("a", None)], "a was never proven."),
+        ([status("a", 600, state="failed")], "a is in time: 10m, allowed 1d; the last run of a failed."),
+        ([status("a", 600), status("b", 7200)], "All 2 tasks are in time; nearest to late is b: 2h, allowed 1d."),
+        ([status("a", 600), status("b", 2 * DAY)], "1 of 2 tasks is in time; b is late: 2d, allowed 1d."),
+        ([status("a", None, state="died"), status("b", None)],
+         "None of 2 tasks is in time; a was never proven, and its last run died; b was never proven."),
+    ],
+)  # fmt: skip
+def test_the_answer_in_words(statuses: list[TaskStatus], text: str) -> None:
+    assert verdict(statuses, NOW)[0] == text
+
+
+def test_a_copy_grows_late_while_nobody_can_read() -> None:
+    one = status("a", DAY - 10)
+    assert one.late is False
+    assert late(one, NOW + 20) is True
+    assert age_cell(one, NOW + 20).text == "LATE 1d / 1d"
+    paused = replace(one, task=replace(one.task, options=Options(paused=True)))
+    assert verdict([paused], NOW + 20)[0] == "a is late: 1d, allowed 1d, and it is paused."
+    assert late(status("a", None), NOW) is None
+
+
+def test_when_it_runs_next() -> None:
+    def words(options: Options, due: float | None) -> str:
+        return next_words(TaskStatus(Task("a", "tank/a", None, "vault/a", options=options), next_run=due), NOW)
+
+    daily = Options(schedule="daily 02:30")
+    assert words(Options(), None) == "by hand"
+    assert words(Options(), NOW + 60) == "by hand"
+    assert words(daily, None) == "unknown"
+    assert words(daily, NOW + 3 * 3600) == "in 3h"
+    assert words(daily, NOW - 5) == "due now"
+    assert words(Options(schedule="daily 02:30", paused=True), NOW + 60) == "paused"
+
+
+@given(st.floats(0, 1e9))
+def test_ages_hold_still_within_a_minute(seconds: float) -> None:
+    assert rough(seconds - seconds % 60) == rough(seconds)
+
+
+def test_rows_do_not_change_while_nothing_does() -> None:
+    """A changed row is a repainted row."""
+    first = [status("a", 7230), status("b", None), status("c", 3 * DAY + 5)]
+    assert task_rows(first, {}, NOW) == task_rows(first, {}, NOW + 20)
+
+
+# -- failures ----------------------------------------------------------------------------------------------------
+
+
+def codes() -> set[str]:
+    """Every class of error a run can end with: the command line has some of its own."""
+    kinds: list[type[DPlaneError]] = [DPlaneError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    ours = [kind for kind in kinds if kind.__module__.startswith(("dplane_tui.errors", "dplane_tui.services"))]
+    return {kind.code for kind in ours} - {"bad-news", "interrupted"}  # no run ends with the one; the other is a stop
+
+
+def test_every_class_of_failure_has_words_and_keys_that_exist() -> None:
+    assert codes() <= _KINDS.keys()
+    known = {action.id for action in within(("replication", "replication.tasks"))}
+    for kind in _KINDS.values():
+        assert kind.meaning.endswith(".")
+        assert set(kind.acts) <= known
+        assert kind.acts or kind.command
+
+
+def test_what_helps_depends_on_the_class() -> None:
+    def kind(code: str, message: str = "", state: str = "failed") -> str:
+        found = kind_of(Run("r", "t", state, 1.0, 2.0, 0, message, code))
+        return found.name if found else ""
+
+    assert kind("unreachable") == "network"
+    assert kind("failed", "nas-b: the target ran out of space.") == "no space"
+    assert (
+        kind("refused", "nas-b has 1M free for b/x, and this run would send about 2M: nothing was sent.") == "no space"
+    )
+    assert kind("refused", "tank/x: an encryption key is not loaded.") == "key not loaded"
+    assert kind("diverged", "the dataset is busy") == "diverged", "a class that is told is not guessed from words"
+    assert kind("something-new") == "something-new"
+    assert kind("", "") == "unknown"
+    assert kind("failed", state="died") == "died"
+    assert kind("cancelled", state="cancelled") == "stopped"
+    assert kind("", state="succeeded") == ""
+    assert kind("", state="running") == ""
+
+
+def test_a_message_splits_into_its_first_sentence_and_the_rest() -> None:
+    assert sentences("It broke. Try again. Now.") == ("It broke.", "Try again. Now.")
+    assert sentences("10.0.0.2 is off.") == ("10.0.0.2 is off.", "")
+    assert sentences("") == ("", "")
+
+
+# -- charts --------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(0, 1e15)), max_size=40))
+def test_a_chart_has_a_glyph_for_each_value_and_keeps_their_order(values: list[float | None]) -> None:
+    drawn = spark(values)
+    assert len(drawn) == len(values)
+    for value, glyph in zip(values, drawn, strict=True):
+        assert (glyph == MISSING) == (value is None)
+        assert value is None or glyph in SPARK
+    known = sorted((value, SPARK.index(glyph)) for value, glyph in zip(values, drawn, strict=True) if value is not None)
+    assert [height for _, height in known] == sorted(height for _, height in known)
+
+
+def test_poorer_terminals_show_the_heights_in_the_same_order() -> None:
+    for symbols, order in (("ascii", "_-=+*%#"), ("console", "_░▒█")):
+        table = translator(symbols)
+        assert table is not None
+        shown = SPARK.translate(table)
+        assert [order.index(glyph) for glyph in shown] == sorted(order.index(glyph) for glyph in shown)
+        assert len(set(shown)) >= 4
+        assert MISSING.translate(table) not in shown, "unknown is no height"
+
+
+def run(number: int, state: str, took: float, sent: int, dataset: str = "tank/photos") -> Run:
+    """A run with one proof."""
+    proof = Evidence(dataset, "x", "s", "7", "7", sent, None, 1.0, NOW)
+    begun = NOW - number * DAY
+    return Run(f"r{number}", "photos", state, begun, begun + took, sent, "", "", (proof,))
+
+
+def test_the_history_is_of_runs_that_went_well_and_not_of_restores() -> None:
+    runs = [run(0, "succeeded", 60, 8 * M), run(1, "failed", 900, M), run(2, "succeeded", 30, 4 * M),
+            run(3, "succeeded", 7200, 90 * M, "backup/photos")]  # fmt: skip
+    took, sent = said(chart_lines(TASK, runs, 80)).split("\n")
+    assert took == " took       ▅·█  longest 1m, newest right"
+    assert sent == " sent       ▅·█  most 8.00M, · did not end well"
+    assert chart_lines(TASK, runs[:1], 80) == []
+    assert "none of the last 2 runs ended well" in said(chart_lines(TASK, [runs[1], run(5, "died", 1, 0)], 80))
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_the_detail_fits_its_width_and_its_room(width: int) -> None:
+    runs = [run(number, "succeeded", 30 + number, number * M) for number in range(60)]
+    failed = Run(
+        "f", "photos", "failed", NOW - 9, NOW - 5, 0, "nas-b cannot be reached: " + "no route " * 20, "unreachable"
+    )
+    one = TaskStatus(TASK, failed, NOW - DAY, "s" * 200, NOW - DAY, False, None, NOW - DAY)
+    lines = detail_lines(one, runs, list(ACTIONS), NOW, width, 99)
+    assert all(len(said([line])) <= width for line in lines)
+    short = detail_lines(one, runs, list(ACTIONS), NOW, width, 6)
+    assert short == lines[:6]
+    assert "network" in said(lines)
+
+
+# -- coverage, wizard, restore, plan -----------------------------------------------------------------------------
+
+
+def dataset(name: str, referenced: int = 50 * M, readonly: bool = False) -> Dataset:
+    """A dataset that holds something."""
+    return Dataset(name, "filesystem", name, referenced=referenced, readonly=readonly)
+
+
+def test_what_no_task_copies() -> None:
+    names = ("tank/a", "tank/a/b", "tank/a/cache", "tank/c", "tank/d", "vault/copy/c")
+    found = [dataset("tank", 90_000), *(dataset(name) for name in names), dataset("vault/received", readonly=True)]
+    tasks = [
+        Task("a", "tank/a", "nas-b", "backup/a", recursive=True, options=Options(exclude=("cache",))),
+        Task("c", "tank/c", None, "vault/copy/c"),
+    ]
+    assert without_task(found, tasks) == ["tank/a/cache", "tank/d"]
+    assert without_task(found, [Task("a", "tank/a", "nas-b", "b/a")]) == [
+        "tank/a/b", "tank/a/cache", "tank/c", "tank/d", "vault/copy/c"
+    ]  # fmt: skip
+    assert gap([]) == ""
+    assert gap(list("abcde")) == "In no task: a, b, c and 2 more."
+
+
+def test_a_copy_on_the_same_box_is_not_on_another() -> None:
+    here, away = Task("a", "tank/a", None, "vault/a"), Task("b", "tank", "nas-b", "backup/all", recursive=True)
+    assert only_here([here]) == ["tank/a"]
+    assert only_here([here, away]) == []
+    assert only_here([here, Task("b", "tank", "nas-b", "backup/all")]) == ["tank/a"]
+    assert only_here([here, Task("b", "tank/ab", "nas-b", "backup/ab", recursive=True)]) == ["tank/a"]
+    assert gap(["x"], ["tank/a"]) == "In no task: x. Only within this box: tank/a."
+
+
+def test_a_suggested_task_takes_nothing_that_is_taken() -> None:
+    peer = Peer("nas-b", "dplane", "10.0.0.2", 22, "k", "f", "g", True, "backup/here")
+    tasks = [Task("my-photos", "tank/x", "nas-b", "backup/here/my photos")]
+    new = suggest("tank/my photos", "peer:nas-b", [peer], [], tasks)
+    assert (new.name, new.target, new.peer) == ("my-photos-2", "backup/here/my photos-2", "nas-b")
+    local = suggest("tank/a", "pool:vault", [], [dataset("vault/a")], [])
+    assert (local.name, local.target, local.peer) == ("a", "vault/a-2", None)
+    assert suggest("tank/…", "pool:vault", [], [], []).name == "copy"
+
+
+def test_a_restore_is_offered_only_what_was_proven_and_a_place_that_is_free() -> None:
+    lied = Evidence("tank/photos", "x", "s2", "7", "8", 1, None, 1.0, NOW)
+    runs = [
+        run(0, "succeeded", 9, 9),
+        Run("l", "photos", "failed", 1.0, 2.0, evidence=(lied,)),
+        run(2, "succeeded", 9, 9, "tank/photos/2026"),
+        run(3, "succeeded", 9, 9, "tank/photosynthesis"),
+    ]
+    assert [one.key for one in copy_rows(TASK, runs, NOW)] == ["@", "@s", "2026@s"]
+    assert free_place("tank/a", ["tank"]) == "tank/a"
+    assert free_place("tank/a", ["tank", "tank/a", "tank/a-restored"]) == "tank/a-restored-2"
+    assert free_place("tank", ["tank"]) == "tank/restored"
+    text = what_happens(TASK, Restore("tank/new", "2026", True, "s", False), ["tank/photos/2026"])
+    assert "nas-b:backup/photos/2026@s and all below it comes to tank/new, that snapshot only." in text
+    assert "tank/photos/2026 stays as it is." in text
+
+
+def test_a_plan_is_told_whole() -> None:
+    steps = (Step("full", "tank/a", "b/a", "filesystem", "s1", "7", size=3 * M, raw=True),
+             Step("incremental", "tank/b", "b/b", "filesystem", "s2", "8", "@s1", "7", True, size=None))  # fmt: skip
+    text = said(plan_lines(Plan("photos", "dplane-x", steps=steps, available=9 * M), 100))
+    assert "takes      @dplane-x" in text
+    assert "tank/a@s1 → b/a, raw, about 3.00M" in text
+    assert "tank/b@s2 from @s1 with those between → b/b, about ?" in text
+    assert "About ? in 2 streams; 9.00M free at the target." in text
+    assert "Nothing to send: the target has it all." in said(plan_lines(Plan("photos"), 80))
+
+
+def test_hostile_text_stays_text() -> None:
+    """Cleaning is the widgets' work; nothing here may fail on what a peer says."""
+    evil = Run("r", "photos", "failed", NOW, NOW + 1, 0, "\x1b[2J\u202e" * 90, "\x1b[31m")
+    one = TaskStatus(TASK, evil)
+    assert detail_lines(one, [evil, evil], list(ACTIONS), NOW, 80, 50)
+    assert run_rows([evil], NOW)
