@@ -15,19 +15,19 @@ DIRECTORY = "ssh-accept"
 FILE = "authorized_keys"
 
 
-def line(peer: str, key: str, root: str) -> str:
+def line(peer: str, key: str, root: str, may_prune: bool = False) -> str:
     """The line of `peer`. All have passed their grammar: none holds a quote, a backslash or a line end."""
-    below = f" --root {root}" if root else ""
-    return f'restrict,command="{CURRENT}/bin/dplane agent --peer {peer}{below}" {key} dplane:{peer}'
+    rights = (f" --root {root}" if root else "") + (" --may-prune" if may_prune else "")
+    return f'restrict,command="{CURRENT}/bin/dplane agent --peer {peer}{rights}" {key} dplane:{peer}'
 
 
-def accept(lines: list[str], peer: str, key: str, root: str) -> list[str]:
+def accept(lines: list[str], peer: str, key: str, root: str, may_prune: bool = False) -> list[str]:
     """`lines` with that peer's line added or replaced. Raises Failure when another peer has the key already."""
     kept = revoke(lines, peer)
     for other in kept:
         if f" {key} " in other:
             raise Failure("failed", f"That key is already the key of {other.rpartition('dplane:')[2]}.")
-    return [*kept, line(peer, key, root)]
+    return [*kept, line(peer, key, root, may_prune)]
 
 
 def revoke(lines: list[str], peer: str) -> list[str]:
@@ -43,7 +43,8 @@ def change(verb: str, args: Args) -> dict[str, object]:
         try:
             before = _read(place)
             if verb == "peer-accept":
-                after = accept(before, peer, str(args["key"]), str(args.get("root", "")))
+                root, may_prune = str(args.get("root", "")), args.get("may_prune") is True
+                after = accept(before, peer, str(args["key"]), root, may_prune)
             else:
                 after = revoke(before, peer)
             if after != before:
