@@ -12,9 +12,10 @@ from .output import Result
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """Its two options."""
+    """Its options."""
     parser.add_argument("--peer", required=True)
     parser.add_argument("--root")
+    parser.add_argument("--may-prune", action="store_true")
     parser.set_defaults(handler=_serve)
 
 
@@ -22,4 +23,5 @@ async def _serve(_host: Host, args: argparse.Namespace) -> Result:
     from ..services.replication.agent import main
 
     words = ["--peer", args.peer, *(["--root", args.root] if args.root else [])]
+    words += ["--may-prune"] if args.may_prune else []
     raise SystemExit(main(words))

@@ -23,6 +23,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     pair.add_argument("name", help="how it is called here")
     pair.add_argument("where", metavar="USER@HOST[:PORT]")
     pair.add_argument("--root", metavar="DATASET", help="confine our key there to this dataset and what is below it")
+    pair.add_argument(
+        "--may-prune", action="store_true", help="let this box destroy old snapshots of its own tasks there (retention)"
+    )
     pair.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
     known = pair.add_mutually_exclusive_group()
     known.add_argument("--fingerprint", metavar="SHA256:…", help="the far host key's fingerprint, confirmed already")
@@ -79,7 +82,8 @@ async def _add(host: Host, args: argparse.Namespace) -> Result:
         raise UsageError("There is no terminal to ask for the password on.", "Use --password-stdin.")
     if not password:
         raise RefusedError("Not paired: no password was given.", "Nothing was changed on the other box.")
-    peer = await service.pair(PairRequest(args.name, user, where, port, password, identity.key, args.root))
+    request = PairRequest(args.name, user, where, port, password, identity.key, args.root, args.may_prune)
+    peer = await service.pair(request)
     return Result(peer, _describe(peer) + f"\nPaired: a login as {peer.user} with the new key was tried and worked.")
 
 
@@ -117,6 +121,7 @@ def _describe(peer: Peer) -> str:
             f"host key  {peer.host_fingerprint}",
             f"our key   {peer.key_fingerprint}",
             f"confined  {_confined(peer)}",
+            f"pruning   {_pruning(peer)}",
         )
     )
 
@@ -125,6 +130,12 @@ def _confined(peer: Peer) -> str:
     if not peer.product:
         return "no: the far box has no D-Plane, our key is a login of that account"
     return f"to {peer.root} and what is below it" if peer.root else "to datasets that this box made there"
+
+
+def _pruning(peer: Peer) -> str:
+    if not peer.product:
+        return "as far as that account may"
+    return "granted, for snapshots of our own tasks" if peer.may_prune else "not granted (--may-prune)"
 
 
 async def _list(host: Host, _args: argparse.Namespace) -> Result:

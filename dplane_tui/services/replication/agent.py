@@ -1,7 +1,8 @@
 """The far end of a replication: the one command a peer's key may run (`restrict,command="dplane agent --peer NAME"`).
 
-What the peer asks for is one JSON object in SSH_ORIGINAL_COMMAND. There is no shell, and nothing here can destroy a
-snapshot or roll back: a peer can list, receive into datasets it made itself, and give up its own interrupted receive.
+What the peer asks for is one JSON object in SSH_ORIGINAL_COMMAND. There is no shell, and nothing here can roll back: a
+peer can list, receive into datasets it made itself, and give up its own interrupted receive. Only with `--may-prune`
+can it destroy snapshots, of its own datasets and with the names that tasks give (trimming.py).
 Every connection starts this, also on a Pi: it is plain blocking code and imports little.
 """
 
@@ -48,8 +49,9 @@ class Refusal(Exception):
 class Agent:
     """One request of one peer."""
 
-    def __init__(self, peer: str, root: str | None) -> None:
+    def __init__(self, peer: str, root: str | None, may_prune: bool = False) -> None:
         self._peer = peer
+        self._may_prune = may_prune
         self._root = root
         self._helper = _helper()
         self._state = STATE
@@ -65,6 +67,7 @@ class Agent:
             "send": self._send,
             "estimate": self._estimate,
             "note": self._note_originals,
+            **({"prune": self._prune} if self._may_prune else {}),
         }
         if request is None:
             raise Refusal("refused", "This key is for D-Plane's replication only; it gives no shell.")
@@ -85,7 +88,7 @@ class Agent:
         if version.returncode != 0:
             raise Refusal("missing", "OpenZFS does not work on the far box.", "`dplane doctor` there looks why.")
         first = {"ok": True, "peer": self._peer, "root": self._root, "zfs": version.stdout.split("\n")[0][:100]}
-        _say(first)
+        _say({**first, "prune": self._may_prune})
         while os.read(0, 4096):
             pass
         return {}
@@ -221,6 +224,15 @@ class Agent:
             return giving.keep_notes(name, fields, _value(name, "guid"), self._ask_helper)
         except ValueError as error:
             raise Refusal("refused", f"The request {error}.") from None
+
+    def _prune(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Destroy snapshots that this peer's tasks took, or only say what that would do."""
+        from . import trimming
+
+        try:
+            return trimming.prune(self._own(fields), fields, _run, self._ask_helper)
+        except trimming.Trouble as trouble:
+            raise Refusal(trouble.code, str(trouble)) from None
 
     def _note(self, name: str, guid: object) -> None:
         """Write down that this peer begins to receive into `name`. Without it, only a power loss needs a person."""
@@ -392,13 +404,15 @@ def _say(answer: dict[str, Any]) -> None:
 
 
 def main(words: Sequence[str]) -> int:
-    """`--peer NAME [--root DATASET]`, from the forced command; returns the exit code."""
+    """`--peer NAME [--root DATASET] [--may-prune]`, from the forced command; returns the exit code."""
+    may_prune = words[-1:] == ["--may-prune"]
+    words = words[:-1] if may_prune else words
     options = dict(zip(words[::2], words[1::2], strict=False))
     peer, root = options.pop("--peer", ""), options.pop("--root", None)
     if options or len(words) % 2 or grammar.peer_problem(peer) or (root is not None and grammar.dataset_problem(root)):
-        sys.stderr.write("usage: dplane agent --peer NAME [--root DATASET]\n")
+        sys.stderr.write("usage: dplane agent --peer NAME [--root DATASET] [--may-prune]\n")
         return 2
-    agent = Agent(peer, root)
+    agent = Agent(peer, root, may_prune)
     try:
         answer = agent.serve(os.environ.get("SSH_ORIGINAL_COMMAND"))
         if answer:

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ...errors import DPlaneError, MissingError, RefusedError, UnreachableError
 from ..host.quoting import command_line
@@ -16,6 +17,9 @@ from .source import named_time, resumed, sent
 from .stream import Command, Transfer
 from .targets import AgentTarget, PlainTarget
 from .transport import Link
+
+if TYPE_CHECKING:
+    from ..retention.pruners import Pruner
 
 _LOST = 255
 
@@ -66,6 +70,9 @@ class FarSource(abc.ABC):
 
     async def drop_old_bases(self, step: Step) -> None:  # noqa: ARG002
         return None
+
+    def pruner(self) -> Pruner:
+        return self._far.pruner()
 
     def lost(self, done: Transfer) -> UnreachableError | None:
         return self._link.lost() if done.send_status == _LOST else None

@@ -87,7 +87,7 @@ async def _guarded(job: Job, mode: str) -> tuple[str, str, str]:
 def _work(mode: str) -> Callable[[Job], Awaitable[Outcome]]:
     """What a kind of run does."""
     if mode == "plan":
-        return _plan
+        return _look_or_prune
     if mode == "restore":
         from .restore import bring_home
 
@@ -104,6 +104,15 @@ async def _execution(job: Job) -> Execution:
 
 async def _run(job: Job) -> Outcome:
     return await (await _execution(job)).run()
+
+
+async def _look_or_prune(job: Job) -> Outcome:
+    """A dry run; or, when its request says so, retention and nothing else: neither proves anything."""
+    if not job.request:
+        return await _plan(job)
+    from .pruning import by_hand
+
+    return await by_hand(job)
 
 
 async def _plan(job: Job) -> Outcome:

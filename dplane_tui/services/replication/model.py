@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..retention.model import Pruned
+
 
 @dataclass(frozen=True, slots=True)
 class Peer:
@@ -25,6 +27,8 @@ class Peer:
     root: str | None = None
     """The far dataset the key is confined to, when one was given."""
     created: float = 0.0
+    may_prune: bool = False
+    """Whether the far box let this one destroy old snapshots of its own tasks there, when it was asked last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class Options:
     """The same at the target."""
     paused: bool = False
     """Nothing starts by itself, and a running transfer holds still."""
+    backlog: int = 500
+    """With `keep_source`: so many snapshots of a dataset wait for their target at most; more are thinned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,8 @@ class Run:
     evidence: tuple[Evidence, ...] = ()
     plan: str = ""
     """The plan as JSON, the very one that ran."""
+    pruned: tuple[Pruned, ...] = ()
+    """What retention destroyed after it, or could not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +258,8 @@ class PairRequest:
     password: str
     host_key: str
     root: str | None = None
+    may_prune: bool = False
+    """Ask the far box to let this one destroy old snapshots of its own tasks there."""
 
     def __repr__(self) -> str:
         return f"PairRequest({self.name!r}, {self.user!r}, {self.address!r}, {self.port}, password hidden)"

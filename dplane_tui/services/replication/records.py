@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ...errors import CommandError, MissingError, RefusedError
+from ..retention.model import Pruned
 from ..store import Store
 from . import codec
 from .model import Evidence, Options, Peer, Run, Task
@@ -27,7 +28,7 @@ def _insert(table: str, fields: dict[str, Any]) -> tuple[str, list[Any]]:
 
 def _peer(row: Any) -> Peer:
     fields = dict(row)
-    return Peer(**{**fields, "product": bool(fields["product"])})
+    return Peer(**{**fields, "product": bool(fields["product"]), "may_prune": bool(fields["may_prune"])})
 
 
 def _task(row: Any) -> Task:
@@ -202,10 +203,16 @@ async def _with_evidence(store: Store, rows: Iterable[Any]) -> tuple[Run, ...]:
     for row in await store.rows(sql, (ids,)):
         fields = {name: row[name] for name in row.keys() if name not in {"id", "run", "snapshot_created"}}  # noqa: SIM118
         proofs.setdefault(row["run"], []).append(Evidence(**fields))
+    pruned: dict[str, list[Pruned]] = {}
+    sql = "SELECT * FROM pruned WHERE run IN (SELECT value FROM json_each(?)) ORDER BY id"
+    for row in await store.rows(sql, (ids,)):
+        fields = {name: row[name] for name in row.keys() if name not in {"id", "run", "task"}}  # noqa: SIM118
+        pruned.setdefault(row["run"], []).append(Pruned(**fields))
     return tuple(
         Run(
             **{name: row[name] for name in row.keys() if name not in {"mode", "request"}},  # noqa: SIM118
             evidence=tuple(proofs.get(row["id"], ())),
+            pruned=tuple(pruned.get(row["id"], ())),
         )
         for row in found
     )

@@ -17,15 +17,16 @@ from ...text import clean
 from ..door import Door
 from ..host import Host
 from ..jobs import JobService, Progress, files
+from ..retention.model import PruneWish, Pruning
 from ..store import Notice, Store, open_store
-from . import codec, records, schedule
+from . import codec, pruning, records, schedule
 from .codec import decode
 from .model import HostIdentity, Options, PairRequest, Peer, Plan, Restore, Run, Task, TaskStatus
 from .options import check as check_options
 from .pairing import PairingSession
 from .probe import probe
 
-PLAN_SECONDS = 300.0
+PLAN_SECONDS, PRUNE_SECONDS = 300.0, 1800.0
 
 
 class ReplicationService(Protocol):
@@ -85,6 +86,10 @@ class ReplicationService(Protocol):
 
     async def plan(self, name: str) -> Plan:
         """What a run would do now, read from both sides. Nothing is changed."""
+        ...
+
+    async def prune(self, name: str, wish: PruneWish) -> Pruning:
+        """Apply a task's retention now, or only show what that would destroy and keep. Raises RefusedError."""
         ...
 
     async def start(self, name: str) -> str:
@@ -202,6 +207,7 @@ class LocalReplication:
                         f"The peer {peer.name} was paired for {peer.root} only, and {new.target} is not below it.",
                         f"Choose a target below {peer.root}, or pair again with another root.",
                     )
+                pruning.refuse_not_granted(new.options, peer)
             await records.add_task(store, new)
             await store.backup()
         if new.options.schedule:
@@ -214,7 +220,10 @@ class LocalReplication:
 
     async def set_options(self, name: str, options: Options) -> Task:
         async with self._store(write=True) as store:
-            before = (await records.task(store, name)).options
+            task = await records.task(store, name)
+            before = task.options
+            if task.peer is not None and options.keep_target != before.keep_target:
+                pruning.refuse_not_granted(options, await records.peer(store, task.peer))
             await records.set_options(store, name, check_options(options))
             await store.backup()
             changed = await records.task(store, name)
@@ -283,19 +292,27 @@ class LocalReplication:
             raise problem from None
 
     async def plan(self, name: str) -> Plan:
-        run = await self.queue(name, "plan")
+        return decode_plan(await self._looked(name, "", PLAN_SECONDS))
+
+    async def prune(self, name: str, wish: PruneWish) -> Pruning:
+        pruning.check_wish(await self.task(name), wish)
+        return pruning.decode_pruning(await self._looked(name, codec.dumps(wish), PRUNE_SECONDS))
+
+    async def _looked(self, name: str, request: str, patience: float) -> str:
+        """What a job that sends nothing leaves as its plan. Raises what it ended with, or RefusedError."""
+        run = await self.queue(name, "plan", request)
         if readable_keys(self._paths):
             from .job import run_replication
 
             await run_replication(run.id)
         else:
             await self._launch(run)
-            await asyncio.wait_for(self._ended(run.id), PLAN_SECONDS)
+            await asyncio.wait_for(self._ended(run.id), patience)
         async with self._store() as store:
             done = await records.run(store, run.id)
         if done.state != "succeeded":
             raise error_of(done)
-        return decode_plan(done.plan)
+        return done.plan
 
     async def _ended(self, run_id: str) -> None:
         async for _ in self._jobs.watch(run_id):

@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
 from ... import paths
@@ -116,7 +117,7 @@ async def pair(request: PairRequest) -> Peer:
             time.time(),
         )
         try:
-            await _hello(peer)
+            peer = replace(peer, may_prune=(await _hello(peer)).get("prune") is True)
         except DPlaneError:
             if old is not None:
                 keys.write_private(files.known, old)
@@ -126,15 +127,15 @@ async def pair(request: PairRequest) -> Peer:
     return peer
 
 
-async def _hello(peer: Peer) -> str:
-    """Log in as an unattended run would and return the far ZFS version."""
+async def _hello(peer: Peer) -> dict[str, Any]:
+    """Log in as an unattended run would and return what the far agent says of itself."""
     from .execute import target_for
 
     where = paths.current()
     if peer.product:
         link = Link(peer, where.ssh, where.jobs)
         try:
-            return str((await link.open()).get("zfs", ""))
+            return await link.open()
         finally:
             await link.close()
     from ..host import LocalHost
@@ -144,14 +145,18 @@ async def _hello(peer: Peer) -> str:
         await target.open()
     finally:
         await target.close()
-    return ""
+    return {}
 
 
 async def test(name: str) -> str:
     """Log in at a stored peer with its key; a sentence about who answered."""
     async with open_store(paths.current().database) as store:
         peer = await records.peer(store, name)
-    version = await _hello(peer)
+    said = await _hello(peer)
+    version, may_prune = str(said.get("zfs", "")), said.get("prune") is True
+    if may_prune != peer.may_prune:  # granted or taken back there since
+        async with open_store(paths.current().database, write=True) as store:
+            await records.put_peer(store, replace(peer, may_prune=may_prune))
     return f"{peer.name} ({peer.address}) let us in as {peer.user}{f' and has {version}' if version else ''}."
 
 

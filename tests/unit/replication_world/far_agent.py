@@ -1,4 +1,4 @@
-"""The real agent over the far model: `far_agent.py WORLD PEER [ROOT]`, the request in SSH_ORIGINAL_COMMAND."""
+"""The real agent over the far model: `far_agent.py WORLD PEER [ROOT] [--may-prune]`, asked in SSH_ORIGINAL_COMMAND."""
 
 from __future__ import annotations
 
@@ -14,5 +14,6 @@ world = Path(sys.argv[1])
 agent._ENVIRONMENT["PATH"] = f"{world}/far-bin:{os.environ['PATH']}"
 agent._helper = lambda: (sys.executable, "-S", str(HERE / "helper.py"), str(world / "far"))
 agent.STATE = str(world / "far-state")
-root = ["--root", sys.argv[3]] if len(sys.argv) > 3 else []
-sys.exit(agent.main(["--peer", sys.argv[2], *root]))
+rights = ["--may-prune"] if sys.argv[-1] == "--may-prune" else []
+root = ["--root", sys.argv[3]] if len(sys.argv) > 3 + len(rights) else []
+sys.exit(agent.main(["--peer", sys.argv[2], *root, *rights]))

@@ -67,6 +67,7 @@ class World:
         self.accepts = True
         self.plain = False
         self.root: str | None = None
+        self.may_prune = False
         self.lies: dict[str, bytes] = {}
         self.client_key = asyncssh.generate_private_key("ssh-ed25519").convert_to_public()
         self.host_key = asyncssh.generate_private_key("ssh-ed25519")
@@ -154,6 +155,7 @@ class World:
 
     def _agent(self) -> list[str]:
         root = [self.root] if self.root else []
+        root += ["--may-prune"] if self.may_prune else []
         return [sys.executable, str(HERE / "far_agent.py"), str(self.path), "near-box", *root]
 
     async def make_plain(self) -> None:
