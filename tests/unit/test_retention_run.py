@@ -159,6 +159,7 @@ async def test_a_peer_with_only_zfs_is_pruned_with_the_same_care(world: World) -
     assert [one.snapshot for one in run.pruned] == [old[0], *old[2:7]]
     destroys = [command for command in world.commands if " destroy " in command and " -n " not in command]
     assert len(destroys) == 1
+    assert not any(" destroy -n " in command for command in world.commands), "nobody looks at sizes after a run"
 
 
 async def test_one_that_became_busy_stays_is_told_and_keeps_no_other(world: World) -> None:
@@ -294,3 +295,31 @@ def test_the_wish_goes_there_and_back() -> None:
     assert replace(wish, keep_source=None) == codec.decode(
         PruneWish, json.loads(codec.dumps(replace(wish, keep_source=None)))
     )
+
+
+async def test_a_copy_on_this_box_that_another_task_sends_on_keeps_what_that_one_needs(world: World) -> None:
+    """From a pool to a second one, and from there to a box that is away: the second pool is a target and a source."""
+    old = history(world, 6)
+    with world.edit("near") as state:
+        state["pools"]["cellar"] = 10**9
+        state["datasets"]["cellar"] = new_dataset()
+        state["datasets"]["cellar/photos"] = json.loads(json.dumps(state["datasets"][SOURCE]))
+        guid = state["datasets"][SOURCE]["snaps"][2]["guid"]
+        state["datasets"]["cellar/photos"]["written"] = 0
+    async with open_store(world.database, write=True) as store:
+        await records.delete_task(store, "photos")
+        await records.add_task(store, Task("photos", SOURCE, None, "cellar/photos"))
+        await records.add_task(store, Task("away", "cellar/photos", "vault-box", "vault/far", snapshot=False))
+        run = await records.new_run(store, "away")
+        await records.update_run(store, run.id, state="succeeded")
+        proof = Evidence("cellar/photos", "vault/far", old[2], guid, guid, 1, None, 0.0, time.time())
+        await records.add_evidence(store, run.id, proof, None)
+    await policies(world, keep_source="1", keep_target="1", backlog="2")
+    done = await world.run()
+    assert done.state == "succeeded", done.message
+    new = done.evidence[-1].snapshot
+    assert names(world, "near") == [new]
+    copies = [name for name, _ in world.points("near", "cellar/photos")]
+    assert copies[0] == old[2], "the box that is away goes on from there"
+    assert copies[-1] == new
+    assert len(copies) == 3, "and what waits for it is capped"

@@ -14,6 +14,8 @@ from privhelper.kinds import OWN_SNAPSHOTS
 from ..retention import looking
 from .read import list_argv
 
+Run = Callable[[Sequence[str]], CompletedProcess[str]]
+
 
 class Trouble(Exception):
     """Why nothing was destroyed: a code of `errors.py` and a sentence."""
@@ -26,7 +28,7 @@ class Trouble(Exception):
 def prune(
     dataset: str,
     fields: dict[str, Any],
-    run: Callable[[Sequence[str]], CompletedProcess[str]],
+    run: Run,
     ask: Callable[[dict[str, Any]], dict[str, Any]],
 ) -> dict[str, Any]:
     """Destroy the `snapshots` (names with GUIDs) of `dataset`, all or none; with `dry_run`, say what has to stay.
@@ -44,10 +46,16 @@ def prune(
     kept = looking.in_the_way(dataset, chosen, listed.stdout, details.stdout)
     going = {name: guid for name, guid in chosen.items() if name not in kept}
     if fields.get("dry_run") is True:
-        said = run(looking.estimate_argv(dataset, sorted(going))) if going else None
-        frees = 0 if said is None else looking.freed(said.stdout) if said.returncode == 0 else None
-        return {"ok": True, "kept": kept, "frees": frees}
+        return {"ok": True, "kept": kept, "frees": _frees(dataset, going, run, sizes=fields.get("sizes") is not False)}
     for name, why in kept.items():
         raise Trouble("changed", f"{dataset}@{name} stays on the far box: {why}.")
     answer = ask({"verb": "snapshot-prune", "dataset": dataset, "snapshots": going})
     return {"ok": True, "destroyed": answer.get("destroyed")}
+
+
+def _frees(dataset: str, going: dict[str, str], run: Run, *, sizes: bool) -> int | None:
+    """Bytes that would be free without them; None is unknown, or was not asked for."""
+    if not going or not sizes:
+        return None if going else 0
+    said = run(looking.estimate_argv(dataset, sorted(going)))
+    return looking.freed(said.stdout) if said.returncode == 0 else None

@@ -26,6 +26,8 @@ class Hand:
 
     pruner: Pruner
     dry: bool = False
+    sizes: bool = True
+    """Ask what each dataset's part frees; a command more for each."""
     refused: int = 0
     lost: str = ""
     """Why the side cannot be reached any more."""
@@ -71,7 +73,7 @@ class Hand:
                 break
             for start in range(0, len(fresh), AT_ONCE):
                 batch = {point.name: point.guid for point in fresh[start : start + AT_ONCE]}
-                looked = await self.pruner.look(dataset.name, batch)
+                looked = await self.pruner.look(dataset.name, batch, sizes=self.sizes)
                 reasons |= {batch[name]: why for name, why in looked.kept.items()}
                 seen |= set(batch.values())
                 frees = None if frees is None or looked.frees is None else frees + looked.frees

@@ -32,8 +32,11 @@ class Looked:
 class Pruner(Protocol):
     """One box's snapshots. `chosen` are names with the GUIDs they had when they were chosen, at most `AT_ONCE`."""
 
-    async def look(self, dataset: str, chosen: Mapping[str, str]) -> Looked:
-        """What stands in the way of destroying them. Changes nothing. Raises DPlaneError."""
+    async def look(self, dataset: str, chosen: Mapping[str, str], *, sizes: bool = True) -> Looked:
+        """What stands in the way of destroying them, and with `sizes` what that frees. Changes nothing.
+
+        Raises DPlaneError.
+        """
         ...
 
     async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
@@ -50,7 +53,7 @@ class _Commands(abc.ABC):
     @abc.abstractmethod
     async def _run(self, argv: Sequence[str], limit: int) -> Output: ...
 
-    async def look(self, dataset: str, chosen: Mapping[str, str]) -> Looked:
+    async def look(self, dataset: str, chosen: Mapping[str, str], *, sizes: bool = True) -> Looked:
         listed = await self._run(list_argv(dataset, False), answers.LISTING_LIMIT)
         if listed.status != 0:
             raise failures.of_zfs(listed.error, f"{dataset} could not be listed")
@@ -58,11 +61,10 @@ class _Commands(abc.ABC):
         kept = looking.in_the_way(dataset, chosen, listed.text, details.text)
         kept = {name: clean(why, 200) for name, why in kept.items()}
         going = sorted(set(chosen) - set(kept))
-        frees = 0
-        if going:
+        if going and sizes:
             said = await self._run(looking.estimate_argv(dataset, going), answers.ANSWER_LIMIT)
             return Looked(kept, looking.freed(said.text) if said.status == 0 else None)
-        return Looked(kept, frees)
+        return Looked(kept, None if going else 0)
 
 
 class LocalPruner(_Commands):
@@ -90,7 +92,7 @@ class PlainPruner(_Commands):
         return await self._link.run(argv, timeout=_SECONDS, limit=limit)
 
     async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
-        for name, why in (await self.look(dataset, chosen)).kept.items():
+        for name, why in (await self.look(dataset, chosen, sizes=False)).kept.items():
             raise RefusedError(f"{dataset}@{name} stays: {why}.")
         names = ",".join(sorted(chosen))
         done = await self._run([*self._zfs, "destroy", f"{dataset}@{names}"], answers.ANSWER_LIMIT)
@@ -112,15 +114,15 @@ class AgentPruner:
         self._link = link
         self._granted = granted
 
-    async def _ask(self, dataset: str, chosen: Mapping[str, str], dry: bool) -> dict[str, Any]:
+    async def _ask(self, dataset: str, chosen: Mapping[str, str], **more: bool) -> dict[str, Any]:
         name = self._link.peer.name
         if not self._granted:
             raise not_granted(name, self._link.peer.address)
-        request = {"op": "prune", "dataset": dataset, "snapshots": dict(chosen), "dry_run": dry}
+        request = {"op": "prune", "dataset": dataset, "snapshots": dict(chosen), **more}
         return await self._link.ask(request, timeout=_SECONDS)
 
-    async def look(self, dataset: str, chosen: Mapping[str, str]) -> Looked:
-        answer = await self._ask(dataset, chosen, True)
+    async def look(self, dataset: str, chosen: Mapping[str, str], *, sizes: bool = True) -> Looked:
+        answer = await self._ask(dataset, chosen, dry_run=True, sizes=sizes)
         kept = answer.get("kept")
         if not isinstance(kept, dict) or not all(isinstance(why, str) for why in kept.values()):
             raise CommandError(f"{self._link.peer.name} did not say which snapshots have to stay.")
@@ -128,7 +130,7 @@ class AgentPruner:
         return Looked({name: clean(why[:1000], 200) for name, why in kept.items() if name in chosen}, frees)
 
     async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
-        await self._ask(dataset, chosen, False)
+        await self._ask(dataset, chosen, dry_run=False)
 
 
 def not_granted(name: str, address: str) -> DPlaneError:

@@ -96,7 +96,7 @@ class Retention:
     async def _side(self, scope: Scope, report: SideReport) -> SideReport:
         """One side; a dataset that cannot be looked at ends it, as the others will not be any better."""
         far = report.side == TARGET
-        hand = Hand((self._target if far else self._source).pruner(), scope.dry)
+        hand = Hand((self._target if far else self._source).pruner(), scope.dry, sizes=scope.proven is None)
         side = (self._there or {}) if far else self._here
         others = await self._claims(side, far=far)
         judged: list[Judged] = []
