@@ -15,11 +15,14 @@ DIRECTORY = "ssh-accept"
 FILE = "authorized_keys"
 
 
-def line(peer: str, key: str, root: str, may_read: str = "", may_snapshot: bool = False) -> str:
-    """The line of `peer`. All have passed their grammar: none holds a quote, a backslash or a line end."""
+FLAGS = ("may_snapshot", "may_prune", "may_rollback")
+
+
+def line(peer: str, key: str, root: str, may_read: str = "", flags: tuple[str, ...] = ()) -> str:
+    """The line of `peer`, with those of FLAGS. All have passed their grammar: none holds a quote or a line end."""
     rights = f" --root {root}" if root else ""
     rights += f" --may-read {may_read}" if may_read else ""
-    rights += " --may-snapshot yes" if may_snapshot else ""
+    rights += "".join(f" --{flag.replace('_', '-')} yes" for flag in FLAGS if flag in flags)
     return f'restrict,command="{CURRENT}/bin/dplane agent --peer {peer}{rights}" {key} dplane:{peer}'
 
 
@@ -70,7 +73,8 @@ def _changed(verb: str, args: Args, before: list[str]) -> list[str]:
     peer, key = str(args["peer"]), str(args.get("key", ""))
     if verb == "peer-accept":
         root, may_read = str(args.get("root", "")), str(args.get("may_read", ""))
-        return accept(before, peer, line(peer, key, root, may_read, args.get("may_snapshot") is True))
+        flags = tuple(flag for flag in FLAGS if args.get(flag) is True)
+        return accept(before, peer, line(peer, key, root, may_read, flags))
     if verb == "peer-renew":
         return renew(before, peer, key, str(args["current"]))
     return retire(before, peer, key) if verb == "peer-retire" else revoke(before, peer)

@@ -10,7 +10,7 @@ from . import grammar as g
 from . import rules
 from .kinds import TIMER, WHEN
 from .places import CURRENT, SYSTEMCTL, ZFS
-from .shape import ADMIN, OPERATE, VIEW, Arg, Value, Verb
+from .shape import ADMIN, OPERATE, VIEW, Arg, Value, Verb, When
 from .verbargs import CHILD, GUID, PEER
 from .verbs_datasets import DATASETS_AND_SNAPSHOTS
 from .verbs_pools import POOLS
@@ -63,15 +63,22 @@ SYSTEM = (
         "peer-accept",
         ADMIN,
         "Lets a peer's key in: for the replication agent only, and below `root` only. With `may_read` it may read what "
-        "is there and below (and receive nothing, unless there is a `root`), with `may_snapshot` take snapshots of it.",
+        "is there and below (and receive nothing, unless there is a `root`), with `may_snapshot` take snapshots of "
+        "it; with `may_prune` destroy old snapshots that its own tasks took, with `may_rollback` roll its copies back.",
         (
             PEER,
             Arg("key", g.KEY),
             Arg("root", g.PLAIN_DATASET, optional=True),
             Arg("may_read", g.PLAIN_DATASET, optional=True),
             Arg("may_snapshot", g.FLAG, optional=True),
+            Arg("may_prune", g.FLAG, optional=True),
+            Arg("may_rollback", g.FLAG, optional=True),
         ),
-        (OURS, "peer-accept", Value("peer"), Value("key"), Value("root"), Value("may_read"), Value("may_snapshot")),
+        (
+            *(OURS, "peer-accept", Value("peer"), Value("key"), Value("root"), Value("may_read")),
+            *(When("may_snapshot", "--may-snapshot"), When("may_prune", "--may-prune")),
+            When("may_rollback", "--may-rollback"),
+        ),
         rules=(rules.snapshot_needs_read,),
     ),
     Verb(

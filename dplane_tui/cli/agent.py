@@ -16,13 +16,21 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--peer", required=True)
     parser.add_argument("--root")
     parser.add_argument("--may-read")
-    parser.add_argument("--may-snapshot", choices=("yes",))
+    for flag in ("--may-snapshot", "--may-prune", "--may-rollback"):
+        parser.add_argument(flag, choices=("yes",))
     parser.set_defaults(handler=_serve)
 
 
 async def _serve(_host: Host, args: argparse.Namespace) -> Result:
     from ..services.replication.agent import main
 
-    given = {"--peer": args.peer, "--root": args.root, "--may-read": args.may_read, "--may-snapshot": args.may_snapshot}
+    given = {
+        "--peer": args.peer,
+        "--root": args.root,
+        "--may-read": args.may_read,
+        "--may-snapshot": args.may_snapshot,
+        "--may-prune": args.may_prune,
+        "--may-rollback": args.may_rollback,
+    }
     words = [word for pair in given.items() if pair[1] for word in pair]
     raise SystemExit(main(words))

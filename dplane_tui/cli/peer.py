@@ -13,7 +13,7 @@ from .. import text
 from ..errors import HostKeyError, MissingError, RefusedError, UsageError
 from ..services.host import Host
 from ..services.replication.model import HostIdentity, PairRequest, Peer
-from ..services.replication.rights import Rights
+from ..services.replication.rights import Rights, flags_of
 from ..services.replication.service import ReplicationService, open_replication
 from . import peer_adopt, peer_keys
 from .ask import ask_line, can_ask, read_line
@@ -87,7 +87,7 @@ async def _add(host: Host, args: argparse.Namespace) -> Result:
         raise RefusedError("Not paired: no password was given.", "Nothing was changed on the other box.")
     given = peer_keys.rights(args)
     request = PairRequest(args.name, user, where, port, password, identity.key, given.root)
-    peer = await service.pair(replace(request, may_read=given.may_read, may_snapshot=given.may_snapshot))
+    peer = await service.pair(replace(request, may_read=given.may_read, **flags_of(given)))
     return Result(peer, describe(peer) + f"\nPaired: a login as {peer.user} with the new key was tried and worked.")
 
 
@@ -127,6 +127,7 @@ def describe(peer: Peer) -> str:
             f"host key  {peer.host_fingerprint} ({text.clean(peer.host_key.split(' ')[0], 40)}, pinned)",
             f"our key   {peer.key_fingerprint}, made {made}",
             f"confined  {_confined(peer)}",
+            f"pruning   {_pruning(peer)}",
         )
     )
 
@@ -134,7 +135,13 @@ def describe(peer: Peer) -> str:
 def _confined(peer: Peer) -> str:
     if not peer.product:
         return "no: the far box has no D-Plane, our key is a login of that account"
-    return f"our key there may {Rights(peer.name, peer.root, peer.may_read, peer.may_snapshot).in_words()}"
+    return f"our key there may {Rights(peer.name, peer.root, peer.may_read, **flags_of(peer)).in_words()}"
+
+
+def _pruning(peer: Peer) -> str:
+    if not peer.product:
+        return "as far as that account may"
+    return "granted, for snapshots of our own tasks" if peer.may_prune else "not granted (--may-prune)"
 
 
 async def _list(host: Host, _args: argparse.Namespace) -> Result:

@@ -13,7 +13,7 @@ from ..services.host import Host
 from ..services.replication import pasted
 from ..services.replication.keyring import open_keys
 from ..services.replication.model import Peer
-from ..services.replication.rights import Rights
+from ..services.replication.rights import Rights, flags_of
 from ..services.replication.service import open_replication
 from .ask import ask_line, can_ask
 from .output import Result, table
@@ -65,6 +65,10 @@ def add_rights(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--root", metavar="DATASET", help="receive into this dataset and below, and nowhere else")
     group.add_argument("--may-read", metavar="DATASET", help="read this and below (receives nothing without --root)")
     group.add_argument("--may-snapshot", action="store_true", help="take snapshots of what it may read")
+    group.add_argument(
+        "--may-prune", action="store_true", help="destroy old snapshots that its own tasks took (retention)"
+    )
+    group.add_argument("--may-rollback", action="store_true", help="roll back the copies it made, when they diverged")
 
 
 def rights(args: argparse.Namespace) -> Rights:
@@ -74,7 +78,7 @@ def rights(args: argparse.Namespace) -> Rights:
             raise RefusedError(f"{option}: the dataset “{text.clean(place, 60)}” {problem}.")
     if args.may_snapshot and args.may_read is None:
         raise UsageError("--may-snapshot needs --may-read.", "Say of what snapshots may be taken: --may-read DATASET.")
-    return Rights("", args.root, args.may_read, args.may_snapshot)
+    return Rights("", args.root, args.may_read, **flags_of(args))
 
 
 async def _key(host: Host, args: argparse.Namespace) -> Result:

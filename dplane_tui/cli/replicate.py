@@ -19,6 +19,7 @@ from . import (
     replicate_check,
     replicate_import,
     replicate_places,
+    replicate_prune,
     replicate_restore,
     replicate_verify,
     task_options,
@@ -49,6 +50,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     replicate_restore.add(verbs)
     replicate_verify.add(verbs)
     replicate_import.add(verbs)
+    replicate_prune.add(verbs)
     run = verbs.add_parser("run", help="run a task now and follow it")
     run.add_argument("name")
     how = run.add_mutually_exclusive_group()
@@ -226,6 +228,11 @@ def describe_run(run: Run) -> str:
             f"          GUID at the source {proof.source_guid}, read back at the target {proof.target_guid}",
             f"          {how}, {text.size(proof.bytes)} in {text.duration(proof.duration)}",
         ]
+    for gone in run.pruned:
+        what = text.clean(f"{gone.dataset}@{gone.snapshot}")
+        lines.append(
+            f"{f'NOT gone  {what}: {text.clean(gone.error)}' if gone.error else f'pruned    {what}'} ({gone.side})"
+        )
     return "\n".join(lines)
 
 

@@ -58,7 +58,16 @@ async def _change(host: Host, name: str, **fields: Any) -> Task:
 
 
 async def _set(host: Host, args: argparse.Namespace) -> Result:
-    return _told(await _change(host, args.name, **given(args)))
+    service = open_replication(host)
+    before = await service.task(args.name)
+    after = await service.set_options(args.name, wording.change(before.options, given(args)))
+    told = _told(after)
+    if args.json:  # a program asks with `prune --dry-run`
+        return told
+    from . import replicate_prune
+
+    said = await replicate_prune.preview(service, before, after)
+    return replace(told, text=f"{told.text}\n{said}") if said else told
 
 
 async def _limit(host: Host, args: argparse.Namespace) -> Result:

@@ -22,7 +22,7 @@ from dplane_tui.services.replication import farside, keyring, keys, pasted, reco
 from dplane_tui.services.replication.hello import hello
 from dplane_tui.services.replication.keyring import LocalKeys, accepted_of
 from dplane_tui.services.replication.model import PairRequest, Peer
-from dplane_tui.services.replication.rights import Rights, of_line, of_words
+from dplane_tui.services.replication.rights import FLAGS, Rights, of_line, of_words
 from dplane_tui.services.store import open_store
 from privhelper import peers as door_keys
 from privhelper.failure import Failure
@@ -50,7 +50,13 @@ KEY, OTHER, THIRD = new_key(), new_key(), new_key()
      "receive into tank/in and below, read tank/home and below, take snapshots of that"),
 ])  # fmt: skip
 def test_what_the_helper_writes_is_what_is_understood(rights: Rights, words: str) -> None:
-    line = door_keys.line(rights.peer, KEY, rights.root or "", rights.may_read or "", rights.may_snapshot)
+    line = door_keys.line(
+        rights.peer,
+        KEY,
+        rights.root or "",
+        rights.may_read or "",
+        tuple(flag for flag in FLAGS if getattr(rights, flag)),
+    )
     assert of_line(line) == (rights, KEY)
     assert rights.in_words() == words
     (listed,) = accepted_of(f"{line}\n")

@@ -47,7 +47,7 @@ async def test_keys_are_offered_listed_and_refused_the_same(ring: KeyService) ->
     assert await ring.accepted() == ()
     file = paths.current().state / "ssh-accept" / "authorized_keys"
     file.parent.mkdir(parents=True)
-    file.write_text(f"{line('nas-b', KEY, 'vault/in', 'vault/home', True)}\nssh-rsa AAAA somebody\n")
+    file.write_text(f"{line('nas-b', KEY, 'vault/in', 'vault/home', ('may_snapshot',))}\nssh-rsa AAAA somebody\n")
     stranger, known = await ring.accepted()
     assert (stranger.name, stranger.line) == ("", "ssh-rsa AAAA somebody")
     assert (known.name, known.key_fingerprint) == ("nas-b", keys.fingerprint(KEY))
@@ -82,7 +82,7 @@ async def test_a_task_that_pulls_is_stored_the_same(service: object, state: Path
     with pytest.raises(RefusedError, match="lets this box read vault/home only"):
         await service.add_task(replace(pull, name="third", source="vault/private"))  # type: ignore[attr-defined]
     with pytest.raises(RefusedError, match="no --keep-source"):
-        await service.set_options("home", Options(keep_source="7d"))  # type: ignore[attr-defined]
+        await service.set_options("home", Options(keep_source="daily=7"))  # type: ignore[attr-defined]
     with pytest.raises(RefusedError, match="receives nothing"):
         await service.add_task(Task("push", "tank/a", "attic", "vault/a"))  # type: ignore[attr-defined]
 

@@ -278,6 +278,11 @@ def test_20_a_peers_key_never_gives_a_shell(tmp_path: Path, monkeypatch: pytest.
         peers.change("peer-accept", {"peer": "nas-c", "key": key})
     assert peers.change("peer-accept", {"peer": "nas-b", "key": key}) == {"changed": True}
     assert file.read_text().count("\n") == 1
+    assert "--may-prune" not in file.read_text()
+    assert peers.change("peer-accept", {"peer": "nas-b", "key": key, "root": "tank/b", "may_prune": True})["changed"]
+    assert 'dplane agent --peer nas-b --root tank/b --may-prune yes" ssh-ed25519' in file.read_text()
+    assert peers.change("peer-accept", {"peer": "nas-b", "key": key, "may_prune": False}) == {"changed": True}
+    assert "--may-prune" not in file.read_text(), "a key that is accepted without the right has it no more"
     assert peers.change("peer-revoke", {"peer": "nas"}) == {"changed": False}
     assert peers.change("peer-revoke", {"peer": "nas-b"}) == {"changed": True}
     assert file.read_text() == ""

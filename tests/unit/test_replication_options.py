@@ -66,8 +66,34 @@ sound = st.builds(
     initial=st.sampled_from(["all", "newest"]),
     intermediates=st.booleans(),
     limit=st.sampled_from(["", "2M", "08:00-18:00=1M full"]),
+    keep_source=st.sampled_from(["", "hourly=24,daily=30", "1x1h(keep=all) | 24x1h"]),
+    keep_target=st.sampled_from(["", "10,1d1w"]),
+    backlog=st.sampled_from([1, 500, 100_000]),
     window=st.sampled_from(["", "22:00-06:00"]),
 )
+
+
+@pytest.mark.parametrize(
+    ("given_words", "said"),
+    [
+        (["--keep-source", "hourly=0"], "keeps no snapshot at all"),
+        (["--keep-source", "fortnightly=3"], "fortnightly"),
+        (["--keep-target", "24x"], "24x"),
+        (["--keep-target", "1d,\x1b[2J"], "1d"),
+        (["--backlog", "0"], "from 1 to 100000"),
+        (["--backlog", "100001"], "from 1 to 100000"),
+        (["--backlog", "many"], "“many”"),
+        (["--backlog", "-5"], "“-5”"),
+    ],
+)
+def test_a_policy_that_makes_no_sense_is_refused_before_it_is_stored(given_words: list[str], said: str) -> None:
+    parser = argparse.ArgumentParser()
+    task_options.add_flags(parser)
+    with pytest.raises(UsageError) as told:
+        task_options.options_of(parser.parse_args([given_words[0] + "=" + given_words[1]]))
+    assert said in told.value.message
+    assert told.value.message.isprintable()
+    assert told.value.message.endswith(".")
 
 
 @given(sound, sound)

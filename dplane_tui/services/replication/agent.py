@@ -2,7 +2,8 @@
 
 What the peer asks for is one JSON object in SSH_ORIGINAL_COMMAND. There is no shell, and nothing here can destroy a
 snapshot or roll back: a peer can list, receive into datasets it made itself, and give up its own interrupted receive.
-What it may beyond that stands in the forced command (`rights.py`): to read what is here, to take snapshots of it.
+What it may beyond that stands in the forced command (`rights.py`): to read what is here, to take snapshots of it, and
+to destroy old snapshots of its own datasets that have the names that tasks give (trimming.py).
 Every connection starts this, also on a Pi: it is plain blocking code and imports little.
 """
 
@@ -26,7 +27,7 @@ from privhelper import grammar, resumetoken, strictjson
 from . import begun
 from .pump import Pump
 from .read import OWNER, get_argv, is_missing, list_argv, times_argv
-from .rights import Rights, of_words
+from .rights import Rights, flags_of, of_words
 
 REQUEST_LIMIT = 64 * 1024
 HELPER = "/opt/dplane/current/libexec/privhelper"
@@ -77,6 +78,7 @@ class Agent:
             "key-keep": self._change_key,
             "times": self._times,
             "content": self._content,
+            **({"prune": self._prune} if self._rights.may_prune else {}),
         }
         if request is None:
             raise Refusal("refused", "This key is for D-Plane's replication only; it gives no shell.")
@@ -97,7 +99,7 @@ class Agent:
         if version.returncode != 0:
             raise Refusal("missing", "OpenZFS does not work on the far box.", "`dplane doctor` there looks why.")
         first = {"ok": True, "peer": self._peer, "root": self._root, "zfs": version.stdout.split("\n")[0][:100]}
-        first |= {"may_read": self._rights.may_read, "may_snapshot": self._rights.may_snapshot}
+        first |= {"may_read": self._rights.may_read, **flags_of(self._rights)}
         _say(first)
         while os.read(0, 4096):
             pass
@@ -304,6 +306,15 @@ class Agent:
             return self._ask_helper({"verb": "peer-renew", "peer": self._peer, **keys})
         return self._ask_helper({"verb": "peer-retire", "peer": self._peer, "key": fields.get("key")})
 
+    def _prune(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Destroy snapshots that this peer's tasks took, or only say what that would do."""
+        from . import trimming
+
+        try:
+            return trimming.prune(self._own(fields), fields, _run, self._ask_helper)
+        except trimming.Trouble as trouble:
+            raise Refusal(trouble.code, str(trouble)) from None
+
     def _note(self, name: str, guid: object) -> None:
         """Write down that this peer begins to receive into `name`. Without it, only a power loss needs a person."""
         if isinstance(guid, str) and not grammar.guid_problem(guid):
@@ -494,7 +505,10 @@ def main(words: Sequence[str]) -> int:
     """`--peer NAME` and its rights (`rights.py`), from the forced command; returns the exit code."""
     rights = of_words(list(words))
     if rights is None:
-        sys.stderr.write("usage: dplane agent --peer NAME [--root DATASET] [--may-read DATASET [--may-snapshot yes]]\n")
+        sys.stderr.write(
+            "usage: dplane agent --peer NAME [--root DATASET] [--may-read DATASET [--may-snapshot yes]] "
+            "[--may-prune yes] [--may-rollback yes]\n"
+        )
         return 2
     agent = Agent(rights)
     try:

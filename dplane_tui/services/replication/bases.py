@@ -11,14 +11,19 @@ from .plan import OWN_SNAPSHOT
 from .read import Dataset
 
 
+def mark_of(peer: Peer | None, task: Task) -> str:
+    """How the names of the bookmarks for a task's target begin."""
+    # Whose base it is: the box and the place, not the task's name, which may change.
+    whose = f"{peer.host_key if peer else 'local'}|{task.target}"
+    return f"{OWN_SNAPSHOT}{hashlib.sha256(whose.encode()).hexdigest()[:8]}-"
+
+
 class Bases:
     """The bookmarks that belong to one target."""
 
     def __init__(self, door: Door, peer: Peer | None, task: Task) -> None:
         self._door = door
-        # Whose base it is: the box and the place, not the task's name, which may change.
-        whose = f"{peer.host_key if peer else 'local'}|{task.target}"
-        self._mark = f"{OWN_SNAPSHOT}{hashlib.sha256(whose.encode()).hexdigest()[:8]}-"
+        self._mark = mark_of(peer, task)
 
     async def keep(self, dataset: Dataset, step: Step) -> None:
         """Bookmark what is about to be sent.

@@ -24,7 +24,7 @@ from ..door import Door
 from ..host import Host
 from ..jobs.report import Reporter
 from ..store import Store
-from . import codec, failures, pace, records
+from . import codec, failures, pace, pruning, records
 from .model import Conflict, Evidence, Match, Peer, Plan, Step, Task
 from .plan import OWN_SNAPSHOT, make_plan, members, wants_snapshot
 from .pump import Throttle
@@ -66,6 +66,7 @@ class Execution:
         self._sent = 0
         self._throttle = Throttle()
         self._here: Side = {}
+        self._pruned = False
 
     async def run(self) -> Outcome:
         """Everything, with a few attempts when the connection breaks. Raises DPlaneError."""
@@ -73,6 +74,9 @@ class Execution:
         following = asyncio.create_task(pace.follow(self._store, self._task.name, self._throttle, self._report))
         try:
             return await self._attempts()
+        except DPlaneError as error:
+            await self._retain(error, reached=False)
+            raise
         finally:
             following.cancel()
 
@@ -125,12 +129,33 @@ class Execution:
             await self._target.abort(abort.target, abort.token)
         if any(step.raw for step in plan.steps):
             await records.set_raw(self._store, self._task.name, True)
-        await self._send_all(plan)
+        try:
+            await self._send_all(plan)
+        except UnreachableError:
+            raise
+        except DPlaneError as error:
+            await self._retain(error)
+            raise
+        kept = await self._retain()
         if not plan.steps and not self._sent:
-            return nothing_new(plan)
+            outcome = nothing_new(plan)
+            return Outcome(outcome.state, f"{outcome.message} {kept}".strip())
         # An attempt before this one may have delivered what it could no longer read back.
         message = f"{text.size(self._sent)} sent; the target was read and lists every snapshot."
-        return Outcome("succeeded", " ".join([message, *plan.notes]))
+        return Outcome("succeeded", " ".join([message, *plan.notes, *([kept] if kept else [])]))
+
+    async def _retain(self, error: DPlaneError | None = None, *, reached: bool = True) -> str:
+        """Retention, once a run, and what it has to tell; a run that failed tells it with its error."""
+        if self._pruned:
+            return ""
+        self._pruned = True
+        if self._task.options.keep_source or self._task.options.keep_target:
+            self._report.update(stage="pruning", rate_bps=None, eta_s=None)
+        sides = (self._task, self._source, self._target, self._store, self._run_id)
+        told = await pruning.after_run(*sides, reached=reached)
+        if error is not None:
+            error.next_step = f"{error.next_step} {told}".strip()
+        return told
 
     async def _send_all(self, plan: Plan) -> None:
         """Every step; a dataset that fails is left, with all below it, and the others go on. Raises what failed."""

@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ...errors import DPlaneError, MissingError, RefusedError, UnreachableError
 from ..host.quoting import command_line
@@ -24,6 +25,9 @@ from .source import named_time, resumed, sent
 from .stream import Command, Transfer
 from .targets import AgentTarget, PlainTarget
 from .transport import Link
+
+if TYPE_CHECKING:
+    from ..retention.pruners import Pruner
 
 _LOST = 255
 _NAMES_BYTES = 6000  # of one request to the agent
@@ -104,6 +108,9 @@ class FarSource(abc.ABC):
                 raise
             except DPlaneError:
                 return  # it is tried again next time
+
+    def pruner(self) -> Pruner:
+        return self._far.pruner()
 
     def lost(self, done: Transfer) -> UnreachableError | None:
         return self._link.lost() if done.send_status == _LOST else None

@@ -25,6 +25,7 @@ from ..host.quoting import command_line
 from . import answers, failures, keys
 from .model import PairRequest, Peer
 from .pairing import error_from
+from .rights import flags_of
 
 CONNECT_SECONDS = 20.0
 COMMAND_SECONDS = 60.0
@@ -168,8 +169,8 @@ async def _accept(
     connection: asyncssh.SSHClientConnection, request: PairRequest, helper: list[str], own_name: str, public_key: str
 ) -> None:
     """Let the far box's own privileged helper take the key, confined to the replication agent."""
-    rights = {"root": request.root, "may_read": request.may_read, "may_snapshot": request.may_snapshot or None}
-    args = {"peer": own_name, "key": public_key, **rights}
+    rights = {flag: given or None for flag, given in flags_of(request).items()}
+    args = {"peer": own_name, "key": public_key, "root": request.root, "may_read": request.may_read, **rights}
     out = await _run(connection, helper, stdin=request_line("peer-accept", args), check=False)
     answer = answers.parsed(out.encode())
     if answer is None:

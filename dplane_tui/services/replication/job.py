@@ -90,6 +90,10 @@ def _work(mode: str) -> Callable[[Job], Awaitable[Outcome]]:
     """What a kind of run does."""
     if mode == "plan":
         return _plan
+    if mode == "prune":
+        from .pruning import by_hand
+
+        return by_hand
     if mode == "restore":
         from .restore import bring_home
 
@@ -109,10 +113,11 @@ async def _execution(job: Job, given: Task | None = None) -> Execution:
     task = given or await records.task(job.store, job.run.task)
     peer = await records.peer(job.store, task.peer) if task.peer is not None else None
     target = target_for(peer, job.host, job.where.ssh, job.where.jobs)
-    return Execution(task, await _source(job, task, peer), target, job.store, job.run.id, job.report)
+    return Execution(task, await source_of(job, task, peer), target, job.store, job.run.id, job.report)
 
 
-async def _source(job: Job, task: Task, peer: Peer | None) -> Source:
+async def source_of(job: Job, task: Task, peer: Peer | None) -> Source:
+    """Where a task's snapshots come from."""
     if task.source_peer is None:
         return source_for(task, peer, job.host)
     from .far_source import source_at

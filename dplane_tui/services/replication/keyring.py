@@ -16,7 +16,7 @@ from .model import PairRequest, Peer
 from .pairing import PairingSession
 from .pasted import Accepted, Admission, Answer, Offer
 from .probe import probe_all, shown_keys
-from .rights import Rights
+from .rights import FLAGS, Rights, flags_of
 
 HOST_KEYS = "/etc/ssh/ssh_host_*_key.pub"
 _AUTHORIZED = "ssh-accept/authorized_keys"  # below the state folder; the helper writes it (privhelper/peers.py)
@@ -81,9 +81,9 @@ class LocalKeys:
     async def accept(self, offer: Offer, given: Rights, address: str | None, port: int) -> Admission:
         answer = pasted.make_answer(address or own_address(), port, await self._host_key(), offer.fingerprint)
         args: dict[str, Any] = {"root": given.root, "may_read": given.may_read}
-        args |= {"may_snapshot": given.may_snapshot or None}
+        args |= {flag: getattr(given, flag) or None for flag in FLAGS}
         await Door(self._host).call("peer-accept", peer=offer.own_name, key=offer.key, **args)
-        wanted = Accepted(offer.own_name, offer.fingerprint, given.root, given.may_read, given.may_snapshot)
+        wanted = Accepted(offer.own_name, offer.fingerprint, given.root, given.may_read, **flags_of(given))
         if wanted not in await self.accepted():
             raise CommandError(
                 f"{offer.own_name} was accepted, but is not listed with what it was given.",
@@ -166,7 +166,7 @@ def accepted_of(text: str) -> tuple[Accepted, ...]:
         if known is not None:
             right, key = known
             shown = keys.fingerprint(key)
-            found.append(Accepted(right.peer, shown, right.root, right.may_read, right.may_snapshot))
+            found.append(Accepted(right.peer, shown, right.root, right.may_read, **flags_of(right)))
         elif line.strip() and not line.startswith("#"):
             found.append(Accepted("", line=clean(line, 300)))
     return tuple(sorted(found, key=lambda one: one.name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .model import Peer
 from .pasted import Accepted, Admission, Answer, Offer
 from .remote import RemoteReplication
-from .rights import Rights
+from .rights import FLAGS, Rights
 
 _SECONDS = 330.0  # a Pi needs half a minute only to load what speaks SSH
 
@@ -20,7 +20,7 @@ class RemoteKeys(RemoteReplication):
         words = [f"--line={offer.line}", f"--fingerprint={offer.fingerprint}"]
         words += [f"--root={given.root}"] if given.root else []
         words += [f"--may-read={given.may_read}"] if given.may_read else []
-        words += ["--may-snapshot"] if given.may_snapshot else []
+        words += [f"--{flag.replace('_', '-')}" for flag in FLAGS if getattr(given, flag)]
         words += [f"--address={f'[{address}]' if ':' in address else address}:{port}"] if address else []
         return self._decode(Admission, await self._ask("peer", "accept", *words))
 

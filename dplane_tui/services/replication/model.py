@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..retention.model import Pruned
+
 
 @dataclass(frozen=True, slots=True)
 class Peer:
@@ -31,6 +33,10 @@ class Peer:
     """Whether we may take snapshots of that."""
     key_created: float = 0.0
     """When our key for it was made; 0 is unknown."""
+    may_prune: bool = False
+    """Whether the far box let this one destroy old snapshots of its own tasks there, when it was asked last."""
+    may_rollback: bool = False
+    """Whether it let this one roll back there what it sent there."""
 
     def takes_snapshots(self) -> bool:
         """Whether a task that pulls from it can take its own snapshots there."""
@@ -61,6 +67,8 @@ class Options:
     """The same at the target."""
     paused: bool = False
     """Nothing starts by itself, and a running transfer holds still."""
+    backlog: int = 500
+    """With `keep_source`: so many snapshots of a dataset wait for their target at most; more are thinned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +135,8 @@ class Run:
     """The plan as JSON, the very one that ran; of a verification what it found (`content.Verified`)."""
     kind: str = "run"
     """`run`, `restore` or `verify` (which sends nothing); a dry run is a `plan`, a comparison a `compare`."""
+    pruned: tuple[Pruned, ...] = ()
+    """What retention destroyed after it, or could not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +276,10 @@ class PairRequest:
     root: str | None = None
     may_read: str | None = None
     may_snapshot: bool = False
+    may_prune: bool = False
+    """Ask the far box to let this one destroy old snapshots of its own tasks there."""
+    may_rollback: bool = False
+    """Ask it to let this one roll back there what it sent there."""
 
     def __repr__(self) -> str:
         return f"PairRequest({self.name!r}, {self.user!r}, {self.address!r}, {self.port}, password hidden)"

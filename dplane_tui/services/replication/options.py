@@ -6,8 +6,11 @@ from typing import Any, NamedTuple
 
 from ...errors import UsageError
 from ...text import clean
+from ..retention import policy
 from . import rates, schedule
 from .model import Options
+
+BACKLOG_LIMIT = 100_000
 
 
 class Flag(NamedTuple):
@@ -29,6 +32,7 @@ FLAGS = (
     Flag("schedule", "--schedule", "WHEN", "'every 1h', 'daily 02:30', 'boot 10m', or a systemd calendar expression"),
     Flag("keep_source", "--keep-source", "POLICY", "retention of our snapshots here, after a proven run"),
     Flag("keep_target", "--keep-target", "POLICY", "the same at the target"),
+    Flag("backlog", "--backlog", "N", "with --keep-source: so many wait for a target that is away, at most (500)"),
 )
 
 
@@ -40,6 +44,8 @@ def change(options: Options, given: dict[str, Any]) -> Options:
             fields[name] = tuple(pattern for pattern in fields[name] if pattern)
     if "intermediates" in fields:
         fields["intermediates"] = not _yes(fields["intermediates"])
+    if "backlog" in fields:
+        fields["backlog"] = number(fields["backlog"])
     return check(Options(**{**_fields(options), **fields}))
 
 
@@ -57,6 +63,10 @@ def check(options: Options) -> Options:
     if options.window:
         rates.parse_span(options.window)
     schedule.parse(options.schedule)
+    policy.parse(options.keep_source)
+    policy.parse(options.keep_target)
+    if not 1 <= options.backlog <= BACKLOG_LIMIT:
+        raise UsageError(f"--backlog is a number of snapshots from 1 to {BACKLOG_LIMIT}, not {options.backlog}.")
     return options
 
 
@@ -88,6 +98,14 @@ def _yes(value: object) -> bool:
     if value not in ("yes", "no"):
         raise UsageError(f"--newest-only is yes or no, not “{clean(str(value), 20)}”.")
     return value == "yes"
+
+
+def number(value: object) -> int:
+    """`--backlog` as typed. Raises UsageError."""
+    text = str(value)
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise UsageError(f"--backlog is a number of snapshots, not “{clean(text, 20)}”.")
+    return int(text)
 
 
 def _fields(options: Options) -> dict[str, Any]:

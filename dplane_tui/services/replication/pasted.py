@@ -13,7 +13,7 @@ from privhelper import grammar
 
 from ...errors import RefusedError
 from . import keys
-from .rights import Rights
+from .rights import Rights, flags_of
 
 OFFER, ANSWER = "dplane-offer-1", "dplane-answer-1"
 _LIMIT = 2000
@@ -57,13 +57,15 @@ class Accepted:
     root: str | None = None
     may_read: str | None = None
     may_snapshot: bool = False
+    may_prune: bool = False
+    may_rollback: bool = False
     line: str = ""
 
     def in_words(self) -> str:
         """What it may do, a clause."""
         if not self.name:
             return "not a line of D-Plane's; an administrator put it there"
-        return Rights(self.name, self.root, self.may_read, self.may_snapshot).in_words()
+        return Rights(self.name, self.root, self.may_read, **flags_of(self)).in_words()
 
 
 @dataclass(frozen=True, slots=True)

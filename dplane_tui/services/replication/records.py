@@ -11,9 +11,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from ...errors import CommandError, MissingError, RefusedError
+from ..retention.model import Pruned
 from ..store import Store
 from . import codec
 from .model import Evidence, Options, Peer, Run, Task
+from .rights import FLAGS
 
 ACTIVE = frozenset({"queued", "running"})
 PLANS_KEPT_SECONDS = 3600.0
@@ -30,7 +32,7 @@ def _insert(table: str, fields: dict[str, Any]) -> tuple[str, list[Any]]:
 
 def _peer(row: Any) -> Peer:
     fields = dict(row)
-    return Peer(**{**fields, **{name: bool(fields[name]) for name in ("product", "may_snapshot")}})
+    return Peer(**{**fields, **{name: bool(fields[name]) for name in ("product", *FLAGS)}})
 
 
 def _task(row: Any) -> Task:
@@ -148,9 +150,10 @@ async def new_run(store: Store, task_name: str, mode: str = "run", request: str 
     now = time.time()
     run_id = new_run_id(task_name, now)
     async with store.transaction() as db:
-        if mode in ("plan", "compare"):  # of interest to who asked, not to history
+        if mode in ("plan", "compare", "prune"):  # of interest to who asked, not to history
             await db.execute(
-                "DELETE FROM runs WHERE mode IN ('plan', 'compare') AND started < ?", (now - PLANS_KEPT_SECONDS,)
+                "DELETE FROM runs WHERE mode IN ('plan', 'compare', 'prune') AND started < ?",
+                (now - PLANS_KEPT_SECONDS,),
             )
         await db.execute(
             "INSERT INTO runs (id, task, mode, state, started, request) VALUES (?, ?, ?, 'queued', ?, ?)",
@@ -211,11 +214,17 @@ async def _with_evidence(store: Store, rows: Iterable[Any]) -> tuple[Run, ...]:
     for row in await store.rows(sql, (ids,)):
         fields = {name: row[name] for name in row.keys() if name not in {"id", "run", "snapshot_created"}}  # noqa: SIM118
         proofs.setdefault(row["run"], []).append(Evidence(**fields))
+    pruned: dict[str, list[Pruned]] = {}
+    sql = "SELECT * FROM pruned WHERE run IN (SELECT value FROM json_each(?)) ORDER BY id"
+    for row in await store.rows(sql, (ids,)):
+        fields = {name: row[name] for name in row.keys() if name not in {"id", "run", "task"}}  # noqa: SIM118
+        pruned.setdefault(row["run"], []).append(Pruned(**fields))
     return tuple(
         Run(
             **{name: row[name] for name in row.keys() if name not in {"mode", "request"}},  # noqa: SIM118
             kind=row["mode"],
             evidence=tuple(proofs.get(row["id"], ())),
+            pruned=tuple(pruned.get(row["id"], ())),
         )
         for row in found
     )

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from ...errors import CommandError, MissingError
 from ...text import clean
 from ..host import Host
+from ..retention.model import PruneWish, Pruning
 from ..store import Notice
 from .codec import decode
 from .compare import Comparison
@@ -16,8 +17,10 @@ from .model import HostIdentity, Options, PairRequest, Peer, Plan, Restore, Run,
 from .options import words as option_words
 from .pairing import error_from
 from .places import place_of
+from .rights import flags_of
 
 T = TypeVar("T")
+PRUNE_SECONDS = 1800.0
 DPLANE = "/usr/local/bin/dplane"
 
 
@@ -87,7 +90,7 @@ class RemoteReplication:
     async def pair(self, request: PairRequest) -> Peer:
         root = ["--root", request.root] if request.root else []
         root += ["--may-read", request.may_read] if request.may_read else []
-        root += ["--may-snapshot"] if request.may_snapshot else []
+        root += [f"--{flag.replace('_', '-')}" for flag, given in flags_of(request).items() if given]
         where = f"{request.user}@{_bracketed(request.address)}:{request.port}"
         words = ["peer", "add", request.name, where, "--password-stdin", "--host-key", request.host_key, *root]
         data = await self._ask(*words, stdin=request.password.encode() + b"\n", timeout=330)
@@ -121,6 +124,15 @@ class RemoteReplication:
 
     async def plan(self, name: str) -> Plan:
         return self._decode(Plan, await self._ask("replicate", "run", name, "--dry-run", timeout=400, despite=True))
+
+    async def prune(self, name: str, wish: PruneWish) -> Pruning:
+        words = ["replicate", "prune", name]
+        words += ["--dry-run"] if wish.dry else []
+        words += ["--ahead"] if wish.ahead else []
+        words += [f"--keep-source={wish.keep_source}"] if wish.keep_source is not None else []
+        words += [f"--keep-target={wish.keep_target}"] if wish.keep_target is not None else []
+        words += [f"--backlog={wish.backlog}"] if wish.backlog is not None else []
+        return self._decode(Pruning, await self._ask(*words, timeout=PRUNE_SECONDS + 60, despite=True))
 
     async def start(self, name: str) -> str:
         return self._decode(Run, await self._ask("replicate", "run", name, "--detach")).id

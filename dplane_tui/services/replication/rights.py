@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from privhelper import grammar
 
+FLAGS = ("may_snapshot", "may_prune", "may_rollback")
+"""Rights that are given or not; `yes` stands behind those that are."""
 COMMAND = "/opt/dplane/current/bin/dplane agent"
 _LINE = re.compile(r'restrict,command="([^"\\]{1,1200})" (ssh-ed25519 [A-Za-z0-9+/]{68}) dplane:([A-Za-z0-9_.-]{1,63})')
 
@@ -26,6 +29,10 @@ class Rights:
     """What it may read, with all below: its snapshots, and streams of them."""
     may_snapshot: bool = False
     """Whether it may take snapshots (`dplane-…`) of what it may read, and bookmark them."""
+    may_prune: bool = False
+    """Whether it may destroy old snapshots of its own tasks (never the newest) in the copies it made here."""
+    may_rollback: bool = False
+    """Whether it may take the copies it made here back to one of their snapshots."""
 
     @property
     def receives(self) -> bool:
@@ -51,7 +58,21 @@ class Rights:
             found.append(f"read {self.may_read} and below")
         if self.may_snapshot:
             found.append("take snapshots of that")
+        if self.may_prune:
+            found.append("destroy old snapshots of its own tasks")
+        if self.may_rollback:
+            found.append("roll its own copies back")
         return ", ".join(found)
+
+
+def flags_of(given: Any) -> dict[str, Any]:
+    """The FLAGS of whatever has them, by name."""
+    return {flag: bool(getattr(given, flag)) for flag in FLAGS}
+
+
+def flags_told(told: dict[str, Any]) -> dict[str, Any]:
+    """The FLAGS that a far box says we have."""
+    return {flag: told.get(flag) is True for flag in FLAGS}
 
 
 def within(dataset: str, top: str) -> bool:
@@ -70,14 +91,14 @@ def of_words(words: list[str]) -> Rights | None:
     if len(options) * 2 != len(words):
         return None
     peer, root, may_read = options.pop("--peer", ""), options.pop("--root", None), options.pop("--may-read", None)
-    may_snapshot = options.pop("--may-snapshot", None)
-    if options or grammar.peer_problem(peer) or may_snapshot not in (None, "yes"):
+    flags = {name: options.pop(f"--{name.replace('_', '-')}", None) for name in FLAGS}
+    if options or grammar.peer_problem(peer) or any(value not in (None, "yes") for value in flags.values()):
         return None
     if any(place is not None and grammar.dataset_problem(place) for place in (root, may_read)):
         return None
-    if may_snapshot and may_read is None:
+    if flags["may_snapshot"] and may_read is None:
         return None
-    return Rights(peer, root, may_read, may_snapshot is not None)
+    return Rights(peer, root, may_read, **{name: value is not None for name, value in flags.items()})
 
 
 def of_line(line: str) -> tuple[Rights, str] | None:

@@ -17,8 +17,9 @@ from ...text import clean
 from ..door import Door
 from ..host import Host
 from ..jobs import JobService, Progress, files
+from ..retention.model import PruneWish, Pruning
 from ..store import Notice, Store, open_store
-from . import codec, records, schedule
+from . import codec, pruning, records, schedule
 from .codec import decode
 from .looks import LocalLooks, Looks
 from .model import HostIdentity, Options, PairRequest, Peer, Plan, Restore, Run, Task, TaskStatus
@@ -27,7 +28,7 @@ from .options import check as check_options
 from .pairing import PairingSession
 from .probe import probe
 
-PLAN_SECONDS = 300.0
+PLAN_SECONDS, PRUNE_SECONDS = 300.0, 1800.0
 
 
 class ReplicationService(Looks, Protocol):
@@ -91,6 +92,10 @@ class ReplicationService(Looks, Protocol):
 
     async def preview(self, task: Task) -> Plan:
         """What the first run of a task that is not stored would do. Nothing is changed, and the task is not stored."""
+        ...
+
+    async def prune(self, name: str, wish: PruneWish) -> Pruning:
+        """Apply a task's retention now, or only show what that would destroy and keep. Raises RefusedError."""
         ...
 
     async def start(self, name: str) -> str:
@@ -217,6 +222,8 @@ class LocalReplication(LocalLooks):
             task = await records.task(store, name)
             before = task.options
             check_task(replace(task, options=check_options(options)))
+            if options.keep_target != before.keep_target and task.peer is not None:
+                pruning.refuse_not_granted(options, await records.peer(store, task.peer))
             await records.set_options(store, name, options)
             await store.backup()
             changed = await records.task(store, name)
@@ -293,10 +300,14 @@ class LocalReplication(LocalLooks):
             run = await queue_preview(store, check_task(task))
         return decode_plan((await self._looked(run)).plan)
 
-    async def _asked(self, name: str, mode: str) -> Run:
-        return await self._looked(await self.queue(name, mode))
+    async def prune(self, name: str, wish: PruneWish) -> Pruning:
+        pruning.check_wish(await self.task(name), wish)
+        return pruning.decode_pruning((await self._asked(name, "prune", codec.dumps(wish), PRUNE_SECONDS)).plan)
 
-    async def _looked(self, run: Run) -> Run:
+    async def _asked(self, name: str, mode: str, request: str = "", patience: float = PLAN_SECONDS) -> Run:
+        return await self._looked(await self.queue(name, mode, request), patience)
+
+    async def _looked(self, run: Run, patience: float = PLAN_SECONDS) -> Run:
         """A run of a kind that only looks, which succeeded. Raises what it ended with."""
         if readable_keys(self._paths):
             from .job import run_replication
@@ -304,7 +315,7 @@ class LocalReplication(LocalLooks):
             await run_replication(run.id)
         else:
             await self._launch(run)
-            await asyncio.wait_for(self._ended(run.id), PLAN_SECONDS)
+            await asyncio.wait_for(self._ended(run.id), patience)
         async with self._store() as store:
             done = await records.run(store, run.id)
         if done.state != "succeeded":

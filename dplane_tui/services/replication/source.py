@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...errors import ChangedError, CommandError, MissingError, UnreachableError
 from ..door import Door, request_line
@@ -18,6 +18,9 @@ from .model import Peer, Plan, Step, Task
 from .plan import OWN_SNAPSHOT
 from .read import Side, get_argv, is_missing, list_argv, parse
 from .stream import Command, Transfer
+
+if TYPE_CHECKING:
+    from ..retention.pruners import Pruner
 
 OWN_TIME = "%Y-%m-%dT%H-%M-%SZ"
 _LIST_SECONDS = 300.0
@@ -75,6 +78,10 @@ class Source(Protocol):
 
     async def drop_old_bases(self, step: Step) -> None:
         """Forget the bases that are of no use after this step was proven."""
+        ...
+
+    def pruner(self) -> Pruner:
+        """What destroys snapshots there that retention does not keep."""
         ...
 
 
@@ -149,6 +156,11 @@ class LocalSource:
 
     async def drop_old_bases(self, step: Step) -> None:
         await self._bases.drop_old(self._side[step.dataset], step.guid)
+
+    def pruner(self) -> Pruner:
+        from ..retention.pruners import LocalPruner
+
+        return LocalPruner(self._host, self._door)
 
     async def estimated(self, plan: Plan) -> Plan:
         return replace(plan, steps=tuple([await self._estimate(step) for step in plan.steps]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ...errors import MissingError, RefusedError
 from ..door import Door, request_line
@@ -17,6 +17,9 @@ from .pairing import error_from
 from .read import Side, get_argv, is_missing, list_argv, note, parse
 from .stream import Command, Transfer
 from .transport import Link
+
+if TYPE_CHECKING:
+    from ..retention.pruners import Pruner
 
 _LOST = 255
 _NEVER_RECEIVED = ("-x", "mountpoint", "-x", "sharenfs", "-x", "sharesmb")
@@ -53,6 +56,10 @@ class Target(Protocol):
         """Keep with a copy what was set on its original, so that a restore can put it back."""
         ...
 
+    def pruner(self) -> Pruner:
+        """What destroys snapshots there that retention does not keep."""
+        ...
+
     async def close(self) -> None:
         """Let go of it."""
         ...
@@ -65,9 +72,10 @@ class AgentTarget:
         self.name = link.peer.name
         self._link = link
         self._looks = looks  # only looks: what another connection is sending there goes on
+        self._may_prune = False
 
     async def open(self) -> None:
-        await self._link.open()
+        self._may_prune = (await self._link.open()).get("may_prune") is True
 
     async def read(self, dataset: str, recursive: bool) -> tuple[Side, int | None]:
         request = {"op": "read", "dataset": dataset, "recursive": recursive, **({"look": True} if self._looks else {})}
@@ -97,6 +105,11 @@ class AgentTarget:
 
     async def note(self, dataset: str, originals: dict[str, str]) -> None:
         await self._link.ask({"op": "note", "dataset": dataset, "properties": originals})
+
+    def pruner(self) -> Pruner:
+        from ..retention.pruners import AgentPruner
+
+        return AgentPruner(self._link, self._may_prune)
 
     async def close(self) -> None:
         await self._link.close()
@@ -166,6 +179,11 @@ class PlainTarget:
         if done.status != 0:
             raise failures.of_zfs(done.error, f"{self.name} could not note what was set on the original of {dataset}")
 
+    def pruner(self) -> Pruner:
+        from ..retention.pruners import PlainPruner
+
+        return PlainPruner(self._link, self.zfs)
+
     async def close(self) -> None:
         await self._link.close()
 
@@ -219,6 +237,11 @@ class LocalTarget:
                 await self._door.call(
                     "dataset-set", dataset=dataset, guid=got.text.strip(), property=note(name), value=value
                 )
+
+    def pruner(self) -> Pruner:
+        from ..retention.pruners import LocalPruner
+
+        return LocalPruner(self._host, self._door)
 
     async def close(self) -> None:
         return None

@@ -185,7 +185,7 @@ async def _admit(store: Store, request: PairRequest, public: str, user: str, *, 
             peer,
             root=rights.place(told.get("root")),
             may_read=rights.place(told.get("may_read")),
-            may_snapshot=told.get("may_snapshot") is True,
+            **rights.flags_told(told),
         )
     await records.put_peer(store, peer)
     await store.backup()
@@ -196,7 +196,12 @@ async def test(name: str) -> str:
     """Log in at a stored peer with its key; a sentence about who answered."""
     async with open_store(paths.current().database) as store:
         peer = await records.peer(store, name)
-    version = clean(str((await hello(peer)).get("zfs", "")), 100)
+    told = await hello(peer)
+    version = clean(str(told.get("zfs", "")), 100)
+    now = replace(peer, **rights.flags_told(told)) if peer.product else peer
+    if now != peer:  # granted or taken back there since
+        async with open_store(paths.current().database, write=True) as store:
+            await records.put_peer(store, now)
     return f"{peer.name} ({peer.address}) let us in as {peer.user}{f' and has {version}' if version else ''}."
 
 

@@ -16,6 +16,7 @@ from .points import Point
 from .policy import Policy
 from .rules import Verdict, judge
 
+NEXT_BASE = "a target's next increment starts from it"
 SKEW = 3600  # seconds by which the clock may be behind the newest snapshot; clocks of two boxes differ a little
 
 
@@ -32,16 +33,16 @@ def plan(
     points: Iterable[Point],
     policy: Policy,
     now: datetime,
-    protected: Collection[str] = frozenset(),
+    protected: Collection[str] | Mapping[str, str] = frozenset(),
     *,
     only_ours: bool = True,
     backlog: Backlog | None = None,
 ) -> tuple[Decision, ...]:
     """A decision for each snapshot of one dataset, in the order of createtxg.
 
-    `now` is the box's time with its time zone. `protected` are GUIDs that must stay: the newest snapshot in common
-    with each target, and what an interrupted transfer goes on with. With a `backlog`, what the target does not have yet
-    is kept up to that cap. Raises ValueError when `now` has no time zone.
+    `now` is the box's time with its time zone. `protected` are GUIDs that must stay, as a mapping each with the reason:
+    the newest snapshot in common with each target, and what an interrupted transfer goes on with. With a `backlog`,
+    what the target does not have yet is kept up to that cap. Raises ValueError when `now` has no time zone.
     """
     if now.tzinfo is None:
         raise ValueError("the time has no zone, so days and weeks have no beginning")
@@ -99,16 +100,17 @@ def _verdicts(points: Sequence[Point], chosen: Sequence[int], policy: Policy, no
     return dict(zip(chosen, judge(policy, [points[index] for index in chosen], at), strict=True))
 
 
-def _never(points: Sequence[Point], protected: Collection[str]) -> dict[int, str]:
+def _never(points: Sequence[Point], protected: Collection[str] | Mapping[str, str]) -> dict[int, str]:
     """What stays whatever the policy says, with the reason."""
     stays: dict[int, str] = {}
+    reasons = protected if isinstance(protected, Mapping) else dict.fromkeys(protected, NEXT_BASE)
     for index, point in enumerate(points):
         if point.clones:
             stays[index] = f"{point.clones[0]} is a clone of it"
         if point.holds:
             stays[index] = "it is held"
-        if point.guid in protected:
-            stays[index] = "a target's next increment starts from it"
+        if point.guid in reasons:
+            stays[index] = reasons[point.guid]
     newest: dict[str, int] = {}
     for index, point in enumerate(points):
         if not point.ours and point.maker:

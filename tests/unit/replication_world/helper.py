@@ -15,7 +15,7 @@ from typing import NoReturn
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[2]))
 
-from privhelper import content, peers  # noqa: E402
+from privhelper import checks, content, peers, readback  # noqa: E402
 from privhelper.failure import Failure  # noqa: E402
 from privhelper.places import ZFS, ZPOOL  # noqa: E402
 from privhelper.request import Refused, argv, parse  # noqa: E402
@@ -64,6 +64,16 @@ def main() -> None:
     if verb.name == "content":
         tell(Path(folder), args)
         return
+    if "prune" in verb.before:  # the real checks, over what the model lists
+
+        def asked(words: list[str]) -> str:
+            return subprocess.run([*model, *words[1:]], capture_output=True, text=True, check=True).stdout
+
+        setattr(checks, "ask", asked)  # noqa: B010
+        try:
+            checks.BEFORE["prune"](verb, args)
+        except Failure as failure:
+            fail(failure.code, str(failure), False)
     words = argv(verb, args)
     if words[:2] == [ZPOOL, "sync"]:  # the model writes at once
         print(json.dumps({"ok": True, "verb": verb.name, "stdout": ""}))
@@ -82,7 +92,8 @@ def main() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         fail("failed", done.stderr.strip(), False)
-    print(json.dumps({"ok": True, "verb": verb.name, "stdout": done.stdout}))
+    found = readback.AFTER["pruned"](args) if verb.after == "pruned" else {}
+    print(json.dumps({"ok": True, "verb": verb.name, "stdout": done.stdout, **found}))
 
 
 if __name__ == "__main__":

@@ -68,6 +68,7 @@ class World:
         self.plain = False
         self.root: str | None = None
         self.rights: list[str] = []
+        self.may_prune = False
         self.task = "photos"
         self.lies: dict[str, bytes] = {}
         self.client_key = asyncssh.generate_private_key("ssh-ed25519").convert_to_public()
@@ -160,7 +161,8 @@ class World:
 
     def _agent(self) -> list[str]:
         root = [self.root] if self.root else []
-        return [sys.executable, str(HERE / "far_agent.py"), str(self.path), "near-box", *root, *self.rights]
+        given = [*self.rights, *(["--may-prune", "yes"] if self.may_prune else [])]
+        return [sys.executable, str(HERE / "far_agent.py"), str(self.path), "near-box", *root, *given]
 
     @property
     def authorized(self) -> Path:

@@ -121,7 +121,10 @@ def prop(state: State, name: str, wanted: str) -> str:
         if snap is None:
             die(f"cannot open '{name}': dataset does not exist")
         assert snap
-        return str({"guid": snap["guid"], "creation": int(snap["created"])}[wanted])
+        holds, clones = snap.get("holds", 0), snap.get("clones", "")
+        return str(
+            {"guid": snap["guid"], "creation": int(snap["created"]), "userrefs": holds, "clones": clones}[wanted]
+        )
     if "#" in name:
         dataset, _, short = name.partition("#")
         return str(next(m["guid"] for m in state["datasets"][dataset]["marks"] if m["name"] == short))
@@ -235,11 +238,34 @@ def bookmark(folder: Path, words: list[str]) -> None:
         data["marks"].append({"name": mark, "guid": snap["guid"], "txg": snap["txg"]})
 
 
+def destroy_snapshots(folder: Path, dataset: str, names: list[str], words: list[str]) -> None:
+    """All or none; one that is not there is passed over, as OpenZFS does."""
+    with state_of(folder) as state:
+        snaps = state["datasets"].get(dataset, new_dataset())["snaps"]
+        going = [snap for snap in snaps if snap["name"] in names]
+        if not going:
+            die("could not find any snapshots to destroy; check snapshot names.")
+        if "-n" in words:
+            print("\n".join(f"destroy\t{dataset}@{snap['name']}" for snap in going))
+            print(f"reclaim\t{sum(snap['size'] for snap in going)}")
+            return
+        for snap in going:
+            if snap.get("holds") or snap.get("busy"):
+                die(f"cannot destroy snapshot {dataset}@{snap['name']}: dataset is busy")
+            if snap.get("clones"):
+                die(f"cannot destroy '{dataset}@{snap['name']}': snapshot has dependent clones")
+        state["datasets"][dataset]["snaps"] = [snap for snap in snaps if snap not in going]
+
+
 def destroy(folder: Path, words: list[str]) -> None:
+    if "@" in words[-1]:
+        name, _, shorts = words[-1].partition("@")
+        return destroy_snapshots(folder, name, shorts.split(","), words)
     dataset, _, short = words[-1].partition("#")
     with state_of(folder) as state:
         marks = state["datasets"][dataset]["marks"]
         state["datasets"][dataset]["marks"] = [m for m in marks if m["name"] != short]
+    return None
 
 
 def create(folder: Path, words: list[str]) -> None:

@@ -1,0 +1,61 @@
+"""What the agent destroys for a peer that was granted it: snapshots its tasks took, in datasets it owns, none needed.
+
+Part of the agent (`agent.py`): blocking and light. The near side has planned, and is not believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from subprocess import CompletedProcess
+from typing import Any
+
+from privhelper.kinds import OWN_SNAPSHOTS
+
+from ..retention import looking
+from .read import list_argv
+
+Run = Callable[[Sequence[str]], CompletedProcess[str]]
+
+
+class Trouble(Exception):
+    """Why nothing was destroyed: a code of `errors.py` and a sentence."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def prune(
+    dataset: str,
+    fields: dict[str, Any],
+    run: Run,
+    ask: Callable[[dict[str, Any]], dict[str, Any]],
+) -> dict[str, Any]:
+    """Destroy the `snapshots` (names with GUIDs) of `dataset`, all or none; with `dry_run`, say what has to stay.
+
+    `run` runs a command that reads, `ask` asks the privileged helper. Raises Trouble.
+    """
+    chosen = fields.get("snapshots")
+    if problem := OWN_SNAPSHOTS.check(chosen):
+        raise Trouble("refused", f"The list of snapshots {problem}.")
+    assert isinstance(chosen, dict)
+    listed = run(list_argv(dataset, False))
+    if listed.returncode != 0:
+        raise Trouble("failed", f"The far box could not list {dataset}.")
+    details = run(looking.details_argv(dataset, chosen))  # one that is gone is told on stderr, the others are listed
+    kept = looking.in_the_way(dataset, chosen, listed.stdout, details.stdout)
+    going = {name: guid for name, guid in chosen.items() if name not in kept}
+    if fields.get("dry_run") is True:
+        return {"ok": True, "kept": kept, "frees": _frees(dataset, going, run, sizes=fields.get("sizes") is not False)}
+    for name, why in kept.items():
+        raise Trouble("changed", f"{dataset}@{name} stays on the far box: {why}.")
+    answer = ask({"verb": "snapshot-prune", "dataset": dataset, "snapshots": going})
+    return {"ok": True, "destroyed": answer.get("destroyed")}
+
+
+def _frees(dataset: str, going: dict[str, str], run: Run, *, sizes: bool) -> int | None:
+    """Bytes that would be free without them; None is unknown, or was not asked for."""
+    if not going or not sizes:
+        return None if going else 0
+    said = run(looking.estimate_argv(dataset, sorted(going)))
+    return looking.freed(said.stdout) if said.returncode == 0 else None

@@ -1,0 +1,91 @@
+"""What the store knows of the tasks of a box: who needs which snapshots of a dataset. And the record of what went."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ..jobs import files
+from ..replication import records
+from ..replication.bases import mark_of
+from ..replication.model import Task
+from ..replication.plan import members, target_of
+from ..replication.read import Side
+from ..store import Store
+from .model import Pruned
+from .needs import Claim
+
+_STARTING = 60.0  # seconds in which a run that was just started may not have reported yet
+
+
+async def claims_of(store: Store, side: Side, jobs: Path, own: str) -> dict[str, list[Claim]]:
+    """For each dataset of `side`, which lies on this box, the claims of all tasks that send it.
+
+    The task called `own` asks; it is not taken to be running.
+    """
+    peers = {peer.name: peer for peer in await records.peers(store)}
+    proven = await _proven(store, list(side))
+    running = await _running(store, jobs) - {own}
+    claims: dict[str, list[Claim]] = {name: [] for name in side}
+    for task in await records.tasks(store):
+        inside = {name: dataset for name, dataset in side.items() if _covers(task, name)}
+        # What a task leaves out by now it may have sent before: that base stays, but nothing waits for it.
+        sent = set(members(task, inside)) if inside else set()
+        mark = mark_of(peers.get(task.peer) if task.peer is not None else None, task)
+        for name in inside:
+            newest = proven.get((task.name, name, target_of(task, name)), "")
+            waits = name in sent and wants_history(task, newest)
+            claims[name].append(Claim(task.name, newest, mark, waits, running=task.name in running))
+    return claims
+
+
+def wants_history(task: Task, newest: str) -> bool:
+    """Whether the task sends what lies behind the snapshot with the GUID `newest` (empty: everything) one by one."""
+    return task.options.intermediates if newest else task.options.initial == "all"
+
+
+def _covers(task: Task, dataset: str) -> bool:
+    return dataset == task.source or (task.recursive and dataset.startswith(f"{task.source}/"))
+
+
+async def _proven(store: Store, datasets: Sequence[str]) -> Mapping[tuple[str, str, str], str]:
+    """GUID of the newest snapshot that was read back, by task, dataset and target."""
+    rows = await store.rows(
+        "SELECT runs.task AS task, dataset, target, source_guid, max(evidence.id) FROM evidence "
+        "JOIN runs ON runs.id = evidence.run WHERE runs.mode = 'run' AND source_guid = target_guid "
+        "AND dataset IN (SELECT value FROM json_each(?)) GROUP BY runs.task, dataset, target",
+        (json.dumps(datasets),),
+    )
+    return {(row["task"], row["dataset"], row["target"]): row["source_guid"] for row in rows}
+
+
+async def _running(store: Store, jobs: Path) -> set[str]:
+    """Tasks of which a run goes on. One that the store calls active may have died."""
+    rows = await store.rows(
+        "SELECT id, task, started FROM runs WHERE state IN ('queued', 'running') AND mode != 'plan'"
+    )
+    found: set[str] = set()
+    for row in rows:
+        progress = files.read(jobs, row["id"])
+        if progress.active if progress is not None else time.time() - row["started"] < _STARTING:
+            found.add(row["task"])
+    return found
+
+
+async def proven_in(store: Store, run_id: str) -> frozenset[str]:
+    """The datasets whose target was read back in a run and has what it is to have: each of its proofs holds."""
+    sql = "SELECT dataset, min(source_guid = target_guid) AS good FROM evidence WHERE run = ? GROUP BY dataset"
+    rows = await store.rows(sql, (run_id,))
+    return frozenset(row["dataset"] for row in rows if row["good"])
+
+
+async def record(store: Store, run_id: str, task: str, gone: Sequence[Pruned]) -> None:
+    """Store what was destroyed, or could not be, at once: a kill right after it loses nothing."""
+    async with store.transaction() as db:
+        await db.executemany(
+            "INSERT INTO pruned (run, task, side, dataset, snapshot, guid, at, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [(run_id, task, *dataclasses.astuple(item)) for item in gone],
+        )

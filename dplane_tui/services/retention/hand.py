@@ -1,0 +1,112 @@
+"""The snapshots of one dataset: decide, ask the box what is in the way, destroy, and say what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from ...errors import DPlaneError, UnreachableError
+from ..replication.read import Dataset
+from .backlog import Backlog
+from .looking import AT_ONCE
+from .model import Judged
+from .needs import decide
+from .plan import Decision
+from .policy import Policy
+from .pruners import Pruner
+
+_LOOKS = 4  # a look can find that something has to stay, and then something else goes in its place
+_REFUSALS = 10  # of a side; after so many no further batch is taken apart to find what is in its way
+
+
+@dataclass(slots=True)
+class Hand:
+    """What reaches one side, and how often that was refused."""
+
+    pruner: Pruner
+    dry: bool = False
+    sizes: bool = True
+    """Ask what each dataset's part frees; a command more for each."""
+    refused: int = 0
+    lost: str = ""
+    """Why the side cannot be reached any more."""
+
+    async def apply(
+        self, dataset: Dataset, policy: Policy, reasons: Mapping[str, str], backlog: Backlog | None
+    ) -> tuple[tuple[Judged, ...], int | None]:
+        """Decide and, unless it is dry, destroy. Returns what became of each, and the bytes that ZFS estimates.
+
+        Raises DPlaneError when the dataset cannot be looked at; what cannot be destroyed is told in the result.
+        """
+        now = datetime.now().astimezone()
+        decided, frees = await self._looked(dataset, policy, now, dict(reasons), backlog)
+        going = {one.point.name: one.point.guid for one in decided if not one.keep}
+        errors = {} if self.dry else await self._destroy(dataset.name, going)
+        judged = tuple(
+            Judged(
+                dataset.name,
+                one.point.name,
+                one.point.guid,
+                one.keep,
+                one.why,
+                destroyed=not (one.keep or self.dry) and one.point.name not in errors,
+                error=errors.get(one.point.name, ""),
+            )
+            for one in decided
+        )
+        return judged, frees
+
+    async def _looked(
+        self, dataset: Dataset, policy: Policy, now: datetime, reasons: dict[str, str], backlog: Backlog | None
+    ) -> tuple[tuple[Decision, ...], int | None]:
+        """The decisions once the box was asked what stands in the way of each that goes, and the bytes they free."""
+        seen: set[str] = set()
+        frees: int | None = 0
+        for _ in range(_LOOKS):
+            fresh = [
+                one.point
+                for one in decide(dataset, policy, now, reasons, backlog)
+                if not one.keep and one.point.guid not in seen
+            ]
+            if not fresh:
+                break
+            for start in range(0, len(fresh), AT_ONCE):
+                batch = {point.name: point.guid for point in fresh[start : start + AT_ONCE]}
+                looked = await self.pruner.look(dataset.name, batch, sizes=self.sizes)
+                reasons |= {batch[name]: why for name, why in looked.kept.items()}
+                seen |= set(batch.values())
+                frees = None if frees is None or looked.frees is None else frees + looked.frees
+        decided = decide(dataset, policy, now, reasons, backlog)
+        unseen = "something else turned out to be in the way: the next run looks again"
+        return tuple(
+            one if one.keep or one.point.guid in seen else replace(one, keep=True, why=unseen) for one in decided
+        ), frees
+
+    async def _destroy(self, dataset: str, chosen: Mapping[str, str]) -> dict[str, str]:
+        """Destroy, a batch at a time; returns why those that are still there are."""
+        errors: dict[str, str] = {}
+        names = list(chosen)
+        for start in range(0, len(names), AT_ONCE):
+            errors |= await self._batch(dataset, {name: chosen[name] for name in names[start : start + AT_ONCE]})
+        return errors
+
+    async def _batch(self, dataset: str, batch: Mapping[str, str]) -> dict[str, str]:
+        if self.lost:
+            return dict.fromkeys(batch, self.lost)
+        try:
+            await self.pruner.prune(dataset, batch)
+            return {}
+        except UnreachableError as error:
+            self.lost = error.message
+            return dict.fromkeys(batch, error.message)
+        except DPlaneError as error:
+            self.refused += 1
+            if len(batch) == 1 or self.refused >= _REFUSALS:
+                return dict.fromkeys(batch, error.message)
+        # ZFS destroys all or none of a batch: one that became busy must not keep the others.
+        names = list(batch)
+        errors: dict[str, str] = {}
+        for half in (names[: len(names) // 2], names[len(names) // 2 :]):
+            errors |= await self._batch(dataset, {name: batch[name] for name in half})
+        return errors

@@ -1,0 +1,86 @@
+"""What stands in the way of destroying snapshots of a dataset, by what ZFS lists right before. Pure.
+
+Light, because the agent loads it on every box that prunes for a peer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+OWN = re.compile(r"dplane-[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}-[0-9]{2}-[0-9]{2}Z")
+"""The names that tasks give. What a person calls `dplane-before-the-upgrade` is a person's."""
+AT_ONCE = 100
+_OURS = "dplane-"
+
+
+def details_argv(dataset: str, names: Iterable[str]) -> list[str]:
+    """The command that asks for holds and clones of those snapshots; at most AT_ONCE of them."""
+    snapshots = [f"{dataset}@{name}" for name in names]
+    return ["zfs", "get", "-Hp", "-o", "name,property,value", "guid,userrefs,clones", *snapshots]
+
+
+def estimate_argv(dataset: str, names: Iterable[str]) -> list[str]:
+    """The dry run that tells how many bytes would be free without those snapshots."""
+    return ["zfs", "destroy", "-n", "-v", "-p", f"{dataset}@{','.join(names)}"]
+
+
+def freed(said: str) -> int | None:
+    """The bytes that such a dry run tells; None is unknown."""
+    found = re.search(r"^reclaim\t([0-9]{1,20})$", said, re.MULTILINE)
+    return int(found[1]) if found else None
+
+
+def in_the_way(dataset: str, chosen: Mapping[str, str], listed: str, details: str) -> dict[str, str]:
+    """Why those of `chosen` (name and GUID) that must stay have to, a clause each; the others may go.
+
+    `listed` are name, GUID and createtxg of the dataset's snapshots and bookmarks; `details` is what `details_argv`
+    said. What the two do not tell of a snapshot is a reason for it to stay.
+    """
+    there: dict[str, tuple[str, int]] = {}
+    bases: set[str] = set()
+    for line in listed.splitlines():
+        name, _, numbers = line.partition("\t")
+        guid, _, born = numbers.partition("\t")
+        owner, at, short = name.partition("@")
+        if at and owner == dataset and born.isdigit():
+            there[short] = (guid, int(born))
+        elif f"{dataset}#{_OURS}" in name:
+            bases.add(guid)
+    newest = max(there, key=lambda name: there[name][1], default="")
+    told = _told(dataset, details)
+    kept = {}
+    for name, guid in chosen.items():
+        if why := _why(name, guid, there.get(name, ("", 0))[0], newest, told.get(name, {})):
+            kept[name] = why
+        elif guid in bases:
+            kept[name] = "an increment may start from it"
+    return kept
+
+
+def _told(dataset: str, details: str) -> dict[str, dict[str, str]]:
+    told: dict[str, dict[str, str]] = {}
+    for line in details.splitlines():
+        name, _, rest = line.partition("\t")
+        prop, _, value = rest.partition("\t")
+        owner, at, short = name.partition("@")
+        if at and owner == dataset:
+            told.setdefault(short, {})[prop] = value
+    return told
+
+
+def _why(name: str, guid: str, now: str, newest: str, told: Mapping[str, str]) -> str:
+    """What is against it, or an empty text."""
+    if not OWN.fullmatch(name):
+        return "no task gives such a name"
+    if not now:
+        return "it is gone already"
+    if now != guid or told.get("guid") != guid:
+        return "another snapshot has its name now"
+    if name == newest:
+        return "the newest snapshot"
+    if told.get("userrefs") != "0":
+        return "it is held" if told.get("userrefs", "").isdigit() else "ZFS does not tell whether it is held"
+    if told.get("clones") not in ("", "-"):
+        return f"{told['clones'].split(',')[0]} is a clone of it" if told.get("clones") else "its clones are not known"
+    return ""

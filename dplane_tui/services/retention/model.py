@@ -1,0 +1,80 @@
+"""What retention does with the snapshots of a task, for a preview, for the record and for a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SOURCE, TARGET = "source", "target"
+
+
+@dataclass(frozen=True, slots=True)
+class PruneWish:
+    """What is asked for. A policy that is None is the task's own."""
+
+    dry: bool = True
+    """Only show what would go."""
+    keep_source: str | None = None
+    keep_target: str | None = None
+    backlog: int | None = None
+    ahead: bool = False
+    """As it will be when a run has brought everything to the target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One snapshot, and what becomes of it."""
+
+    dataset: str
+    snapshot: str
+    """Name behind the `@`."""
+    guid: str
+    keep: bool
+    why: str
+    destroyed: bool = False
+    """It was destroyed, and is not listed any more."""
+    error: str = ""
+    """Why it is still there although it was to go."""
+
+
+@dataclass(frozen=True, slots=True)
+class SideReport:
+    """One side of a task."""
+
+    side: str
+    """`source` or `target`."""
+    place: str
+    """Which box."""
+    policy: str = ""
+    judged: tuple[Judged, ...] = ()
+    frees: int | None = None
+    """Bytes that what goes occupies alone, as ZFS estimates it; None is unknown."""
+    problem: str = ""
+    """Why nothing could be looked at or destroyed here, a sentence."""
+
+    @property
+    def goes(self) -> tuple[Judged, ...]:
+        """Those that the policy lets go."""
+        return tuple(item for item in self.judged if not item.keep)
+
+
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    """Both sides of a task; a side without a policy is not in it."""
+
+    task: str
+    dry: bool
+    sides: tuple[SideReport, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """The record of one snapshot that retention destroyed, or could not."""
+
+    side: str
+    dataset: str
+    snapshot: str
+    guid: str
+    at: float
+    """Unix seconds."""
+    error: str = ""
+    """Why it is still there; empty when it is gone."""

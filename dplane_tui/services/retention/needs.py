@@ -1,0 +1,86 @@
+"""Which snapshots of a dataset its tasks still need, whatever a policy says. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..replication.plan import OWN_SNAPSHOT
+from ..replication.read import Dataset
+from ..replication.source import named_time
+from .backlog import Backlog
+from .looking import OWN
+from .plan import NEXT_BASE, Decision, plan
+from .points import Point
+from .policy import Policy
+
+NONE_WAIT = 2**64  # later than any transaction group
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one task needs of one dataset at its source."""
+
+    task: str
+    newest: str = ""
+    """GUID of the newest snapshot that its target is known to have; empty when it has none."""
+    mark: str = ""
+    """How the names of its bookmarks begin."""
+    waits: bool = True
+    """It will send the snapshots behind `newest`, each of them."""
+    certain: bool = False
+    """The target was read just now. Otherwise a run that broke off may have brought more than is known."""
+    needed: frozenset[str] = frozenset()
+    """GUIDs that an interrupted transfer goes on with."""
+    running: bool = False
+    """A run of it goes on, and what that one still needs is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What tasks need of a dataset."""
+
+    reasons: Mapping[str, str]
+    """GUIDs that must stay, each with the reason."""
+    after: int
+    """Snapshots later than this transaction group wait for a target."""
+
+
+def needs_of(dataset: Dataset, claims: Sequence[Claim]) -> Needs:
+    """What all the tasks of a dataset need together."""
+    born = {point.guid: point.createtxg for point in (*dataset.bookmarks, *dataset.snapshots)}
+    # A bookmark of ours is a base, or is of what a run was sending when it ended.
+    reasons = {mark.guid: NEXT_BASE for mark in dataset.bookmarks if mark.name.startswith(OWN_SNAPSHOT)}
+    after = NONE_WAIT
+    for claim in claims:
+        base = born.get(claim.newest, 0)
+        tried = [mark.createtxg for mark in dataset.bookmarks if claim.mark and mark.name.startswith(claim.mark)]
+        reach = base if claim.certain else max([base, *tried])
+        for point in dataset.snapshots:
+            if claim.running:
+                reasons[point.guid] = f"the task {claim.task} is being run and may need it"
+            elif point.guid == claim.newest:
+                reasons[point.guid] = f"the newest that the target of {claim.task} has: its next increment starts there"
+            elif point.guid in claim.needed:
+                reasons[point.guid] = f"an interrupted transfer of {claim.task} goes on with it"
+            elif base < point.createtxg <= reach:
+                reasons[point.guid] = f"the target of {claim.task} may have it since a run that broke off"
+        if claim.waits:
+            after = min(after, base)
+    return Needs(reasons, after)
+
+
+def decide(
+    dataset: Dataset, policy: Policy, now: datetime, reasons: Mapping[str, str], backlog: Backlog | None = None
+) -> tuple[Decision, ...]:
+    """What becomes of each snapshot of `dataset`, oldest first; `reasons` are GUIDs that must stay."""
+    points: list[Point] = []
+    unnamed: dict[str, str] = {}
+    for point in dataset.snapshots:
+        when = named_time(f"{dataset.name}@{point.name}") if OWN.fullmatch(point.name) else None
+        if when is None and point.name.startswith(OWN_SNAPSHOT):
+            unnamed[point.guid] = "no task gives such a name"
+        # ZFS tells when others were taken only by opening each of them, and none of those goes anyhow.
+        points.append(Point(point.name, point.guid, point.createtxg, int(when or 0)))
+    return plan(points, policy, now, {**unnamed, **reasons}, backlog=backlog)

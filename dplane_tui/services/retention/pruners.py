@@ -1,0 +1,142 @@
+"""The hands of retention: looking at chosen snapshots right before, and destroying them, on each kind of box."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ...errors import CommandError, DPlaneError, RefusedError
+from ...text import clean
+from ..door import Door
+from ..host import Host, Output
+from ..replication import answers, failures
+from ..replication.read import list_argv
+from ..replication.transport import Link
+from . import looking
+
+_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a box says of snapshots that were chosen to go."""
+
+    kept: dict[str, str]
+    """Names of those that have to stay, each with the reason, a clause."""
+    frees: int | None
+    """Bytes that would be free without the others; None is unknown."""
+
+
+class Pruner(Protocol):
+    """One box's snapshots. `chosen` are names with the GUIDs they had when they were chosen, at most `AT_ONCE`."""
+
+    async def look(self, dataset: str, chosen: Mapping[str, str], *, sizes: bool = True) -> Looked:
+        """What stands in the way of destroying them, and with `sizes` what that frees. Changes nothing.
+
+        Raises DPlaneError.
+        """
+        ...
+
+    async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
+        """Destroy them, all or none; returns when they are not listed any more.
+
+        Raises ChangedError when one is not what it was, RefusedError when one must stay, CommandError.
+        """
+        ...
+
+
+class _Commands(abc.ABC):
+    """Looks by running commands."""
+
+    @abc.abstractmethod
+    async def _run(self, argv: Sequence[str], limit: int) -> Output: ...
+
+    async def look(self, dataset: str, chosen: Mapping[str, str], *, sizes: bool = True) -> Looked:
+        listed = await self._run(list_argv(dataset, False), answers.LISTING_LIMIT)
+        if listed.status != 0:
+            raise failures.of_zfs(listed.error, f"{dataset} could not be listed")
+        details = await self._run(looking.details_argv(dataset, chosen), answers.LISTING_LIMIT)
+        kept = looking.in_the_way(dataset, chosen, listed.text, details.text)
+        kept = {name: clean(why, 200) for name, why in kept.items()}
+        going = sorted(set(chosen) - set(kept))
+        if going and sizes:
+            said = await self._run(looking.estimate_argv(dataset, going), answers.ANSWER_LIMIT)
+            return Looked(kept, looking.freed(said.text) if said.status == 0 else None)
+        return Looked(kept, None if going else 0)
+
+
+class LocalPruner(_Commands):
+    """This box, through the privileged door, which compares names and GUIDs itself and reads back."""
+
+    def __init__(self, host: Host, door: Door) -> None:
+        self._host = host
+        self._door = door
+
+    async def _run(self, argv: Sequence[str], limit: int) -> Output:  # noqa: ARG002 (this box is trusted)
+        return await self._host.run(argv, timeout=_SECONDS)
+
+    async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
+        await self._door.call("snapshot-prune", timeout=_SECONDS, dataset=dataset, snapshots=dict(chosen))
+
+
+class PlainPruner(_Commands):
+    """A peer with only ZFS and sshd. There nobody guards the door but we, so we look again right before."""
+
+    def __init__(self, link: Link, zfs: Sequence[str]) -> None:
+        self._link = link
+        self._zfs = zfs
+
+    async def _run(self, argv: Sequence[str], limit: int) -> Output:
+        return await self._link.run(argv, timeout=_SECONDS, limit=limit)
+
+    async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
+        for name, why in (await self.look(dataset, chosen, sizes=False)).kept.items():
+            raise RefusedError(f"{dataset}@{name} stays: {why}.")
+        names = ",".join(sorted(chosen))
+        done = await self._run([*self._zfs, "destroy", f"{dataset}@{names}"], answers.ANSWER_LIMIT)
+        if done.status != 0:
+            raise failures.of_zfs(done.error, f"snapshots of {dataset} could not be destroyed")
+        listed = await self._run(list_argv(dataset, False), answers.LISTING_LIMIT)
+        if listed.status != 0:
+            raise failures.of_zfs(listed.error, f"{dataset} could not be listed")
+        there = {line.partition("\t")[0] for line in listed.text.splitlines()}
+        for name in chosen:
+            if f"{dataset}@{name}" in there:
+                raise CommandError(f"zfs destroyed, but {dataset}@{name} is still listed.")
+
+
+class AgentPruner:
+    """A peer with the product, whose agent does it only for those whom that box granted it."""
+
+    def __init__(self, link: Link, granted: bool) -> None:
+        self._link = link
+        self._granted = granted
+
+    async def _ask(self, dataset: str, chosen: Mapping[str, str], **more: bool) -> dict[str, Any]:
+        name = self._link.peer.name
+        if not self._granted:
+            raise not_granted(name, self._link.peer.address)
+        request = {"op": "prune", "dataset": dataset, "snapshots": dict(chosen), **more}
+        return await self._link.ask(request, timeout=_SECONDS)
+
+    async def look(self, dataset: str, chosen: Mapping[str, str], *, sizes: bool = True) -> Looked:
+        answer = await self._ask(dataset, chosen, dry_run=True, sizes=sizes)
+        kept = answer.get("kept")
+        if not isinstance(kept, dict) or not all(isinstance(why, str) for why in kept.values()):
+            raise CommandError(f"{self._link.peer.name} did not say which snapshots have to stay.")
+        frees = answers.size_in_bytes(answer.get("frees"), self._link.peer.name)
+        return Looked({name: clean(why[:1000], 200) for name, why in kept.items() if name in chosen}, frees)
+
+    async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
+        await self._ask(dataset, chosen, dry_run=False)
+
+
+def not_granted(name: str, address: str) -> DPlaneError:
+    """The exception for a peer that lets this box send, but destroy nothing."""
+    return RefusedError(
+        f"{name} has not granted this box to prune snapshots there.",
+        f"An administrator of that box grants it by pairing again: `dplane peer add {name} USER@{clean(address)} "
+        "--may-prune`. Or prune at that box itself.",
+    )

@@ -1,0 +1,202 @@
+"""Retention of a task: after a run, by hand, or as a preview; for both sides, by what was read a moment ago."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from privhelper import resumetoken
+
+from ...errors import DPlaneError
+from ...text import clean
+from ..replication.model import Task
+from ..replication.plan import members, target_of
+from ..replication.read import Dataset, Side
+from ..replication.source import LocalSource, Source
+from ..replication.targets import LocalTarget, Target
+from ..store import Store
+from . import claims
+from .backlog import Backlog
+from .hand import Hand
+from .model import SOURCE, TARGET, Judged, Pruned, Pruning, SideReport
+from .needs import NONE_WAIT, Claim, Needs, needs_of
+from .policy import Policy, parse
+
+_UNPROVEN = "nothing of it is proven at the target, so the policy waits"
+_INTERRUPTED = "a transfer into it was interrupted, and goes on first"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What retention is applied to in one go."""
+
+    proven: Collection[str] | None = None
+    """Source datasets that this run has proven; None: all of which the target, read now, goes on from the source's."""
+    backlog_only: bool = False
+    """What is not proven is thinned to the cap of the backlog, instead of left alone."""
+    dry: bool = False
+    ahead: bool = False
+    """As if everything had arrived already."""
+
+
+def continues(here: Dataset, there: Dataset | None) -> bool:
+    """Whether the newest snapshot of the target is one that the source has, or had and has a bookmark of."""
+    known = {point.guid for point in (*here.snapshots, *here.bookmarks)}
+    return there is not None and bool(there.snapshots) and there.snapshots[-1].guid in known
+
+
+def own_claim(task: Task, here: Dataset, there: Dataset | None, *, ahead: bool = False) -> Claim:
+    """What the task itself needs of a dataset whose target was read just now (None: there is none)."""
+    known = {point.guid for point in (*here.snapshots, *here.bookmarks)}
+    common = [point.guid for point in there.snapshots if point.guid in known] if there is not None else []
+    newest = common[-1] if common else ""
+    if ahead and here.snapshots:
+        newest = here.snapshots[-1].guid
+    needed: set[str] = set()
+    if there is not None and there.token:
+        try:
+            fields = resumetoken.unpack(there.token)
+            needed = {str(fields[name]) for name in ("toguid", "fromguid") if name in fields}
+        except resumetoken.TokenError:
+            pass  # the next run throws that half away
+    return Claim(task.name, newest, "", claims.wants_history(task, newest), certain=True, needed=frozenset(needed))
+
+
+class Retention:
+    """The two sides of one task in one run. Both are open."""
+
+    def __init__(self, task: Task, source: Source, target: Target, store: Store, jobs: Path, run_id: str) -> None:
+        self._task = task
+        self._source = source
+        self._target = target
+        self._store = store
+        self._jobs = jobs
+        self._run_id = run_id
+        self._here: Side = {}
+        self._there: Side | None = None
+
+    async def apply(self, scope: Scope, *, reached: bool = True) -> Pruning:
+        """Do it; `reached` says whether the target can be asked. Raises DPlaneError when a side cannot be read.
+
+        What could not be destroyed is in the result, and in the store.
+        """
+        options = self._task.options
+        self._here = await self._source.read()
+        self._there = (await self._target.read(self._task.target, self._task.recursive))[0] if reached else None
+        sides: list[SideReport] = []
+        if options.keep_source:
+            place = "this machine" if isinstance(self._source, LocalSource) else "the source's box"
+            sides.append(await self._side(scope, SideReport(SOURCE, place, options.keep_source)))
+        if options.keep_target and reached:
+            sides.append(await self._side(scope, SideReport(TARGET, self._target.name, options.keep_target)))
+        return Pruning(self._task.name, scope.dry, tuple(sides))
+
+    async def _side(self, scope: Scope, report: SideReport) -> SideReport:
+        """One side; a dataset that cannot be looked at ends it, as the others will not be any better."""
+        far = report.side == TARGET
+        hand = Hand((self._target if far else self._source).pruner(), scope.dry, sizes=scope.proven is None)
+        side = (self._there or {}) if far else self._here
+        others = await self._claims(side, far=far)
+        judged: list[Judged] = []
+        frees: int | None = 0
+        problem = ""
+        for name in members(self._task, self._here):
+            dataset = side.get(target_of(self._task, name) if far else name)
+            if dataset is None or not dataset.snapshots:
+                continue
+            needs, policy = self._needs(scope, name, dataset, others[dataset.name], far=far)
+            backlog = Backlog(needs.after, most=self._task.options.backlog) if needs.after < NONE_WAIT else None
+            try:
+                found, more = await hand.apply(dataset, policy or parse(report.policy), needs.reasons, backlog)
+            except DPlaneError as error:
+                problem = str(error)
+                break
+            await self._record(report.side, found)
+            judged += found
+            frees = None if frees is None or more is None else frees + more
+        found, said = await self._read_back(judged, far=far)
+        return replace(report, judged=found, frees=frees, problem=problem or said)
+
+    async def _claims(self, side: Side, *, far: bool) -> Mapping[str, list[Claim]]:
+        """What other tasks of this box need; of datasets of another box, this one knows none."""
+        if isinstance(self._target, LocalTarget) if far else isinstance(self._source, LocalSource):
+            return await claims.claims_of(self._store, side, self._jobs, self._task.name)
+        return {name: [] for name in side}
+
+    def _needs(
+        self, scope: Scope, name: str, dataset: Dataset, others: list[Claim], *, far: bool
+    ) -> tuple[Needs, Policy | None]:
+        """What must stay of a dataset, and the policy when it is not that of the side."""
+        here, there = self._here[name], (self._there or {}).get(target_of(self._task, name))
+        proven = scope.proven is None or name in scope.proven
+        if self._there is not None:
+            proven = proven and (continues(here, there) or (scope.ahead and there is None))
+        if far:
+            stays = _INTERRUPTED if dataset.token else "" if proven else _UNPROVEN
+            needs = needs_of(dataset, others)
+            return (_all_stay(dataset, stays) if stays else needs), None
+        if self._there is not None:
+            others = [claim for claim in others if claim.task != self._task.name]
+            others.append(own_claim(self._task, here, there, ahead=scope.ahead))
+        needs = needs_of(dataset, others)
+        if proven:
+            return needs, None
+        return (needs, Policy()) if scope.backlog_only else (_all_stay(dataset, _UNPROVEN), None)
+
+    async def _record(self, side: str, judged: tuple[Judged, ...]) -> None:
+        now = time.time()
+        gone = [
+            Pruned(side, one.dataset, one.snapshot, one.guid, now, one.error)
+            for one in judged
+            if one.destroyed or one.error
+        ]
+        if gone:
+            await claims.record(self._store, self._run_id, self._task.name, gone)
+
+    async def _read_back(self, judged: list[Judged], *, far: bool) -> tuple[tuple[Judged, ...], str]:
+        """List once more: what is still there was not destroyed, and what was to stay has to be there."""
+        if not any(one.destroyed for one in judged):
+            return tuple(judged), ""
+        try:
+            read = (await self._target.read(self._task.target, self._task.recursive))[0] if far else None
+            side = read if read is not None else await self._source.read()
+        except DPlaneError as error:
+            return tuple(judged), f"What was destroyed could not be read back: {error}"
+        left = {(name, point.guid) for name, dataset in side.items() for point in dataset.snapshots}
+        still = {one for one in judged if one.destroyed and (one.dataset, one.guid) in left}
+        lost = [one for one in judged if one.keep and (one.dataset, one.guid) not in left]
+        changed = tuple(
+            replace(one, destroyed=False, error="it is still listed") if one in still else one for one in judged
+        )
+        unlisted = tuple(replace(one, destroyed=False, error="it is still listed") for one in still)
+        await self._record(TARGET if far else SOURCE, unlisted)
+        if not lost:
+            return changed, ""
+        return changed, (
+            f"{clean(lost[0].dataset)}@{clean(lost[0].snapshot)} was to stay and is not listed any more"
+            f"{f', nor are {len(lost) - 1} others' if len(lost) > 1 else ''}: find out who destroyed it."
+        )
+
+
+def _all_stay(dataset: Dataset, why: str) -> Needs:
+    return Needs({point.guid: why for point in dataset.snapshots}, NONE_WAIT)
+
+
+def told(pruning: Pruning) -> str:
+    """What retention did, in a sentence or two; empty when it did nothing and nothing was wrong."""
+    said: list[str] = []
+    for side in pruning.sides:
+        at = f"at {side.place}" if side.side == TARGET else "at the source"
+        gone, left = [one for one in side.judged if one.destroyed], [one for one in side.judged if one.error]
+        if gone:
+            said.append(f"{len(gone)} snapshot(s) destroyed {at} by the policy {side.policy}.")
+        if left:
+            said.append(
+                f"{len(left)} snapshot(s) could not be destroyed {at}, the first of them "
+                f"{clean(left[0].dataset)}@{clean(left[0].snapshot)}: {clean(left[0].error, 300)}"
+            )
+        if side.problem:
+            said.append(f"Retention {at} was left undone: {clean(side.problem, 500)}")
+    return " ".join(said)

@@ -1,0 +1,144 @@
+"""What the agent destroys for a peer: without the right nothing, with it only what is that peer's and not needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dplane_tui.services.replication.agent import main
+
+from .replication_world.zfs_model import state_of
+from .test_agent import AGENT, ROOT, Far
+
+OLD = [f"dplane-2026-01-0{day}T02-30-00Z" for day in range(1, 6)]
+GRANT = ("--may-prune", "yes")
+
+
+@pytest.fixture
+def far(tmp_path: Path) -> Far:
+    made = Far(tmp_path)
+    with made_state(made) as state:
+        for dataset in ("vault/mine", "vault/mine/below", "vault/theirs", "vault/nobody"):
+            for index, name in enumerate([*OLD, "by hand"]):
+                snap = {"name": name, "guid": str(100 + index), "txg": 10 + index, "size": 7, "created": 1}
+                state["datasets"][dataset]["snaps"].append(snap)
+    return made
+
+
+def made_state(far: Far) -> Any:
+    return state_of(far.path / "far")
+
+
+def ask(
+    far: Far, chosen: Any, *, dataset: str = "vault/mine", dry: bool = False, grant: tuple[str, ...] = GRANT
+) -> Any:
+    request = {"op": "prune", "dataset": dataset, "snapshots": chosen, "dry_run": dry}
+    return far.ask(request, more=[*grant])
+
+
+def left(far: Far, dataset: str = "vault/mine") -> list[str]:
+    return [snap["name"] for snap in json.loads(far.state)["datasets"][dataset]["snaps"]]
+
+
+def test_without_the_right_it_is_no_request_at_all(far: Far) -> None:
+    before = far.state
+    for dry in (True, False):
+        answer = ask(far, {OLD[0]: "100"}, dry=dry, grant=())
+        assert answer["error"]["code"] == "refused"
+        assert "not one of its requests" in answer["error"]["message"]
+    assert far.state == before
+    assert far.ask({"op": "hello"})["may_prune"] is False
+    assert far.ask({"op": "hello"}, more=[*GRANT])["may_prune"] is True
+
+
+def test_with_it_the_chosen_ones_go_and_no_other(far: Far) -> None:
+    shown = ask(far, {OLD[0]: "100", OLD[2]: "102"}, dry=True)
+    assert shown == {"ok": True, "kept": {}, "frees": 14}
+    assert len(left(far)) == 6
+    assert ask(far, {OLD[0]: "100", OLD[2]: "102"}) == {"ok": True, "destroyed": [OLD[0], OLD[2]]}
+    assert left(far) == [OLD[1], OLD[3], OLD[4], "by hand"]
+    assert len(left(far, "vault/mine/below")) == 6
+
+
+@pytest.mark.parametrize("dataset", ["vault/theirs", "vault/nobody", "vault", "vault/gone", "vault/mine@x", "-r", None])
+def test_what_is_not_this_peers_is_not_touched(far: Far, dataset: Any) -> None:
+    before = far.state
+    assert ask(far, {OLD[0]: "100"}, dataset=dataset)["ok"] is False
+    assert far.state == before
+
+
+def test_a_key_that_is_confined_prunes_only_there(far: Far) -> None:
+    request = json.dumps({"op": "prune", "dataset": "vault/mine", "snapshots": {OLD[0]: "100"}})
+    argv = [sys.executable, str(AGENT), str(far.path), "box-a", "vault/mine/below", *GRANT]
+    environment = {**os.environ, "SSH_ORIGINAL_COMMAND": request, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(argv, env=environment, capture_output=True, check=False, timeout=60)
+    assert "vault/mine/below and what is below it" in json.loads(done.stdout)["error"]["message"]
+    assert len(left(far)) == 6
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {}, [], None, [OLD[0]], {OLD[0]: 100}, {OLD[0]: "100", "by hand": "105"}, {"by hand": "105"},
+        {f"{OLD[0]},by hand": "100"}, {f"{OLD[0]}%{OLD[3]}": "100"}, {"@": "100"}, {"": "100"},
+        {f"dplane-{number}": "1" for number in range(101)}, {OLD[0]: "9" * 40}, {"dplane-mine": "100"},
+        {OLD[0]: "999"}, {"dplane-2025-01-01T02-30-00Z": "100"},
+    ],
+)  # fmt: skip
+def test_a_hostile_list_destroys_nothing(far: Far, chosen: Any) -> None:
+    before = far.state
+    answer = ask(far, chosen)
+    assert answer["ok"] is False
+    assert answer["error"]["message"].isprintable()
+    assert far.state == before
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"holds": 1}, "held"),
+        ({"clones": "vault/x"}, "clone"),
+        ({"name": OLD[1] + "x"}, "gone"),
+        ({"guid": "7"}, "name now"),
+    ],
+)
+def test_what_must_stay_stays_and_keeps_the_others_of_its_list(far: Far, fields: dict[str, Any], why: str) -> None:
+    with made_state(far) as state:
+        state["datasets"]["vault/mine"]["snaps"][1].update(fields)
+    before = far.state
+    chosen = {OLD[0]: "100", OLD[1]: "101"}
+    assert why in ask(far, chosen, dry=True)["kept"][OLD[1]]
+    answer = ask(far, chosen)
+    assert answer["error"]["code"] == "changed"
+    assert why in answer["error"]["message"]
+    assert far.state == before
+
+
+def test_the_newest_and_what_a_bookmark_of_ours_is_of_stay(far: Far) -> None:
+    with made_state(far) as state:
+        mine = state["datasets"]["vault/mine"]
+        mine["snaps"].pop()
+        mine["marks"].append({"name": "dplane-12345678-1", "guid": "101", "txg": 11})
+    kept = ask(far, dict(zip(OLD, ["100", "101", "102", "103", "104"], strict=True)), dry=True)["kept"]
+    assert kept == {OLD[1]: "an increment may start from it", OLD[4]: "the newest snapshot"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--may-prune"],
+        ["--peer", "--may-prune"],
+        ["--may-prune", "--peer", "a"],
+        ["--peer", "a", "--may-prune", "x"],
+        ["--peer", "a", "--may-prune"],
+    ],
+)
+def test_a_forced_command_that_is_wrong_starts_nothing(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    assert "usage" in capsys.readouterr().err
