@@ -15,19 +15,23 @@ DIRECTORY = "ssh-accept"
 FILE = "authorized_keys"
 
 
-def line(peer: str, key: str, root: str) -> str:
+MAY_ROLLBACK = "--may-rollback"
+
+
+def line(peer: str, key: str, root: str, *rights: str) -> str:
     """The line of `peer`. All have passed their grammar: none holds a quote, a backslash or a line end."""
     below = f" --root {root}" if root else ""
-    return f'restrict,command="{CURRENT}/bin/dplane agent --peer {peer}{below}" {key} dplane:{peer}'
+    given = "".join(f" {right}" for right in rights)
+    return f'restrict,command="{CURRENT}/bin/dplane agent --peer {peer}{below}{given}" {key} dplane:{peer}'
 
 
-def accept(lines: list[str], peer: str, key: str, root: str) -> list[str]:
+def accept(lines: list[str], peer: str, key: str, root: str, *rights: str) -> list[str]:
     """`lines` with that peer's line added or replaced. Raises Failure when another peer has the key already."""
     kept = revoke(lines, peer)
     for other in kept:
         if f" {key} " in other:
             raise Failure("failed", f"That key is already the key of {other.rpartition('dplane:')[2]}.")
-    return [*kept, line(peer, key, root)]
+    return [*kept, line(peer, key, root, *rights)]
 
 
 def revoke(lines: list[str], peer: str) -> list[str]:
@@ -43,7 +47,8 @@ def change(verb: str, args: Args) -> dict[str, object]:
         try:
             before = _read(place)
             if verb == "peer-accept":
-                after = accept(before, peer, str(args["key"]), str(args.get("root", "")))
+                rights = [MAY_ROLLBACK] if args.get("may_rollback") is True else []
+                after = accept(before, peer, str(args["key"]), str(args.get("root", "")), *rights)
             else:
                 after = revoke(before, peer)
             if after != before:
@@ -55,6 +60,22 @@ def change(verb: str, args: Args) -> dict[str, object]:
     except OSError as error:
         raise Failure("failed", f"The keys in {STATE_DIR}/{DIRECTORY} cannot be changed: {error.strerror}.") from None
     return {"changed": after != before}
+
+
+def may_rollback(peer: str) -> bool:
+    """Whether the line of that peer gives its key the right to roll back the copies it made. Raises Failure."""
+    try:
+        place = _open_directory()
+        try:
+            return any(MAY_ROLLBACK in known.split('"')[1].split() for known in _of(_read(place), peer))
+        finally:
+            os.close(place)
+    except (OSError, IndexError):
+        return False
+
+
+def _of(lines: list[str], peer: str) -> list[str]:
+    return [known for known in lines if known.endswith(f" dplane:{peer}")]
 
 
 def _open_directory() -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from . import grammar as g
 from .kinds import TIMER, WHEN
 from .places import CURRENT, SYSTEMCTL
-from .shape import ADMIN, OPERATE, VIEW, Arg, Value, Verb
+from .shape import ADMIN, OPERATE, VIEW, Arg, Value, Verb, When
 from .verbargs import PEER
 from .verbs_datasets import DATASETS_AND_SNAPSHOTS
 from .verbs_pools import POOLS
@@ -61,8 +61,11 @@ SYSTEM = (
         "peer-accept",
         ADMIN,
         "Lets a peer's key in: for the replication agent only, and below `root` only.",
-        (PEER, Arg("key", g.KEY), Arg("root", g.PLAIN_DATASET, optional=True)),
-        (OURS, "peer-accept", Value("peer"), Value("key"), Value("root")),
+        (
+            *(PEER, Arg("key", g.KEY), Arg("root", g.PLAIN_DATASET, optional=True)),
+            Arg("may_rollback", g.FLAG, optional=True),
+        ),
+        (OURS, "peer-accept", Value("peer"), Value("key"), Value("root"), When("may_rollback", "--may-rollback")),
     ),
     Verb("peer-revoke", ADMIN, "Removes a peer's key.", (PEER,), (OURS, "peer-revoke", Value("peer"))),
 )
