@@ -15,6 +15,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Its two options."""
     parser.add_argument("--peer", required=True)
     parser.add_argument("--root")
+    parser.add_argument("--may-rollback", action="store_true")
     parser.set_defaults(handler=_serve)
 
 
@@ -22,4 +23,5 @@ async def _serve(_host: Host, args: argparse.Namespace) -> Result:
     from ..services.replication.agent import main
 
     words = ["--peer", args.peer, *(["--root", args.root] if args.root else [])]
+    words += ["--may-rollback"] if args.may_rollback else []
     raise SystemExit(main(words))

@@ -23,6 +23,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     pair.add_argument("name", help="how it is called here")
     pair.add_argument("where", metavar="USER@HOST[:PORT]")
     pair.add_argument("--root", metavar="DATASET", help="confine our key there to this dataset and what is below it")
+    pair.add_argument("--may-rollback", action="store_true", help="let our key roll back there what we sent there")
     pair.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
     known = pair.add_mutually_exclusive_group()
     known.add_argument("--fingerprint", metavar="SHA256:…", help="the far host key's fingerprint, confirmed already")
@@ -79,7 +80,9 @@ async def _add(host: Host, args: argparse.Namespace) -> Result:
         raise UsageError("There is no terminal to ask for the password on.", "Use --password-stdin.")
     if not password:
         raise RefusedError("Not paired: no password was given.", "Nothing was changed on the other box.")
-    peer = await service.pair(PairRequest(args.name, user, where, port, password, identity.key, args.root))
+    peer = await service.pair(
+        PairRequest(args.name, user, where, port, password, identity.key, args.root, args.may_rollback)
+    )
     return Result(peer, _describe(peer) + f"\nPaired: a login as {peer.user} with the new key was tried and worked.")
 
 

@@ -14,7 +14,7 @@ from ..services.host import Host
 from ..services.replication.model import Plan, Run, Task, TaskStatus
 from ..services.replication.options import describe
 from ..services.replication.service import LocalReplication, ReplicationService, error_of, open_replication
-from . import replicate_check, replicate_restore, task_options
+from . import replicate_check, replicate_resolve, replicate_restore, task_options
 from .output import Result, table
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -37,6 +37,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     make.set_defaults(handler=_add)
     task_options.add(verbs)
     replicate_restore.add(verbs)
+    replicate_resolve.add(verbs)
     run = verbs.add_parser("run", help="run a task now and follow it")
     run.add_argument("name")
     how = run.add_mutually_exclusive_group()

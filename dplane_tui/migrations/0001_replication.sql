@@ -31,7 +31,7 @@ CREATE TABLE tasks (
 CREATE TABLE runs (
     id TEXT PRIMARY KEY,
     task TEXT NOT NULL,
-    mode TEXT NOT NULL DEFAULT 'run' CHECK (mode IN ('run', 'plan', 'compare', 'verify', 'restore')),
+    mode TEXT NOT NULL DEFAULT 'run' CHECK (mode IN ('run', 'plan', 'compare', 'verify', 'restore', 'conflicts', 'resolve')),
     state TEXT NOT NULL,
     started REAL NOT NULL,
     ended REAL,

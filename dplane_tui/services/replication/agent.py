@@ -48,7 +48,8 @@ class Refusal(Exception):
 class Agent:
     """One request of one peer."""
 
-    def __init__(self, peer: str, root: str | None) -> None:
+    def __init__(self, peer: str, root: str | None, *, may_rollback: bool = False) -> None:
+        self._may_rollback = may_rollback
         self._peer = peer
         self._root = root
         self._helper = _helper()
@@ -65,6 +66,7 @@ class Agent:
             "send": self._send,
             "estimate": self._estimate,
             "note": self._note_originals,
+            **dict.fromkeys(("details", "aside", "rollback"), self._amend),
         }
         if request is None:
             raise Refusal("refused", "This key is for D-Plane's replication only; it gives no shell.")
@@ -221,6 +223,38 @@ class Agent:
             return giving.keep_notes(name, fields, _value(name, "guid"), self._ask_helper)
         except ValueError as error:
             raise Refusal("refused", f"The request {error}.") from None
+
+    def _amend(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """About a copy that went its own way: what it has, rename it, or take it back if the key may do that."""
+        from . import amending
+
+        name, op = self._own(fields), fields["op"]
+        if op == "details":
+            listed = _run(amending.details_argv(name))
+            if listed.returncode != 0:
+                raise Refusal("failed", f"The far box could not list {name}: {_last(listed.stderr)}")
+            return {"ok": True, "list": listed.stdout, "may_rollback": self._may_rollback}
+        try:
+            if op == "aside":
+                request = amending.aside_request(name, self._dataset({"dataset": fields.get("to")}), fields)
+            else:
+                request = amending.rollback_request(name, self._peer, fields)
+        except ValueError as error:
+            raise Refusal("refused", f"The request {error}.") from None
+        if op == "rollback" and not self._may_rollback:
+            way = f"`dplane snapshot rollback '{request['snapshot']}' --destroy-newer` there does it."
+            raise Refusal("refused", f"This peer's key has no right to roll {name} back.", way)
+        with self._alone(name):
+            if op == "aside":
+                self._refuse_others_below(name)
+            self._ask_helper(request)
+        return {"ok": True}
+
+    def _refuse_others_below(self, name: str) -> None:
+        """What lies below goes along with a copy that is renamed, so all of it must be this peer's."""
+        found = _run(["zfs", "get", "-H", "-p", "-r", "-t", "filesystem,volume", "-o", "value", OWNER, name])
+        if found.returncode != 0 or set(found.stdout.splitlines()) != {self._peer}:
+            raise Refusal("refused", f"Below {name} there is something that this peer did not make.")
 
     def _note(self, name: str, guid: object) -> None:
         """Write down that this peer begins to receive into `name`. Without it, only a power loss needs a person."""
@@ -393,12 +427,14 @@ def _say(answer: dict[str, Any]) -> None:
 
 def main(words: Sequence[str]) -> int:
     """`--peer NAME [--root DATASET]`, from the forced command; returns the exit code."""
+    may_rollback = "--may-rollback" in words
+    words = [word for word in words if word != "--may-rollback"]
     options = dict(zip(words[::2], words[1::2], strict=False))
     peer, root = options.pop("--peer", ""), options.pop("--root", None)
     if options or len(words) % 2 or grammar.peer_problem(peer) or (root is not None and grammar.dataset_problem(root)):
-        sys.stderr.write("usage: dplane agent --peer NAME [--root DATASET]\n")
+        sys.stderr.write("usage: dplane agent --peer NAME [--root DATASET] [--may-rollback]\n")
         return 2
-    agent = Agent(peer, root)
+    agent = Agent(peer, root, may_rollback=may_rollback)
     try:
         answer = agent.serve(os.environ.get("SSH_ORIGINAL_COMMAND"))
         if answer:

@@ -145,7 +145,7 @@ async def _accept(
     connection: asyncssh.SSHClientConnection, request: PairRequest, helper: list[str], own_name: str, public_key: str
 ) -> None:
     """Let the far box's own privileged helper take the key, confined to the replication agent."""
-    args = {"peer": own_name, "key": public_key, "root": request.root}
+    args = {"peer": own_name, "key": public_key, "root": request.root, "may_rollback": request.may_rollback or None}
     out = await _run(connection, helper, stdin=request_line("peer-accept", args), check=False)
     answer = answers.parsed(out.encode())
     if answer is None:

@@ -191,7 +191,8 @@ class Conflict:
     dataset: str
     target: str
     kind: str
-    """`no-common`, `target-newer`, `target-exists`, `raw-mismatch`."""
+    """`no-common`, `target-newer`, `target-exists`, `target-written`, `raw-mismatch`, `key-changed`,
+    `key-not-loaded`."""
     text: str
     """What diverged, in a sentence."""
     since: str | None = None
@@ -250,6 +251,8 @@ class PairRequest:
     password: str
     host_key: str
     root: str | None = None
+    may_rollback: bool = False
+    """Whether our key may roll back there what this box made there."""
 
     def __repr__(self) -> str:
         return f"PairRequest({self.name!r}, {self.user!r}, {self.address!r}, {self.port}, password hidden)"

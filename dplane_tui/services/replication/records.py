@@ -119,6 +119,13 @@ async def set_raw(store: Store, name: str, raw: bool) -> None:
         await db.execute("UPDATE tasks SET raw = ? WHERE name = ? AND raw IS NULL", (int(raw), name))
 
 
+async def set_target(store: Store, name: str, target: str) -> None:
+    """Let a task send to another place at the same box from now on. Raises MissingError."""
+    await task(store, name)
+    async with store.transaction() as db:
+        await db.execute("UPDATE tasks SET target = ? WHERE name = ?", (target, name))
+
+
 async def set_options(store: Store, name: str, options: Options) -> None:
     """Replace the options of a task; a running one follows within seconds where it can. Raises MissingError."""
     await task(store, name)
@@ -176,11 +183,13 @@ async def add_evidence(store: Store, run_id: str, proof: Evidence, snapshot_crea
         await db.execute(sql, values)
 
 
-async def runs(store: Store, task_name: str | None = None, limit: int = 50) -> tuple[Run, ...]:
-    """Runs with their evidence, newest first."""
+async def runs(
+    store: Store, task_name: str | None = None, limit: int = 50, *, modes: str = "'run', 'restore', 'resolve'"
+) -> tuple[Run, ...]:
+    """Runs with their evidence, newest first; `modes` is our own text, never anybody's."""
     where, values = ("AND task = ?", [task_name]) if task_name is not None else ("", [])
     rows = await store.rows(
-        f"SELECT * FROM runs WHERE mode IN ('run', 'restore') {where} ORDER BY started DESC, id DESC LIMIT ?",  # noqa: S608
+        f"SELECT * FROM runs WHERE mode IN ({modes}) {where} ORDER BY started DESC, id DESC LIMIT ?",  # noqa: S608
         [*values, limit],
     )
     return await _with_evidence(store, rows)

@@ -10,6 +10,7 @@ from ...text import clean
 from ..host import Host
 from ..store import Notice
 from .codec import decode
+from .divergence import BESIDE, Divergence, Resolution
 from .model import HostIdentity, Options, PairRequest, Peer, Plan, Restore, Run, Task, TaskStatus
 from .options import words as option_words
 from .pairing import error_from
@@ -83,6 +84,7 @@ class RemoteReplication:
 
     async def pair(self, request: PairRequest) -> Peer:
         root = ["--root", request.root] if request.root else []
+        root += ["--may-rollback"] if request.may_rollback else []
         where = f"{request.user}@{_bracketed(request.address)}:{request.port}"
         words = ["peer", "add", request.name, where, "--password-stdin", "--host-key", request.host_key, *root]
         data = await self._ask(*words, stdin=request.password.encode() + b"\n", timeout=330)
@@ -117,6 +119,14 @@ class RemoteReplication:
 
     async def plan(self, name: str) -> Plan:
         return self._decode(Plan, await self._ask("replicate", "run", name, "--dry-run", timeout=400, despite=True))
+
+    async def conflicts(self, name: str) -> tuple[Divergence, ...]:
+        return self._list(Divergence, await self._ask("replicate", "resolve", name, "--dry-run", timeout=400))
+
+    async def resolve(self, name: str, wish: Resolution) -> Run:
+        way = [f"--{wish.way}={wish.to}"] if wish.way == BESIDE else [f"--{wish.way}"]
+        words = [name, f"--dataset={wish.dataset}", *way, f"--plan={wish.plan}", "--yes"]
+        return self._decode(Run, await self._ask("replicate", "resolve", *words, timeout=400))
 
     async def start(self, name: str) -> str:
         return self._decode(Run, await self._ask("replicate", "run", name, "--detach")).id

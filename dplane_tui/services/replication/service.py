@@ -18,8 +18,9 @@ from ..door import Door
 from ..host import Host
 from ..jobs import JobService, Progress, files
 from ..store import Notice, Store, open_store
-from . import codec, records, schedule
+from . import codec, divergence, records, schedule
 from .codec import decode
+from .divergence import Divergence, Resolution
 from .model import HostIdentity, Options, PairRequest, Peer, Plan, Restore, Run, Task, TaskStatus
 from .options import check as check_options
 from .pairing import PairingSession
@@ -87,6 +88,14 @@ class ReplicationService(Protocol):
         """What a run would do now, read from both sides. Nothing is changed."""
         ...
 
+    async def conflicts(self, name: str) -> tuple[Divergence, ...]:
+        """What cannot be continued as it is, and the ways out. Nothing is changed."""
+        ...
+
+    async def resolve(self, name: str, wish: Resolution) -> Run:
+        """Take a way out that was shown. Raises ChangedError when it is not what is there any more."""
+        ...
+
     async def start(self, name: str) -> str:
         """Start a run under systemd; returns its id, which is also its job's."""
         ...
@@ -137,7 +146,7 @@ class LocalReplication:
             return tuple([await self._status(store, task, due.get(task.name)) for task in tasks])
 
     async def _status(self, store: Store, task: Task, due: float | None) -> TaskStatus:
-        last = await records.runs(store, task.name, 1)
+        last = await records.runs(store, task.name, 1, modes="'run', 'restore'")
         proof = await records.newest_proof(store, task.name)
         status = TaskStatus(task, self._true(last[0]) if last else None, next_run=due)
         if proof is None:
@@ -283,8 +292,19 @@ class LocalReplication:
             raise problem from None
 
     async def plan(self, name: str) -> Plan:
-        run = await self.queue(name, "plan")
-        if readable_keys(self._paths):
+        return decode_plan((await self._asked(name, "plan")).plan)
+
+    async def conflicts(self, name: str) -> tuple[Divergence, ...]:
+        return divergence.loads((await self._asked(name, "conflicts")).plan)
+
+    async def resolve(self, name: str, wish: Resolution) -> Run:
+        # At this box's own pools it is done with the rights of whoever asks: a job has fewer than an administrator.
+        return await self._asked(name, "resolve", codec.dumps(wish), here=(await self.task(name)).peer is None)
+
+    async def _asked(self, name: str, mode: str, request: str = "", *, here: bool = False) -> Run:
+        """A run that answers at once, in this process where that may do it. Raises what it ended with."""
+        run = await self.queue(name, mode, request)
+        if here or readable_keys(self._paths):
             from .job import run_replication
 
             await run_replication(run.id)
@@ -295,7 +315,7 @@ class LocalReplication:
             done = await records.run(store, run.id)
         if done.state != "succeeded":
             raise error_of(done)
-        return decode_plan(done.plan)
+        return done
 
     async def _ended(self, run_id: str) -> None:
         async for _ in self._jobs.watch(run_id):

@@ -14,5 +14,6 @@ world = Path(sys.argv[1])
 agent._ENVIRONMENT["PATH"] = f"{world}/far-bin:{os.environ['PATH']}"
 agent._helper = lambda: (sys.executable, "-S", str(HERE / "helper.py"), str(world / "far"))
 agent.STATE = str(world / "far-state")
-root = ["--root", sys.argv[3]] if len(sys.argv) > 3 else []
-sys.exit(agent.main(["--peer", sys.argv[2], *root]))
+root = ["--root", sys.argv[3]] if sys.argv[3:] and not sys.argv[3].startswith("--may-") else []
+rights = [word for word in sys.argv[3:] if word.startswith("--may-")]
+sys.exit(agent.main(["--peer", sys.argv[2], *root, *rights]))

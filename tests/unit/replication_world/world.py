@@ -67,6 +67,7 @@ class World:
         self.accepts = True
         self.plain = False
         self.root: str | None = None
+        self.rights: list[str] = []
         self.lies: dict[str, bytes] = {}
         self.client_key = asyncssh.generate_private_key("ssh-ed25519").convert_to_public()
         self.host_key = asyncssh.generate_private_key("ssh-ed25519")
@@ -154,7 +155,7 @@ class World:
 
     def _agent(self) -> list[str]:
         root = [self.root] if self.root else []
-        return [sys.executable, str(HERE / "far_agent.py"), str(self.path), "near-box", *root]
+        return [sys.executable, str(HERE / "far_agent.py"), str(self.path), "near-box", *root, *self.rights]
 
     async def make_plain(self) -> None:
         """The far box has no product: the key is a login of an account there."""
@@ -218,20 +219,20 @@ class World:
         }
 
     async def start(
-        self, mode: str = "run", rate: int = 0, request: str = ""
+        self, mode: str = "run", rate: int = 0, request: str = "", task: str = "photos"
     ) -> tuple[str, asyncio.subprocess.Process]:
         """Queue a run of the task and start its job."""
         async with open_store(self.database, write=True) as store:
-            run = await records.new_run(store, "photos", mode, request)
+            run = await records.new_run(store, task, mode, request)
         argv: Sequence[str] = [sys.executable, str(HERE / "near_job.py"), str(self.path), run.id]
         environment = {**self.environment, "MODEL_RATE": str(rate)}
         return run.id, await asyncio.create_subprocess_exec(
             *argv, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
 
-    async def run(self, mode: str = "run", request: str = "") -> Run:
+    async def run(self, mode: str = "run", request: str = "", task: str = "photos") -> Run:
         """Run the task to its end, and return what the store has about it."""
-        run_id, process = await self.start(mode, request=request)
+        run_id, process = await self.start(mode, request=request, task=task)
         _, said = await process.communicate()
         assert process.returncode == 0 or process.returncode == -9, said.decode()
         return await self.stored(run_id)
