@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ import pytest
 from dplane_tui.cli import main
 from dplane_tui.cli.replicate_resolve import describe
 from dplane_tui.services.door import Door
+from dplane_tui.services.host import LocalHost, Output
 from dplane_tui.services.replication import codec, divergence, records
 from dplane_tui.services.replication.divergence import BESIDE, KEEP_BOTH, ROLL_BACK, Divergence, Resolution, Way
 from dplane_tui.services.replication.model import Run, Task
+from dplane_tui.services.replication.remote import RemoteReplication
 from dplane_tui.services.store import open_store
 
 from .replication_world.world import HERE, MB, World
@@ -290,7 +292,18 @@ async def test_the_command_shows_the_ways_out_and_a_script_needs_the_plan_it_saw
     assert (status, "--destroy-newer" in said) == (4, True)
     assert (await resolve("--keep-both", "--dataset", "tank/other", "--plan", plans[KEEP_BOTH], "--yes"))[0] == 6
     assert world.datasets("far") == before
-    status, run = await resolve("--keep-both", "--plan", plans[KEEP_BOTH], "--yes")
-    assert (status, run["state"]) == (0, "succeeded")
+
+    class Far(LocalHost):
+        """This machine's command, asked as that of another box is."""
+
+        async def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = 30.0) -> Output:
+            status = await asyncio.to_thread(main.run, list(argv[1:]))
+            return Output(status, capsys.readouterr().out.encode(), b"")
+
+    remote = RemoteReplication(Far())
+    (one,) = await remote.conflicts("photos")
+    assert way_of(one, KEEP_BOTH).plan == plans[KEEP_BOTH]
+    run = await remote.resolve("photos", Resolution(KEEP_BOTH, one.dataset, plans[KEEP_BOTH]))
+    assert run.state == "succeeded"
     assert TARGET not in world.datasets("far")
     assert await resolve() == (0, [])
