@@ -108,6 +108,42 @@ class TimedOutError(CommandError):
     """A program did not end within its time; whether it still works is not known."""
 
 
+class NoSpaceError(CommandError):
+    """The target ran out of room, or met a quota, while it received."""
+
+    code = "no-space"
+
+
+class BusyError(CommandError):
+    """What is needed is in use by somebody else right now; it passes."""
+
+    code = "busy"
+
+
+class StaleTokenError(CommandError):
+    """An interrupted stream cannot go on: what it was made of is gone, or it does not fit what is there."""
+
+    code = "stale-token"
+
+
+class VersionError(CommandError):
+    """One side's ZFS does not know what the stream, or its pool, would need."""
+
+    code = "version"
+
+
+class StalledError(CommandError):
+    """A stream whose receiver took nothing for minutes, though the connection held."""
+
+    code = "stalled"
+
+
+class KeyNotLoadedError(RefusedError):
+    """An encryption key has to be loaded first."""
+
+    code = "key-not-loaded"
+
+
 class StoppedError(DPlaneError):
     """A person (Ctrl-C) or another process ended it before it was done."""
 

@@ -184,8 +184,8 @@ def _destroy_plan(_verb: Verb, args: Args) -> Found:
     return _planned(args, listed.splitlines(), recursive)
 
 
-def _rollback_plan(_verb: Verb, args: Args) -> Found:
-    newer = args.get("destroy_newer") is True
+def _rollback_plan(verb: Verb, args: Args) -> Found:
+    newer = args.get("destroy_newer") is True or verb.name == "replica-rollback"
     if not newer and args.get("dry_run") is not True:
         return {}
     snapshot = str(args["snapshot"])
@@ -195,6 +195,43 @@ def _rollback_plan(_verb: Verb, args: Args) -> Found:
     if born < 0:
         raise Failure("changed", f"{snapshot} is gone.")
     return _planned(args, [f"{row[0]}\t{row[1]}" for row in rows if int(row[2]) > born], newer)
+
+
+def _rollback_right(_verb: Verb, args: Args) -> Found:
+    """The peer made this copy, and root's own file says that its key may do this."""
+    from .peers import may_rollback
+
+    dataset, peer = str(args["snapshot"]).split("@")[0], str(args["peer"])
+    if ask([ZFS, "get", "-H", "-p", "-o", "value,source", "dplane:peer", dataset]) != f"{peer}\tlocal\n":
+        raise Failure("refused", f"{dataset} is not a copy that {peer} made.")
+    if not may_rollback(peer):
+        raise Failure("refused", f"The key of {peer} was not given the right to roll back its copies here.")
+    return {}
+
+
+def _copy(_verb: Verb, args: Args) -> Found:
+    """What mounts by itself, or is a disk for others, is in use and not a copy."""
+    dataset, kind = str(args["dataset"]), str(args["kind"])
+    there = zfs_get(dataset, "type")
+    if there != kind:
+        raise Failure("refused", f"{dataset} is a {there}, not a {kind}.")
+    name, idle = ("canmount", ("noauto", "off")) if kind == "filesystem" else ("volmode", ("none",))
+    value = zfs_get(dataset, name)
+    if value not in idle:
+        raise Failure("refused", f"{dataset} has {name}={value}, so it may be in use; set {name}={idle[0]} first.")
+    return {}
+
+
+def _also(_verb: Verb, args: Args) -> Found:
+    """Each of several snapshots is the one that was seen."""
+    also = args.get("also")
+    if isinstance(also, dict):
+        rows = ask([ZFS, "get", "-H", "-p", "-o", "name,value", "guid", *sorted(also)]).splitlines()
+        now = {row.partition("\t")[0]: row.partition("\t")[2] for row in rows}
+        for name, guid in also.items():
+            if now.get(name) != guid:
+                raise Failure("changed", f"{name} is {'not what you saw' if name in now else 'gone'}.")
+    return {}
 
 
 def snapshots_of(dataset: str) -> dict[str, tuple[str, int]]:
@@ -242,6 +279,9 @@ BEFORE: dict[str, Callable[[Verb, Args], Found]] = {
     "received": _received,
     "destroy-plan": _destroy_plan,
     "rollback-plan": _rollback_plan,
+    "rollback-right": _rollback_right,
+    "copy": _copy,
+    "also": _also,
     "prune": _prune,
     "adopt": _adopt,
 }

@@ -60,8 +60,21 @@ def _own_snapshots_problem(value: object) -> str:
     return ""
 
 
+def _snapshots_problem(value: object) -> str:
+    from .grammar import guid_problem, snapshot_problem
+
+    if not isinstance(value, dict) or not 0 < len(value) <= HELD_LIMIT:
+        return f"must be an object of 1 to {HELD_LIMIT} snapshots and their GUIDs"
+    for name, guid in value.items():
+        broken = snapshot_problem(name) or guid_problem(guid)
+        if broken:
+            return f"has an item that {broken}"
+    return ""
+
+
 DATASETS_LIMIT = 500
 PRUNED_LIMIT = 100
+HELD_LIMIT = 100
 _CALENDAR = LETTERS | DIGITS | frozenset(" ,.-/:*~")
 
 
@@ -126,6 +139,12 @@ OWN_SNAPSHOTS = Kind(
     f"an object of 1 to {PRUNED_LIMIT} names behind the @ that start with dplane-, each with its GUID",
     {"dplane-2026-01-02": "1234567890123456789"},
     _own_snapshots_problem,
+)
+SNAPSHOTS = Kind(
+    "snapshots",
+    f"an object of 1 to {HELD_LIMIT} snapshots, each with its GUID",
+    {"tank/data@dplane-2026-01-01": "1234567890123456789"},
+    _snapshots_problem,
 )
 TIMER = Kind(
     "timer", "a word, a hyphen, and letters, digits and _ . -; at most 80 bytes", "task-photos", _timer_problem

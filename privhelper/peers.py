@@ -18,6 +18,9 @@ FILE = "authorized_keys"
 FLAGS = ("may_snapshot", "may_prune", "may_rollback")
 
 
+MAY_ROLLBACK = "--may-rollback"
+
+
 def line(peer: str, key: str, root: str, may_read: str = "", flags: tuple[str, ...] = ()) -> str:
     """The line of `peer`, with those of FLAGS. All have passed their grammar: none holds a quote or a line end."""
     rights = f" --root {root}" if root else ""
@@ -96,6 +99,22 @@ def change(verb: str, args: Args) -> dict[str, object]:
     except OSError as error:
         raise Failure("failed", f"The keys in {STATE_DIR}/{DIRECTORY} cannot be changed: {error.strerror}.") from None
     return {"changed": after != before}
+
+
+def may_rollback(peer: str) -> bool:
+    """Whether the line of that peer gives its key the right to roll back the copies it made. Raises Failure."""
+    try:
+        place = _open_directory()
+        try:
+            return any(MAY_ROLLBACK in known.split('"')[1].split() for known in _of(_read(place), peer))
+        finally:
+            os.close(place)
+    except (OSError, IndexError):
+        return False
+
+
+def _of(lines: list[str], peer: str) -> list[str]:
+    return [known for known in lines if known.endswith(f" dplane:{peer}")]
 
 
 def _open_directory() -> int:

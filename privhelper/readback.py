@@ -62,6 +62,25 @@ def _pruned(args: Args) -> Found:
     return {"destroyed": sorted(chosen)}
 
 
+def _aside(args: Args) -> Found:
+    """It is there under its new name, and nothing is under the old one. Raises Failure when not."""
+    if zfs_get(str(args["to"]), "guid") != args["guid"]:
+        raise Failure("failed", f"zfs renamed, but {args['to']} is not what was {args['dataset']}.")
+    output = run([ZFS, "list", "-H", "-o", "name", "--", str(args["dataset"])], 60)
+    if output.status == 0:
+        raise Failure("failed", f"zfs renamed, but {args['dataset']} is still listed.")
+    return {"to": args["to"]}
+
+
+def _rolled(args: Args) -> Found:
+    """The snapshot is the newest of its dataset now. Raises Failure when not."""
+    dataset, _, wanted = str(args["snapshot"]).partition("@")
+    there = snapshots_of(dataset)
+    if max(there, key=lambda name: there[name][1]) != wanted:
+        raise Failure("failed", f"zfs rolled back, but {dataset} still has newer snapshots than @{wanted}.")
+    return {"newest": wanted}
+
+
 def _mounted(args: Args) -> Found:
     """Where it is mounted now. Raises Failure when it is not."""
     name = str(args["dataset"])
@@ -86,6 +105,8 @@ AFTER: dict[str, Callable[[Args], Found]] = {
     "property": _property,
     "import": _import,
     "mounted": _mounted,
+    "aside": _aside,
+    "rolled": _rolled,
     "pruned": _pruned,
     "adopted": _adopted,
 }

@@ -48,6 +48,14 @@ def token_fits(args: Args) -> str:
     return mismatch(_text(args, "token"), args.get("snapshot"), args.get("guid"), args.get("raw"))
 
 
+def beside_itself(args: Args) -> str:
+    """What is set aside stays next to where it was, under a name that says so."""
+    start = f"{_text(args, 'dataset')}-kept-"
+    to = _text(args, "to")
+    fits = to.startswith(start) and to != start and "/" not in to[len(start) :]
+    return "" if fits else f"to must be {start} and a word behind it"
+
+
 def one_redundancy(args: Args) -> str:
     """A pool's groups are of one kind, unless an administrator insists."""
     from .vdevs import mixed

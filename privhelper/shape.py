@@ -165,6 +165,19 @@ class Several(Part):
         return f"<{self.arg}>@<names of {self.names}, by commas>"
 
 
+class Names(Part):
+    """The names of an object, in their order."""
+
+    __slots__ = ()
+
+    def build(self, args: Args) -> list[str]:
+        given = args.get(self.arg)
+        return sorted(given) if isinstance(given, dict) else []
+
+    def show(self) -> str:
+        return f"[each name of {self.arg}]"
+
+
 class Pairs(Part):
     """A fixed flag and name=value for each property of an object, in the order of their names."""
 

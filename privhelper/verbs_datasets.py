@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from . import grammar as g
 from . import rules
-from .kinds import DATASETS, OWN_SNAPSHOTS, PROPERTY, VALUE
+from .kinds import DATASETS, OWN_SNAPSHOTS, PROPERTY, SNAPSHOTS, VALUE
 from .places import ZFS
-from .shape import ADMIN, OPERATE, Arg, DatasetOf, Option, Pairs, SameName, Setting, Several, Value, Verb, When
-from .verbargs import CHILD, DATASET, DRY_RUN, GUID, PARENTS, PLAN, PROPERTY_SET, SNAPSHOT
+from .shape import ADMIN, OPERATE, Arg, DatasetOf, Names, Option, Pairs, SameName, Setting, Several, Value, Verb, When
+from .verbargs import CHILD, DATASET, DRY_RUN, GUID, PARENTS, PEER, PLAN, PROPERTY_SET, SNAPSHOT
 
 DATASETS_AND_SNAPSHOTS = (
     Verb(
@@ -101,18 +101,43 @@ DATASETS_AND_SNAPSHOTS = (
     Verb(
         "hold-add",
         OPERATE,
-        "Holds a snapshot, so that it cannot be destroyed.",
-        (SNAPSHOT, GUID, Arg("tag", g.TAG)),
-        (ZFS, "hold", "--", Value("tag"), Value("snapshot")),
+        "Holds a snapshot, and those in `also`, so that they cannot be destroyed.",
+        (SNAPSHOT, GUID, Arg("tag", g.TAG), Arg("also", SNAPSHOTS, optional=True)),
+        (ZFS, "hold", "--", Value("tag"), Value("snapshot"), Names("also")),
+        before=("also",),
         guard="snapshot",
     ),
     Verb(
         "hold-release",
         OPERATE,
-        "Releases a hold of ours.",
-        (SNAPSHOT, GUID, Arg("tag", g.TAG)),
-        (ZFS, "release", "--", Value("tag"), Value("snapshot")),
+        "Releases a hold of ours, also on those in `also`.",
+        (SNAPSHOT, GUID, Arg("tag", g.TAG), Arg("also", SNAPSHOTS, optional=True)),
+        (ZFS, "release", "--", Value("tag"), Value("snapshot"), Names("also")),
+        before=("also",),
         guard="snapshot",
+    ),
+    Verb(
+        "dataset-set-aside",
+        OPERATE,
+        "Renames a copy that does not mount by itself, with all below it, to its own name and -kept- and a word.",
+        (CHILD, GUID, Arg("to", g.CHILD, example="tank/data-kept-2026-01-02"), Arg("kind", g.DATASET_KIND)),
+        (ZFS, "rename", When("kind", "-u", equals="filesystem"), "--", Value("dataset"), Value("to")),
+        rules=(rules.beside_itself,),
+        guard="dataset",
+        before=("copy",),
+        after="aside",
+    ),
+    Verb(
+        "replica-rollback",
+        OPERATE,
+        "Takes a copy that a peer made here back to a snapshot, by `plan`; only if its key was given that right.",
+        (SNAPSHOT, GUID, PEER, Arg("plan", g.PLAN)),
+        (ZFS, "rollback", "-r", "--", Value("snapshot")),
+        guard="snapshot",
+        before=("rollback-right", "rollback-plan"),
+        after="rolled",
+        destroys=True,
+        limit=300,
     ),
     Verb(
         "dataset-destroy",

@@ -20,6 +20,7 @@ from . import (
     replicate_import,
     replicate_places,
     replicate_prune,
+    replicate_resolve,
     replicate_restore,
     replicate_verify,
     task_options,
@@ -51,6 +52,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     replicate_verify.add(verbs)
     replicate_import.add(verbs)
     replicate_prune.add(verbs)
+    replicate_resolve.add(verbs)
     run = verbs.add_parser("run", help="run a task now and follow it")
     run.add_argument("name")
     how = run.add_mutually_exclusive_group()

@@ -474,3 +474,51 @@ def test_a_peer_changes_its_own_key_and_nobody_else_s(far: Far) -> None:
     assert far.ask({"op": "key-add", "key": OTHER_KEY, "current": key, "root": "vault"})["ok"]
     assert far.ask({"op": "key-keep", "key": OTHER_KEY})["ok"]
     assert file.read_text() == line("box-a", OTHER_KEY, "vault/in") + "\n", "the same rights"
+
+
+def amended(far: Far, request: dict[str, Any], *rights: str) -> dict[str, Any]:
+    argv = [sys.executable, str(AGENT), str(far.path), "box-a", *rights]
+    environment = {**os.environ, "SSH_ORIGINAL_COMMAND": json.dumps(request), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(argv, env=environment, capture_output=True, check=False, timeout=60)
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def test_only_a_peers_own_copy_is_amended_and_taken_back_only_with_the_right(far: Far) -> None:
+    with state_of(far.path / "far") as state:
+        for name in ("vault/mine", "vault/theirs"):
+            state["datasets"][name]["snaps"] = [
+                {"name": short, "guid": str(number), "txg": number, "size": 5, "created": 1}
+                for number, short in ((11, "s1"), (12, "mine"))
+            ]
+        own = str(state["datasets"]["vault/mine"]["guid"])
+    before = far.state
+    back = {"op": "rollback", "dataset": "vault/mine", "snapshot": "s1", "guid": "11", "plan": "0" * 64}
+    refused = amended(far, back)["error"]
+    assert refused["code"] == "refused"
+    assert refused["next"] == "`dplane snapshot rollback 'vault/mine@s1' --destroy-newer` there does it."
+    right = ("--may-rollback", "yes")
+    aside = {"op": "aside", "dataset": "vault/mine", "guid": own, "kind": "filesystem", "to": "vault/mine-kept-1"}
+    for request in (
+        {**back, "dataset": "vault/theirs"}, {**back, "dataset": "vault/nobody"}, {**back, "snapshot": "s1 -R"},
+        {**back, "snapshot": "s1@x"}, {**back, "snapshot": ["s1"]}, {**back, "guid": "12"}, {**back, "plan": "x"},
+        {**aside, "dataset": "vault/theirs"}, {**aside, "to": "vault/theirs/x"}, {**aside, "guid": "1"},
+        {**aside, "to": "vault"}, {**aside, "to": 7}, {**aside, "kind": "-r"},
+        {"op": "details", "dataset": "vault/theirs"}, {"op": "details", "dataset": "vault/nobody"},
+    ):  # fmt: skip
+        assert amended(far, request, *right)["ok"] is False, request
+    assert far.state == before
+    with state_of(far.path / "far") as state:
+        state["datasets"]["vault/mine/below"]["props"]["dplane:peer"] = "box-b"
+    assert "did not make" in amended(far, aside)["error"]["message"]
+    with state_of(far.path / "far") as state:
+        state["datasets"]["vault/mine/below"]["props"] = {}
+    seen = amended(far, {"op": "details", "dataset": "vault/mine"}, *right)
+    assert seen["may_rollback"] is True
+    assert [line.split("\t")[0] for line in seen["list"].splitlines()] == ["vault/mine@s1", "vault/mine@mine"]
+    assert amended(far, {"op": "details", "dataset": "vault/mine"})["may_rollback"] is False
+    assert amended(far, back, *right)["ok"] is True
+    assert amended(far, aside)["ok"] is True
+    after = json.loads(far.state)["datasets"]
+    assert [snap["name"] for snap in after["vault/mine-kept-1"]["snaps"]] == ["s1"]
+    assert "vault/mine-kept-1/below" in after

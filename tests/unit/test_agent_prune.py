@@ -102,7 +102,7 @@ def test_a_hostile_list_destroys_nothing(far: Far, chosen: Any) -> None:
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ({"holds": 1}, "held"),
+        ({"holds": ["by hand"]}, "held"),
         ({"clones": "vault/x"}, "clone"),
         ({"name": OLD[1] + "x"}, "gone"),
         ({"guid": "7"}, "name now"),

@@ -102,17 +102,38 @@ def _write_until_closed(descriptor: int) -> None:
 def test_a_side_that_stands_still_is_noticed(silent: str) -> None:
     source, feeder = os.pipe()
     drained, sink = os.pipe()
+    writer = threading.Thread(target=lambda: _write_until_closed(feeder))
     if silent == "sink":
-        os.set_blocking(feeder, False)
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                os.write(feeder, b"x" * 65536)
-    pump = Pump(source, sink, stall=0.2)
+        writer.start()
+    quiet, stall = (0.2, None) if silent == "source" else (None, 0.2)
+    pump = Pump(source, sink, stall=stall, quiet=quiet)
     result = [pump.run()]
     if silent == "sink":  # its pipe took the first of it, then nothing moved
         assert pump.count > 0
     assert result == [STALLED]
-    for descriptor in (source, feeder, drained, sink):
+    for descriptor in (source, drained, sink):
+        os.close(descriptor)
+    if silent == "sink":
+        writer.join()
+    else:
+        os.close(feeder)
+
+
+def test_a_sender_that_looks_for_changes_is_not_taken_for_one_that_hangs() -> None:
+    source, feeder = os.pipe()
+    drained, sink = os.pipe()
+    looks: list[int] = []
+
+    def look(count: int) -> None:
+        looks.append(count)
+        if len(looks) == 3:  # two ticks have passed without a byte, longer than the receiver may hold still
+            os.write(feeder, b"at last")
+            os.close(feeder)
+
+    assert Pump(source, sink, report=look, stall=0.0, quiet=None).run() == EOF
+    assert os.read(drained, 100) == b"at last"
+    assert looks[:2] == [0, 0]
+    for descriptor in (source, drained, sink):
         os.close(descriptor)
 
 

@@ -95,7 +95,7 @@ async def test_a_proven_run_prunes_both_sides_and_its_record_says_what(world: Wo
 
 async def test_a_preview_changes_nothing_and_says_what_the_next_run_does(world: World) -> None:
     old = history(world, 6, waiting=2)
-    edited(world, "near", old[1], holds=1)
+    edited(world, "near", old[1], holds=["by hand"])
     edited(world, "far", old[2], clones="vault/x")
     world.foreign_snapshot("near", SOURCE, "by hand")
     before = [(world.path / side / "state.json").read_bytes() for side in ("near", "far")]
@@ -151,7 +151,7 @@ async def test_without_the_right_nothing_goes_there_and_the_run_says_how_to_get_
 async def test_a_peer_with_only_zfs_is_pruned_with_the_same_care(world: World) -> None:
     old = history(world, 8)
     await world.make_plain()
-    edited(world, "far", old[1], holds=1)
+    edited(world, "far", old[1], holds=["by hand"])
     await policies(world, keep_target="2")
     run = await world.run()
     assert run.state == "succeeded", run.message

@@ -79,6 +79,7 @@ class Agent:
             "times": self._times,
             "content": self._content,
             **({"prune": self._prune} if self._rights.may_prune else {}),
+            **dict.fromkeys(("details", "aside", "rollback"), self._amend),
         }
         if request is None:
             raise Refusal("refused", "This key is for D-Plane's replication only; it gives no shell.")
@@ -314,6 +315,38 @@ class Agent:
             return trimming.prune(self._own(fields), fields, _run, self._ask_helper)
         except trimming.Trouble as trouble:
             raise Refusal(trouble.code, str(trouble)) from None
+
+    def _amend(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """About a copy that went its own way: what it has, rename it, or take it back if the key may do that."""
+        from . import amending
+
+        name, op = self._own(fields), fields["op"]
+        if op == "details":
+            listed = _run(amending.details_argv(name))
+            if listed.returncode != 0:
+                raise Refusal("failed", f"The far box could not list {name}: {_last(listed.stderr)}")
+            return {"ok": True, "list": listed.stdout, "may_rollback": self._rights.may_rollback}
+        try:
+            if op == "aside":
+                request = amending.aside_request(name, self._dataset({"dataset": fields.get("to")}), fields)
+            else:
+                request = amending.rollback_request(name, self._peer, fields)
+        except ValueError as error:
+            raise Refusal("refused", f"The request {error}.") from None
+        if op == "rollback" and not self._rights.may_rollback:
+            way = f"`dplane snapshot rollback '{request['snapshot']}' --destroy-newer` there does it."
+            raise Refusal("refused", f"This peer's key has no right to roll {name} back.", way)
+        with self._alone(name):
+            if op == "aside":
+                self._refuse_others_below(name)
+            self._ask_helper(request)
+        return {"ok": True}
+
+    def _refuse_others_below(self, name: str) -> None:
+        """What lies below goes along with a copy that is renamed, so all of it must be this peer's."""
+        found = _run(["zfs", "get", "-H", "-p", "-r", "-t", "filesystem,volume", "-o", "value", OWNER, name])
+        if found.returncode != 0 or set(found.stdout.splitlines()) != {self._peer}:
+            raise Refusal("refused", f"Below {name} there is something that this peer did not make.")
 
     def _note(self, name: str, guid: object) -> None:
         """Write down that this peer begins to receive into `name`. Without it, only a power loss needs a person."""

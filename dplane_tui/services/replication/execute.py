@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import sys
 import time
 from collections.abc import Sequence
@@ -18,13 +17,14 @@ from ...errors import (
     DPlaneError,
     HostKeyError,
     RefusedError,
+    StalledError,
     UnreachableError,
 )
 from ..door import Door
 from ..host import Host
 from ..jobs.report import Reporter
 from ..store import Store
-from . import codec, failures, pace, pruning, records
+from . import chains, codec, failures, holds, pace, pruning, records
 from .model import Conflict, Evidence, Match, Peer, Plan, Step, Task
 from .plan import OWN_SNAPSHOT, make_plan, members, wants_snapshot
 from .pump import Throttle
@@ -33,7 +33,7 @@ from .source import OWN_TIME, LocalSource, Source
 from .stream import Transfer, transfer
 from .targets import Target
 
-RECONNECTS = (3.0, 10.0)
+RECONNECTS = failures.PAUSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +56,25 @@ class _Sent:
 class Execution:
     """One run of one task, from any source to any target."""
 
-    def __init__(self, task: Task, source: Source, target: Target, store: Store, run_id: str, report: Reporter) -> None:
+    def __init__(
+        self,
+        task: Task,
+        source: Source,
+        target: Target,
+        store: Store,
+        run_id: str,
+        report: Reporter,
+        peer: Peer | None = None,
+    ) -> None:
+        """`peer` is the box of the target, None for this one."""
         self._task = task
         self._source = source
         self._target = target
         self._store = store
         self._run_id = run_id
         self._report = report
+        self._peer = peer
+        self._chains: chains.Chains = {}
         self._sent = 0
         self._throttle = Throttle()
         self._here: Side = {}
@@ -81,24 +93,28 @@ class Execution:
             following.cancel()
 
     async def _attempts(self) -> Outcome:
-        lost: UnreachableError | None = None
-        for pause in (*RECONNECTS, None):
+        lost: DPlaneError | None = None
+        renewals = failures.RENEWALS
+        pauses = failures.jittered(RECONNECTS)
+        while True:
+            before = self._sent
             try:
                 return await self._once()
-            except (HostKeyError, AuthenticationError):
-                raise
-            except UnreachableError as error:
-                if not self._sent:  # never got anywhere: a person is told at once
-                    raise
+            except DPlaneError as error:
+                if not failures.worth_another_try(error) or (isinstance(error, UnreachableError) and not self._sent):
+                    raise  # also when it never got anywhere: a person is told at once
                 print(f"dplane: {error}", file=sys.stderr)  # for the journal: a run that heals keeps it to itself
-                lost = lost or error  # how far it got says more than that it cannot be reached now
-                if pause is None:
+                if self._sent > before and renewals:
+                    renewals, pauses, lost = renewals - 1, failures.jittered(RECONNECTS), None
+                # How far it got says more than that it cannot be reached now.
+                lost = lost or error
+                if not pauses:
                     raise lost from None
+                stage = f"{'the connection was lost' if isinstance(error, UnreachableError) else 'interrupted'}; again"
             finally:
                 await self._close()
-            self._report.update(stage="the connection was lost; trying again", rate_bps=None, eta_s=None)
-            await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311
-        raise AssertionError
+            self._report.update(stage=stage, rate_bps=None, eta_s=None)
+            await asyncio.sleep(pauses.pop(0))
 
     async def dry(self) -> Plan:
         """The plan that `run` would execute now. Changes nothing."""
@@ -130,7 +146,8 @@ class Execution:
         if any(step.raw for step in plan.steps):
             await records.set_raw(self._store, self._task.name, True)
         try:
-            await self._send_all(plan)
+            async with holds.held(self._store, self._source.door, self._run_id, plan.steps):
+                await self._send_all(plan)
         except UnreachableError:
             raise
         except DPlaneError as error:
@@ -185,14 +202,15 @@ class Execution:
         await self._source.settle()
         here = self._here = await self._source.read()
         there, available = await self._target.read(self._task.target, self._task.recursive)
+        self._chains = await chains.known(self._store, self._peer)
         if not wants_snapshot(self._task, here):
-            return await self._source.estimated(make_plan(self._task, here, there, None, available))
+            return await self._source.estimated(make_plan(self._task, here, there, None, available, self._chains))
         name = OWN_SNAPSHOT + time.strftime(OWN_TIME, time.gmtime())
-        plan = make_plan(self._task, here, there, name, available)
+        plan = make_plan(self._task, here, there, name, available, self._chains)
         if not take or not plan.steps:
             return await self._source.estimated(plan)
         await self._source.take(name, members(self._task, here))
-        taken = make_plan(self._task, await self._source.read(), there, None, available)
+        taken = make_plan(self._task, await self._source.read(), there, None, available, self._chains)
         return await self._source.estimated(replace(with_sizes(taken, plan), snapshot=name))
 
     # sending
@@ -200,6 +218,8 @@ class Execution:
     async def _step(self, step: Step, before: int, plan: Plan) -> _Sent:
         """Send one stream; good is what both sides' programs call so. Raises DPlaneError."""
         await self._source.keep_base(step)
+        if step.kind == "full":
+            await chains.begin(self._store, self._peer, step)
         begun = time.monotonic()
         receive = await self._target.receive(step)
         send = await self._source.send(step)
@@ -214,7 +234,7 @@ class Execution:
     def _judge(self, step: Step, done: Transfer) -> None:
         """Raise unless both programs say that all went well."""
         if done.end == "stalled":
-            raise CommandError(
+            raise StalledError(
                 f"The stream of {step.dataset} to {self._target.name} stood still after {text.size(done.count)}.",
                 "The next run goes on from there.",
             )
@@ -245,6 +265,7 @@ class Execution:
         failed: dict[str, DPlaneError] = {}
         now = time.time()
         last = {one.step.dataset: one.step for one in arrived}
+        good: dict[str, Step] = {}
         for step, count, duration in ((one.step, one.count, one.duration) for one in arrived):
             points = there[step.target].snapshots if step.target in there else ()
             guid = next((point.guid for point in points if point.name == step.snapshot), "")
@@ -252,6 +273,7 @@ class Execution:
             when = created.get(f"{step.dataset}@{step.snapshot}")
             await records.add_evidence(self._store, self._run_id, proof, when)
             if proof.proven:
+                good[step.target] = step
                 if step is last[step.dataset]:
                     await self._source.drop_old_bases(step)
                     await self._note(step, there[step.target])
@@ -261,6 +283,7 @@ class Execution:
                 f"{'with another GUID' if guid else 'not at all'}: this is not a success.",
                 "Run again; if it stays, look at the target's pool.",
             )
+        await chains.proven(self._store, self._peer, good, there)
         return failed
 
     async def _note(self, step: Step, there: Dataset) -> None:
@@ -291,8 +314,8 @@ class Execution:
 def conflict_way_out() -> str:
     """What a person can do about a conflict."""
     return (
-        "Nothing of it was sent or destroyed. Keep what the target has and choose a new target, "
-        "or bring the target back to a common snapshot by hand."
+        "Nothing of it was sent or destroyed. `dplane replicate resolve NAME` shows what differs and the ways out: "
+        "keep both, roll the target back, or start afresh beside it."
     )
 
 

@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...errors import DPlaneError, MissingError, RefusedError, UnreachableError
+from ..door import Door
 from ..host.quoting import command_line
 from . import failures, keys
 from .model import Plan, Step, Task
@@ -38,6 +39,7 @@ class FarSource(abc.ABC):
     """What the peers of both kinds share. `until` names the newest snapshot that is wanted; "" is the newest of all."""
 
     def __init__(self, link: Link, task: Task, target: AgentTarget | PlainTarget, until: str = "") -> None:
+        self.door: Door | None = None
         self._link = link
         self._task = task
         self._far = target

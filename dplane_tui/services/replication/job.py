@@ -17,11 +17,13 @@ from pathlib import Path
 
 from ... import paths
 from ...errors import DPlaneError, RefusedError, UsageError
+from ..door import Door
 from ..host import Host, LocalHost
+from ..jobs import files
 from ..jobs.report import Reporter
 from ..notify import hook
 from ..store import Store, open_store
-from . import codec, records
+from . import codec, holds, records
 from .execute import Execution, Outcome, source_for, target_for
 from .model import Peer, Run, Task
 from .source import Source
@@ -68,6 +70,8 @@ async def _guarded(job: Job, mode: str) -> tuple[str, str, str]:
     """State, sentence and error code of the run, whatever happens in it."""
     try:
         with _alone(job.where.jobs, job.run.task, mode):
+            if mode == "run":
+                await holds.sweep(job.store, Door(job.host), lambda run_id: _is_alive(job, run_id))
             outcome = await _work(mode)(job)
         return outcome.state, outcome.message, ""
     except asyncio.CancelledError:
@@ -84,6 +88,11 @@ async def _guarded(job: Job, mode: str) -> tuple[str, str, str]:
             f"D-Plane made a mistake ({type(error).__name__}) and stopped; the journal has the details.",
             "failed",
         )
+
+
+def _is_alive(job: Job, run_id: str) -> bool:
+    progress = files.read(job.where.jobs, run_id)
+    return run_id != job.run.id and progress is not None and progress.active
 
 
 def _work(mode: str) -> Callable[[Job], Awaitable[Outcome]]:
@@ -106,6 +115,10 @@ def _work(mode: str) -> Callable[[Job], Awaitable[Outcome]]:
         from .sides import compare
 
         return compare
+    if mode in ("conflicts", "resolve"):
+        from . import resolve
+
+        return resolve.look if mode == "conflicts" else resolve.act
     return _run
 
 
@@ -113,7 +126,7 @@ async def _execution(job: Job, given: Task | None = None) -> Execution:
     task = given or await records.task(job.store, job.run.task)
     peer = await records.peer(job.store, task.peer) if task.peer is not None else None
     target = target_for(peer, job.host, job.where.ssh, job.where.jobs)
-    return Execution(task, await source_of(job, task, peer), target, job.store, job.run.id, job.report)
+    return Execution(task, await source_of(job, task, peer), target, job.store, job.run.id, job.report, peer)
 
 
 async def source_of(job: Job, task: Task, peer: Peer | None) -> Source:

@@ -215,7 +215,8 @@ class Conflict:
     dataset: str
     target: str
     kind: str
-    """`no-common`, `target-newer`, `target-exists`, `raw-mismatch`."""
+    """`no-common`, `target-newer`, `target-exists`, `target-written`, `raw-mismatch`, `key-changed`,
+    `key-not-loaded`."""
     text: str
     """What diverged, in a sentence."""
     since: str | None = None

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from privhelper import resumetoken
 
+from ...text import size as size_text
+from . import chains as chain
 from .model import Abort, Conflict, Match, Plan, Step, Task
 from .read import Dataset, Point, Side
 
@@ -27,6 +29,9 @@ class _Draft:
     matches: list[Match]
     conflicts: list[Conflict]
     notes: list[str]
+    chains: chain.Chains
+    sent: set[str]
+    """The datasets that the task sends."""
 
 
 def target_of(task: Task, dataset: str) -> str:
@@ -71,10 +76,21 @@ def _matches(task: Task, dataset: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatch.fnmatchcase(level, pattern) for level in levels for pattern in patterns)
 
 
-def make_plan(task: Task, source: Side, target: Side, snapshot: str | None, available: int | None = None) -> Plan:
-    """The plan of a run. With `snapshot`, that snapshot is taken first and is the newest of every dataset."""
-    draft = _Draft([], [], [], [], [])
-    for name in members(task, source):
+def make_plan(
+    task: Task,
+    source: Side,
+    target: Side,
+    snapshot: str | None,
+    available: int | None = None,
+    chains: chain.Chains | None = None,
+) -> Plan:
+    """The plan of a run. With `snapshot`, that snapshot is taken first and is the newest of every dataset.
+
+    `chains` is what was recorded of the copies at the target.
+    """
+    sent = members(task, source)
+    draft = _Draft([], [], [], [], [], chains or {}, set(sent))
+    for name in sent:
         _plan_dataset(draft, task, source[name], target.get(target_of(task, name)), snapshot)
     return Plan(
         task=task.name,
@@ -98,7 +114,7 @@ def _plan_dataset(draft: _Draft, task: Task, here: Dataset, there: Dataset | Non
         draft.notes.append(f"{here.name} has no snapshot, and the task takes none: it is not sent.")
         return
     raw = _raw(task, here)
-    conflict = _raw_conflict(task, here, there, target, raw)
+    conflict = _encryption_conflict(draft.chains.get(target), here, there, target, raw)
     if conflict:
         draft.conflicts.append(conflict)
         return
@@ -124,18 +140,17 @@ def _raw(task: Task, here: Dataset) -> bool:
     return here.encrypted and task.raw is not False
 
 
-def _raw_conflict(task: Task, here: Dataset, there: Dataset | None, target: str, raw: bool) -> Conflict | None:
-    """A chain is raw or plain for ever: one stream of the other kind breaks it in a way that GUIDs cannot show."""
+def _encryption_conflict(
+    known: chain.Chain | None, here: Dataset, there: Dataset | None, target: str, raw: bool
+) -> Conflict | None:
+    """A chain is raw or plain for ever, and so is its key's: what breaks it cannot be seen in GUIDs."""
     if here.encrypted and not raw and here.properties.get("keystatus") == "unavailable":
         text = f"{here.name} is encrypted and its key is not loaded, so it cannot be sent plain (`zfs load-key` first)."
-        return Conflict(here.name, target, "raw-mismatch", text)
-    if there is None or not there.snapshots or not here.encrypted:
+        return Conflict(here.name, target, "key-not-loaded", text)
+    if there is None or not there.snapshots:
         return None
-    if there.encrypted == raw:
-        return None
-    kinds = ("raw", "plain") if there.encrypted else ("plain", "raw")
-    text = f"{target} holds {kinds[0]} copies of {here.name}, and the task {task.name} would send {kinds[1]} ones."
-    return Conflict(here.name, target, "raw-mismatch", text)
+    found = chain.raw_conflict(known, here, there, raw=raw)
+    return found or (chain.key_conflict(known, here, there) if raw else None)
 
 
 def _resume(here: Dataset, target: str, there: Dataset, raw: bool) -> Step | Abort:
@@ -189,11 +204,18 @@ def _continue(draft: _Draft, task: Task, here: Dataset, there: Dataset, points: 
         return
     base = _base(here, there.snapshots[-1].guid)
     if base is None:
-        draft.conflicts.append(_diverged(here, there))
+        draft.conflicts.append(_diverged(here, there, raw))
         return
     mark, point = base
+    written = there.number("written")
     if mark.startswith("@") and point.guid == points[-1].guid:
+        if written:
+            draft.notes.append(f"{_written(there, written)}: the next increment will not fit it.")
         draft.matches.append(Match(here.name, target, point.name, point.guid))
+        return
+    if written:
+        text = f"{_written(there, written)}, so no increment fits it."
+        draft.conflicts.append(Conflict(here.name, target, "target-written", text, there.snapshots[-1].name))
         return
     if mark.startswith("#"):
         newer = [later for later in points if later.createtxg > point.createtxg]
@@ -208,7 +230,11 @@ def _continue(draft: _Draft, task: Task, here: Dataset, there: Dataset, points: 
     _send_from(draft, task, here, point, points, raw)
 
 
-def _diverged(here: Dataset, there: Dataset) -> Conflict:
+def _written(there: Dataset, count: int) -> str:
+    return f"{there.name} was written to at the target since @{there.snapshots[-1].name} ({size_text(count)})"
+
+
+def _diverged(here: Dataset, there: Dataset, raw: bool) -> Conflict:
     """Which conflict it is when the target's newest snapshot is not one of the source's."""
     ours = {point.guid for point in (*here.snapshots, *here.bookmarks)}
     common = next((point for point in reversed(there.snapshots) if point.guid in ours), None)
@@ -223,6 +249,8 @@ def _diverged(here: Dataset, there: Dataset) -> Conflict:
         f"{there.name} has {extra} snapshot(s) newer than @{common.name}, the last one both sides have "
         f"(newest: @{there.snapshots[-1].name}); {here.name} does not have them."
     )
+    if raw and there.encrypted:  # openzfs#15314
+        text += " Raw copies cannot go on from a snapshot that was taken of them there, not even from an empty one."
     return Conflict(here.name, there.name, "target-newer", text, common.name)
 
 
@@ -232,6 +260,8 @@ def _send_from(draft: _Draft, task: Task, here: Dataset, base: Point | None, poi
     if base is None:
         base = points[0] if task.options.initial == "all" else points[-1]
         draft.steps.append(_step("full", here, target, base, raw, None, ""))
+        if raw and (told := chain.outside_root(here, draft.sent)):
+            draft.notes.append(told)
     later = [point for point in points if point.createtxg > base.createtxg]
     if later:
         mark = f"@{base.name}"

@@ -51,7 +51,8 @@ class Pump:
     """One stream from `source` to `sink`. `run` blocks: for a thread, or a process that has nothing else to do.
 
     `source` and `sink` are this process's own descriptors and are made non-blocking; at least one should be a pipe.
-    `stall` is in seconds without a single byte; None waits for ever.
+    Both in seconds without a single byte, None waits for ever: `stall` while the reader takes nothing of what is there,
+    `quiet` while the writer gives nothing.
     """
 
     def __init__(
@@ -62,12 +63,14 @@ class Pump:
         report: Callable[[int], None] | None = None,
         throttle: Throttle | None = None,
         stall: float | None = None,
+        quiet: float | None = None,
     ) -> None:
         self._source = source
         self._sink = sink
         self._report = report
         self._throttle = throttle or Throttle()
         self._stall = stall
+        self._quiet = quiet
         self._stop = False
         self._splices = True
         self._held = b""  # read but not yet written; only without splice
@@ -83,7 +86,8 @@ class Pump:
             os.set_blocking(descriptor, False)
             with contextlib.suppress(OSError):  # a socket, or the user's share of pipe memory is used up: smaller works
                 fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
-        moved_at = reported_at = time.monotonic()
+        since = reported_at = time.monotonic()
+        held_by = None  # who has held things up since then
         while not self._stop:
             allowed = self._throttle.allowed(CHUNK)
             moved = self._move(allowed) if allowed else None
@@ -95,34 +99,37 @@ class Pump:
                 self._tell()
                 return CLOSED
             if moved:
-                moved_at = now
+                since, held_by = now, None
                 self.count += moved
                 self._throttle.spent(moved)
             if now - reported_at >= _TICK:
                 reported_at = now
                 self._tell()
             if moved is None:
-                if self._stall is not None and allowed and now - moved_at > self._stall:
+                holder = self._wait(bool(allowed))
+                if holder is None or holder != held_by:
+                    since, held_by = time.monotonic(), holder
+                elif (most := self._stall if holder == self._sink else self._quiet) is not None and now - since > most:
                     return STALLED
-                self._wait(bool(allowed))
         return STOPPED
 
     def _tell(self) -> None:
         if self._report is not None:
             self._report(self.count)
 
-    def _wait(self, ready: bool) -> None:
-        """Until the side that holds things up is ready, or a tick has passed."""
+    def _wait(self, ready: bool) -> int | None:
+        """Until the side that holds things up is ready, or a tick has passed: then that side is returned."""
         if not ready:  # no tokens
             time.sleep(0.02)
-            return
+            return None
         for descriptor, event in ((self._source, select.POLLIN), (self._sink, select.POLLOUT)):
             if event == select.POLLIN and self._held:
                 continue
             poll = select.poll()
             poll.register(descriptor, event)
             if not poll.poll(_TICK * 1000):
-                return
+                return descriptor
+        return None
 
     def _move(self, most: int) -> int | None:
         """Move up to `most` bytes: how many, 0 at the end, -1 when the sink is closed, None when nothing moves now."""

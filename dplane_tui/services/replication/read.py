@@ -22,6 +22,9 @@ _PROPERTIES = (
     "receive_resume_token",
     "encryptionroot",
     "keystatus",
+    "keyformat",
+    "pbkdf2salt",
+    "pbkdf2iters",
 )
 PRESERVED = (
     *("compression", "recordsize", "volblocksize", "atime", "relatime", "quota", "refquota", "reservation"),

@@ -21,7 +21,7 @@ ACTIVE = frozenset({"queued", "running"})
 PLANS_KEPT_SECONDS = 3600.0
 MOVING = ("run", "restore")
 """Kinds of run that move data: one at a time for each task."""
-SHOWN = (*MOVING, "verify")
+SHOWN = (*MOVING, "verify", "resolve")
 GOOD = frozenset({"succeeded", "nothing-new"})
 
 
@@ -125,6 +125,13 @@ async def set_raw(store: Store, name: str, raw: bool) -> None:
         await db.execute("UPDATE tasks SET raw = ? WHERE name = ? AND raw IS NULL", (int(raw), name))
 
 
+async def set_target(store: Store, name: str, target: str) -> None:
+    """Let a task send to another place at the same box from now on. Raises MissingError."""
+    await task(store, name)
+    async with store.transaction() as db:
+        await db.execute("UPDATE tasks SET target = ? WHERE name = ?", (target, name))
+
+
 async def set_options(store: Store, name: str, options: Options) -> None:
     """Replace the options of a task; a running one follows within seconds where it can. Raises MissingError."""
     await task(store, name)
@@ -150,9 +157,9 @@ async def new_run(store: Store, task_name: str, mode: str = "run", request: str 
     now = time.time()
     run_id = new_run_id(task_name, now)
     async with store.transaction() as db:
-        if mode in ("plan", "compare", "prune"):  # of interest to who asked, not to history
+        if mode in ("plan", "compare", "prune", "conflicts"):  # of interest to who asked, not to history
             await db.execute(
-                "DELETE FROM runs WHERE mode IN ('plan', 'compare', 'prune') AND started < ?",
+                "DELETE FROM runs WHERE mode IN ('plan', 'compare', 'prune', 'conflicts') AND started < ?",
                 (now - PLANS_KEPT_SECONDS,),
             )
         await db.execute(

@@ -13,6 +13,7 @@ from ..store import Notice
 from .codec import decode
 from .compare import Comparison
 from .content import Wish
+from .divergence import BESIDE, Divergence, Resolution
 from .model import HostIdentity, Options, PairRequest, Peer, Plan, Restore, Run, Task, TaskStatus
 from .options import words as option_words
 from .pairing import error_from
@@ -133,6 +134,14 @@ class RemoteReplication:
         words += [f"--keep-target={wish.keep_target}"] if wish.keep_target is not None else []
         words += [f"--backlog={wish.backlog}"] if wish.backlog is not None else []
         return self._decode(Pruning, await self._ask(*words, timeout=PRUNE_SECONDS + 60, despite=True))
+
+    async def conflicts(self, name: str) -> tuple[Divergence, ...]:
+        return self._list(Divergence, await self._ask("replicate", "resolve", name, "--dry-run", timeout=400))
+
+    async def resolve(self, name: str, wish: Resolution) -> Run:
+        way = [f"--{wish.way}={wish.to}"] if wish.way == BESIDE else [f"--{wish.way}"]
+        words = [name, f"--dataset={wish.dataset}", *way, f"--plan={wish.plan}", "--yes"]
+        return self._decode(Run, await self._ask("replicate", "resolve", *words, timeout=400))
 
     async def start(self, name: str) -> str:
         return self._decode(Run, await self._ask("replicate", "run", name, "--detach")).id

@@ -19,8 +19,9 @@ from ..host import Host
 from ..jobs import JobService, Progress, files
 from ..retention.model import PruneWish, Pruning
 from ..store import Notice, Store, open_store
-from . import codec, pruning, records, schedule
+from . import codec, divergence, pruning, records, schedule
 from .codec import decode
+from .divergence import Divergence, Resolution
 from .looks import LocalLooks, Looks
 from .model import HostIdentity, Options, PairRequest, Peer, Plan, Restore, Run, Task, TaskStatus
 from .newtask import allowed, queue_preview
@@ -96,6 +97,14 @@ class ReplicationService(Looks, Protocol):
 
     async def prune(self, name: str, wish: PruneWish) -> Pruning:
         """Apply a task's retention now, or only show what that would destroy and keep. Raises RefusedError."""
+        ...
+
+    async def conflicts(self, name: str) -> tuple[Divergence, ...]:
+        """What cannot be continued as it is, and the ways out. Nothing is changed."""
+        ...
+
+    async def resolve(self, name: str, wish: Resolution) -> Run:
+        """Take a way out that was shown. Raises ChangedError when it is not what is there any more."""
         ...
 
     async def start(self, name: str) -> str:
@@ -304,12 +313,21 @@ class LocalReplication(LocalLooks):
         pruning.check_wish(await self.task(name), wish)
         return pruning.decode_pruning((await self._asked(name, "prune", codec.dumps(wish), PRUNE_SECONDS)).plan)
 
+    async def conflicts(self, name: str) -> tuple[Divergence, ...]:
+        return divergence.loads((await self._asked(name, "conflicts")).plan)
+
+    async def resolve(self, name: str, wish: Resolution) -> Run:
+        # At this box's own pools it is done with the rights of whoever asks: a job has fewer than an administrator.
+        task = await self.task(name)
+        run = await self.queue(name, "resolve", codec.dumps(wish))
+        return await self._looked(run, here=task.peer is None and task.source_peer is None)
+
     async def _asked(self, name: str, mode: str, request: str = "", patience: float = PLAN_SECONDS) -> Run:
         return await self._looked(await self.queue(name, mode, request), patience)
 
-    async def _looked(self, run: Run, patience: float = PLAN_SECONDS) -> Run:
-        """A run of a kind that only looks, which succeeded. Raises what it ended with."""
-        if readable_keys(self._paths):
+    async def _looked(self, run: Run, patience: float = PLAN_SECONDS, *, here: bool = False) -> Run:
+        """A run that answers at once, in this process where that may do it. Raises what it ended with."""
+        if here or readable_keys(self._paths):
             from .job import run_replication
 
             await run_replication(run.id)

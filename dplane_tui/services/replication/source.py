@@ -31,6 +31,9 @@ _FLAGS = {"compressed": True, "large_blocks": True, "embedded": True}  # never c
 class Source(Protocol):
     """Where a task's snapshots come from. Methods raise only `DPlaneError`s."""
 
+    door: Door | None
+    """What holds its snapshots while they are sent; None where nothing of this box can."""
+
     @property
     def name(self) -> str:
         """How the box is called."""
@@ -93,6 +96,7 @@ class LocalSource:
     def __init__(self, host: Host, door: Door, task: Task, peer: Peer | None) -> None:
         self._host = host
         self._door = door
+        self.door: Door | None = door
         self._task = task
         self._bases = Bases(door, peer, task)
         self._side: Side = {}

@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from ...errors import MissingError
 from .pump import EOF, Pump, Throttle
 
-STALL_SECONDS = 900.0  # zfs send may look for changes for minutes before the first byte; dead links are found by ssh
+# A receiver that takes nothing for so long hangs: a slow disk needs minutes for a transaction group, not this long.
+STALL_SECONDS = 900.0
+# A sender may look for changes for long before the next byte, and ends by itself or with its link: this is only for one
+# whose pool hangs.
+QUIET_SECONDS = 4 * 3600.0
 _SAID_LIMIT = 65536
 _SETTLE_SECONDS = 60.0
 _STOP_SECONDS = 10.0  # less than systemd gives a unit that is stopped
@@ -78,6 +82,7 @@ async def transfer(
             report=lambda count: _in_loop(loop, report, count),
             throttle=throttle,
             stall=STALL_SECONDS,
+            quiet=QUIET_SECONDS,
         )
         end = await _pumped(pump)
         # A target may need long for the last of a stream; a link that died meanwhile is found by ssh.

@@ -245,20 +245,20 @@ class World:
         }
 
     async def start(
-        self, mode: str = "run", rate: int = 0, request: str = ""
+        self, mode: str = "run", rate: int = 0, request: str = "", task: str = ""
     ) -> tuple[str, asyncio.subprocess.Process]:
         """Queue a run of the task and start its job."""
         async with open_store(self.database, write=True) as store:
-            run = await records.new_run(store, self.task, mode, request)
+            run = await records.new_run(store, task or self.task, mode, request)
         argv: Sequence[str] = [sys.executable, str(HERE / "near_job.py"), str(self.path), run.id]
         environment = {**self.environment, "MODEL_RATE": str(rate)}
         return run.id, await asyncio.create_subprocess_exec(
             *argv, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
 
-    async def run(self, mode: str = "run", request: str = "") -> Run:
+    async def run(self, mode: str = "run", request: str = "", task: str = "") -> Run:
         """Run the task to its end, and return what the store has about it."""
-        run_id, process = await self.start(mode, request=request)
+        run_id, process = await self.start(mode, request=request, task=task)
         _, said = await process.communicate()
         assert process.returncode == 0 or process.returncode == -9, said.decode()
         return await self.stored(run_id)

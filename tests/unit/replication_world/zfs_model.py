@@ -121,9 +121,9 @@ def prop(state: State, name: str, wanted: str) -> str:
         if snap is None:
             die(f"cannot open '{name}': dataset does not exist")
         assert snap
-        holds, clones = snap.get("holds", 0), snap.get("clones", "")
+        holds, clones = snap.get("holds", []), snap.get("clones", "")
         return str(
-            {"guid": snap["guid"], "creation": int(snap["created"]), "userrefs": holds, "clones": clones}[wanted]
+            {"guid": snap["guid"], "creation": int(snap["created"]), "userrefs": len(holds), "clones": clones}[wanted]
         )
     if "#" in name:
         dataset, _, short = name.partition("#")
@@ -202,6 +202,11 @@ def listing(folder: Path, words: list[str]) -> None:
             return
         for name in sorted(state["datasets"]):
             if name == asked or ("-r" in words and name.startswith(f"{asked}/")):
+                if "used" in words[words.index("-o") + 1]:
+                    for snap in state["datasets"][name]["snaps"]:
+                        row = [f"{name}@{snap['name']}", snap["guid"], snap["txg"], snap["created"], snap["size"]]
+                        print(*row, snap["size"], len(snap.get("holds", [])), sep="\t")
+                    continue
                 for mark, key in (("@", "snaps"), ("#", "marks")):
                     for point in state["datasets"][name][key]:
                         print(f"{name}{mark}{point['name']}\t{point['guid']}\t{point['txg']}")
@@ -257,6 +262,54 @@ def destroy_snapshots(folder: Path, dataset: str, names: list[str], words: list[
         state["datasets"][dataset]["snaps"] = [snap for snap in snaps if snap not in going]
 
 
+def hold(folder: Path, words: list[str]) -> None:
+    """`hold` and `release`: all or none for the first, each for itself for the second, as OpenZFS does."""
+    tag, names = words[-len([word for word in words if "@" in word]) - 1], [word for word in words if "@" in word]
+    adds = sys.argv[2] == "hold"
+    said: list[str] = []
+    with state_of(folder) as state:
+        found: dict[str, Any] = {}
+        for name in names:
+            dataset, _, short = name.partition("@")
+            snaps = state["datasets"].get(dataset, new_dataset())["snaps"]
+            found[name] = next((s for s in snaps if s["name"] == short), None)
+            if found[name] is None:
+                die(f"cannot open '{name}': dataset does not exist")
+        for name, snap in found.items():
+            holds = snap.setdefault("holds", [])
+            if adds and tag in holds:
+                die(f"cannot hold snapshot '{name}': tag already exists on this dataset")
+            if not adds and tag not in holds:
+                said.append(f"cannot release hold from snapshot '{name}': no such tag on this dataset")
+                continue
+            holds.append(tag) if adds else holds.remove(tag)
+    if said:
+        die("\n".join(said))
+
+
+def rename(folder: Path, words: list[str]) -> None:
+    old, new = words[-2:]
+    with state_of(folder) as state:
+        if new in state["datasets"]:
+            die(f"cannot rename '{old}': dataset already exists")
+        for name in [n for n in state["datasets"] if f"{n}/".startswith(f"{old}/")]:
+            state["datasets"][new + name[len(old) :]] = state["datasets"].pop(name)
+
+
+def rollback(folder: Path, words: list[str]) -> None:
+    dataset, _, short = words[-1].partition("@")
+    with state_of(folder) as state:
+        data = state["datasets"][dataset]
+        at = next(i for i, s in enumerate(data["snaps"]) if s["name"] == short)
+        if data["snaps"][at + 1 :] and "-r" not in words:
+            die(f"cannot rollback to '{words[-1]}': more recent snapshots or bookmarks exist")
+        if any(s.get("holds") for s in data["snaps"][at + 1 :]):
+            die(f"cannot destroy snapshot {dataset}@{data['snaps'][-1]['name']}: dataset is busy")
+        born = data["snaps"][at]["txg"]
+        data["marks"] = [mark for mark in data["marks"] if mark["txg"] <= born]
+        data["snaps"], data["written"] = data["snaps"][: at + 1], 0
+
+
 def destroy(folder: Path, words: list[str]) -> None:
     if "@" in words[-1]:
         name, _, shorts = words[-1].partition("@")
@@ -310,6 +363,7 @@ def send(folder: Path, words: list[str]) -> None:
         items = [s for s in snaps[: last + 1] if s["txg"] > after]
         if "-I" not in words:
             items = [{**snaps[last], "size": sum(s["size"] for s in items)}]
+        items = [{key: value for key, value in item.items() if key != "holds"} for item in items]
     size = sum(s["size"] for s in items) - offset
     if "-n" in words:
         print(f"size\t{size}")
@@ -342,6 +396,8 @@ def refuse_receive(state: State, name: str, head: dict[str, Any], data: dict[str
             die(f"cannot receive new filesystem stream: destination '{name}' exists\nmust specify -F to overwrite it")
     elif data is None:
         die(f"cannot receive incremental stream: destination '{name}' does not exist")
+    elif data["written"]:
+        die(f"cannot receive incremental stream: destination {name} has been modified\nsince most recent snapshot")
     elif not data["snaps"] or data["snaps"][-1]["guid"] != head["fromguid"]:
         die(f"cannot receive incremental stream: most recent snapshot of {name} does not\nmatch incremental source")
 
@@ -419,7 +475,7 @@ def main() -> None:
     count_and_maybe_kill(folder)
     acts = {
         "get": get, "list": listing, "snapshot": snapshot, "bookmark": bookmark, "destroy": destroy, "create": create,
-        "set": set_one, "mount": mount,
+        "set": set_one, "mount": mount, "hold": hold, "release": hold, "rename": rename, "rollback": rollback,
         "send": send, "receive": receive,
     }  # fmt: skip
     if words[0] == "version":

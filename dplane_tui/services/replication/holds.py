@@ -1,0 +1,108 @@
+"""Short-lived holds: what is being sent, and what it starts from, cannot be destroyed meanwhile at the source.
+
+Each is written down before it is made, so a run that was killed leaves none for ever: the next one releases them,
+whichever task it is of, without asking ZFS for a list.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from ...errors import DPlaneError
+from ..door import Door
+from ..store import Store
+from .model import Step
+
+AT_ONCE = 100
+"""How many one command takes."""
+
+
+def tag_of(run_id: str) -> str:
+    """The tag of a run's holds."""
+    return f"dplane-{run_id}"
+
+
+def held_by(steps: Sequence[Step]) -> dict[str, str]:
+    """The snapshots, with their GUIDs, that must stay while `steps` are sent. A bookmark needs no hold."""
+    found: dict[str, str] = {}
+    for step in steps:
+        found[f"{step.dataset}@{step.snapshot}"] = step.guid
+        if step.base and step.base.startswith("@") and step.base_guid:
+            found[f"{step.dataset}{step.base}"] = step.base_guid
+    return found
+
+
+@contextlib.asynccontextmanager
+async def held(store: Store, door: Door | None, run_id: str, steps: Sequence[Step]) -> AsyncIterator[None]:
+    """Hold what `steps` need while the block runs. Without a door (another box's datasets) nothing is held.
+
+    A hold that cannot be made stops nothing: what it would have protected is seen when it is sent.
+    """
+    points = held_by(steps) if door is not None else {}
+    if door is None or not points:
+        yield
+        return
+    tag = tag_of(run_id)
+    async with store.transaction() as db:
+        rows = [(run_id, tag, name, guid) for name, guid in points.items()]
+        await db.executemany("INSERT OR REPLACE INTO holds (run, tag, snapshot, guid) VALUES (?, ?, ?, ?)", rows)
+    try:
+        for part in _parts(points):
+            try:
+                await _call(door, "hold-add", tag, part)
+            except DPlaneError as error:
+                print(f"dplane: nothing is held while it is sent: {error}", file=sys.stderr)
+        yield
+    finally:
+        await _release(store, door, tag, points)
+
+
+async def sweep(store: Store, door: Door, alive: Callable[[str], bool]) -> None:
+    """Release what runs that are not alive left held. What cannot be released now is tried again by the next run."""
+    rows = await store.rows("SELECT run, tag, snapshot, guid FROM holds ORDER BY run")
+    for tag in dict.fromkeys(row["tag"] for row in rows if not alive(row["run"])):
+        await _release(store, door, tag, {row["snapshot"]: row["guid"] for row in rows if row["tag"] == tag})
+
+
+async def _release(store: Store, door: Door, tag: str, points: dict[str, str]) -> None:
+    """Release, one by one where a batch fails; forget those that are released, or that nothing can hold any more."""
+    done: list[str] = []
+    for part in _parts(points):
+        try:
+            await _call(door, "hold-release", tag, part)
+            done += part
+        except DPlaneError:
+            done += [name for name, guid in part.items() if await _is_free(door, tag, name, guid)]
+    async with store.transaction() as db:
+        await db.executemany("DELETE FROM holds WHERE tag = ? AND snapshot = ?", [(tag, name) for name in done])
+
+
+async def _is_free(door: Door, tag: str, name: str, guid: str) -> bool:
+    """Release one. Whether no hold of ours is on it now: it was released, had none, or is gone."""
+    try:
+        await door.call("hold-release", snapshot=name, guid=guid, tag=tag)
+    except DPlaneError as error:
+        # The pool may only be away: "does not exist" is said of its snapshots as well, and the hold comes back with it.
+        gone = error.code == "changed" and await _pool_is_there(door, name)
+        return gone or "no such tag" in error.message
+    return True
+
+
+async def _pool_is_there(door: Door, name: str) -> bool:
+    try:
+        await door.call("pool-sync", pool=name.partition("@")[0].partition("/")[0])
+    except DPlaneError:
+        return False
+    return True
+
+
+async def _call(door: Door, verb: str, tag: str, points: dict[str, str]) -> None:
+    (first, guid), *others = points.items()
+    await door.call(verb, snapshot=first, guid=guid, tag=tag, also=dict(others) or None)
+
+
+def _parts(points: dict[str, str]) -> list[dict[str, str]]:
+    items = list(points.items())
+    return [dict(items[start : start + AT_ONCE]) for start in range(0, len(items), AT_ONCE)]

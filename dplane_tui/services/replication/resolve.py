@@ -1,0 +1,238 @@
+"""The jobs behind `dplane replicate resolve`: look at what is in conflict, and take the way out a person chose."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from privhelper import grammar
+
+from ... import text
+from ...errors import ChangedError, MissingError, RefusedError
+from . import chains, codec, divergence, records
+from .amends import Amends, Seen, amends_for, must_have, not_done
+from .divergence import BESIDE, KEEP_BOTH, ROLL_BACK, Divergence, Resolution, Way
+from .execute import Outcome, source_for
+from .model import Peer, Task
+from .plan import OWN_SNAPSHOT, make_plan, members
+from .read import Side
+from .source import OWN_TIME, Source
+
+if TYPE_CHECKING:
+    from .job import Job
+
+_PLANNED = f"{OWN_SNAPSHOT}planned"  # stands for what the next run would take, so that a conflict with it shows
+
+
+async def look(job: Job) -> Outcome:
+    """Find what is in conflict; it is stored where a dry run stores its plan."""
+    examination = await Examination.of(job)
+    try:
+        found = await examination.all()
+    finally:
+        await examination.close()
+    kept = json.dumps([dataclasses.asdict(one) for one in found])
+    await records.update_run(job.store, job.run.id, plan=kept)
+    return Outcome("succeeded", "Looked at both sides; nothing was changed.")
+
+
+async def act(job: Job) -> Outcome:
+    """Take a way out, if it is still the one that was shown. Raises RefusedError, ChangedError, MissingError …"""
+    wish = codec.decode(Resolution, json.loads(job.request))
+    examination = await Examination.of(job)
+    try:
+        found = next((one for one in await examination.all() if one.dataset == wish.dataset), None)
+        if found is None:
+            raise MissingError(f"{wish.dataset} is not in conflict (any more).", "Run the task.")
+        way = next(one for one in found.ways if one.way == wish.way)
+        if not way.possible:
+            raise RefusedError(f"This way out cannot be taken: {way.text}")
+        if way.plan != wish.plan:
+            raise ChangedError(
+                f"What is at {found.target} is not what was shown, so nothing was done.",
+                f"Look again: `dplane replicate resolve {job.run.task}`.",
+            )
+        job.report.update(stage=f"{wish.way} {text.clean(found.target)}")
+        if wish.way == KEEP_BOTH:
+            return await _keep_both(examination, found, way)
+        if wish.way == ROLL_BACK:
+            return await _roll_back(examination, found, way)
+        return await _beside(job, examination, wish.to)
+    finally:
+        await examination.close()
+
+
+async def _keep_both(at: Examination, found: Divergence, way: Way) -> Outcome:
+    there = must_have(at.there.get(found.target), found.target)
+    to = f"{found.target}-kept-{time.strftime(OWN_TIME, time.gmtime())}"
+    await at.amends.set_aside(there, to)
+    gone, _ = await at.amends.target.read(found.target, False)
+    kept, _ = await at.amends.target.read(to, False)
+    if gone or to not in kept or kept[to].properties.get("guid") != found.target_guid:
+        raise not_done(f"{found.target} was renamed to {to}")
+    return Outcome(
+        "succeeded",
+        f"{found.target} is {to} now, with all it had; the target was read and lists it there with the same GUID. The "
+        f"next run sends about {text.size(way.sends)} afresh.",
+    )
+
+
+async def _roll_back(at: Examination, found: Divergence, way: Way) -> Outcome:
+    there = must_have(at.there.get(found.target), found.target)
+    assert found.since
+    guid = next(point.guid for point in there.snapshots if point.name == found.since)
+    await at.amends.roll_back(there, found.since)
+    side, _ = await at.amends.target.read(found.target, False)
+    now = side.get(found.target)
+    if now is None or not now.snapshots or now.snapshots[-1].guid != guid or now.number("written"):
+        raise not_done(f"{found.target} was taken back to @{found.since}")
+    return Outcome(
+        "succeeded",
+        f"{found.target} is back at @{found.since}: the target was read and has nothing newer. "
+        f"{len(way.destroys)} snapshot(s) or bookmark(s) were destroyed there. The next run sends about "
+        f"{text.size(way.sends)}.",
+    )
+
+
+async def _beside(job: Job, at: Examination, to: str) -> Outcome:
+    from .service import check_task
+
+    check_task(replace(at.task, target=to))
+    root = at.peer.root if at.peer else None
+    if root and to != root and not to.startswith(f"{root}/"):
+        raise RefusedError(f"The peer was paired for {root} only, and {to} is not below it.")
+    there, _ = await at.amends.target.read(to, False)
+    if there:
+        raise RefusedError(f"{to} exists at the target already.", "Choose a name that is free.")
+    await records.set_target(job.store, at.task.name, to)
+    stored = (await records.task(job.store, at.task.name)).target
+    if stored != to:
+        raise not_done(f"The target of {at.task.name} was set to {to}")
+    return Outcome(
+        "succeeded",
+        f"The task {at.task.name} sends to {to} from now on, everything afresh; {at.task.target} stays as it is.",
+    )
+
+
+class Examination:
+    """Both sides, read once."""
+
+    def __init__(self, task: Task, peer: Peer | None, source: Source, amends: Amends, known: chains.Chains) -> None:
+        self.task = task
+        self.peer = peer
+        self.amends = amends
+        self.there: Side = {}
+        self._here: Side = {}
+        self._source = source
+        self._known = known
+
+    @classmethod
+    async def of(cls, job: Job) -> Examination:
+        """The one of a job's task, with both sides opened and read."""
+        task = await records.task(job.store, job.run.task)
+        peer = await records.peer(job.store, task.peer) if task.peer is not None else None
+        amends = amends_for(peer, job.host, job.where.ssh, job.where.jobs)
+        made = cls(task, peer, source_for(task, peer, job.host), amends, await chains.known(job.store, peer))
+        try:
+            await made.read()
+        except BaseException:
+            await made.close()
+            raise
+        return made
+
+    async def read(self) -> None:
+        """Open and read both sides."""
+        await self._source.open()
+        await self.amends.target.open()
+        self._here = await self._source.read()
+        self.there, _ = await self.amends.target.read(self.task.target, self.task.recursive)
+
+    async def close(self) -> None:
+        """Let go of both."""
+        await self.amends.target.close()
+        await self._source.close()
+
+    async def all(self) -> list[Divergence]:
+        """Every dataset that cannot be continued, each with its ways out."""
+        snapshot = _PLANNED if self.task.snapshot else None
+        plan = make_plan(self.task, self._here, self.there, snapshot, None, self._known)
+        found: list[Divergence] = []
+        for conflict in plan.conflicts:
+            there = self.there.get(conflict.target)
+            seen = await self.amends.look(conflict.target) if there else Seen({}, False)
+            one = divergence.differs(conflict, self._here[conflict.dataset], there, seen.snapshots)
+            ahead = tuple(extra for extra in one.only_source if extra.name != _PLANNED)
+            one = replace(one, only_source=await self._dated(one.dataset, ahead))
+            found.append(replace(one, ways=tuple(await self._ways(one, seen))))
+        return found
+
+    async def _dated(self, dataset: str, ahead: tuple[divergence.Extra, ...]) -> tuple[divergence.Extra, ...]:
+        created = await self._source.creations([f"{dataset}@{extra.name}" for extra in ahead[: divergence.SHOWN]])
+        return tuple(replace(extra, created=created.get(f"{dataset}@{extra.name}")) for extra in ahead)
+
+    async def _ways(self, found: Divergence, seen: Seen) -> list[Way]:
+        if found.kind == "key-not-loaded" or not found.target_guid:
+            return []
+        whole = await self._cost(divergence.without(self.there, self.task.target), self.task.source, below=True)
+        beside = Way(
+            BESIDE,
+            True,
+            f"start afresh beside it: the task gets a new target, everything is sent there, {self.task.target} stays",
+            whole[0],
+            plan=divergence.plan_of(self.task, found, BESIDE),
+        )
+        return [await self._keeping(found), await self._back(found, seen), beside]
+
+    async def _keeping(self, found: Divergence) -> Way:
+        to = f"{found.target}-kept-{time.strftime(OWN_TIME, time.gmtime())}"
+        below = sorted(name for name in self.there if name.startswith(f"{found.target}/"))
+        also = f" with the {len(below)} dataset(s) below it" if below else ""
+        what = f"keep both: {found.target} is renamed to {to}{also}, and everything is sent afresh in its place"
+        sends, _ = await self._cost(divergence.without(self.there, found.target), found.dataset, below=True)
+        if problem := grammar.dataset_problem(to):
+            return Way(KEEP_BOTH, False, f"its name would be {to}, which {problem}")
+        if self.peer and self.peer.root == found.target:
+            return Way(KEEP_BOTH, False, f"our key there is confined to {found.target}, and its new name is beside it")
+        return Way(KEEP_BOTH, True, what, sends, plan=divergence.plan_of(self.task, found, KEEP_BOTH))
+
+    async def _back(self, found: Divergence, seen: Seen) -> Way:
+        if found.since is None or found.kind not in {"target-newer", "target-written"}:
+            return Way(ROLL_BACK, False, "there is nothing it could be rolled back to that the source can continue")
+        gone = divergence.goes(self.there[found.target], found.since)
+        names = tuple(name for name, _ in gone)
+        counts = [found.written, *(extra.written for extra in found.only_target)]
+        loses = None if None in counts else sum(count or 0 for count in counts)
+        side = divergence.rolled_back(self.there, found.target, found.since)
+        sends, fits = await self._cost(side, found.dataset, below=False)
+        held = next((extra.name for extra in found.only_target if extra.held), None)
+        why = ""
+        if not fits:
+            why = f"the source could not continue from @{found.since} either"
+        elif held is not None:
+            why = f"somebody holds {found.target}@{held}, so it cannot be destroyed (`zfs holds` there tells who)"
+        elif not seen.may_roll_back:
+            why = seen.why_not.replace("SNAPSHOT", found.since)
+        if why:
+            return Way(ROLL_BACK, False, why, sends, names, loses)
+        what = f"roll back: {found.target} is taken back to @{found.since}; what came after it there is destroyed"
+        return Way(ROLL_BACK, True, what, sends, names, loses, divergence.plan_of(self.task, found, ROLL_BACK, gone))
+
+    async def _cost(self, there: Side, dataset: str, *, below: bool) -> tuple[int | None, bool]:
+        """About how many bytes the next run would send of a dataset if the target were so, and whether it could."""
+        plan = make_plan(self.task, self._here, there, None, None, self._known)
+        inside = f"{dataset}/"
+        steps = [step for step in plan.steps if step.dataset == dataset or (below and step.dataset.startswith(inside))]
+        fits = not any(conflict.dataset == dataset for conflict in plan.conflicts)
+        size = (await self._source.estimated(replace(plan, steps=tuple(steps)))).size
+        if size is None:
+            return None, fits
+        # What no snapshot holds yet goes with the one that the next run takes.
+        names = [
+            name for name in members(self.task, self._here) if name == dataset or (below and name.startswith(inside))
+        ]
+        if self.task.snapshot:
+            size += sum(self._here[name].number("written") or 0 for name in names)
+        return size, fits
