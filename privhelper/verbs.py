@@ -7,7 +7,7 @@ Nothing else can reach a program. A verb whose argv starts with "privhelper" sta
 from __future__ import annotations
 
 from . import grammar as g
-from .kinds import TIMER, WHEN
+from .kinds import BODY, REPEATED, TIMER, WHEN
 from .places import CURRENT, SYSTEMCTL
 from .shape import ADMIN, OPERATE, VIEW, Arg, Value, Verb
 from .verbargs import PEER
@@ -19,6 +19,17 @@ OURS = "privhelper"  # the first word of an argv that no program gets
 
 SYSTEM = (
     Verb("noop", VIEW, "Does nothing and answers.", (), (OURS, "noop"), acts=False),
+    Verb(
+        "several",
+        VIEW,
+        "Does many requests of one verb: lines of `bytes` bytes in all; for receive, the streams come behind them. "
+        "All are judged first; each needs its own role and is checked, written down and done as if alone.",
+        (Arg("of", REPEATED), Arg("bytes", BODY)),
+        (OURS, "several", Value("of"), Value("bytes")),
+        acts=False,
+        stream="both",
+        limit=0,
+    ),
     Verb(
         "job-start",
         OPERATE,

@@ -13,6 +13,7 @@ HERE = Path(__file__).parent
 world = Path(sys.argv[1])
 agent._ENVIRONMENT["PATH"] = f"{world}/far-bin:{os.environ['PATH']}"
 agent._helper = lambda: (sys.executable, "-S", str(HERE / "helper.py"), str(world / "far"))
+agent.MODULE = str(world / "far-state" / "zfs-version")
 agent.STATE = str(world / "far-state")
 root = ["--root", sys.argv[3]] if len(sys.argv) > 3 else []
 sys.exit(agent.main(["--peer", sys.argv[2], *root]))

@@ -15,6 +15,8 @@ from typing import NoReturn
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[2]))
 
+from privhelper import bookmarks, programs  # noqa: E402
+from privhelper.failure import Failure  # noqa: E402
 from privhelper.places import ZFS, ZPOOL  # noqa: E402
 from privhelper.request import Refused, argv, parse  # noqa: E402
 
@@ -25,6 +27,32 @@ def fail(code: str, message: str, stream: bool) -> NoReturn:
     else:
         print(json.dumps({"ok": False, "error": {"code": code, "message": message}}))
     sys.exit({"failed": 1, "refused": 2, "changed": 4}[code])
+
+
+def several(model: list[str], of: str, size: int) -> None:
+    """The requests behind `several`, one after the other, as the real helper; streams are the model's own."""
+    body = b""
+    while len(body) < size:
+        body += os.read(0, size - len(body)) or sys.exit("the requests ended early")
+    parsed = [parse(line) for line in body.splitlines()]
+    assert all(verb.name == of for verb, _ in parsed)
+    for verb, args in parsed:
+        done = subprocess.run([*model, *argv(verb, args)[1:]], stdout=subprocess.PIPE if of == "receive" else None)
+        if done.returncode != 0:
+            sys.exit(1)
+        if of == "receive":
+            print(json.dumps({"dataset": args["dataset"], "seconds": 0.1, "bytes": int(done.stdout)}), flush=True)
+
+
+def on_model(model: list[str]) -> None:
+    """Let the real helper's own acts find the model where they look for `zfs`."""
+
+    def run(words: list[str], _limit: int, given: bytes = b"") -> programs.Output:
+        done = subprocess.run([*model, *words[1:]], input=given, capture_output=True, check=False)
+        return programs.Output(done.returncode, done.stdout, done.stderr)
+
+    setattr(bookmarks, "run", run)  # noqa: B010
+    setattr(bookmarks, "run_together", lambda commands, limit: [(words, run(words, limit)) for words in commands])  # noqa: B010
 
 
 def main() -> None:
@@ -43,6 +71,18 @@ def main() -> None:
         if now.stdout.strip() != args["guid"]:
             fail("changed", f"{name} is not what you saw.", bool(verb.stream))
     words = argv(verb, args)
+    if verb.name == "several":
+        several(model, str(args["of"]), int(str(args["bytes"])))
+        return
+    if verb.name.startswith("bookmarks-"):
+        on_model(model)
+        try:
+            if verb.name == "bookmarks-destroy":
+                bookmarks.compare(args["bookmarks"])  # type: ignore[arg-type]
+            print(json.dumps({"ok": True, "verb": verb.name, **bookmarks.change(verb.name, args)}))
+        except Failure as failure:
+            fail(failure.code, str(failure), False)
+        return
     if words[:2] == [ZPOOL, "sync"]:  # the model writes at once
         print(json.dumps({"ok": True, "verb": verb.name, "stdout": ""}))
         return
