@@ -13,7 +13,7 @@ _MAKE = b"""
 local argv = (...)["argv"]
 for i = 1, #argv, 3 do
   local guid = zfs.get_prop(argv[i], "guid")
-  if tostring(guid) ~= argv[i + 1] then error("changed: " .. argv[i]) end
+  if "g" .. tostring(guid) ~= argv[i + 1] then error("changed: " .. argv[i]) end
 end
 for i = 1, #argv, 3 do
   local status = zfs.sync.bookmark(argv[i], argv[i + 2])
@@ -22,6 +22,7 @@ end
 """
 _LIMIT = 300  # seconds
 _AT_ONCE = 10  # programs
+_NONE = (b"does not exist", b"no such pool or dataset")  # what zfs says of a bookmark that is not there
 
 
 def change(name: str, args: Args) -> dict[str, object]:
@@ -34,7 +35,7 @@ def change(name: str, args: Args) -> dict[str, object]:
 def _create(wanted: dict[str, list[str]]) -> dict[str, object]:
     pool = next(iter(wanted)).replace("#", "/").split("/")[0]
     words = [word for name, (snapshot, guid) in sorted(wanted.items()) for word in (snapshot, _signed(guid), name)]
-    argv = [ZFS, "program", pool, "-", *words]
+    argv = [ZFS, "program", "--", pool, "-", *words]
     output = run(argv, _LIMIT, _MAKE)
     said = output.stderr + output.stdout
     if b"changed: " in said:
@@ -70,7 +71,7 @@ def _destroy(wanted: dict[str, str]) -> dict[str, object]:
 
 def _signed(guid: str) -> str:
     number = int(guid)
-    return str(number - 2**64 if number >= 2**63 else number)
+    return f"g{number - 2**64 if number >= 2**63 else number}"  # the letter keeps it from looking like an option
 
 
 def _guids(names: list[str]) -> dict[str, str]:
@@ -78,6 +79,6 @@ def _guids(names: list[str]) -> dict[str, str]:
     listed = run([ZFS, "list", "-H", "-p", "-t", "bookmark", "-o", "name,guid", "--", *names], _LIMIT)
     rows = (line.split("\t") for line in listed.text.splitlines())
     found = {row[0]: row[1] for row in rows if len(row) == 2}
-    if listed.status != 0 and not found and b"does not exist" not in listed.stderr:
+    if listed.status != 0 and not found and not any(words in listed.stderr for words in _NONE):
         raise failure([ZFS, "list"], listed)
     return found

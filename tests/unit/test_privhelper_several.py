@@ -140,8 +140,8 @@ def test_bookmarks_are_made_by_one_program_and_read_back(door: Door) -> None:
         {"ok": True, "verb": "bookmarks-create", "made": sorted(MADE)},
     )
     (words,) = programs(door, "program")
-    assert words[1:3] == ["tank", "-"]
-    assert words[3:] == ["tank/a@x", "5", "tank/a#dplane-1", "tank/b@x", "-3", "tank/b#dplane-1"]
+    assert words[1:4] == ["--", "tank", "-"]
+    assert words[4:] == ["tank/a@x", "g5", "tank/a#dplane-1", "tank/b@x", "g-3", "tank/b#dplane-1"]
     door.answers(("list", 0, "tank/a#dplane-1\t5\ntank/b#dplane-1\t6\n", ""))
     status, answer = door.ask("bookmarks-create", bookmarks=MADE)
     assert (status, "GUID 6" in answer["error"]["message"]) == (1, True)
@@ -172,7 +172,7 @@ def test_only_our_bookmarks_that_are_the_ones_that_were_seen_are_destroyed(door:
     assert door.ask("bookmarks-destroy", bookmarks=wanted)[0] == 4
     assert door.ask("bookmarks-destroy", bookmarks={"tank/a#mine": "5"})[0] == 2
     assert programs(door, "destroy") == []
-    door.answers(("list", 1, "", "cannot open: dataset does not exist"), ("destroy", 0, "", ""))
+    door.answers(("list", 1, "", "cannot open 'tank/a#dplane-1': no such pool or dataset"), ("destroy", 0, "", ""))
     assert door.ask("bookmarks-destroy", bookmarks=wanted)[0] == 0
     assert sorted(words[-1] for words in programs(door, "destroy")) == sorted(wanted)
     door.answers(("list", 0, "tank/a#dplane-1\t5\n", ""), ("destroy", 0, "", ""))

@@ -192,11 +192,11 @@ def program(folder: Path, words: list[str]) -> None:
     """The helper's channel program: many bookmarks in one transaction."""
     script = sys.stdin.read()
     assert "zfs.sync.bookmark" in script
-    for at in range(2, len(words), 3):
+    for at in range(3, len(words), 3):
         with state_of(folder) as state:
-            if int(prop(state, words[at], "guid")) % 2**64 != int(words[at + 1]) % 2**64:
+            if int(prop(state, words[at], "guid")) % 2**64 != int(words[at + 1][1:]) % 2**64:
                 die(f"changed: {words[at]}")
-    for at in range(2, len(words), 3):
+    for at in range(3, len(words), 3):
         bookmark(folder, [words[at], words[at + 2]])
 
 
