@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,8 +24,8 @@ SOURCE = "tank/tree"
 BY_HAND, OURS, SYNCOID, BZFS = "vault/hand/tree", "vault/ours/tree", "vault/syncoid/tree", "vault/bzfs/tree"
 SSH = "ssh -o BatchMode=yes -o Compression=no root@nas-b"
 JOB = "runuser -u dplane -- /opt/dplane/current/bin/dplane replicate run {} --foreground --json"
-_TOOLS = "/root/bench-tools"
-_READY = "/root/bench-ready"  # in nas-a: the boxes are prepared for the benches
+_TOOLS = "/srv/bench-tools"
+_READY = "/srv/bench-ready"  # in nas-a: the boxes are prepared for the benches
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +76,16 @@ class Boxes:
         found = self.a(f"zfs list -H -t snapshot -o name -s createtxg -d 1 {SOURCE}").split()
         return found[-1].partition("@")[2] if found else self.snapshot()
 
+    def keep_snapshots(self, count: int) -> str:
+        """Bring the tree to so many snapshots, without bookmarks; returns the newest one's name."""
+        self.a(f"zfs list -H -o name -t bookmark -r {SOURCE} | xargs -r -n1 zfs destroy")
+        found = self.a(f"zfs list -H -t snapshot -o name -s createtxg -d 1 {SOURCE}").split()
+        for old in found[: max(0, len(found) - count)]:
+            self.a(f"zfs destroy -r {old}")
+        for _ in range(count - len(found)):
+            self.snapshot()
+        return self.newest()
+
     def base(self, target: str) -> str:
         """The newest snapshot that a target has."""
         return self.b(f"zfs list -H -t snapshot -o name -s createtxg -d 1 {target}").split()[-1].partition("@")[2]
@@ -84,10 +93,9 @@ class Boxes:
     def assert_same(self, target: str) -> None:
         """The target has the source's newest snapshot of each dataset, by GUID; else it was no measurement."""
         name = self.newest()
-        ask = "zfs get -Hp -r -t snapshot -o value guid"
         here = self.a(f"zfs list -H -t snapshot -o name,guid -r {SOURCE} | grep '@{name}\\s' | cut -f2 | sort").split()
         there = self.b(f"zfs list -H -t snapshot -o name,guid -r {target} | grep '@{name}\\s' | cut -f2 | sort").split()
-        assert here, ask
+        assert here
         assert here == there, f"{target} does not have what was sent: {len(there)} of {len(here)}"
 
 
@@ -136,16 +144,21 @@ def _prepare(made: Boxes, lab: Any) -> None:
         run(f"dpkg -i --force-depends {_TOOLS}/*.deb; python3 -m zipfile -e {_TOOLS}/bzfs-*.whl {_TOOLS}/bzfs")
     lab.make_pools()
     lab.pair_up()
-    key = made.a("test -e /root/.ssh/id_ed25519 || ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519; "
-                 "cat /root/.ssh/id_ed25519.pub").strip()  # fmt: skip
-    made.b(f"mkdir -p /root/.ssh; echo {shlex.quote(key)} >> /root/.ssh/authorized_keys")
+    key = made.a("test -e $HOME/.ssh/id_ed25519 || ssh-keygen -q -t ed25519 -N '' -f $HOME/.ssh/id_ed25519; "
+                 "cat $HOME/.ssh/id_ed25519.pub").strip()  # fmt: skip
+    made.b(f"mkdir -p $HOME/.ssh; echo {shlex.quote(key)} >> $HOME/.ssh/authorized_keys")
     made.a(f"ssh -o StrictHostKeyChecking=accept-new root@nas-b true; {SSH} true")
     made.b("for t in hand ours syncoid bzfs; do [ $t = ours ] || zfs create -u -o canmount=off vault/$t; done")
     made.a(f"zfs create {SOURCE}; for i in $(seq {DATASETS - 1}); do zfs create {SOURCE}/d$i; done; touch {_READY}")
     made.a(f"dplane replicate add {TASK} --source {SOURCE} --to nas-b:{OURS} --recursive --no-snapshot")
 
 
-def steps(count: int) -> Callable[[], int]:
-    """A counter, for rounds."""
-    numbers = iter(range(count))
-    return lambda: next(numbers)
+def blob(pair: Boxes) -> str:
+    """A dataset with 64 MB of bytes that do not compress, its snapshot and its task `blob`; returns the dataset."""
+    name = "tank/blob"
+    pair.a(
+        f"zfs list -H -o name {name} >/dev/null 2>&1 || {{ zfs create {name}; "
+        f"dd if=/dev/urandom of=/{name}/blob bs=1M count=64 status=none; zfs snapshot {name}@b; "
+        f"dplane replicate add blob --source {name} --to nas-b:vault/ours/blob --no-snapshot; }}"
+    )
+    return name
