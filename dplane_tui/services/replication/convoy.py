@@ -8,7 +8,7 @@ arrived is not guessed: both sides are read again, and what is missing goes data
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -78,6 +78,11 @@ def groups(steps: Sequence[Step], together: bool) -> Iterator[tuple[Step, ...]]:
         size += weight
     if held:
         yield tuple(held)
+
+
+def is_below(dataset: str, names: Iterable[str]) -> bool:
+    """Whether it is one of these, or lies below one."""
+    return any(f"{dataset}/".startswith(f"{name}/") for name in names)
 
 
 async def drop_old_bases(source: Source, steps: Sequence[Step]) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import random
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from ..door import Door
 from ..host import Host
 from ..jobs.report import Reporter
 from ..store import Store
-from . import codec, convoy, failures, pace, records
+from . import codec, convoy, failures, pace, records, sides
 from .model import Conflict, Evidence, Match, Peer, Plan, Step, Task
 from .plan import OWN_SNAPSHOT, make_plan, members, wants_snapshot
 from .pump import Throttle
@@ -100,14 +100,10 @@ class Execution:
     async def dry(self) -> Plan:
         """The plan that `run` would execute now. Changes nothing."""
         try:
-            await self._open()
-            return await self._plan(take=False)
+            await self._source.open()
+            return await self._plan(take=False, connect=True)
         finally:
             await self._close()
-
-    async def _open(self) -> None:
-        await self._source.open()
-        await self._target.open()
 
     async def _close(self) -> None:
         await self._target.close()
@@ -115,17 +111,16 @@ class Execution:
 
     async def _once(self) -> Outcome:
         self._report.update(stage="connecting")
-        await self._open()
+        await self._source.open()
         try:
-            return await self._carry_out()
+            return await self._carry_out(connect=True)
         except convoy.BrokenConvoyError as broken:
             print(f"dplane: {broken}", file=sys.stderr)  # for the journal: what is left is tried dataset by dataset
             self._together = False
             return await self._carry_out()
 
-    async def _carry_out(self) -> Outcome:
-        self._report.update(stage="reading both sides")
-        plan = await self._plan(take=True)
+    async def _carry_out(self, *, connect: bool = False) -> Outcome:
+        plan = await self._plan(take=True, connect=connect)
         await records.update_run(self._store, self._run_id, plan=codec.dumps(plan))
         refuse_conflicts(plan)
         refuse_no_space(plan, self._target.name)
@@ -149,13 +144,13 @@ class Execution:
         arrived: list[_Sent] = []
         number = 0
         for group in convoy.groups(plan.steps, self._together):
-            steps = [step for step in group if not _is_below(step.dataset, failed)]
+            steps = [step for step in group if not convoy.is_below(step.dataset, failed)]
             before = sum(one.count for one in arrived)
             if len(steps) > 1 and (sent := await self._convoy(steps, before, plan)) is not None:
                 arrived += sent
                 steps = []
             for step in steps:
-                if _is_below(step.dataset, failed):
+                if convoy.is_below(step.dataset, failed):
                     continue
                 self._report.update(stage=f"sending {text.clean(step.dataset)}", stages_done=number)
                 try:
@@ -172,11 +167,23 @@ class Execution:
 
     # reading and planning
 
-    async def _plan(self, *, take: bool) -> Plan:
-        """The plan; with `take`, the snapshot it begins with is taken, and the plan names its GUIDs."""
+    async def _near(self) -> Side:
         await self._source.settle()
-        here = self._here = await self._source.read()
-        there, available = await self._target.read(self._task.target, self._task.recursive)
+        return await self._source.read()
+
+    async def _far(self, connect: bool) -> tuple[Side, int | None]:
+        if connect:
+            await self._target.open()
+        self._report.update(stage="reading both sides")
+        return await self._target.read(self._task.target, self._task.recursive)
+
+    async def _plan(self, *, take: bool, connect: bool = False) -> Plan:
+        """The plan; with `take`, the snapshot it begins with is taken, and the plan names its GUIDs.
+
+        The two sides are two machines, so both are read at the same time, the near one while the other lets us in.
+        """
+        here, (there, available) = await sides.both(self._near(), self._far(connect))
+        self._here = here
         if not wants_snapshot(self._task, here):
             return await self._source.estimated(make_plan(self._task, here, there, None, available))
         name = OWN_SNAPSHOT + time.strftime(OWN_TIME, time.gmtime())
@@ -204,7 +211,8 @@ class Execution:
             self._report.update(stage=f"sending {len(steps)} streams, from {text.clean(steps[0].dataset)} on")
             await source.keep_bases(steps)
             done = await self._transfer(await source.send_many(steps), receive, before, plan)
-            self._judge(steps[0], done)
+            sizes = [step.size for step in steps]
+            self._judge(replace(steps[0], size=None if None in sizes else sum(size or 0 for size in sizes)), done)
             parts = convoy.parts(steps, done)
         except (UnreachableError, HostKeyError, AuthenticationError):
             raise
@@ -315,11 +323,6 @@ class Execution:
 def proven(proofs: Sequence[tuple[Evidence, float | None]]) -> set[tuple[str, str]]:
     """Dataset and snapshot of what the target really has."""
     return {(proof.dataset, proof.snapshot) for proof, _ in proofs if proof.proven}
-
-
-def _is_below(dataset: str, names: Iterable[str]) -> bool:
-    """Whether it is one of these, or lies below one."""
-    return any(f"{dataset}/".startswith(f"{name}/") for name in names)
 
 
 def conflict_way_out() -> str:
