@@ -25,7 +25,7 @@ class CannotMeasureError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """One comparison. `prepare` returns the two functions that measure once, ours and the alternative's, in `unit`."""
+    """One comparison. `prepare` returns the functions that measure once: ours, against, then `also`."""
 
     name: str
     ours: str  # what is measured, in words
@@ -33,7 +33,9 @@ class Bench:
     unit: str
     goal: float  # the ratio ours / against must not be above this
     runs: int
-    prepare: Callable[[Path], tuple[Callable[[], float], Callable[[], float]]]  # gets a scratch directory
+    prepare: Callable[[Path], tuple[Callable[[], float], ...]]  # gets a scratch directory
+    also: tuple[str, ...] = ()  # names of further ways that `prepare` returns; measured and told, not judged
+    warm: bool = True  # measure each way once before, uncounted; not where each time is a new first time
 
 
 def found() -> dict[str, Bench]:
@@ -45,14 +47,18 @@ def found() -> dict[str, Bench]:
 
 def measure(bench: Bench, scratch: Path) -> dict[str, object]:
     """Run one bench. Raises CannotMeasureError."""
-    ours, against = bench.prepare(scratch)
-    ours(), against()  # the first of each warms caches and is not counted
-    left: list[float] = []
-    right: list[float] = []
+    ways = bench.prepare(scratch)
+    assert len(ways) == 2 + len(bench.also)
+    if bench.warm:
+        for way in ways:  # the first of each warms caches and is not counted
+            way()
+    times: list[list[float]] = [[] for _ in ways]
     for turn in range(bench.runs):
-        for side, times in ((ours, left), (against, right)) if turn % 2 else ((against, right), (ours, left)):
-            times.append(side())
-    return {
+        order = list(range(len(ways)))
+        for number in order if turn % 2 == 0 else reversed(order):
+            times[number].append(ways[number]())
+    left, right = times[0], times[1]
+    found: dict[str, object] = {
         "ratio": round(median(left) / median(right), 3),
         "ours": round(median(left), 3),
         "against": round(median(right), 3),
@@ -61,6 +67,9 @@ def measure(bench: Bench, scratch: Path) -> dict[str, object]:
         "runs": bench.runs,
         "goal": bench.goal,
     }
+    if bench.also:
+        found["also"] = {name: round(median(one), 3) for name, one in zip(bench.also, times[2:], strict=True)}
+    return found
 
 
 def save(results: dict[str, dict[str, object]]) -> None:
@@ -99,5 +108,8 @@ def main(names: list[str]) -> int:
         times = f"{result['ours']:>10} {result['against']:>10} {bench.unit:<6}"
         sys.stdout.write(f"{name:<22} {times} {result['ratio']:<7} ≤ {bench.goal}{'' if met else '  MISSED'}\n")
         sys.stdout.write(f"{'':<22} {bench.ours} / {bench.against}\n")
+        also = result.get("also")
+        for other, value in also.items() if isinstance(also, dict) else ():
+            sys.stdout.write(f"{'':<22} {other}: {value} {bench.unit}\n")
         sys.stdout.flush()
     return 1 if missed else 0

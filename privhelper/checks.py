@@ -9,7 +9,7 @@ from collections.abc import Callable
 from .audit import sha256
 from .failure import Failure
 from .places import DISKS, ZFS, ZPOOL
-from .programs import ask
+from .programs import ask, run
 from .properties import mountpoint_problem
 from .shape import Args, Verb
 from .vdevs import WORDS
@@ -160,6 +160,50 @@ def _received(_verb: Verb, args: Args) -> Found:
     return {}
 
 
+class Places:
+    """What the checks of `receive` need to know of many targets, asked for once and not once for each.
+
+    A target that is replaced between the question and its stream cannot be harmed: what goes on from a snapshot finds
+    that snapshot or is refused by ZFS, and what makes a dataset finds one there and is refused, too.
+    """
+
+    def __init__(self, requests: list[Args]) -> None:
+        names = {str(args["dataset"]) for args in requests}
+        above = {"/".join(parts[:depth]) for parts in (n.split("/") for n in names) for depth in range(1, len(parts))}
+        columns = ["-H", "-p", "-d", "0", "-t", "filesystem,volume", "-o", "name,type,mountpoint"]
+        # Those that are not there yet make its status bad and are told on its standard error; the others are listed.
+        listed = run([ZFS, "list", *columns, "--", *sorted(names | above)], 300).text
+        rows = [line.split("\t") for line in listed.splitlines()]
+        self._known = {row[0]: (row[1], row[2]) for row in rows if len(row) == 3}
+
+    def check(self, args: Args) -> None:
+        """As `received` checks one. Raises Failure `refused`, `changed`."""
+        name, kind = str(args["dataset"]), str(args["kind"])
+        if args.get("first") is not True:
+            there = self._known.get(name, ("", ""))[0]
+            if not there:
+                raise Failure("changed", f"{name} does not exist (any more).")
+            if there != kind:
+                raise Failure("refused", f"{name} is a {there}, not a {kind}.")
+            return
+        self._known[name] = (kind, "")  # what goes on from it may be the next in line
+        if kind != "filesystem":
+            return
+        path = self._mountpoint(name)
+        if path.startswith("/") and mountpoint_problem(path):
+            raise Failure("refused", f"{name} would belong at {path}, where the door mounts nothing.")
+
+    def _mountpoint(self, name: str) -> str:
+        parent, _, rest = name.rpartition("/")
+        while parent:
+            above = self._known.get(parent, ("", ""))[1]
+            if above:
+                return f"{above.rstrip('/')}/{rest}" if above.startswith("/") else above
+            parent, _, last = parent.rpartition("/")
+            rest = f"{last}/{rest}"
+        raise Failure("changed", f"Nothing above {name} exists.")
+
+
 def _planned(args: Args, lines: list[str], needed: bool) -> Found:
     """Bind an act to what its dry run showed: `lines` are name and GUID of everything that would go."""
     plan = sha256("\n".join(sorted(lines)).encode())
@@ -270,6 +314,15 @@ def _adopt(_verb: Verb, args: Args) -> Found:
     return {}
 
 
+def _bookmarks(_verb: Verb, args: Args) -> Found:
+    from .bookmarks import compare
+
+    chosen = args["bookmarks"]
+    assert isinstance(chosen, dict)
+    compare(chosen)
+    return {}
+
+
 BEFORE: dict[str, Callable[[Verb, Args], Found]] = {
     "disk": _disk,
     "disks": _disks,
@@ -284,6 +337,7 @@ BEFORE: dict[str, Callable[[Verb, Args], Found]] = {
     "also": _also,
     "prune": _prune,
     "adopt": _adopt,
+    "bookmarks": _bookmarks,
 }
 
 

@@ -113,6 +113,48 @@ def _seed_problem(value: object) -> str:
 
 TIMER_KINDS = ("task",)
 
+
+def _bookmarked_problem(value: object) -> str:
+    from .grammar import bookmark_problem, guid_problem, snapshot_problem
+
+    if not isinstance(value, dict) or not 0 < len(value) <= BOOKMARKS_LIMIT:
+        return f"must be an object of 1 to {BOOKMARKS_LIMIT} bookmarks, each with its snapshot and that one's GUID"
+    pools: set[str] = set()
+    for name, pair in value.items():
+        if not isinstance(pair, list) or len(pair) != 2:
+            return "has an item that is not a snapshot and its GUID"
+        broken = bookmark_problem(name) or snapshot_problem(pair[0]) or guid_problem(pair[1])
+        if broken:
+            return f"has an item that {broken}"
+        if name.split("#")[0] != pair[0].split("@")[0]:
+            return "has a bookmark that is not of the same dataset as its snapshot"
+        pools.add(name.split("#")[0].split("/")[0])
+    return "" if len(pools) == 1 else "must be of one pool"
+
+
+def _own_bookmarks_problem(value: object) -> str:
+    from .grammar import OWN_BOOKMARK, guid_problem
+
+    if not isinstance(value, dict) or not 0 < len(value) <= BOOKMARKS_LIMIT:
+        return f"must be an object of 1 to {BOOKMARKS_LIMIT} bookmarks of ours and their GUIDs"
+    broken = next(filter(None, (OWN_BOOKMARK.check(name) or guid_problem(guid) for name, guid in value.items())), "")
+    return f"has an item that {broken}" if broken else ""
+
+
+BOOKMARKS_LIMIT = 100
+
+
+def _repeated_problem(value: object) -> str:
+    from .several import VERBS
+
+    return "" if value in VERBS else f"must be {' or '.join(VERBS)}"
+
+
+def _body_problem(value: object) -> str:
+    sound = isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 1 << 20
+    return "" if sound else "must be a number from 1 to 1048576"
+
+
 # A token of `tank/data@dplane-2026-01-02`, GUID 1234567890123456789, no bytes received yet, raw.
 _RESUME = (
     "1-db1accbaa-104-789c636064000310a500c4ec50360710e72765a5269740f80cd8e4d3d28a534b18e00024cf86249f5459"
@@ -157,6 +199,20 @@ WHEN = Kind(
 )
 PERCENT = Kind("percent", "a whole number from 1 to 100", 5, _percent_problem)
 SEED = Kind("seed", "letters, digits and -; 1 to 64: the same one chooses the same files", "2026-01-02", _seed_problem)
+BOOKMARKED = Kind(
+    "bookmarked",
+    f"an object of 1 to {BOOKMARKS_LIMIT} bookmarks of one pool, each with a list of its snapshot and that one's GUID",
+    {"tank/data#dplane-1": ["tank/data@x", "1234567890123456789"]},
+    _bookmarked_problem,
+)
+OWN_BOOKMARKS = Kind(
+    "own-bookmarks",
+    f"an object of 1 to {BOOKMARKS_LIMIT} bookmarks whose names start with dplane-, each with its GUID",
+    {"tank/data#dplane-1": "1234567890123456789"},
+    _own_bookmarks_problem,
+)
+REPEATED = Kind("repeated-verb", "receive or send", "send", _repeated_problem)
+BODY = Kind("body-size", "a number of bytes from 1 to 1048576", 210, _body_problem)
 VDEVS = Kind(
     "vdevs",
     "a list in zpool's order: mirror (2 disks or more), raidz1 (3), raidz2 (4), raidz3 (5), log, cache, special, "

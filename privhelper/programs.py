@@ -42,20 +42,24 @@ def prepare() -> None:
     os.umask(0o022)  # zfs makes the directories above a mountpoint, and people must be able to enter them
 
 
-def run(argv: list[str], limit: int) -> Output:
-    """Run `argv` with nothing on its standard input, for at most `limit` seconds.
+def run(argv: list[str], limit: int, given: bytes = b"") -> Output:
+    """Run `argv` with `given` on its standard input, for at most `limit` seconds.
 
     Raises Failure: `unavailable` when it is not installed, `timeout` when it took longer (it is then ended).
     """
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
+    source = os.memfd_create("given") if given else os.open(os.devnull, os.O_RDONLY)
+    if given:
+        os.write(source, given)
+        os.lseek(source, 0, os.SEEK_SET)
     try:
         child = os.posix_spawn(
             argv[0],
             argv,
             ENVIRONMENT,
             file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, source, 0),
                 (os.POSIX_SPAWN_DUP2, out_write, 1),
                 (os.POSIX_SPAWN_DUP2, err_write, 2),
             ],
@@ -66,6 +70,7 @@ def run(argv: list[str], limit: int) -> Output:
         os.close(err_read)
         raise Failure("unavailable", f"{argv[0]} cannot be started: {error.strerror}.") from None
     finally:
+        os.close(source)
         os.close(out_write)
         os.close(err_write)
     ended, streams = _collect((out_read, err_read), monotonic() + limit)
@@ -74,6 +79,67 @@ def run(argv: list[str], limit: int) -> Output:
         raise Failure("timeout" if ended == "time" else "failed", _cut_short(argv, limit, ended))
     _, status = os.waitpid(child, 0)
     return Output(os.waitstatus_to_exitcode(status), *streams)
+
+
+def run_together(commands: list[list[str]], limit: int) -> list[tuple[list[str], Output]]:
+    """Run several that say little, side by side, each for at most `limit` seconds. Raises Failure as `run` does."""
+    started: list[tuple[list[str], int, int]] = []
+    null = os.open(os.devnull, os.O_RDWR)
+    found: list[tuple[list[str], Output]] = []
+    try:
+        for argv in commands:
+            said, errors = os.pipe()
+            actions = [(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, null, 1), (os.POSIX_SPAWN_DUP2, errors, 2)]
+            try:
+                child = os.posix_spawn(argv[0], argv, ENVIRONMENT, file_actions=actions, setsigdef=_IGNORED)
+            except OSError as error:
+                os.close(said)
+                raise Failure("unavailable", f"{argv[0]} cannot be started: {error.strerror}.") from None
+            finally:
+                os.close(errors)
+            started.append((argv, child, said))
+        deadline = monotonic() + limit
+        while started:
+            argv, child, said = started[0]
+            ended, streams = _collect((said,), deadline)  # closes it
+            started[0] = (argv, child, -1)
+            if ended:
+                raise Failure("timeout" if ended == "time" else "failed", _cut_short(argv, limit, ended))
+            found.append((argv, Output(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), b"", streams[0])))
+            del started[0]
+    finally:
+        os.close(null)
+        for _, child, said in started:
+            if said >= 0:
+                os.close(said)
+            end(child)
+    return found
+
+
+def pass_on(argv: list[str]) -> Output:
+    """Run `argv` to its end; its standard output is ours. Raises Failure `unavailable`."""
+    err_read, err_write = os.pipe()
+    try:
+        child = os.posix_spawn(
+            argv[0],
+            argv,
+            ENVIRONMENT,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, err_write, 2),
+            ],
+            setsigdef=_IGNORED,
+        )
+    except OSError as error:
+        os.close(err_read)
+        raise Failure("unavailable", f"{argv[0]} cannot be started: {error.strerror}.") from None
+    finally:
+        os.close(err_write)
+    said = b""
+    while piece := os.read(err_read, 65536):
+        said = (said + piece)[-65536:]
+    os.close(err_read)
+    return Output(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), b"", said)
 
 
 def _cut_short(argv: list[str], limit: int, ended: str) -> str:
@@ -85,8 +151,8 @@ def _cut_short(argv: list[str], limit: int, ended: str) -> str:
     return f"{program} wrote more than {MAX_OUTPUT} bytes and was ended."
 
 
-def _collect(sources: tuple[int, int], deadline: float) -> tuple[str, list[bytes]]:
-    """Everything the two descriptors give; the first result is "time" or "output" when a limit was passed."""
+def _collect(sources: tuple[int, ...], deadline: float) -> tuple[str, list[bytes]]:
+    """Everything these descriptors give; the first result is "time" or "output" when a limit was passed."""
     from select import POLLIN, poll
 
     waiting = poll()

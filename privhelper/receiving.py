@@ -23,6 +23,7 @@ _PATIENCE = 900.0  # seconds until a first record must have come: the sender may
 _PIECE = 1 << 17
 _PIPE_SIZE = 1 << 20
 _SET_PIPE_SIZE = 1031
+_BYTES_WAITING = 0x541B  # FIONREAD
 _SAID = 65536  # bytes of what zfs says that are kept
 
 
@@ -56,6 +57,15 @@ class Inflow:
             fcntl(self._inlet, _SET_PIPE_SIZE, _PIPE_SIZE)
         except OSError:
             pass  # smaller works, too
+
+    def passed(self) -> int:
+        """Bytes that were taken out of our pipe so far."""
+        from array import array
+        from fcntl import ioctl
+
+        waiting = array("i", [0])
+        ioctl(self.outlet, _BYTES_WAITING, waiting)
+        return self.count - len(self._held) - waiting[0]
 
     def first(self, size: int) -> bytes:
         """The next `size` bytes, which stay where they are; fewer at the end. Raises Failure `timeout`."""
@@ -141,6 +151,7 @@ class Receiving:
             self.snapshots += 1
             if not self._package:
                 return
+        self._inflow.take(streamhead.SIZE)  # another stream may follow
 
     def _one(self, argv: list[str]) -> None:
         child, errors = feed(argv, self._inflow.outlet)

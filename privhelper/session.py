@@ -14,6 +14,11 @@ from .shape import Args, Verb
 from .strictjson import dumps
 from .verbs import OURS
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .checks import Places
+    from .receiving import Inflow
+
 READ_LIMIT = 10.0  # seconds in which the whole request must have come
 MAX_AUDITED = 4096  # characters of a request's arguments that the log keeps
 
@@ -93,6 +98,11 @@ class Session:
         self._intend(durable=True)
         lock = one_at_a_time() if verb.destroys else -1
         if verb.argv[0] == OURS:
+            if verb.before:
+                from . import checks, programs
+
+                programs.prepare()
+                checks.look(verb, args)
             return _own_act(verb.name, args)
         answer = self._execute(verb, args)
         if verb.after:
@@ -126,6 +136,10 @@ class Session:
         if verb.stream != "out" and not self._raw.endswith(b"\n"):
             raise Failure("refused", f"{verb.name}: the request must end with a line end, the stream comes behind it.")
         programs.prepare()
+        if verb.name == "several":
+            from . import several
+
+            return several.serve(self, args)
         checks.look(verb, args)
         if verb.stream == "in":
             return self._receive(verb, args)
@@ -160,6 +174,64 @@ class Session:
         for warning in (*receiving.said, *([] if kept else ["It was received, but the audit log cannot be written."])):
             self._say(warning)
         return 0
+
+    @property
+    def args(self) -> Args:
+        """The arguments of the request, which are checked."""
+        return self._args
+
+    def part(self, raw: bytes, verb: str) -> Session:
+        """One of the requests of `several`, parsed and allowed. Raises Failure."""
+        own = Session()
+        own.file, own._log, own._caller, own._trusted, own._raw = self.file, self._log, self._caller, True, raw
+        try:
+            own._verb, own._args = parse(raw.removesuffix(b"\n"))
+        except Refused as refusal:
+            raise Failure("refused", str(refusal)) from None
+        if own._verb.name != verb:
+            raise Failure("refused", f"several: one of the requests is not of the verb {verb}.")
+        needed = role_needed(own._verb, own._args)
+        if not allows(self._caller.role, needed):
+            raise Failure("role", own._denial(own._verb, needed))
+        return own
+
+    def send_one(self) -> dict[str, object]:
+        """Send, as one of several: the program's stream goes to our standard output. Raises Failure."""
+        from . import checks, programs
+
+        assert self._verb is not None
+        checks.look(self._verb, self._args)
+        self._intend(durable=False)
+        command = argv(self._verb, self._args)
+        output = programs.pass_on(command)
+        if output.status != 0:
+            raise programs.failure(command, output)
+        return {}
+
+    def receive_one(self, inflow: Inflow, places_: Places) -> dict[str, object]:
+        """Receive the next stream of `inflow`, as one of several; what it was. Raises Failure."""
+        from time import monotonic
+
+        from .receiving import Receiving
+
+        assert self._verb is not None
+        name, first = str(self._args["dataset"]), self._args.get("first") is True
+        before, at = inflow.passed(), monotonic()
+        receiving = Receiving(inflow, name, str(self._args["kind"]), first)
+        receiving.begin()
+        places_.check(self._args)
+        self._intend(durable=True)
+        receiving.run(argv(self._verb, self._args))
+        counted: dict[str, object] = {"snapshots": receiving.snapshots, "bytes": inflow.passed() - before}
+        self._note("done", {"code": 0, **counted}, durable=True)
+        for warning in receiving.said:
+            self._say(warning)
+        return {"dataset": name, "seconds": round(monotonic() - at, 3), **counted}
+
+    def note_failure(self, failure: Failure) -> None:
+        """Write down how one of several ended, when it had begun."""
+        if self._intent:
+            self._note("done", {"code": CODES[failure.code], "message": str(failure)}, durable=True)
 
     def _intend(self, *, durable: bool) -> None:
         if not self._note("intent", {}, durable=durable):
@@ -242,6 +314,11 @@ def _own_act(name: str, args: Args) -> dict[str, object]:
         from . import timers
 
         return timers.change(name, args)
+    if name.startswith("bookmarks-"):
+        from . import bookmarks, programs
+
+        programs.prepare()
+        return bookmarks.change(name, args)
     from . import peers
 
     return peers.change(name, args)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from . import grammar as g
 from . import rules
-from .kinds import TIMER, WHEN
+from .kinds import BODY, REPEATED, TIMER, WHEN
 from .places import CURRENT, SYSTEMCTL, ZFS
 from .shape import ADMIN, OPERATE, VIEW, Arg, Value, Verb, When
 from .verbargs import CHILD, GUID, PEER
@@ -21,6 +21,17 @@ OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB8eHRwbGhkYFxYVFBMSERAPDg0MCwo
 
 SYSTEM = (
     Verb("noop", VIEW, "Does nothing and answers.", (), (OURS, "noop"), acts=False),
+    Verb(
+        "several",
+        VIEW,
+        "Does many requests of one verb: lines of `bytes` bytes in all; for receive, the streams come behind them. "
+        "All are judged first; each needs its own role and is checked, written down and done as if alone.",
+        (Arg("of", REPEATED), Arg("bytes", BODY)),
+        (OURS, "several", Value("of"), Value("bytes")),
+        acts=False,
+        stream="both",
+        limit=0,
+    ),
     Verb(
         "job-start",
         OPERATE,

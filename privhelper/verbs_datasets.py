@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import grammar as g
 from . import rules
-from .kinds import DATASETS, OWN_SNAPSHOTS, PROPERTY, SNAPSHOTS, VALUE
+from .kinds import BOOKMARKED, DATASETS, OWN_BOOKMARKS, OWN_SNAPSHOTS, PROPERTY, SNAPSHOTS, VALUE
 from .places import ZFS
 from .shape import ADMIN, OPERATE, Arg, DatasetOf, Names, Option, Pairs, SameName, Setting, Several, Value, Verb, When
 from .verbargs import CHILD, DATASET, DRY_RUN, GUID, PARENTS, PEER, PLAN, PROPERTY_SET, SNAPSHOT
@@ -96,6 +96,22 @@ DATASETS_AND_SNAPSHOTS = (
         (Arg("bookmark", g.OWN_BOOKMARK), GUID),
         (ZFS, "destroy", "--", Value("bookmark")),
         guard="bookmark",
+        destroys=True,
+    ),
+    Verb(
+        "bookmarks-create",
+        OPERATE,
+        "Makes many bookmarks in one transaction, after comparing each snapshot's GUID, and reads them back.",
+        (Arg("bookmarks", BOOKMARKED),),
+        ("privhelper", "bookmarks-create"),
+    ),
+    Verb(
+        "bookmarks-destroy",
+        OPERATE,
+        "Destroys many bookmarks of ours, after comparing each one's GUID.",
+        (Arg("bookmarks", OWN_BOOKMARKS),),
+        ("privhelper", "bookmarks-destroy"),
+        before=("bookmarks",),
         destroys=True,
     ),
     Verb(

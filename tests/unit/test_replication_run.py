@@ -303,19 +303,114 @@ async def test_stopping_a_run_is_recorded_and_leaves_nothing_behind(world: World
 
 
 async def test_a_run_with_nothing_new_costs_the_same_whatever_the_number_of_datasets(world: World) -> None:
+    """At most four `zfs` and two logins for 3 datasets as for 30; a further dataset adds nothing to a run."""
     costs = []
-    for extra in (0, 12):
-        for number in range(extra):
+    for datasets in (3, 30):
+        for number in range(datasets - 1):
             world.write(f"tank/photos/{number}", 100)
         assert (await world.run()).state == "succeeded"
         counter = world.path / "count"
         before, logins, commands = len(counter.read_text().splitlines()), len(world.connections), len(world.commands)
-        assert (await world.run()).state == "nothing-new"
+        run = await world.run()
+        assert (run.state, len(run.evidence)) == ("nothing-new", datasets)
         ran = counter.read_text().splitlines()[before:]
         costs.append((len(ran), len(world.connections) - logins, len(world.commands) - commands))
     assert costs[0] == costs[1]
-    assert costs[1][1] == 1, "one login a run"
-    assert costs[1][2] == 2, "hello and one read"
+    zfs, logins, commands = costs[1]
+    assert zfs <= 4, ran
+    assert logins == 1
+    assert commands == 2, "hello and one read"
+
+
+async def test_a_tree_with_a_new_snapshot_travels_on_one_channel(world: World) -> None:
+    """What a further dataset adds to a run that sends: looks and streams, and no channel, helper or login."""
+    for number in range(4):
+        world.write(f"tank/photos/{number}", 1000 + number)
+    (world.path / "count").touch()
+    for kind in ("full", "incremental"):
+        before, commands = len((world.path / "count").read_text().splitlines()), len(world.commands)
+        run = await world.run()
+        assert (run.state, len(run.evidence)) == ("succeeded", 5), run.message
+        assert_honest(world, run)
+        assert {step.kind for step in decode_plan(run.plan).steps} == {kind}
+        assert sum(proof.bytes for proof in run.evidence) == run.bytes
+        assert all(proof.bytes > 1000 for proof in run.evidence)
+        ops = [json.loads(command)["op"] for command in world.commands[commands:]]
+        assert ops == ["hello", "read", "receive-several", "read"]
+        ran = (world.path / "count").read_text().splitlines()[before:]
+        assert sum(line.startswith("receive") for line in ran) == 5
+        assert sum(line.startswith("program") for line in ran) == 1, "all bookmarks at once"
+        for number in range(4):
+            assert_equal(world, f"/{number}")
+            assert len(world.datasets("near")[f"tank/photos/{number}"]["marks"]) == 1
+            assert world.datasets("far")[f"{TARGET}/{number}"]["props"]["readonly"] == "on"
+            world.write(f"tank/photos/{number}", 1000 + number)
+        world.write("tank/photos", 2000)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'{"ok": true, "bytes": 5}\n',
+        b'{"ok": true, "parts": [{"bytes": 1e99, "seconds": 1}]}\n',
+        b'{"ok": false, "error": {"code": "refused", "message": "no", "next": ""}}\n',
+        b"",
+    ],
+)
+async def test_what_a_convoy_did_not_bring_goes_dataset_by_dataset(world: World, answer: bytes) -> None:
+    world.write("tank/photos/a", 1000)
+    world.lies = {'"receive-several"': answer}
+    run = await world.run()
+    assert run.state == "succeeded", run.message
+    assert sum('"receive"' in command for command in world.commands) == 2
+    assert_equal(world)
+    assert_equal(world, "/a")
+    assert_honest(world, run)
+
+
+async def test_a_dataset_that_fails_in_a_convoy_is_left_behind_and_the_others_arrive(world: World) -> None:
+    for name in ("a", "b", "c"):
+        world.write(f"tank/photos/{name}", 1000)
+    assert (await world.run()).state == "succeeded"
+    for name in ("a", "b", "c"):
+        world.write(f"tank/photos/{name}", 1000)
+    with world.edit("far") as state:  # not seen by the planner, refused by the far agent
+        state["datasets"][f"{TARGET}/b"]["props"]["dplane:peer"] = "somebody"
+    run = await world.run()
+    assert (run.state, run.error_code) == ("failed", "refused")
+    assert "not made by this peer" in run.message
+    assert_honest(world, run)
+    for name in ("", "/a", "/c"):
+        assert_equal(world, name)
+    assert world.points("far", f"{TARGET}/b")[-1] != world.points("near", "tank/photos/b")[-1]
+
+
+async def test_an_agent_that_knows_no_convoy_gets_one_stream_after_the_other(world: World) -> None:
+    world.write("tank/photos/a", 1000)
+    world.lies = {'"hello"': b'{"ok": true}\n'}
+    run = await world.run()
+    assert run.state == "succeeded", run.message
+    assert not any("several" in command for command in world.commands)
+    assert_equal(world, "/a")
+
+
+async def test_a_cut_in_a_convoy_is_healed_and_what_had_arrived_is_not_sent_again(world: World) -> None:
+    for name in ("a", "b"):
+        world.write(f"tank/photos/{name}", 4 * MB)
+    run_id, process = await world.start(rate=4 * MB)
+    job = world.path / "run" / "jobs" / f"{run_id}.json"
+    while not (job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > 5 * MB):
+        await asyncio.sleep(0.05)
+        assert process.returncode is None, await process.communicate()
+    world.cut()
+    await process.wait()
+    run = await world.stored(run_id)
+    assert run.state == "succeeded", run.message
+    assert run.bytes < 12 * MB
+    assert_equal(world, "/a")
+    assert_equal(world, "/b")
+    assert_honest(world, run)
+    assert not list((world.path / "far-state").glob("begun-*"))
 
 
 async def test_a_peer_with_only_zfs_and_sshd_works_and_names_reach_it_literally(world: World) -> None:

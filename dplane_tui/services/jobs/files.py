@@ -11,8 +11,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from ...text import clean
 from .model import ACTIVE, FINISHED, Progress
 
@@ -21,6 +19,7 @@ KEEP_SECONDS = 7 * 86400.0
 KEEP_FILES = 200
 _UNIX_TIMES = 1e9  # seconds since boot never get there
 START_SECONDS = 300.0  # an emulated or busy box may take a minute or two to start a unit
+_ENDED = ("Z", "X")  # zombie, dead
 _STATES = (ACTIVE | FINISHED) - {"died"}
 _WHOLE = ("stages_done", "stages_total", "bytes_done", "bytes_total", "pid")
 _REAL = ("rate_bps", "eta_s", "started", "updated", "pid_created")
@@ -114,28 +113,40 @@ def process_lives(pid: int | None, created: float | None) -> bool:
     if not pid:
         return False
     try:
-        process = psutil.Process(pid)
+        fields = _stat(pid)
+        begun = _since_boot(fields)
         if created is None:
             same = True
         elif created < _UNIX_TIMES:
-            same = abs(_since_boot(pid) - created) < 0.05
+            same = abs(begun - created) < 0.05
         else:
-            same = abs(process.create_time() - created) < 2.0
-        return same and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.AccessDenied:
+            same = abs(_booted() + begun - created) < 2.0
+        return same and fields[0] not in _ENDED
+    except PermissionError:
         return True
-    except (psutil.Error, OSError, ValueError, IndexError):
+    except (OSError, ValueError, IndexError, StopIteration):
         return False
 
 
 def own_process() -> tuple[int, float]:
     """Pid and start of this process, in seconds since boot: a box without a clock sets its time while jobs run."""
-    return os.getpid(), _since_boot(os.getpid())
+    return os.getpid(), _since_boot(_stat(os.getpid()))
 
 
-def _since_boot(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+# Read here and not by psutil, which costs the process of a job more memory than all of its data.
+def _stat(pid: int) -> list[str]:
+    """The fields of proc(5)'s stat behind the name, which may hold anything: state first."""
+    return Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+
+
+def _since_boot(fields: list[str]) -> float:
     return int(fields[19]) / os.sysconf("SC_CLK_TCK")  # field 22 of proc(5), counted behind the name
+
+
+def _booted() -> float:
+    """When this machine was booted, in Unix seconds by its present clock."""
+    lines = Path("/proc/stat").read_text("ascii", "replace").splitlines()
+    return float(next(line.split()[1] for line in lines if line.startswith("btime ")))
 
 
 def sweep(folder: Path, now: float | None = None) -> None:

@@ -26,12 +26,13 @@ from privhelper import grammar, resumetoken, strictjson
 
 from . import begun
 from .pump import Pump
-from .read import OWNER, get_argv, is_missing, list_argv, times_argv
+from .read import OWNER, get_argv, is_missing, list_argv, times_argv, top_values
 from .rights import Rights, flags_of, of_words
 
 REQUEST_LIMIT = 64 * 1024
 HELPER = "/opt/dplane/current/libexec/privhelper"
 STATE = "/var/lib/dplane/ssh"
+MODULE = "/sys/module/zfs/version"
 ABSENT, BEGUN, OWNED = "absent", "begun", "owned"
 _ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 _READ_SECONDS = 120.0
@@ -65,6 +66,7 @@ class Agent:
             "hello": self._hello,
             "read": self._read,
             "receive": self._receive,
+            "receive-several": self._receive_several,
             "abort": self._abort,
             "send": self._send,
             "estimate": self._estimate,
@@ -96,10 +98,7 @@ class Agent:
 
     def _hello(self, _fields: dict[str, Any]) -> dict[str, Any]:
         """Say who answers, then stay until the peer goes: the connection that the others are multiplexed on."""
-        version = _run(["zfs", "version"])
-        if version.returncode != 0:
-            raise Refusal("missing", "OpenZFS does not work on the far box.", "`dplane doctor` there looks why.")
-        first = {"ok": True, "peer": self._peer, "root": self._root, "zfs": version.stdout.split("\n")[0][:100]}
+        first = {"ok": True, "peer": self._peer, "root": self._root, "zfs": _version(), "several": True}
         first |= {"may_read": self._rights.may_read, **flags_of(self._rights)}
         _say(first)
         while os.read(0, 4096):
@@ -169,14 +168,28 @@ class Agent:
         name, recursive = self._readable(fields) or self._dataset(fields), fields.get("recursive") is True
         if fields.get("look") is not True and self._rights.may_write(name):
             self._take_over(name)
-        available = _available(name)
-        if self._absent(name):
-            return {"ok": True, "list": "", "get": "", "available": available}
-        got, listed = _run(get_argv(name, recursive)), _run(list_argv(name, recursive))
+        got = _run(get_argv(name, recursive))
+        if got.returncode != 0 and is_missing(got.stderr):
+            return {"ok": True, "list": "", "get": "", "available": _available(name)}
+        top = top_values(got.stdout, name)
+        if (
+            got.returncode == 0
+            and not self._rights.reads(name)
+            and top.get(OWNER) != self._peer
+            and self._standing(name) == ABSENT
+        ):
+            raise Refusal("failed", f"{name} went away on the far box while it was read.", "Run again.")
+        listed = _run(list_argv(name, recursive))
         for output in (got, listed):
             if output.returncode != 0:
                 raise Refusal("failed", f"The far box could not list {name}: {_last(output.stderr)}")
-        return {"ok": True, "list": listed.stdout, "get": got.stdout, "available": available}
+        free = top.get("available", "")
+        return {
+            "ok": True,
+            "list": listed.stdout,
+            "get": got.stdout,
+            "available": int(free) if free.isdigit() else None,
+        }
 
     def _absent(self, name: str) -> bool:
         """Whether the dataset is not there. Raises Refusal when it is, and the peer may not look at it."""
@@ -228,6 +241,11 @@ class Agent:
                 return _pour([*self._helper], _line({**request, "peer": self._peer}))
             finally:
                 self._settle(name, standing)
+
+    def _receive_several(self, fields: dict[str, Any]) -> dict[str, Any]:
+        from . import agent_several
+
+        return agent_several.receive(self, fields)
 
     def _own(self, fields: dict[str, Any]) -> str:
         """The dataset of a request that needs a whole copy of this peer's. Raises Refusal."""
@@ -441,6 +459,18 @@ def _helper() -> tuple[str, ...]:
     return ("sudo", "-n", os.path.realpath(HELPER))
 
 
+def _version() -> str:
+    """The ZFS that runs here. Raises Refusal when none does."""
+    try:
+        with open(MODULE, encoding="ascii", errors="replace") as file:  # cheaper than a program, and says that it runs
+            return f"zfs-{file.readline(100).strip()}"
+    except OSError:
+        version = _run(["zfs", "version"])
+    if version.returncode != 0:
+        raise Refusal("missing", "OpenZFS does not work on the far box.", "`dplane doctor` there looks why.")
+    return version.stdout.split("\n")[0][:100]
+
+
 def _line(request: dict[str, Any]) -> bytes:
     return json.dumps(request).encode() + b"\n"
 
@@ -496,10 +526,13 @@ def _available(name: str) -> int | None:
     return int(values[-1]) if values[-1].isdigit() else None
 
 
-def _pour(argv: list[str], request: bytes) -> dict[str, Any]:
-    """Start `argv`, give it the request line and then our standard input; wait for it to settle what it got."""
-    errors = os.memfd_create("receive-errors")
-    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors, env=_ENVIRONMENT)
+def _pour(argv: list[str], request: bytes, told: list[bytes] | None = None) -> dict[str, Any]:
+    """Start `argv`, give it the request and then our standard input; wait for it to settle what it got.
+
+    `told` gets what it says on its standard output, also when it fails.
+    """
+    errors, words = os.memfd_create("receive-errors"), os.memfd_create("receive-words")
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=words, stderr=errors, env=_ENVIRONMENT)
     assert process.stdin
     pump = Pump(0, process.stdin.fileno())
 
@@ -516,7 +549,10 @@ def _pour(argv: list[str], request: bytes) -> dict[str, Any]:
         process.stdin.close()  # an unfinished stream ends here: what has arrived is kept and can be resumed
     status = process.wait()
     said = os.pread(errors, 65536, 0).decode("utf-8", "replace")
+    if told is not None:
+        told.append(os.pread(words, 1 << 20, 0))
     os.close(errors)
+    os.close(words)
     if (
         status == 0
     ):  # zfs has the whole stream, however the pump ended: it ignores what comes behind, or we were stopped

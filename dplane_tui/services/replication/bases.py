@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from ...errors import DPlaneError, UnreachableError
 from ..door import Door
 from .model import Peer, Step, Task
 from .plan import OWN_SNAPSHOT
 from .read import Dataset
+
+AT_ONCE = 100
+
+
+def batched(names: Iterable[str], size: int) -> Iterator[list[str]]:
+    """The names in lists of at most `size`."""
+    left = iter(names)
+    while some := list(islice(left, size)):
+        yield some
 
 
 def mark_of(peer: Peer | None, task: Task) -> str:
@@ -39,6 +50,32 @@ class Bases:
             guid=step.guid,
             bookmark=f"{dataset.name}#{name}",
         )
+
+    async def keep_all(self, pairs: Sequence[tuple[Dataset, Step]]) -> None:
+        """`keep` for many, with one request for each hundred."""
+        wanted: dict[str, list[str]] = {}
+        for dataset, step in pairs:
+            name = f"{self._mark}{int(step.guid):016x}"
+            if not any(mark.name == name for mark in dataset.bookmarks):
+                wanted[f"{dataset.name}#{name}"] = [f"{dataset.name}@{step.snapshot}", step.guid]
+        for some in batched(wanted, AT_ONCE):
+            await self._door.call("bookmarks-create", bookmarks={name: wanted[name] for name in some})
+
+    async def drop_all_old(self, pairs: Sequence[tuple[Dataset, str]]) -> None:
+        """`drop_old` for many."""
+        old = {
+            f"{dataset.name}#{mark.name}": mark.guid
+            for dataset, proven in pairs
+            for mark in dataset.bookmarks
+            if mark.name.startswith(self._mark) and mark.guid != proven
+        }
+        for some in batched(old, AT_ONCE):
+            try:
+                await self._door.call("bookmarks-destroy", bookmarks={name: old[name] for name in some})
+            except UnreachableError:
+                raise
+            except DPlaneError:
+                continue
 
     async def drop_old(self, dataset: Dataset, proven: str) -> None:
         """Our other bookmarks for this target are of no use now. What cannot be removed is tried again next time."""

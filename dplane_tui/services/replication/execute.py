@@ -24,13 +24,13 @@ from ..door import Door
 from ..host import Host
 from ..jobs.report import Reporter
 from ..store import Store
-from . import chains, codec, failures, holds, pace, pruning, records
+from . import atonce, chains, codec, convoy, failures, holds, pace, pruning, records
 from .model import Conflict, Evidence, Match, Peer, Plan, Step, Task
 from .plan import OWN_SNAPSHOT, make_plan, members, wants_snapshot
 from .pump import Throttle
 from .read import UNSET, Dataset, Side
 from .source import OWN_TIME, LocalSource, Source
-from .stream import Transfer, transfer
+from .stream import Command, Transfer, transfer
 from .targets import Target
 
 RECONNECTS = failures.PAUSES
@@ -79,6 +79,7 @@ class Execution:
         self._throttle = Throttle()
         self._here: Side = {}
         self._pruned = False
+        self._together = True  # several streams on one channel, until that broke once
 
     async def run(self) -> Outcome:
         """Everything, with a few attempts when the connection breaks. Raises DPlaneError."""
@@ -119,14 +120,10 @@ class Execution:
     async def dry(self) -> Plan:
         """The plan that `run` would execute now. Changes nothing."""
         try:
-            await self._open()
-            return await self._plan(take=False)
+            await self._source.open()
+            return await self._plan(take=False, connect=True)
         finally:
             await self._close()
-
-    async def _open(self) -> None:
-        await self._source.open()
-        await self._target.open()
 
     async def _close(self) -> None:
         await self._target.close()
@@ -134,9 +131,16 @@ class Execution:
 
     async def _once(self) -> Outcome:
         self._report.update(stage="connecting")
-        await self._open()
-        self._report.update(stage="reading both sides")
-        plan = await self._plan(take=True)
+        await self._source.open()
+        try:
+            return await self._carry_out(connect=True)
+        except convoy.BrokenConvoyError as broken:
+            print(f"dplane: {broken}", file=sys.stderr)  # for the journal: what is left is tried dataset by dataset
+            self._together = False
+            return await self._carry_out()
+
+    async def _carry_out(self, *, connect: bool = False) -> Outcome:
+        plan = await self._plan(take=True, connect=connect)
         await records.update_run(self._store, self._run_id, plan=codec.dumps(plan))
         refuse_conflicts(plan)
         refuse_no_space(plan, self._target.name)
@@ -180,16 +184,24 @@ class Execution:
             item.dataset: DivergedError(item.text, conflict_way_out()) for item in plan.conflicts
         }
         arrived: list[_Sent] = []
-        for number, step in enumerate(plan.steps):
-            if any(f"{step.dataset}/".startswith(f"{name}/") for name in failed):
-                continue
-            self._report.update(stage=f"sending {text.clean(step.dataset)}", stages_done=number)
-            try:
-                arrived.append(await self._step(step, sum(one.count for one in arrived), plan))
-            except UnreachableError:
-                raise
-            except DPlaneError as error:
-                failed[step.dataset] = error
+        number = 0
+        for group in convoy.groups(plan.steps, self._together):
+            steps = [step for step in group if not convoy.is_below(step.dataset, failed)]
+            before = sum(one.count for one in arrived)
+            if len(steps) > 1 and (sent := await self._convoy(steps, before, plan)) is not None:
+                arrived += sent
+                steps = []
+            for step in steps:
+                if convoy.is_below(step.dataset, failed):
+                    continue
+                self._report.update(stage=f"sending {text.clean(step.dataset)}", stages_done=number)
+                try:
+                    arrived.append(await self._step(step, sum(one.count for one in arrived), plan))
+                except UnreachableError:
+                    raise
+                except DPlaneError as error:
+                    failed[step.dataset] = error
+            number += len(group)
         failed.update(await self._prove(arrived))
         if failed:
             parts: tuple[Step | Match | Conflict, ...] = (*plan.steps, *plan.matches, *plan.conflicts)
@@ -197,11 +209,23 @@ class Execution:
 
     # reading and planning
 
-    async def _plan(self, *, take: bool) -> Plan:
-        """The plan; with `take`, the snapshot it begins with is taken, and the plan names its GUIDs."""
+    async def _near(self) -> Side:
         await self._source.settle()
-        here = self._here = await self._source.read()
-        there, available = await self._target.read(self._task.target, self._task.recursive)
+        return await self._source.read()
+
+    async def _far(self, connect: bool) -> tuple[Side, int | None]:
+        if connect:
+            await self._target.open()
+        self._report.update(stage="reading both sides")
+        return await self._target.read(self._task.target, self._task.recursive)
+
+    async def _plan(self, *, take: bool, connect: bool = False) -> Plan:
+        """The plan; with `take`, the snapshot it begins with is taken, and the plan names its GUIDs.
+
+        The two sides are two machines, so both are read at the same time, the near one while the other lets us in.
+        """
+        here, (there, available) = await atonce.both(self._near(), self._far(connect))
+        self._here = here
         self._chains = await chains.known(self._store, self._peer)
         if not wants_snapshot(self._task, here):
             return await self._source.estimated(make_plan(self._task, here, there, None, available, self._chains))
@@ -215,6 +239,38 @@ class Execution:
 
     # sending
 
+    async def _convoy(self, steps: Sequence[Step], before: int, plan: Plan) -> list[_Sent] | None:
+        """Send all these on one channel; None when source or target cannot. Raises BrokenConvoyError, UnreachableError.
+
+        What both programs call good is still to be read back, as with one.
+        """
+        source, target = self._source, self._target
+        if not (isinstance(source, convoy.ManySource) and isinstance(target, convoy.ManyTarget)):
+            return None
+        try:
+            receive = await target.receive_many(steps)
+            if receive is None:
+                return None
+            self._report.update(stage=f"sending {len(steps)} streams, from {text.clean(steps[0].dataset)} on")
+            await source.keep_bases(steps)
+            done = await self._transfer(await source.send_many(steps), receive, before, plan)
+            sizes = [step.size for step in steps]
+            self._judge(replace(steps[0], size=None if None in sizes else sum(size or 0 for size in sizes)), done)
+            parts = convoy.parts(steps, done)
+        except (UnreachableError, HostKeyError, AuthenticationError):
+            raise
+        except DPlaneError as error:
+            raise convoy.BrokenConvoyError(f"Of {len(steps)} streams together not all arrived: {error}") from None
+        return [_Sent(step, part.bytes, part.seconds) for step, part in zip(steps, parts, strict=True)]
+
+    async def _transfer(self, send: Command, receive: Command, before: int, plan: Plan) -> Transfer:
+        known = [other.size for other in plan.steps]
+        total = None if None in known else sum(size or 0 for size in known)
+        done = await transfer(send, receive, lambda count: self._report.bytes(before + count, total), self._throttle)
+        self._sent += done.count
+        await records.update_run(self._store, self._run_id, bytes=self._sent)
+        return done
+
     async def _step(self, step: Step, before: int, plan: Plan) -> _Sent:
         """Send one stream; good is what both sides' programs call so. Raises DPlaneError."""
         await self._source.keep_base(step)
@@ -223,11 +279,7 @@ class Execution:
         begun = time.monotonic()
         receive = await self._target.receive(step)
         send = await self._source.send(step)
-        known = [other.size for other in plan.steps]
-        total = None if None in known else sum(size or 0 for size in known)
-        done = await transfer(send, receive, lambda count: self._report.bytes(before + count, total), self._throttle)
-        self._sent += done.count
-        await records.update_run(self._store, self._run_id, bytes=self._sent)
+        done = await self._transfer(send, receive, before, plan)
         self._judge(step, done)
         return _Sent(step, done.count, time.monotonic() - begun)
 
@@ -265,25 +317,27 @@ class Execution:
         failed: dict[str, DPlaneError] = {}
         now = time.time()
         last = {one.step.dataset: one.step for one in arrived}
-        good: dict[str, Step] = {}
+        landed: dict[str, Step] = {}
+        proofs: list[tuple[Evidence, float | None]] = []
         for step, count, duration in ((one.step, one.count, one.duration) for one in arrived):
             points = there[step.target].snapshots if step.target in there else ()
             guid = next((point.guid for point in points if point.name == step.snapshot), "")
             proof = Evidence(step.dataset, step.target, step.snapshot, step.guid, guid, count, step.base, duration, now)
-            when = created.get(f"{step.dataset}@{step.snapshot}")
-            await records.add_evidence(self._store, self._run_id, proof, when)
+            proofs.append((proof, created.get(f"{step.dataset}@{step.snapshot}")))
             if proof.proven:
-                good[step.target] = step
-                if step is last[step.dataset]:
-                    await self._source.drop_old_bases(step)
-                    await self._note(step, there[step.target])
+                landed[step.target] = step
                 continue
             failed[step.dataset] = CommandError(
                 f"{self._target.name} took the stream, but lists {step.target}@{step.snapshot} "
                 f"{'with another GUID' if guid else 'not at all'}: this is not a success.",
                 "Run again; if it stays, look at the target's pool.",
             )
-        await chains.proven(self._store, self._peer, good, there)
+        await chains.proven(self._store, self._peer, landed, there)
+        await records.add_all_evidence(self._store, self._run_id, proofs)
+        good = [step for step in last.values() if (step.dataset, step.snapshot) in proven(proofs)]
+        await convoy.drop_old_bases(self._source, good)
+        for step in good:
+            await self._note(step, there[step.target])
         return failed
 
     async def _note(self, step: Step, there: Dataset) -> None:
@@ -302,13 +356,23 @@ class Execution:
 
     async def _found_there(self, matches: Sequence[Match]) -> None:
         """The target was read in this run and has these newest snapshots: that is evidence too."""
-        created = await self._source.creations([f"{match.dataset}@{match.snapshot}" for match in matches])
-        for match in matches:
-            now = time.time()
-            proof = Evidence(match.dataset, match.target, match.snapshot, match.guid, match.guid, 0, None, 0.0, now)
-            await records.add_evidence(
-                self._store, self._run_id, proof, created.get(f"{match.dataset}@{match.snapshot}")
+        now = time.time()
+        known = await records.known_creations(self._store, [match.guid for match in matches])
+        unknown = [f"{match.dataset}@{match.snapshot}" for match in matches if match.guid not in known]
+        created = await self._source.creations(unknown) if unknown else {}
+        proofs = [
+            (
+                Evidence(match.dataset, match.target, match.snapshot, match.guid, match.guid, 0, None, 0.0, now),
+                known.get(match.guid, created.get(f"{match.dataset}@{match.snapshot}")),
             )
+            for match in matches
+        ]
+        await records.add_all_evidence(self._store, self._run_id, proofs)
+
+
+def proven(proofs: Sequence[tuple[Evidence, float | None]]) -> set[tuple[str, str]]:
+    """Dataset and snapshot of what the target really has."""
+    return {(proof.dataset, proof.snapshot) for proof, _ in proofs if proof.proven}
 
 
 def conflict_way_out() -> str:

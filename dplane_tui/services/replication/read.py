@@ -116,6 +116,18 @@ def get_argv(dataset: str, recursive: bool) -> list[str]:
     return ["zfs", "get", "-Hp", *depth, "-t", "filesystem,volume", "-o", "name,property,value,source", wanted, dataset]
 
 
+def top_values(got: str, dataset: str) -> dict[str, str]:
+    """What the first lines of the properties say of the dataset that was asked for; empty when they are not its lines.
+
+    Nothing stands before them but numbers and words of ZFS itself, so no value of another dataset can be among them.
+    """
+    wanted = (*_PROPERTIES, OWNER)
+    rows = [line.split("\t") for line in got.split("\n", len(wanted))[: len(wanted)]]
+    if [row[:2] for row in rows] != [[dataset, name] for name in wanted] or any(len(row) != 4 for row in rows):
+        return {}
+    return {row[1]: row[2] for row in rows}
+
+
 def parse(listed: str, got: str) -> Side:
     """The side that the two listings describe. Raises CommandError for a line that ZFS would not write."""
     properties: dict[str, dict[str, str]] = {}

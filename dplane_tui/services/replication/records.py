@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...errors import CommandError, MissingError, RefusedError
@@ -22,6 +22,7 @@ PLANS_KEPT_SECONDS = 3600.0
 MOVING = ("run", "restore")
 """Kinds of run that move data: one at a time for each task."""
 SHOWN = (*MOVING, "verify", "resolve")
+_RECENT = 20_000  # rows of evidence, so that a long history costs nothing
 GOOD = frozenset({"succeeded", "nothing-new"})
 
 
@@ -186,10 +187,28 @@ async def update_run(store: Store, run_id: str, **fields: Any) -> None:
 
 async def add_evidence(store: Store, run_id: str, proof: Evidence, snapshot_created: float | None) -> None:
     """Store what was read back, at once: a kill right after it loses nothing."""
-    fields = {"run": run_id, **dataclasses.asdict(proof), "snapshot_created": snapshot_created}
-    sql, values = _insert("evidence", fields)
+    await add_all_evidence(store, run_id, [(proof, snapshot_created)])
+
+
+async def add_all_evidence(store: Store, run_id: str, proofs: Sequence[tuple[Evidence, float | None]]) -> None:
+    """Store what one reading of the target showed, each with its snapshot's creation time; all at once."""
+    if not proofs:
+        return
     async with store.transaction() as db:
-        await db.execute(sql, values)
+        for proof, created in proofs:
+            sql, values = _insert("evidence", {"run": run_id, **dataclasses.asdict(proof), "snapshot_created": created})
+            await db.execute(sql, values)
+
+
+async def known_creations(store: Store, guids: Sequence[str]) -> dict[str, float]:
+    """When the snapshots of these GUIDs were taken, as far as an earlier run has asked: it never changes."""
+    sql = (
+        "SELECT source_guid, max(snapshot_created) AS created FROM evidence "
+        "WHERE snapshot_created IS NOT NULL AND source_guid IN (SELECT value FROM json_each(?)) "
+        "AND id > (SELECT max(id) FROM evidence) - ? GROUP BY source_guid"
+    )
+    rows = await store.rows(sql, (json.dumps(list(guids)), _RECENT))
+    return {row["source_guid"]: float(row["created"]) for row in rows}
 
 
 async def runs(

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ...errors import ChangedError, CommandError, MissingError, UnreachableError
 from ..door import Door, request_line
 from ..host import Host
-from . import failures
+from . import estimates, failures
 from .bases import Bases
+from .convoy import requests
 from .model import Peer, Plan, Step, Task
 from .plan import OWN_SNAPSHOT
 from .read import Side, get_argv, is_missing, list_argv, parse
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 OWN_TIME = "%Y-%m-%dT%H-%M-%SZ"
 _LIST_SECONDS = 300.0
 _NAMES_AT_ONCE = 500
+_EACH_ASKED = 3  # streams whose size ZFS is asked for one by one; more are judged by what the listings count
 _FLAGS = {"compressed": True, "large_blocks": True, "embedded": True}  # never changed for a chain
 
 
@@ -152,6 +154,17 @@ class LocalSource:
         verb, args = ("send-resume", resumed(step)) if step.token else ("send", {**sent(step), "guid": step.guid})
         return Command(await self._door.argv(), request_line(verb, args))
 
+    async def send_many(self, steps: Sequence[Step]) -> Command:
+        each = [{**sent(step), "guid": step.guid} for step in steps]
+        return Command(await self._door.argv(), requests("send", each))
+
+    async def keep_bases(self, steps: Sequence[Step]) -> None:
+        await self._bases.keep_all([(self._side[step.dataset], step) for step in steps])
+
+    async def drop_all_old_bases(self, steps: Sequence[Step]) -> None:
+        """`drop_old_bases` for all of them."""
+        await self._bases.drop_all_old([(self._side[step.dataset], step.guid) for step in steps])
+
     def lost(self, done: Transfer) -> UnreachableError | None:  # noqa: ARG002 (nothing can be lost here)
         return None
 
@@ -167,7 +180,10 @@ class LocalSource:
         return LocalPruner(self._host, self._door)
 
     async def estimated(self, plan: Plan) -> Plan:
-        return replace(plan, steps=tuple([await self._estimate(step) for step in plan.steps]))
+        steps = plan.steps
+        if sum(step.size is None for step in steps) > _EACH_ASKED:
+            steps = await estimates.together(self._host, self._task.source, self._task.recursive, steps)
+        return replace(plan, steps=tuple([await self._estimate(step) for step in steps]))
 
     async def _estimate(self, step: Step) -> Step:
         """`step` as it was when ZFS cannot tell."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from ...errors import MissingError, RefusedError
@@ -12,6 +13,7 @@ from ..door import Door, request_line
 from ..host import Host
 from ..host.quoting import command_line
 from . import answers, failures
+from .convoy import requests
 from .model import Step
 from .pairing import error_from
 from .read import Side, get_argv, is_missing, list_argv, note, parse
@@ -73,9 +75,20 @@ class AgentTarget:
         self._link = link
         self._looks = looks  # only looks: what another connection is sending there goes on
         self._may_prune = False
+        self._several = False  # whether the agent there is new enough for several streams on one channel
 
     async def open(self) -> None:
-        self._may_prune = (await self._link.open()).get("may_prune") is True
+        told = await self._link.open()
+        self._may_prune = told.get("may_prune") is True
+        self._several = told.get("several") is True
+
+    async def receive_many(self, steps: Sequence[Step]) -> Command | None:
+        if not self._several:
+            return None
+        streams = [{"dataset": step.target, "kind": step.dataset_kind, "guid": step.guid} for step in steps]
+        body = json.dumps({"streams": streams}).encode()
+        request = {"op": "receive-several", "dataset": top_of(steps), "bytes": len(body)}
+        return Command(self._link.argv(json.dumps(request)), body)
 
     async def read(self, dataset: str, recursive: bool) -> tuple[Side, int | None]:
         request = {"op": "read", "dataset": dataset, "recursive": recursive, **({"look": True} if self._looks else {})}
@@ -133,15 +146,16 @@ class PlainTarget:
 
     async def read(self, dataset: str, recursive: bool) -> tuple[Side, int | None]:
         got = await self._link.run(get_argv(dataset, recursive), limit=answers.LISTING_LIMIT)
-        free = await self._available(dataset)
         if got.status != 0:
             if is_missing(got.error):
-                return {}, free
+                return {}, await self._available(dataset)
             raise failures.of_zfs(got.error, f"{self.name} could not list {dataset}")
         listed = await self._link.run(list_argv(dataset, recursive), limit=answers.LISTING_LIMIT)
         if listed.status != 0:
             raise failures.of_zfs(listed.error, f"{self.name} could not list {dataset}")
-        return within(parse(*answers.sound_listing(listed.text, got.text, self.name)), dataset), free
+        side = within(parse(*answers.sound_listing(listed.text, got.text, self.name)), dataset)
+        free = side[dataset].number("available") if dataset in side else None
+        return side, answers.size_in_bytes(free, self.name)
 
     async def _available(self, dataset: str) -> int | None:
         values = (
@@ -202,24 +216,40 @@ class LocalTarget:
 
     async def read(self, dataset: str, recursive: bool) -> tuple[Side, int | None]:
         got = await self._host.run(get_argv(dataset, recursive), timeout=120)
-        free = await self._host.run(["zfs", "get", "-Hp", "-o", "value", "available", *_levels(dataset)])
-        values = free.text.split()
-        if not values:
-            raise MissingError(f"There is no pool {dataset.split('/')[0]} on this machine.")
-        available = int(values[-1]) if values[-1].isdigit() else None
         if got.status != 0:
             if is_missing(got.error):
-                return {}, available
+                return {}, await self._available(dataset)
             raise failures.of_zfs(got.error, f"{dataset} could not be listed")
         listed = await self._host.run(list_argv(dataset, recursive), timeout=120)
         if listed.status != 0:
             raise failures.of_zfs(listed.error, f"{dataset} could not be listed")
-        return within(parse(listed.text, got.text), dataset), available
+        side = within(parse(listed.text, got.text), dataset)
+        return side, side[dataset].number("available") if dataset in side else None
 
-    async def receive(self, step: Step) -> Command:
-        for parent in _levels(step.target)[1:-1]:
+    async def _available(self, dataset: str) -> int | None:
+        free = await self._host.run(["zfs", "get", "-Hp", "-o", "value", "available", *_levels(dataset)])
+        values = free.text.split()
+        if not values:
+            raise MissingError(f"There is no pool {dataset.split('/')[0]} on this machine.")
+        return int(values[-1]) if values[-1].isdigit() else None
+
+    async def receive_many(self, steps: Sequence[Step]) -> Command | None:
+        await self._make_parents(top_of(steps))
+        made: set[str] = set()
+        each = []
+        for step in steps:
+            first = is_first(step) and step.target not in made
+            made.add(step.target)
+            each.append({"dataset": step.target, "kind": step.dataset_kind, "first": first})
+        return Command(await self._door.argv(), requests("receive", each))
+
+    async def _make_parents(self, dataset: str) -> None:
+        for parent in _levels(dataset)[1:-1]:
             if (await self._host.run(["zfs", "list", "-H", "-o", "name", parent])).status != 0:
                 await self._door.call("dataset-create", dataset=parent, mount=False, properties={"canmount": "off"})
+
+    async def receive(self, step: Step) -> Command:
+        await self._make_parents(step.target)
         request = {"dataset": step.target, "kind": step.dataset_kind, "first": is_first(step)}
         return Command(await self._door.argv(), request_line("receive", request))
 
@@ -250,6 +280,14 @@ class LocalTarget:
 def is_first(step: Step) -> bool:
     """Whether the stream makes the dataset, so that what a stranger's dataset must not have is set."""
     return step.base is None
+
+
+def top_of(steps: Sequence[Step]) -> str:
+    """The dataset at or above all targets of these steps."""
+    top = steps[0].target
+    while not all(f"{step.target}/".startswith(f"{top}/") for step in steps):
+        top = top.rpartition("/")[0]
+    return top
 
 
 def receive_words(step: Step) -> list[str]:

@@ -15,10 +15,11 @@ from typing import NoReturn
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[2]))
 
-from privhelper import checks, content, peers, readback  # noqa: E402
+from privhelper import bookmarks, checks, content, peers, programs, readback  # noqa: E402
 from privhelper.failure import Failure  # noqa: E402
 from privhelper.places import ZFS, ZPOOL  # noqa: E402
 from privhelper.request import Refused, argv, parse  # noqa: E402
+from privhelper.shape import Verb  # noqa: E402
 from privhelper.verbs import OURS  # noqa: E402
 
 
@@ -46,6 +47,45 @@ def tell(folder: Path, args: dict[str, object]) -> None:
     teller.end()
 
 
+def several(model: list[str], of: str, size: int) -> None:
+    """The requests behind `several`, one after the other, as the real helper; streams are the model's own."""
+    body = b""
+    while len(body) < size:
+        body += os.read(0, size - len(body)) or sys.exit("the requests ended early")
+    parsed = [parse(line) for line in body.splitlines()]
+    assert all(verb.name == of for verb, _ in parsed)
+    for verb, args in parsed:
+        done = subprocess.run([*model, *argv(verb, args)[1:]], stdout=subprocess.PIPE if of == "receive" else None)
+        if done.returncode != 0:
+            sys.exit(1)
+        if of == "receive":
+            print(json.dumps({"dataset": args["dataset"], "seconds": 0.1, "bytes": int(done.stdout)}), flush=True)
+
+
+def on_model(model: list[str]) -> None:
+    """Let the real helper's own acts find the model where they look for `zfs`."""
+
+    def run(words: list[str], _limit: int, given: bytes = b"") -> programs.Output:
+        done = subprocess.run([*model, *words[1:]], input=given, capture_output=True, check=False)
+        return programs.Output(done.returncode, done.stdout, done.stderr)
+
+    setattr(bookmarks, "run", run)  # noqa: B010
+    setattr(bookmarks, "run_together", lambda commands, limit: [(words, run(words, limit)) for words in commands])  # noqa: B010
+
+
+def check_prune(model: list[str], verb: Verb, args: dict[str, object]) -> None:
+    """The real checks, over what the model lists."""
+
+    def asked(words: list[str]) -> str:
+        return subprocess.run([*model, *words[1:]], capture_output=True, text=True, check=True).stdout
+
+    setattr(checks, "ask", asked)  # noqa: B010
+    try:
+        checks.BEFORE["prune"](verb, args)
+    except Failure as failure:
+        fail(failure.code, str(failure), False)
+
+
 def main() -> None:
     folder = sys.argv[1]
     model = [sys.executable, "-S", str(HERE / "zfs_model.py"), folder]
@@ -64,17 +104,21 @@ def main() -> None:
     if verb.name == "content":
         tell(Path(folder), args)
         return
-    if "prune" in verb.before:  # the real checks, over what the model lists
-
-        def asked(words: list[str]) -> str:
-            return subprocess.run([*model, *words[1:]], capture_output=True, text=True, check=True).stdout
-
-        setattr(checks, "ask", asked)  # noqa: B010
+    if "prune" in verb.before:
+        check_prune(model, verb, args)
+    words = argv(verb, args)
+    if verb.name == "several":
+        several(model, str(args["of"]), int(str(args["bytes"])))
+        return
+    if verb.name.startswith("bookmarks-"):
+        on_model(model)
         try:
-            checks.BEFORE["prune"](verb, args)
+            if verb.name == "bookmarks-destroy":
+                bookmarks.compare(args["bookmarks"])  # type: ignore[arg-type]
+            print(json.dumps({"ok": True, "verb": verb.name, **bookmarks.change(verb.name, args)}))
         except Failure as failure:
             fail(failure.code, str(failure), False)
-    words = argv(verb, args)
+        return
     if words[:2] == [ZPOOL, "sync"]:  # the model writes at once
         print(json.dumps({"ok": True, "verb": verb.name, "stdout": ""}))
         return

@@ -84,6 +84,7 @@ class World:
             script = self.path / f"{side}-bin" / "zfs"
             script.write_text(f'#!/bin/sh\nexec {sys.executable} -S {HERE}/zfs_model.py {self.path}/{side} "$@"\n')
             script.chmod(0o755)
+        (self.path / "far-state" / "zfs-version").write_text("2.3.9-model\n")
         for side, pool in (("near", "tank"), ("far", "vault")):
             with state_of(self.path / side) as state:
                 state["pools"][pool] = 1000 * MB

@@ -123,12 +123,21 @@ def prop(state: State, name: str, wanted: str) -> str:
         assert snap
         holds, clones = snap.get("holds", []), snap.get("clones", "")
         return str(
-            {"guid": snap["guid"], "creation": int(snap["created"]), "userrefs": len(holds), "clones": clones}[wanted]
+            {
+                "guid": snap["guid"],
+                "creation": int(snap["created"]),
+                "userrefs": len(holds),
+                "clones": clones,
+                "referenced": snap["size"],
+            }[wanted]
         )
     if "#" in name:
         dataset, _, short = name.partition("#")
         return str(next(m["guid"] for m in state["datasets"][dataset]["marks"] if m["name"] == short))
     data = state["datasets"][name]
+    if wanted.startswith("written@"):
+        base = next((s for s in data["snaps"] if s["name"] == wanted[8:]), None)
+        return str(sum(s["size"] for s in data["snaps"] if s["txg"] > base["txg"]) + data["written"]) if base else "-"
     if wanted == "dplane:peer":
         parts = name.split("/")
         for depth in range(len(parts), 0, -1):
@@ -151,7 +160,7 @@ def valued(state: State, name: str, wanted: str) -> tuple[str, str]:
         own = state["datasets"][name]["props"]
         if wanted in own:
             return str(own[wanted]), "local"
-        if wanted not in COMPUTED:
+        if wanted not in COMPUTED and not wanted.startswith("written@"):
             return "-", "-"
     return prop(state, name, wanted), "-"
 
@@ -192,8 +201,33 @@ def creations(folder: Path, words: list[str]) -> None:
                     print(f"{name}@{snap['name']}\t{int(snap['created'])}")
 
 
+def list_bookmarks(folder: Path, names: list[str]) -> None:
+    """Those of the named bookmarks that there are."""
+    with state_of(folder) as state:
+        for name in names:
+            dataset, _, short = name.partition("#")
+            for mark in state["datasets"][dataset]["marks"]:
+                if mark["name"] == short:
+                    print(f"{name}\t{mark['guid']}")
+
+
+def program(folder: Path, words: list[str]) -> None:
+    """The helper's channel program: many bookmarks in one transaction."""
+    script = sys.stdin.read()
+    assert "zfs.sync.bookmark" in script
+    for at in range(3, len(words), 3):
+        with state_of(folder) as state:
+            if int(prop(state, words[at], "guid")) % 2**64 != int(words[at + 1][1:]) % 2**64:
+                die(f"changed: {words[at]}")
+    for at in range(3, len(words), 3):
+        bookmark(folder, [words[at], words[at + 2]])
+
+
 def listing(folder: Path, words: list[str]) -> None:
     asked = words[-1]
+    if "bookmark" in words:
+        list_bookmarks(folder, words[words.index("--") + 1 :])
+        return
     with state_of(folder) as state:
         if asked not in state["datasets"]:
             die(f"cannot open '{asked}': dataset does not exist")
@@ -467,6 +501,7 @@ def receive(folder: Path, words: list[str]) -> None:
         die("cannot receive new filesystem stream: out of space")
     if not ended:
         die("cannot receive: failed to read from stream\nPartially received snapshot is saved.")
+    print(len(line) + got + 3)
     return None
 
 
@@ -476,6 +511,7 @@ def main() -> None:
     acts = {
         "get": get, "list": listing, "snapshot": snapshot, "bookmark": bookmark, "destroy": destroy, "create": create,
         "set": set_one, "mount": mount, "hold": hold, "release": hold, "rename": rename, "rollback": rollback,
+        "program": program,
         "send": send, "receive": receive,
     }  # fmt: skip
     if words[0] == "version":

@@ -1,0 +1,133 @@
+"""Several streams over one channel: how steps are grouped, and what the receiving side is believed."""
+
+from __future__ import annotations
+
+import json
+import string
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dplane_tui.errors import CommandError
+from dplane_tui.services.replication import agent_several, convoy
+from dplane_tui.services.replication.agent import Refusal
+from dplane_tui.services.replication.model import Step
+from dplane_tui.services.replication.read import get_argv, top_values
+from dplane_tui.services.replication.stream import Transfer
+from dplane_tui.services.replication.targets import top_of
+
+STEP = Step("incremental", "tank/a", "vault/a", "filesystem", "s", "5", "@r", "4")
+steps_ = st.lists(
+    st.builds(
+        lambda name, token: replace(STEP, dataset=f"tank/{name}", target=f"vault/{name}", token=token),
+        st.text(string.ascii_letters + string.digits, min_size=1, max_size=200),
+        st.sampled_from(["", "", "", "1-token"]),
+    ),
+    max_size=400,
+)
+
+
+@given(steps_, st.booleans())
+def test_groups_keep_the_order_and_every_step_and_their_limits(steps: list[Step], together: bool) -> None:
+    found = list(convoy.groups(steps, together))
+    assert [step for group in found for step in group] == steps
+    for group in found:
+        assert 1 <= len(group) <= convoy.STEPS
+        assert len(group) == 1 or (together and not any(step.token for step in group))
+        assert len(convoy.requests("receive", [{"dataset": s.target, "kind": "filesystem"} for s in group])) < 65536
+
+
+def done(said: object, count: int = 100) -> Transfer:
+    text = said if isinstance(said, bytes) else json.dumps(said).encode()
+    return Transfer(count, "eof", 0, "", 0, text, "")
+
+
+def test_both_forms_of_the_answer_are_read() -> None:
+    parts = [{"bytes": 60, "seconds": 1.5}, {"bytes": 40, "seconds": 0}]
+    wanted = [convoy.Part(60, 1.5), convoy.Part(40, 0.0)]
+    assert convoy.parts([STEP, STEP], done({"ok": True, "parts": parts})) == wanted
+    lines = b"".join(json.dumps(part).encode() + b"\n" for part in parts)
+    assert convoy.parts([STEP, STEP], done(lines)) == wanted
+
+
+@pytest.mark.parametrize("said", [
+    {"ok": True},
+    {"ok": True, "parts": []},
+    {"ok": True, "parts": [{"bytes": 1, "seconds": 1}]},
+    {"ok": True, "parts": [{"bytes": 60, "seconds": 1}, {"bytes": 41, "seconds": 1}]},
+    {"ok": True, "parts": [{"bytes": -1, "seconds": 1}, {"bytes": 1, "seconds": 1}]},
+    {"ok": True, "parts": [{"bytes": True, "seconds": 1}, {"bytes": 1, "seconds": 1}]},
+    {"ok": True, "parts": [{"bytes": 1, "seconds": "1"}, {"bytes": 1, "seconds": 1}]},
+    {"ok": True, "parts": [{"bytes": 1, "seconds": float("nan")}, {"bytes": 1, "seconds": 1}]},
+    {"ok": True, "parts": [7, 7]},
+    b"{\n", b"", b"[" * 60_000, b"\xff",
+])  # fmt: skip
+def test_an_answer_that_cannot_be_true_is_none(said: Any) -> None:
+    with pytest.raises(CommandError):
+        convoy.parts([STEP, STEP], done(said))
+
+
+def test_the_top_of_targets() -> None:
+    at = [replace(STEP, target=name) for name in ("vault/x/b", "vault/x/a", "vault/xy")]
+    assert top_of(at[:1]) == "vault/x/b"
+    assert top_of(at[:2]) == "vault/x"
+    assert top_of(at) == "vault"
+
+
+def listing(*rows: tuple[str, str, str, str]) -> str:
+    asked = ("type", "receive_resume_token", "dplane:peer")
+    return "".join(f"{row[0]}\t{name}\t{value}\n" for row in rows for name, value in zip(asked, row[1:], strict=True))
+
+
+def there(monkeypatch: pytest.MonkeyPatch, text: str, status: int = 0, said: str = "") -> Any:
+    import subprocess
+
+    from dplane_tui.services.replication import agent
+
+    monkeypatch.setattr(agent, "_run", lambda argv: subprocess.CompletedProcess(argv, status, text, said))
+    return agent_several._there("v/a")
+
+
+def test_what_is_there_is_read_strictly(monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = listing(("v/a", "filesystem", "-", "me"), ("v/a/b", "volume", "-", "me"))
+    assert there(monkeypatch, sound) == {"v/a": ("filesystem", "-", "me"), "v/a/b": ("volume", "-", "me")}
+    assert there(monkeypatch, "", 1, "cannot open 'v/a': dataset does not exist") == {}
+    forged = "x\nv/a/b\ttype\tfilesystem\nv/a/b\treceive_resume_token\t-\nv/a/b\tdplane:peer\tme"
+    for text in (
+        listing(("v/a", "filesystem", "-", forged), ("v/a/b", "volume", "-", "other")),
+        listing(("v/a", "filesystem", "-", "me\nyou")),
+        listing(("v/a", "filesystem", "-", "me\tyou")),
+        sound[: sound.index("v/a/b\tdplane:peer")],
+    ):
+        with pytest.raises(Refusal):
+            there(monkeypatch, text)
+    with pytest.raises(Refusal):
+        there(monkeypatch, "", 1, "permission denied")
+
+
+def test_only_what_is_whole_and_this_peers_or_new_below_it_is_received_together() -> None:
+    have = {"v/a": ("filesystem", "-", "me"), "v/a/t": ("filesystem", "1-x", "me"), "v/a/o": ("filesystem", "-", "you")}
+
+    def firsts(*names: str, top: str = "v/a", kind: str = "filesystem") -> dict[str, str]:
+        return agent_several._firsts("me", top, [(name, kind, str(at)) for at, name in enumerate(names)], have)
+
+    assert firsts("v/a", "v/a/new", "v/a/new", "v/a/new/below") == {"v/a/new": "1", "v/a/new/below": "3"}
+    assert firsts("v/n", "v/n/m", top="v/n") == {"v/n": "0", "v/n/m": "1"}
+    for wrong in (("v/a/t",), ("v/a/o",), ("v/a/gone/below",), ("v/a/new/below", "v/a/new")):
+        with pytest.raises(Refusal):
+            firsts(*wrong)
+    with pytest.raises(Refusal):
+        firsts("v/a", kind="volume")
+
+
+def test_the_owner_is_read_from_the_first_lines_alone() -> None:
+    asked = get_argv("v/a", True)[-2].split(",")
+    rows = [f"v/a\t{name}\t{'me' if name == 'dplane:peer' else '7'}\t-\n" for name in asked]
+    assert top_values("".join(rows), "v/a")["dplane:peer"] == "me"
+    assert top_values("".join(rows), "v/a")["available"] == "7"
+    assert top_values("".join(rows), "v/b") == {}
+    assert top_values("".join(rows[1:]), "v/a") == {}
+    assert top_values("", "v/a") == {}
