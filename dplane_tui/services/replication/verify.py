@@ -181,7 +181,7 @@ def judged(found: Verified) -> Outcome:
         such = f", such as {first.path or 'the top'} of {first.dataset}: {first.what}" if first else ""
         raise BadNewsError(
             f"{differing} thing(s) are not the same on both boxes{such}.",
-            "Look at both pools (`zpool status -v`) before anything is deleted; `replicate run-show` lists them.",
+            "Look at both pools (`zpool status -v`) before you delete anything; `dplane replicate run-show` lists all.",
         )
     if problems or unread:
         what = problems[0] if problems else f"{unread} thing(s) could not be read on one of the boxes."
