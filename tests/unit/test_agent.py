@@ -9,6 +9,7 @@ import string
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +43,21 @@ class Far:
         return (self.path / "far" / "state.json").read_text()
 
     def run(
-        self, request: Any, *, peer: str = "box-a", root: str | None = None, stream: bytes = b""
+        self,
+        request: Any,
+        *,
+        peer: str = "box-a",
+        root: str | None = None,
+        stream: bytes = b"",
+        more: Sequence[str] = (),
     ) -> subprocess.CompletedProcess[bytes]:
         text = request if isinstance(request, str) else json.dumps(request)
-        argv = [sys.executable, str(AGENT), str(self.path), peer, *([root] if root else [])]
+        argv = [sys.executable, str(AGENT), str(self.path), peer, *([root] if root else []), *more]
         environment = {**os.environ, "SSH_ORIGINAL_COMMAND": text, "PYTHONPATH": str(ROOT)}
         return subprocess.run(argv, env=environment, input=stream, capture_output=True, check=False, timeout=60)
 
-    def ask(self, request: Any, *, peer: str = "box-a", root: str | None = None, stream: bytes = b"") -> dict[str, Any]:
-        done = self.run(request, peer=peer, root=root, stream=stream)
+    def ask(self, request: Any, **how: Any) -> dict[str, Any]:
+        done = self.run(request, **how)
         assert done.returncode in (0, 1), done.stderr
         answer: dict[str, Any] = json.loads(done.stdout.splitlines()[0])
         assert answer["ok"] is (done.returncode == 0)
@@ -371,3 +378,99 @@ def test_it_starts_light() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     loaded = set(done.stdout.split())
     assert not {"asyncio", "asyncssh", "aiosqlite", "psutil", "textual", "argparse", "sqlite3"} & loaded
+
+
+def test_who_was_shut_out_is_refused_on_a_connection_that_still_holds(far: Far) -> None:
+    request = {"op": "read", "dataset": "vault/mine"}
+    folder = far.path / "ssh-accept"
+    folder.mkdir()
+    (folder / "authorized_keys").write_text("restrict key dplane:box-a\nrestrict key dplane:box-b\n")
+    assert far.ask(request)["ok"]
+    (folder / "authorized_keys").write_text("restrict key dplane:box-ab\n")
+    assert far.ask(request)["error"]["code"] == "authentication"
+
+
+READER = ["--may-read", "vault/nobody"]
+
+
+def test_who_may_read_gets_streams_of_that_and_nothing_else(far: Far) -> None:
+    with state_of(far.path / "far") as state:
+        snap = {"name": "s1", "guid": new_guid(), "txg": 2, "size": 1000, "created": 7}
+        state["datasets"]["vault/nobody"]["snaps"].append(snap)
+        state["datasets"]["vault/nobody/below"] = new_dataset()
+    before = far.state
+
+    def ask(request: dict[str, Any], *rights: str) -> dict[str, Any]:
+        return far.ask(request, more=[*READER, *rights])
+
+    wanted = {"dataset": "vault/nobody", "snapshot": "s1", "guid": snap["guid"]}
+    assert ask({"op": "read", "dataset": "vault/nobody", "recursive": True})["get"].count("\ttype\t") == 2
+    assert ask({"op": "estimate", **wanted})["size"] == 1000
+    assert ask({"op": "creations", "dataset": "vault/nobody", "snapshots": ["s1"]})["creations"] == {"s1": 7}
+    sent = far.run({"op": "send", **wanted}, more=READER)
+    assert (sent.returncode, sent.stdout.endswith(b"END")) == (0, True)
+    for dataset in ("vault/theirs", "vault/mine", "vault", "vault/nobodys"):
+        for op in ("read", "send", "estimate", "creations", "receive", "abort", "note"):
+            done = far.run({"op": op, **wanted, "dataset": dataset, "snapshots": []}, more=READER, stream=stream())
+            assert done.returncode == 1, (op, dataset)
+            assert b"END" not in done.stdout
+    for op in ("settle", "snapshot", "bookmark", "forget"):
+        assert ask({"op": op, **wanted, "name": OWN_NAME})["error"]["code"] == "refused", op
+    answer = far.ask(
+        {"op": "receive", "dataset": "vault/nobody/new", "kind": "filesystem"}, more=READER, stream=stream()
+    )
+    assert answer["error"]["code"] == "refused"
+    assert far.state == before
+
+
+OWN_NAME = "dplane-2026-01-02T03-04-05Z"
+
+
+def test_who_may_take_snapshots_takes_ours_and_forgets_only_its_own_bookmarks(far: Far) -> None:
+    rights = [*READER, "--may-snapshot", "yes"]
+
+    def ask(peer: str = "box-a", **request: Any) -> dict[str, Any]:
+        return far.ask({"dataset": "vault/nobody", **request}, peer=peer, more=rights)
+
+    for bad in ("mine", "dplane-x", f"{OWN_NAME}x", "", 7, f"{OWN_NAME}\n", "../x"):
+        assert ask(op="snapshot", name=bad)["error"]["code"] == "refused", bad
+    assert ask(op="snapshot", name=OWN_NAME, also=["vault/theirs"])["ok"] is False
+    assert ask(op="snapshot", name=OWN_NAME)["ok"]
+    with state_of(far.path / "far") as state:
+        (snap,) = state["datasets"]["vault/nobody"]["snaps"]
+        state["datasets"]["vault/nobody"]["marks"].append({"name": "dplane-somebody", "guid": new_guid(), "txg": 1})
+    named = {"snapshot": OWN_NAME, "guid": snap["guid"]}
+    for tag in ("", "x" * 8, "0123456", 7, None):
+        assert ask(op="bookmark", tag=tag, **named)["error"]["code"] == "refused", tag
+        assert ask(op="forget", tag=tag, keep=snap["guid"])["error"]["code"] == "refused", tag
+    for peer in ("box-a", "box-b", "box-a"):
+        assert ask(peer, op="bookmark", tag="0123abcd", **named)["ok"]
+
+    def marks() -> list[str]:
+        found = json.loads(far.state)["datasets"]["vault/nobody"]["marks"]
+        return [mark["name"] for mark in found]
+
+    assert len(marks()) == 3, "one a peer, and somebody's"
+    theirs = marks()[2]
+    assert ask(op="forget", tag="0123abcd", keep=snap["guid"])["ok"]
+    assert len(marks()) == 3, "what is kept is kept"
+    assert ask(op="forget", tag="0123abcd", keep=new_guid())["ok"]
+    assert marks() == ["dplane-somebody", theirs]
+
+
+def test_a_peer_changes_its_own_key_and_nobody_else_s(far: Far) -> None:
+    from privhelper.peers import line
+    from privhelper.verbs import OTHER_KEY
+
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+    file = far.path / "far" / "ssh-accept" / "authorized_keys"
+    file.parent.mkdir(mode=0o755)
+    file.write_text(line("box-a", key, "vault/in") + "\n")
+    for wrong in (f'{OTHER_KEY} command="id"', "ssh-rsa AAAA", "", 7, f"{OTHER_KEY}\n{OTHER_KEY}"):
+        assert not far.ask({"op": "key-add", "key": wrong, "current": key})["ok"], wrong
+    assert not far.ask({"op": "key-add", "key": OTHER_KEY, "current": key}, peer="box-b")["ok"]
+    assert not far.ask({"op": "key-keep", "key": OTHER_KEY})["ok"], "it is not there yet"
+    assert file.read_text() == line("box-a", key, "vault/in") + "\n"
+    assert far.ask({"op": "key-add", "key": OTHER_KEY, "current": key, "root": "vault"})["ok"]
+    assert far.ask({"op": "key-keep", "key": OTHER_KEY})["ok"]
+    assert file.read_text() == line("box-a", OTHER_KEY, "vault/in") + "\n", "the same rights"

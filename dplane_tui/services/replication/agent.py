@@ -388,6 +388,15 @@ def _run(argv: Sequence[str], stdin: bytes = b"") -> subprocess.CompletedProcess
     return subprocess.CompletedProcess(done.args, done.returncode, *text)
 
 
+def _refuse_revoked(peer: str) -> None:
+    """Raise Refusal when the key was taken away since its connection was let in: sshd does not end that by itself."""
+    with contextlib.suppress(OSError):
+        with open(f"{os.path.dirname(STATE)}/ssh-accept/authorized_keys", encoding="utf-8", errors="replace") as file:
+            if any(line.rstrip("\n").endswith(f" dplane:{peer}") for line in file):
+                return
+        raise Refusal("authentication", f"The far box does not let {peer} in any more.", "Pair again.")
+
+
 def _listed(argv: list[str]) -> str:
     """What a command of zfs lists. Raises Refusal."""
     found = _run(argv)
@@ -461,6 +470,7 @@ def main(words: Sequence[str]) -> int:
         return 2
     agent = Agent(rights)
     try:
+        _refuse_revoked(rights.peer)
         answer = agent.serve(os.environ.get("SSH_ORIGINAL_COMMAND"))
         if answer:
             _say(answer)
