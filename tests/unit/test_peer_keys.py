@@ -282,6 +282,15 @@ async def test_a_kill_at_any_step_leaves_a_working_key(
     assert keys.files_of(key.parent, "vault-box").public.read_text().startswith(public(key))
 
 
+async def test_what_is_shown_of_a_key_is_the_key_that_is_in_place(world: World) -> None:
+    key = keys.files_of(world.path / "state" / "ssh", "vault-box").key
+    key.with_suffix(".pub").write_text(f"{OTHER} of the key before\n")
+    assert worker._own_key("vault-box") == public(key)
+    assert key.with_suffix(".pub").read_text().startswith(public(key))
+    key.write_text("not a key")
+    assert worker._own_key("vault-box") == public(key) != OTHER
+
+
 async def test_a_far_box_that_does_not_take_the_new_key_keeps_the_old_one(world: World) -> None:
     key = await paired(world, plain=False)
     old = public(key)

@@ -36,7 +36,7 @@ async def rotate(name: str) -> Peer:
     async with open_store(where.database, write=True) as store:
         peer = await records.peer(store, name)
         with _alone(files.next.with_suffix(".lock"), name):
-            current, fresh = _public(files.key), _next(files, name)
+            current, fresh = public_of(files.key), _next(files, name)
             await _accept_there(peer, files.key, current, fresh)
             await hello(peer, files.next)
             keys.move(files.next, files.key)
@@ -72,7 +72,7 @@ async def trust(name: str, host_key: str) -> Peer:
     return changed
 
 
-def _public(key: Path) -> str:
+def public_of(key: Path) -> str:
     """The public half of a key file, without comment: what is in the file decides, not what was noted beside it."""
     try:
         line = asyncssh.read_private_key(key).export_public_key("openssh").decode("ascii")
@@ -84,10 +84,10 @@ def _public(key: Path) -> str:
 def _next(files: keys.KeyFiles, name: str) -> str:
     """The key that is to follow; one that an earlier attempt left is used, for the far box may know it already."""
     with contextlib.suppress(RefusedError):
-        return _public(files.next)
+        return public_of(files.next)
     key = asyncssh.generate_private_key("ssh-ed25519", comment=f"dplane to {name}")
     keys.write_private(files.next, key.export_private_key("openssh"))
-    return _public(files.next)
+    return public_of(files.next)
 
 
 async def _accept_there(peer: Peer, key: Path, current: str, fresh: str) -> None:

@@ -12,7 +12,9 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ... import paths
@@ -85,15 +87,26 @@ async def _do(line: bytes) -> dict[str, Any]:
 
 
 def _own_key(peer: str) -> str:
-    """The public key for `peer`, without comment; the pair is made when it is not there."""
-    files = keys.files_of(paths.current().ssh, peer)
-    if not files.key.exists() or not files.public.exists():
-        import asyncssh
+    """The public key for `peer`, without comment; the pair is made when it is not there, or cannot be read."""
+    import asyncssh
 
+    from .rotation import public_of
+
+    files = keys.files_of(paths.current().ssh, peer)
+    if not files.key.exists() or not (public := _readable(public_of, files.key)):
         key = asyncssh.generate_private_key("ssh-ed25519", comment=f"dplane to {peer}")
         keys.write_private(files.key, key.export_private_key("openssh"))
-        keys.write_private(files.public, key.export_public_key("openssh"))
-    return " ".join(files.public.read_text("ascii").split()[:2])
+        public = public_of(files.key)
+    # A change of the key that was cut off may have left the public half of the key before.
+    if not files.public.exists() or files.public.read_text("ascii", "replace").split()[:2] != public.split():
+        keys.write_private(files.public, f"{public} dplane to {peer}\n".encode())
+    return public
+
+
+def _readable(public_of: Callable[[Path], str], key: Path) -> str:
+    with contextlib.suppress(RefusedError):
+        return public_of(key)
+    return ""
 
 
 async def pair(request: PairRequest) -> Peer:
@@ -198,5 +211,6 @@ async def remove(name: str) -> str:
     for path in (files.key, files.public, files.known, files.next, files.next.with_suffix(".lock")):
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
-    left = f"`dplane:{keys.own_name()}` in the authorized keys of {peer.user}"
-    return f"{name} is forgotten and our key for it destroyed. There, {left} opens nothing any more and may be removed."
+    left = f"the line `dplane:{keys.own_name()}` in the authorized keys of {peer.user} opens nothing any more"
+    how = f"`dplane peer revoke {keys.own_name()}` there removes it" if peer.product else "it may be removed"
+    return f"{name} is forgotten and our key for it destroyed. There, {left}; {how}."
