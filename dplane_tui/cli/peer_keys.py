@@ -110,14 +110,17 @@ async def _accept(host: Host, args: argparse.Namespace) -> Result:
         if user is not None:
             raise UsageError("The address takes no account.", "Write --address HOST or --address HOST:PORT.")
     may = Rights(offer.own_name, given.root, given.may_read, given.may_snapshot)
+    service = open_keys(host)
+    before = [one.key_fingerprint for one in await service.accepted() if one.name == offer.own_name]
+    gone = [f"\nA box of that name may come in already, with {shown}; that ends." for shown in before]
     await _confirm(
         args,
         offer.fingerprint,
         f"{offer.own_name} wants to come in with the key\n    {offer.fingerprint}\n"
-        f"It may: {may.in_words()}. On that box, this shows its key: dplane peer offer",
+        f"It may: {may.in_words()}. On that box, `dplane peer offer` shows its key.{''.join(gone)}",
         "Is the key the same? Type yes to let it in: ",
     )
-    done = await open_keys(host).accept(offer, may, where, port)
+    done = await service.accept(offer, may, where, port)
     return Result(
         done,
         f"{offer.own_name} may come in here: {done.accepted.in_words()}.\nThis box's host key is\n"

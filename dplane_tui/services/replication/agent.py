@@ -28,7 +28,7 @@ from .pump import Pump
 from .read import OWNER, get_argv, is_missing, list_argv
 from .rights import Rights, of_words
 
-REQUEST_LIMIT = 16 * 1024
+REQUEST_LIMIT = 64 * 1024
 HELPER = "/opt/dplane/current/libexec/privhelper"
 STATE = "/var/lib/dplane/ssh"
 ABSENT, BEGUN, OWNED = "absent", "begun", "owned"

@@ -26,7 +26,7 @@ from .targets import AgentTarget, PlainTarget
 from .transport import Link
 
 _LOST = 255
-_NAMES_BYTES = 6000  # of one request to the agent, which takes 16 KiB
+_NAMES_BYTES = 6000  # of one request to the agent
 _NAMES_AT_ONCE = 400
 
 
