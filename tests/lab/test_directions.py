@@ -78,8 +78,8 @@ def test_a_box_is_paired_by_pasted_lines_and_pulled_from(boxes: Boxes) -> None:
     first = boxes.run("home")
     assert_pulled(boxes, first)
     assert {proof["target"] for proof in first["evidence"]} == {"tank/pulled/home", "tank/pulled/home/a b"}
-    values = boxes.a.ssh("zfs", "get", "-Hpo", "value", "readonly,mounted,setuid", "tank/pulled/home").stdout.split()
-    assert values == ["on", "no", "off"]
+    got = boxes.a.ssh("zfs", "get", "-Hpo", "property,value", "readonly,mounted,setuid", "tank/pulled/home").stdout
+    assert dict(one.split("\t") for one in got.splitlines()) == {"readonly": "on", "mounted": "no", "setuid": "off"}
 
     fill(boxes, "vault/home", 1)
     boxes.b.ssh("zfs", "destroy", f"vault/home@{first['evidence'][0]['snapshot']}")

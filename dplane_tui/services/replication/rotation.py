@@ -15,12 +15,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import asyncssh
-
 from ... import paths
 from ...errors import DPlaneError, RefusedError
 from ..store import open_store
-from . import farside, keys, records
+from . import keypair, keys, records
 from .hello import hello
 from .model import Peer
 from .transport import Link
@@ -36,7 +34,7 @@ async def rotate(name: str) -> Peer:
     async with open_store(where.database, write=True) as store:
         peer = await records.peer(store, name)
         with _alone(files.next.with_suffix(".lock"), name):
-            current, fresh = public_of(files.key), _next(files, name)
+            current, fresh = keypair.public_of(files.key), _next(files, name)
             await _accept_there(peer, files.key, current, fresh)
             await hello(peer, files.next)
             keys.move(files.next, files.key)
@@ -72,22 +70,12 @@ async def trust(name: str, host_key: str) -> Peer:
     return changed
 
 
-def public_of(key: Path) -> str:
-    """The public half of a key file, without comment: what is in the file decides, not what was noted beside it."""
-    try:
-        line = asyncssh.read_private_key(key).export_public_key("openssh").decode("ascii")
-    except (OSError, asyncssh.KeyImportError):
-        raise RefusedError(f"Our key {key.name} cannot be read.", "Pair again with `dplane peer add`.") from None
-    return " ".join(line.split()[:2])
-
-
 def _next(files: keys.KeyFiles, name: str) -> str:
     """The key that is to follow; one that an earlier attempt left is used, for the far box may know it already."""
-    with contextlib.suppress(RefusedError):
-        return public_of(files.next)
-    key = asyncssh.generate_private_key("ssh-ed25519", comment=f"dplane to {name}")
-    keys.write_private(files.next, key.export_private_key("openssh"))
-    return public_of(files.next)
+    if files.next.exists():
+        with contextlib.suppress(RefusedError):
+            return keypair.public_of(files.next)
+    return keypair.make(files.next, name)
 
 
 async def _accept_there(peer: Peer, key: Path, current: str, fresh: str) -> None:
@@ -95,6 +83,8 @@ async def _accept_there(peer: Peer, key: Path, current: str, fresh: str) -> None
     if peer.product:
         await _ask(peer, key, {"op": "key-add", "key": fresh, "current": current})
         return
+    from . import farside  # loads asyncssh
+
     async with farside.key_login(peer, key) as connection:
         own = keys.own_name()
         await farside.edit_keys(connection, peer, own, [f"restrict {one} dplane:{own}" for one in (current, fresh)])
@@ -105,6 +95,8 @@ async def _keep_there(peer: Peer, key: Path, fresh: str) -> None:
     if peer.product:
         await _ask(peer, key, {"op": "key-keep", "key": fresh})
         return
+    from . import farside
+
     async with farside.key_login(peer, key) as connection:
         own = keys.own_name()
         await farside.edit_keys(connection, peer, own, [f"restrict {fresh} dplane:{own}"])

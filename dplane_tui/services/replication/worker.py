@@ -12,16 +12,14 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from ... import paths
 from ...errors import CommandError, DPlaneError, RefusedError, UsageError
 from ...text import clean
 from ..store import Store, open_store
-from . import keys, records, rights
+from . import keypair, keys, records, rights
 from .codec import decode
 from .hello import hello
 from .model import PairRequest, Peer
@@ -88,25 +86,16 @@ async def _do(line: bytes) -> dict[str, Any]:
 
 def _own_key(peer: str) -> str:
     """The public key for `peer`, without comment; the pair is made when it is not there, or cannot be read."""
-    import asyncssh
-
-    from .rotation import public_of
-
     files = keys.files_of(paths.current().ssh, peer)
-    if not files.key.exists() or not (public := _readable(public_of, files.key)):
-        key = asyncssh.generate_private_key("ssh-ed25519", comment=f"dplane to {peer}")
-        keys.write_private(files.key, key.export_private_key("openssh"))
-        public = public_of(files.key)
+    public = ""
+    if files.key.exists():
+        with contextlib.suppress(RefusedError):
+            public = keypair.public_of(files.key)
+    public = public or keypair.make(files.key, peer)
     # A change of the key that was cut off may have left the public half of the key before.
     if not files.public.exists() or files.public.read_text("ascii", "replace").split()[:2] != public.split():
         keys.write_private(files.public, f"{public} dplane to {peer}\n".encode())
     return public
-
-
-def _readable(public_of: Callable[[Path], str], key: Path) -> str:
-    with contextlib.suppress(RefusedError):
-        return public_of(key)
-    return ""
 
 
 async def pair(request: PairRequest) -> Peer:
