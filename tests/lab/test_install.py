@@ -89,7 +89,7 @@ def test_only_root_can_write_to_the_code_and_each_folder_is_whose_it_should_be(b
         "750 root dplane-view",
         "2775 dplane dplane-operate",
         "700 dplane dplane",
-        "750 root dplane",
+        "750 root dplane-view",
         "750 root dplane-view",
         "2775 dplane dplane-operate",
     ]
