@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+from privhelper import grammar
+
 from ...errors import DPlaneError, UnreachableError
 from ..door import Door
 from .model import Peer, Step, Task
@@ -28,6 +30,8 @@ class Bases:
         name = f"{self._mark}{int(step.guid):016x}"
         if any(mark.name == name for mark in dataset.bookmarks):
             return
+        if len(f"{dataset.name}#{name}") > grammar.MAX_NAME:
+            return  # no room for it behind a very long name: the next run starts from the snapshot
         await self._door.call(
             "bookmark-create",
             snapshot=f"{dataset.name}@{step.snapshot}",
