@@ -66,6 +66,7 @@ class Execution:
         self._sent = 0
         self._throttle = Throttle()
         self._here: Side = {}
+        self._there: Side = {}
 
     async def run(self) -> Outcome:
         """Everything, with a few attempts when the connection breaks. Raises DPlaneError."""
@@ -160,6 +161,7 @@ class Execution:
         await self._source.settle()
         here = self._here = await self._source.read()
         there, available = await self._target.read(self._task.target, self._task.recursive)
+        self._there = there
         if not wants_snapshot(self._task, here):
             return await self._source.estimated(make_plan(self._task, here, there, None, available))
         name = OWN_SNAPSHOT + time.strftime(OWN_TIME, time.gmtime())
@@ -236,7 +238,7 @@ class Execution:
             )
         return failed
 
-    async def _note(self, step: Step, there: Dataset) -> None:
+    async def _note(self, step: Step | Match, there: Dataset) -> None:
         """Keep what is set on the original with its copy. The data is proven whether or not this works."""
         own, kept = self._here[step.dataset].local, there.originals
         changed = {name: value for name, value in own.items() if kept.get(name) != value}
@@ -259,6 +261,11 @@ class Execution:
             await records.add_evidence(
                 self._store, self._run_id, proof, created.get(f"{match.dataset}@{match.snapshot}")
             )
+            # What brought it may have died before it came to this; nothing is asked where there is nothing to do.
+            await self._source.drop_old_bases(match)
+            copy = self._there.get(match.target)
+            if copy is not None and not copy.originals:
+                await self._note(match, copy)
 
 
 def conflict_way_out() -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ...errors import DPlaneError, MissingError, RefusedError, UnreachableError
 from ..host.quoting import command_line
-from .model import Plan, Step, Task
+from .model import Match, Plan, Step, Task
 from .read import Side
 from .source import named_time, resumed, sent
 from .stream import Command, Transfer
@@ -64,7 +64,7 @@ class FarSource(abc.ABC):
     async def keep_base(self, step: Step) -> None:  # noqa: ARG002
         return None
 
-    async def drop_old_bases(self, step: Step) -> None:  # noqa: ARG002
+    async def drop_old_bases(self, step: Step | Match) -> None:  # noqa: ARG002
         return None
 
     def lost(self, done: Transfer) -> UnreachableError | None:

@@ -14,7 +14,7 @@ from ..door import Door, request_line
 from ..host import Host
 from . import failures
 from .bases import Bases
-from .model import Peer, Plan, Step, Task
+from .model import Match, Peer, Plan, Step, Task
 from .plan import OWN_SNAPSHOT
 from .read import Side, get_argv, is_missing, list_argv, parse
 from .stream import Command, Transfer
@@ -68,7 +68,7 @@ class Source(Protocol):
         """Make sure that what is about to be sent can be a base later."""
         ...
 
-    async def drop_old_bases(self, step: Step) -> None:
+    async def drop_old_bases(self, step: Step | Match) -> None:
         """Forget the bases that are of no use after this step was proven."""
         ...
 
@@ -140,7 +140,7 @@ class LocalSource:
     async def keep_base(self, step: Step) -> None:
         await self._bases.keep(self._side[step.dataset], step)
 
-    async def drop_old_bases(self, step: Step) -> None:
+    async def drop_old_bases(self, step: Step | Match) -> None:
         await self._bases.drop_old(self._side[step.dataset], step.guid)
 
     async def estimated(self, plan: Plan) -> Plan:
