@@ -6,9 +6,11 @@ PY     := $(VENV)/bin/python
 ARGS   ?=
 BENCH  ?=
 T      ?=
+LAB_ZFS ?= 2.3
+export LAB_ZFS
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-fast lint format bench lab venv lock docs install uninstall clean
+.PHONY: help run test test-all test-fast matrix lint format bench lab venv lock docs install uninstall clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -21,11 +23,14 @@ $(VENV)/.ready: requirements-dev.lock pyproject.toml packaging/bootstrap.sh
 run: venv ## open the console: on this machine if it has ZFS, else on the practice pair's nas-a (ARGS=… is passed on)
 	@$(PY) -m lab.run $(ARGS)
 
-test: venv ## every test, fast ones first; the practice pair is built when needed
+test: venv ## every test, fast ones first; the practice pair is built when needed (LAB_ZFS=2.1: its tests on that ZFS)
 	@packaging/test.sh $(T)
 
 test-all: venv ## also the tests of the pair that have not been seen green in one run yet
 	@DPLANE_ALL_TESTS=1 packaging/test.sh
+
+matrix: venv ## a fault at every command boundary of a run on the pair (half an hour or more); writes docs/fault-matrix.md
+	@packaging/test.sh -s -m matrix tests/lab/test_fault_matrix.py
 
 test-fast: venv ## only the tests that need neither the practice pair nor Docker
 	@$(PY) -m pytest -q -m "not lab and not docker" $(T)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "lab"))
 
 from dplane_lab import build
-from dplane_lab.config import NODES, Config, Node
+from dplane_lab.config import NODES, Config, Node, checked_config
 from dplane_lab.errors import LabError
 from dplane_lab.lock import locked
 from dplane_lab.pair import Pair
@@ -95,6 +96,13 @@ class PracticePair:
         """OpenSSH configuration with nas-a and nas-b; `dplane --host nas-a` reads the one in the default place."""
         return self.pair.login.config
 
+    @property
+    def zfs(self) -> str:
+        """The OpenZFS of the boxes: `2.3`."""
+        state = self.pair.state()
+        assert state is not None
+        return state.config.zfs
+
     def cut(self) -> None:
         """Cut the cable between the boxes."""
         self.pair.set_cable(up=False)
@@ -115,7 +123,7 @@ def pair() -> Iterator[PracticePair]:
     # One test session a machine, whoever's pair it uses: two pairs on two cores only time out on each other.
     with locked(ensure_private(cache_dir()) / "tests.lock", "tests on a pair"):
         try:
-            saved = build.build(Config(), Progress())
+            saved = build.build(checked_config(os.environ.get("LAB_ZFS") or "2.3", Config().memory), Progress())
             state = running.state()
             was_up = state is not None and any(node.process is not None for node in state.nodes.values())
             if was_up and state is not None and (state.ready != saved.ready or state.config != saved.config):

@@ -203,7 +203,26 @@ async def test_a_kill_at_any_command_loses_nothing_and_the_next_run_heals(world:
         assert healed.state in {"succeeded", "nothing-new"}, (at, healed.message)
         assert_honest(world, healed)
         assert_equal(world)
+        marks = world.datasets("near")["tank/photos"]["marks"]
+        assert [mark["guid"] for mark in marks] == [world.points("near", "tank/photos")[-1][1]], "no old base stays"
     assert survived >= 16 // EVERY, "the loop must have met every command of a run"
+
+
+async def test_what_a_killed_run_did_not_come_to_is_made_up_for_when_nothing_is_new(world: World) -> None:
+    """Its data was all there: the old base goes, and the original's settings are noted with the copy."""
+    with world.edit("near") as state:
+        state["datasets"]["tank/photos"]["props"]["compression"] = "zstd"
+    assert (await world.run()).state == "succeeded"
+    noted = world.datasets("far")[TARGET]["props"]
+    assert noted["dplane:was-compression"] == "zstd"
+    with world.edit("far") as state:
+        del state["datasets"][TARGET]["props"]["dplane:was-compression"]
+    with world.edit("near") as state:
+        marks = state["datasets"]["tank/photos"]["marks"]
+        marks.append({**marks[0], "name": marks[0]["name"][:-16] + "0" * 16, "guid": "1"})
+    assert (await world.run()).state == "nothing-new"
+    assert world.datasets("far")[TARGET]["props"] == noted
+    assert len(world.datasets("near")["tank/photos"]["marks"]) == 1
 
 
 async def test_a_target_without_room_is_refused_with_figures_before_the_first_byte(world: World) -> None:

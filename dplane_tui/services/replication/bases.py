@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
+from privhelper import grammar
+
 from ...errors import DPlaneError, UnreachableError
 from ..door import Door
 from .model import Peer, Step, Task
@@ -44,6 +46,8 @@ class Bases:
         name = f"{self._mark}{int(step.guid):016x}"
         if any(mark.name == name for mark in dataset.bookmarks):
             return
+        if len(f"{dataset.name}#{name}") > grammar.MAX_NAME:
+            return  # no room for it behind a very long name: the next run starts from the snapshot
         await self._door.call(
             "bookmark-create",
             snapshot=f"{dataset.name}@{step.snapshot}",
@@ -56,7 +60,8 @@ class Bases:
         wanted: dict[str, list[str]] = {}
         for dataset, step in pairs:
             name = f"{self._mark}{int(step.guid):016x}"
-            if not any(mark.name == name for mark in dataset.bookmarks):
+            there = any(mark.name == name for mark in dataset.bookmarks)
+            if not there and len(f"{dataset.name}#{name}") <= grammar.MAX_NAME:
                 wanted[f"{dataset.name}#{name}"] = [f"{dataset.name}@{step.snapshot}", step.guid]
         for some in batched(wanted, AT_ONCE):
             await self._door.call("bookmarks-create", bookmarks={name: wanted[name] for name in some})

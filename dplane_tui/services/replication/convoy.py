@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ...errors import CommandError, DPlaneError
 from ..door import request_line
-from .model import Step
+from .model import Match, Step
 from .stream import Command, Transfer
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class ManySource(Protocol):
         """`keep_base` for all of them."""
         ...
 
-    async def drop_all_old_bases(self, steps: Sequence[Step]) -> None:
+    async def drop_all_old_bases(self, steps: Sequence[Step | Match]) -> None:
         """`drop_old_bases` for all of them."""
         ...
 
@@ -85,7 +85,7 @@ def is_below(dataset: str, names: Iterable[str]) -> bool:
     return any(f"{dataset}/".startswith(f"{name}/") for name in names)
 
 
-async def drop_old_bases(source: Source, steps: Sequence[Step]) -> None:
+async def drop_old_bases(source: Source, steps: Sequence[Step | Match]) -> None:
     """Forget the bases that are of no use after these steps were proven."""
     if len(steps) > 1 and isinstance(source, ManySource):
         await source.drop_all_old_bases(steps)

@@ -80,6 +80,7 @@ class Execution:
         self._here: Side = {}
         self._pruned = False
         self._together = True  # several streams on one channel, until that broke once
+        self._there: Side = {}
 
     async def run(self) -> Outcome:
         """Everything, with a few attempts when the connection breaks. Raises DPlaneError."""
@@ -225,7 +226,7 @@ class Execution:
         The two sides are two machines, so both are read at the same time, the near one while the other lets us in.
         """
         here, (there, available) = await atonce.both(self._near(), self._far(connect))
-        self._here = here
+        self._here, self._there = here, there
         self._chains = await chains.known(self._store, self._peer)
         if not wants_snapshot(self._task, here):
             return await self._source.estimated(make_plan(self._task, here, there, None, available, self._chains))
@@ -340,7 +341,7 @@ class Execution:
             await self._note(step, there[step.target])
         return failed
 
-    async def _note(self, step: Step, there: Dataset) -> None:
+    async def _note(self, step: Step | Match, there: Dataset) -> None:
         """Keep what is set on the original with its copy. The data is proven whether or not this works."""
         own, kept = self._here[step.dataset].local, there.originals
         changed = {name: value for name, value in own.items() if kept.get(name) != value}
@@ -368,6 +369,12 @@ class Execution:
             for match in matches
         ]
         await records.add_all_evidence(self._store, self._run_id, proofs)
+        # What brought it may have died before it came to this; nothing is asked where there is nothing to do.
+        await convoy.drop_old_bases(self._source, matches)
+        for match in matches:
+            copy = self._there.get(match.target)
+            if copy is not None and not copy.originals:
+                await self._note(match, copy)
 
 
 def proven(proofs: Sequence[tuple[Evidence, float | None]]) -> set[tuple[str, str]]:

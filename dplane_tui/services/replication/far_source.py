@@ -19,7 +19,7 @@ from ...errors import DPlaneError, MissingError, RefusedError, UnreachableError
 from ..door import Door
 from ..host.quoting import command_line
 from . import failures, keys
-from .model import Plan, Step, Task
+from .model import Match, Plan, Step, Task
 from .plan import OWN_SNAPSHOT
 from .read import Side
 from .source import named_time, resumed, sent
@@ -102,8 +102,8 @@ class FarSource(abc.ABC):
             except DPlaneError as error:  # an account that may only send: its snapshots are the base, as they are
                 print(f"dplane: {step.dataset}: no bookmark was made: {error}", file=sys.stderr)
 
-    async def drop_old_bases(self, step: Step) -> None:
-        if self._bookmarks:
+    async def drop_old_bases(self, step: Step | Match) -> None:
+        if self._bookmarks and isinstance(step, Step):
             try:
                 await self._forget(step)
             except UnreachableError:

@@ -15,7 +15,7 @@ from ..host import Host
 from . import estimates, failures
 from .bases import Bases
 from .convoy import requests
-from .model import Peer, Plan, Step, Task
+from .model import Match, Peer, Plan, Step, Task
 from .plan import OWN_SNAPSHOT
 from .read import Side, get_argv, is_missing, list_argv, parse
 from .stream import Command, Transfer
@@ -81,7 +81,7 @@ class Source(Protocol):
         """Make sure that what is about to be sent can be a base later."""
         ...
 
-    async def drop_old_bases(self, step: Step) -> None:
+    async def drop_old_bases(self, step: Step | Match) -> None:
         """Forget the bases that are of no use after this step was proven."""
         ...
 
@@ -161,7 +161,7 @@ class LocalSource:
     async def keep_bases(self, steps: Sequence[Step]) -> None:
         await self._bases.keep_all([(self._side[step.dataset], step) for step in steps])
 
-    async def drop_all_old_bases(self, steps: Sequence[Step]) -> None:
+    async def drop_all_old_bases(self, steps: Sequence[Step | Match]) -> None:
         """`drop_old_bases` for all of them."""
         await self._bases.drop_all_old([(self._side[step.dataset], step.guid) for step in steps])
 
@@ -171,7 +171,7 @@ class LocalSource:
     async def keep_base(self, step: Step) -> None:
         await self._bases.keep(self._side[step.dataset], step)
 
-    async def drop_old_bases(self, step: Step) -> None:
+    async def drop_old_bases(self, step: Step | Match) -> None:
         await self._bases.drop_old(self._side[step.dataset], step.guid)
 
     def pruner(self) -> Pruner:
