@@ -37,7 +37,8 @@ _KINDS = {
         "dplane replicate resolve NAME",
     ),
     "no-space": Kind("no space", "The target has no room for what would be sent.", (PLAN, AGAIN)),
-    "key": Kind("key not loaded", "An encryption key is not loaded on the box that needs it.", (AGAIN,)),
+    "key-not-loaded": Kind("key not loaded", "An encryption key is not loaded on the box that needs it.", (AGAIN,)),
+    "stalled": Kind("stalled", "The other box took nothing for a long time; what arrived is kept.", (TEST, AGAIN)),
     "busy": Kind("busy", "Something else works on the same dataset.", (AGAIN,)),
     "stale-token": Kind("stale token", "A half-received stream cannot go on; the next run plans anew.", (AGAIN,)),
     "version": Kind("version", "The two boxes do not understand each other's release.", (TEST, PLAN)),
@@ -54,7 +55,7 @@ _STOPPED = Kind("stopped", "Someone stopped it. The next run goes on from what a
 _SAID = (
     ("ran out of space", "no-space"),
     ("this run would send", "no-space"),
-    ("key is not loaded", "key"),
+    ("key is not loaded", "key-not-loaded"),
     ("dataset is busy", "busy"),
 )
 BROKEN = frozenset({"failed", "died", "cancelled"})

@@ -134,7 +134,7 @@ async def test_who_has_no_peer_pairs_one_on_the_way(console: Opener) -> None:
 
 async def test_pause_limit_and_schedule_are_changed_and_read_back(console: Opener) -> None:
     services = FakeServices()
-    services.fake_replication.options = Options(keep_source="24h")
+    services.fake_replication.options = Options(keep_source="hourly=24")
     async with console(services, section="replication") as seen:
         await seen.until_text("nas-b")
         await seen.press("p", "enter")  # Cancel has the cursor
@@ -157,7 +157,7 @@ async def test_pause_limit_and_schedule_are_changed_and_read_back(console: Opene
         await seen.press("enter", "enter", "enter")
         await seen.until_text("home runs in 3h.")
         assert "next is home, in 3h." in seen.text
-    assert services.fake_replication.options == Options(keep_source="24h", limit="2M", schedule="every 6h")
+    assert services.fake_replication.options == Options(keep_source="hourly=24", limit="2M", schedule="every 6h")
 
 
 async def test_a_schedule_that_systemd_does_not_know_is_no_success(console: Opener) -> None:
@@ -235,7 +235,7 @@ async def test_what_is_changed_here_is_in_the_real_store(
     services.__dict__["replication"] = real
     async with console(services, section="replication") as seen:
         await seen.until_text("Nothing is copied anywhere yet.")
-        await real.add_task(Task("home", "tank/home", None, "vault/home", options=Options(keep_source="24h")))
+        await real.add_task(Task("home", "tank/home", None, "vault/home", options=Options(keep_source="hourly=24")))
         await seen.press("r")
         await seen.until_text("home was never proven.")
         await seen.until_text("Only within this box: tank/home.")
@@ -245,7 +245,7 @@ async def test_what_is_changed_here_is_in_the_real_store(
         await seen.type("3M")
         await seen.press("enter", "enter")
         await seen.until_text("home may send 3M a second.")
-        assert (await real.task("home")).options == Options(keep_source="24h", paused=True, limit="3M")
+        assert (await real.task("home")).options == Options(keep_source="hourly=24", paused=True, limit="3M")
         await seen.press("enter")
         await seen.until_text("home has not run yet. u runs it now.")
         assert "paused: nothing starts by itself" in seen.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from .replication_lab import Boxes
 
 pytestmark = pytest.mark.lab
+KEYS = str(Path("/root") / ".ssh" / "authorized_keys")  # of the account that a plain peer is
 ACCEPTED = "/var/lib/dplane/ssh-accept/authorized_keys"
 
 
@@ -133,7 +135,7 @@ def test_a_new_key_a_new_host_key_and_the_end(boxes: Boxes) -> None:
 def test_a_box_with_only_zfs_and_sshd_is_pulled_from(boxes: Boxes) -> None:
     """Last: nas-b's product is put out of sight, and with it all that could confine a key."""
     boxes.b.ssh("mv", "/opt/dplane/current", "/opt/dplane/away")
-    before = boxes.b.ssh("cat", "/root/.ssh/authorized_keys").stdout
+    before = boxes.b.ssh("cat", KEYS).stdout
     shown = boxes.b.ssh("ssh-keygen", "-lf", "/etc/ssh/ssh_host_ed25519_key.pub").stdout.split()[1]
     words = ("peer", "add", "plain", f"root@{boxes.b.address}", "--password-stdin", "--fingerprint", shown)
     peer = boxes.dplane(*words, input="practice\n")
@@ -143,7 +145,7 @@ def test_a_box_with_only_zfs_and_sshd_is_pulled_from(boxes: Boxes) -> None:
     assert_pulled(boxes, first)
 
     changed = boxes.dplane("peer", "key", "rotate", "plain")
-    lines = boxes.b.ssh("cat", "/root/.ssh/authorized_keys").stdout.splitlines()
+    lines = boxes.b.ssh("cat", KEYS).stdout.splitlines()
     assert [line for line in lines if " dplane:nas-a-" not in line] == before.splitlines()
     (ours,) = [line for line in lines if " dplane:nas-a-" in line]
     assert ours.startswith("restrict ssh-ed25519 ")

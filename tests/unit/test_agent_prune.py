@@ -78,7 +78,7 @@ def test_a_key_that_is_confined_prunes_only_there(far: Far) -> None:
     argv = [sys.executable, str(AGENT), str(far.path), "box-a", "vault/mine/below", *GRANT]
     environment = {**os.environ, "SSH_ORIGINAL_COMMAND": request, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(argv, env=environment, capture_output=True, check=False, timeout=60)
-    assert "vault/mine/below and what is below it" in json.loads(done.stdout)["error"]["message"]
+    assert "receive into vault/mine/below and below" in json.loads(done.stdout)["error"]["message"]
     assert len(left(far)) == 6
 
 

@@ -35,6 +35,8 @@ SHAPES = {
     "bookmark": rf"{_DATASET}#{_PART}",
     "own-bookmark": rf"{_DATASET}#dplane-[A-Za-z0-9_.: -]*",
     "origin": rf"(?:{_DATASET})?[@#]{_PART}",
+    "seed": r"[A-Za-z0-9-]{1,64}",
+    "repeated-verb": r"send|receive",
     "guid": r"[1-9][0-9]{0,19}",
     "hold-tag": r"dplane-[A-Za-z0-9_.:-]*",
     "job": r"[a-z0-9][a-z0-9-]{0,63}",
@@ -120,6 +122,8 @@ def _texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
         yield value.split("@")[0]
+    elif isinstance(value, int) and not isinstance(value, bool):
+        yield str(value)
     elif isinstance(value, list):
         for inner in value:
             yield from _texts(inner)
@@ -130,6 +134,7 @@ def _texts(value: object) -> Iterator[str]:
         for dataset in value.get("also") or ():
             yield f"{dataset}@{str(value['snapshot']).split('@')[1]}"
         for name, inner in value.items():
+            yield name
             yield f"{name}={inner}"
             yield from _texts(inner)
 

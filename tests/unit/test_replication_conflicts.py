@@ -97,7 +97,7 @@ async def test_keeping_both_renames_the_targets_side_and_the_next_run_starts_afr
 
 
 async def test_rolling_back_needs_the_keys_right_and_destroys_only_what_was_shown(world: World) -> None:
-    world.rights = ["--may-rollback"]
+    world.rights = ["--may-rollback", "yes"]
     one = await diverged(world)
     assert way_of(one, ROLL_BACK).possible
     world.foreign_snapshot("far", TARGET, "mine too")
@@ -116,7 +116,7 @@ async def test_rolling_back_needs_the_keys_right_and_destroys_only_what_was_show
 
 
 async def test_without_the_right_the_far_box_itself_refuses(world: World) -> None:
-    world.rights = ["--may-rollback"]
+    world.rights = ["--may-rollback", "yes"]
     one = await diverged(world)
     world.rights = []
     refused = await take(world, one, ROLL_BACK)
@@ -126,7 +126,7 @@ async def test_without_the_right_the_far_box_itself_refuses(world: World) -> Non
 
 
 async def test_a_target_that_was_written_to_is_a_conflict_before_a_byte_is_sent(world: World) -> None:
-    world.rights = ["--may-rollback"]
+    world.rights = ["--may-rollback", "yes"]
     assert (await world.run()).state == "succeeded"
     with world.edit("far") as state:
         state["datasets"][TARGET]["written"] = 5000
@@ -149,7 +149,7 @@ async def test_a_target_that_was_written_to_is_a_conflict_before_a_byte_is_sent(
 
 
 async def test_a_held_snapshot_is_named_and_stops_a_rollback(world: World) -> None:
-    world.rights = ["--may-rollback"]
+    world.rights = ["--may-rollback", "yes"]
     one = await diverged(world)
     with world.edit("far") as state:
         state["datasets"][TARGET]["snaps"][-1]["holds"] = ["keep"]

@@ -60,7 +60,7 @@ async def policies(world: World, **given: Any) -> None:
 
 
 async def by_hand(world: World, *, dry: bool = False, **wish: Any) -> tuple[Run, Pruning]:
-    run = await world.run("plan", codec.dumps(PruneWish(dry, **wish)))
+    run = await world.run("prune", codec.dumps(PruneWish(dry, **wish)))
     assert run.state == "succeeded", run.message
     return run, decode_pruning(run.plan)
 

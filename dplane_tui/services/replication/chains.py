@@ -10,10 +10,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ..store import Store
 from .model import Conflict, Peer, Step
 from .read import Dataset, Side
+
+if TYPE_CHECKING:
+    from ..store import Store
 
 KEY_PROPERTIES = ("keyformat", "pbkdf2salt", "pbkdf2iters")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...errors import RefusedError
 from ..store import Store
-from . import codec, records
+from . import codec, pruning, records
 from .model import Run, Task
 from .places import check_rights
 
@@ -12,7 +12,10 @@ from .places import check_rights
 async def allowed(store: Store, new: Task) -> Task:
     """The task as its peers let it be. Raises RefusedError, MissingError when there is no such peer."""
     source = await records.peer(store, new.source_peer) if new.source_peer is not None else None
-    return check_rights(new, source, await records.peer(store, new.peer) if new.peer is not None else None)
+    target = await records.peer(store, new.peer) if new.peer is not None else None
+    if target is not None:
+        pruning.refuse_not_granted(new.options, target)
+    return check_rights(new, source, target)
 
 
 async def queue_preview(store: Store, new: Task) -> Run:
