@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import pytest
 from dplane_tui.errors import MissingError, RefusedError
 from dplane_tui.services.replication import codec
 from dplane_tui.services.replication.address import parse
+from dplane_tui.services.replication.compare import Comparison
+from dplane_tui.services.replication.content import Wish
 from dplane_tui.services.replication.model import Options, Peer, Restore, Run, Task
 from dplane_tui.services.replication.places import check_rights, peer_at
 from dplane_tui.services.replication.service import check_task, decode_plan
@@ -91,6 +94,31 @@ async def test_a_pull_without_the_right_uses_the_snapshots_that_are_there(world:
     assert world.datasets("far") == before, "nothing was changed there"
     stored = await _created(world, run.id)
     assert stored == [1.0], "the age of what is there is known"
+
+
+async def test_a_pulled_task_is_compared_and_verified_like_any_other(world: World) -> None:
+    world.rights = [*READ, "--may-snapshot", "yes"]
+    await world.add(PULL, may_read=SOURCE, may_snapshot=True)
+    run = await world.run()
+    assert_pulled(world, run)
+    found = codec.decode(Comparison, json.loads((await world.run("compare")).plan))
+    assert {one.dataset: len(one.both) for one in found.datasets} == {SOURCE: 1, f"{SOURCE}/a b": 1}
+    places = [
+        world.path / side / "content" / f"{dataset}@{run.evidence[0].snapshot}".replace("/", "_")
+        for side, dataset in (("far", SOURCE), ("near", TARGET))
+    ]
+    for place in places:
+        place.mkdir(parents=True)
+        (place / "letter").write_text("dear")
+        for one in (place / "letter", place):
+            os.utime(one, (5, 5))
+    good = await world.run("verify", codec.dumps(Wish(below="")))
+    assert good.state == "succeeded", good.message
+    (places[0] / "letter").write_text("deer")
+    os.utime(places[0] / "letter", (5, 5))
+    bad = await world.run("verify", codec.dumps(Wish(below="")))
+    assert (bad.state, bad.error_code) == ("failed", "bad-news"), bad.message
+    assert "letter of vault/home" in bad.message
 
 
 async def test_a_snapshot_without_the_right_is_refused_there(world: World) -> None:

@@ -11,8 +11,10 @@ from ..door import Door, request_line
 from . import answers, codec, records
 from .compare import compare_sides
 from .execute import Outcome, source_for
+from .far_source import source_at
 from .model import Peer, Task
 from .read import Side, is_missing, parse_times, times_argv
+from .source import Source
 from .stream import Command
 from .targets import AgentTarget, LocalTarget, PlainTarget, Target
 from .transport import Link
@@ -24,16 +26,18 @@ if TYPE_CHECKING:
 class Sides:
     """`async with Sides(job, task, peer)`: one login, and a number of processes that does not grow with the datasets.
 
-    Methods raise only `DPlaneError`s.
+    `peer` is the other box, whichever end of the task it is; None when both ends are here. Methods raise only
+    `DPlaneError`s.
     """
 
     def __init__(self, job: Job, task: Task, peer: Peer | None) -> None:
         self._host = job.host
         self._door = Door(job.host)
         self._task = task
-        self._source = source_for(task, peer, job.host)
         self._link = Link(peer, job.where.ssh, job.where.jobs) if peer is not None else None
-        self._target = self._target_of(self._link)
+        self._pulled = self._link if task.source_peer is not None else None
+        self._source: Source = source_at(self._pulled, task) if self._pulled else source_for(task, peer, job.host)
+        self._target = self._target_of(None if self._pulled else self._link)
 
     def _target_of(self, link: Link | None) -> Target:
         if link is None:
@@ -42,8 +46,13 @@ class Sides:
 
     @property
     def target_name(self) -> str:
-        """How the far side is called."""
+        """How the box of the target is called."""
         return self._target.name
+
+    @property
+    def source_name(self) -> str:
+        """How the box of the source is called."""
+        return self._source.name
 
     async def __aenter__(self) -> Sides:
         await self._source.open()
@@ -68,26 +77,31 @@ class Sides:
 
     async def times(self) -> tuple[dict[str, float], dict[str, float]]:
         """When the snapshots of each side were taken, Unix seconds by full name."""
-        here = await self._host.run(times_argv(self._task.source, self._task.recursive), timeout=300)
-        return parse_times(here.text), parse_times(await self._far_times())
+        task, other = self._task, None if self._pulled else self._link
+        here = await self._times(self._pulled, task.source, self._source.name)
+        return parse_times(here), parse_times(await self._times(other, task.target, self._target.name))
 
-    async def _far_times(self) -> str:
-        argv = times_argv(self._task.target, self._task.recursive)
-        if self._link is None:
+    async def _times(self, link: Link | None, dataset: str, name: str) -> str:
+        argv = times_argv(dataset, self._task.recursive)
+        if link is None:
             output = await self._host.run(argv, timeout=300)
-        elif self._link.peer.product:
-            request = {"op": "times", "dataset": self._task.target, "recursive": self._task.recursive}
-            answer = await self._link.ask(request, limit=answers.LISTING_LIMIT)
-            return answers.sound_listing(answer.get("times"), "", self._target.name)[0]
+        elif link.peer.product:
+            request = {"op": "times", "dataset": dataset, "recursive": self._task.recursive}
+            answer = await link.ask(request, limit=answers.LISTING_LIMIT)
+            return answers.sound_listing(answer.get("times"), "", name)[0]
         else:
-            output = await self._link.run(argv, limit=answers.LISTING_LIMIT)
+            output = await link.run(argv, limit=answers.LISTING_LIMIT)
         if output.status != 0 and not is_missing(output.error):
-            raise CommandError(f"{self._target.name} could not list when its snapshots were taken.")
-        return answers.sound_listing(output.text, "", self._target.name)[0]
+            raise CommandError(f"{name} could not list when its snapshots were taken.")
+        return answers.sound_listing(output.text, "", name)[0]
 
-    async def content(self, far: bool, **request: Any) -> Command:
-        """The program that tells what is in a snapshot (`dataset`, `snapshot`, `guid`, `percent`, `seed`)."""
-        if far and self._link is not None:
+    def is_remote(self, target: bool) -> bool:
+        """Whether that side is on the other box."""
+        return self._link is not None and target is not bool(self._pulled)
+
+    async def content(self, target: bool, **request: Any) -> Command:
+        """The program that tells what is in a snapshot (`dataset`, `snapshot`, `guid`, `percent`, `seed`) of a side."""
+        if self._link is not None and self.is_remote(target):
             return Command(self._link.argv(json.dumps({"op": "content", **request})))
         named = f"{request.pop('dataset')}@{request.pop('snapshot')}"
         return Command(await self._door.argv(), request_line("content", {"snapshot": named, **request}))
@@ -99,11 +113,16 @@ class Sides:
         return self._link.lost()
 
 
+async def other_box(job: Job, task: Task) -> Peer | None:
+    """The peer that one end of the task is on; None when both are here."""
+    name = task.peer or task.source_peer
+    return await records.peer(job.store, name) if name is not None else None
+
+
 async def compare(job: Job) -> Outcome:
     """The job of a comparison: what it finds is stored with the run. Raises DPlaneError."""
     task = await records.task(job.store, job.run.task)
-    peer = await records.peer(job.store, task.peer) if task.peer is not None else None
-    async with Sides(job, task, peer) as sides:
+    async with Sides(job, task, await other_box(job, task)) as sides:
         here, there = await sides.read()
         found = compare_sides(task, here, there, await sides.times())
     await records.update_run(job.store, job.run.id, plan=codec.dumps(found))

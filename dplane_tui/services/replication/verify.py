@@ -22,7 +22,7 @@ from .execute import Outcome
 from .model import Task
 from .plan import members, target_of
 from .read import Dataset, Point, Side
-from .sides import Sides
+from .sides import Sides, other_box
 from .stream import Command
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ async def verify(job: Job) -> Outcome:
     """
     task = await records.task(job.store, job.run.task)
     wish = codec.decode(Wish, json.loads(job.request))
-    peer = await records.peer(job.store, task.peer) if task.peer is not None else None
+    peer = await other_box(job, task)
     if peer is not None and not peer.product:
         raise RefusedError(
             f"{peer.name} has no D-Plane, so nothing there can read a snapshot for us.",
@@ -126,7 +126,7 @@ async def _dataset(
     tally = Tally(here.name)
     async with _telling(near) as left, _telling(far) as right:
         ours = Account(
-            "this machine", same.here.guid, left.lines(), lambda count: job.report.bytes(before + count, None)
+            sides.source_name, same.here.guid, left.lines(), lambda count: job.report.bytes(before + count, None)
         )
         theirs = Account(sides.target_name, same.here.guid, right.lines(), lambda _count: None)
         try:
@@ -134,9 +134,9 @@ async def _dataset(
         except DPlaneError as error:
             problem = error.message
         if theirs.broken:
-            problem = await _why(right, sides.target_name, sides) or problem
+            problem = await _why(right, sides.target_name, sides, target=True) or problem
         elif ours.broken:
-            problem = await _why(left, "this machine", None) or problem
+            problem = await _why(left, sides.source_name, sides, target=False) or problem
         elif not problem and (await left.ended(), await right.ended()) != (0, 0):
             problem = "One of the boxes told everything, and ended with an error all the same."
         elif not problem and ours.kind != theirs.kind:
@@ -144,10 +144,10 @@ async def _dataset(
     return _checked(checked, tally, ours, problem, same.here.guid), tally.differences
 
 
-async def _why(telling: _Telling, name: str, sides: Sides | None) -> str:
+async def _why(telling: _Telling, name: str, sides: Sides, *, target: bool) -> str:
     """Why a side broke off, as it says itself. Raises UnreachableError when it was the connection."""
     status = await telling.ended()
-    if status == _LOST and sides is not None:
+    if status == _LOST and sides.is_remote(target):
         raise sides.lost()
     return f"{name} could not read it: {telling.said}" if telling.said else ""
 
