@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dplane_tui.errors import CommandError
 from dplane_tui.services.replication import agent_several, convoy
-from dplane_tui.services.replication.agent import Refusal
+from dplane_tui.services.replication.agent_box import Refusal
 from dplane_tui.services.replication.model import Step
 from dplane_tui.services.replication.read import get_argv, top_values
 from dplane_tui.services.replication.stream import Transfer
@@ -85,9 +85,9 @@ def listing(*rows: tuple[str, str, str, str]) -> str:
 def there(monkeypatch: pytest.MonkeyPatch, text: str, status: int = 0, said: str = "") -> Any:
     import subprocess
 
-    from dplane_tui.services.replication import agent
+    from dplane_tui.services.replication import agent_box
 
-    monkeypatch.setattr(agent, "_run", lambda argv: subprocess.CompletedProcess(argv, status, text, said))
+    monkeypatch.setattr(agent_box, "run", lambda argv: subprocess.CompletedProcess(argv, status, text, said))
     return agent_several._there("v/a")
 
 

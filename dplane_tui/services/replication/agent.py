@@ -3,53 +3,34 @@
 What the peer asks for is one JSON object in SSH_ORIGINAL_COMMAND. There is no shell, and nothing here can destroy a
 snapshot or roll back: a peer can list, receive into datasets it made itself, and give up its own interrupted receive.
 What it may beyond that stands in the forced command (`rights.py`): to read what is here, to take snapshots of it, and
-to destroy old snapshots of its own datasets that have the names that tasks give (trimming.py).
+to destroy old snapshots of its own tasks (trimming.py) or roll its copies back (amending.py).
 Every connection starts this, also on a Pi: it is plain blocking code and imports little.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import hashlib
 import json
 import os
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Sequence
-from types import FrameType
 from typing import Any
 
 from privhelper import grammar, resumetoken, strictjson
 
+from . import agent_box as box
 from . import begun
-from .pump import Pump
+from .agent_granted import Granted
 from .read import OWNER, get_argv, is_missing, list_argv, times_argv, top_values
 from .rights import Rights, flags_of, of_words
 
 REQUEST_LIMIT = 64 * 1024
 HELPER = "/opt/dplane/current/libexec/privhelper"
 STATE = "/var/lib/dplane/ssh"
-MODULE = "/sys/module/zfs/version"
 ABSENT, BEGUN, OWNED = "absent", "begun", "owned"
-_ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
-_READ_SECONDS = 120.0
-_TAKE_OVER_SECONDS = 30.0
 
 
-class Refusal(Exception):
-    """Why the peer does not get what it asked for: a code of `errors.py` and a sentence."""
-
-    def __init__(self, code: str, message: str, next_step: str = "") -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.next_step = next_step
-
-
-class Agent:
+class Agent(Granted):
     """One request of one peer."""
 
     def __init__(self, rights: Rights) -> None:
@@ -84,23 +65,23 @@ class Agent:
             **dict.fromkeys(("details", "aside", "rollback"), self._amend),
         }
         if request is None:
-            raise Refusal("refused", "This key is for D-Plane's replication only; it gives no shell.")
+            raise box.Refusal("refused", "This key is for D-Plane's replication only; it gives no shell.")
         if len(request) > REQUEST_LIMIT:
-            raise Refusal("refused", "The request is too large.")
+            raise box.Refusal("refused", "The request is too large.")
         try:
             fields = strictjson.loads(request.encode("utf-8", "surrogateescape"))
         except strictjson.JsonError as error:
-            raise Refusal("refused", f"The request {error}.") from None
+            raise box.Refusal("refused", f"The request {error}.") from None
         operation = operations.get(str(fields.get("op"))) if isinstance(fields, dict) else None
         if not isinstance(fields, dict) or operation is None:
-            raise Refusal("refused", "This key is for D-Plane's replication only; that is not one of its requests.")
+            raise box.Refusal("refused", "This key is for D-Plane's replication only; that is not one of its requests.")
         return operation(fields)
 
     def _hello(self, _fields: dict[str, Any]) -> dict[str, Any]:
         """Say who answers, then stay until the peer goes: the connection that the others are multiplexed on."""
-        first = {"ok": True, "peer": self._peer, "root": self._root, "zfs": _version(), "several": True}
+        first = {"ok": True, "peer": self._peer, "root": self._root, "zfs": box.version(), "several": True}
         first |= {"may_read": self._rights.may_read, **flags_of(self._rights)}
-        _say(first)
+        box.say(first)
         while os.read(0, 4096):
             pass
         return {}
@@ -110,9 +91,9 @@ class Agent:
         name = fields.get("dataset")
         problem = grammar.dataset_problem(name)
         if problem or not isinstance(name, str) or "/" not in name:
-            raise Refusal("refused", f"The target {problem or 'must be a dataset below a pool'}.")
+            raise box.Refusal("refused", f"The target {problem or 'must be a dataset below a pool'}.")
         if not self._rights.may_write(name):
-            raise Refusal("refused", f"This peer may only {self._rights.in_words()}, and not use {name}.")
+            raise box.Refusal("refused", f"This peer may only {self._rights.in_words()}, and not use {name}.")
         return name
 
     def _readable(self, fields: dict[str, Any]) -> str | None:
@@ -123,17 +104,17 @@ class Agent:
 
     def _standing(self, name: str) -> str:
         """ABSENT, OWNED, or BEGUN: this peer's, though not marked yet. Raises Refusal for what is somebody else's."""
-        found = _run(["zfs", "get", "-H", "-p", "-o", "value", OWNER, name])
+        found = box.run(["zfs", "get", "-H", "-p", "-o", "value", OWNER, name])
         if found.returncode != 0:
             if is_missing(found.stderr):
                 return ABSENT
-            raise Refusal("failed", f"The far box could not look at {name}: {_last(found.stderr)}")
+            raise box.Refusal("failed", f"The far box could not look at {name}: {box.last(found.stderr)}")
         # Asked for one dataset and compared whole, so that a value with a line end in it cannot speak for another one.
         if found.stdout == f"{self._peer}\n":
             return OWNED
         if found.stdout == "-\n" and self._began(name):
             return BEGUN
-        raise Refusal(
+        raise box.Refusal(
             "refused",
             f"{name} exists on the far box and was not made by this peer, so nothing is received into it.",
             "Choose a target that does not exist yet.",
@@ -152,12 +133,12 @@ class Agent:
 
     def _unfinished(self, name: str) -> str:
         """The resume token of a first receive that has not ended; empty for a dataset that is whole."""
-        token = _value(name, "receive_resume_token")
+        token = box.value(name, "receive_resume_token")
         if token == "-":  # noqa: S105
             return ""
-        listed = _run(list_argv(name, False))
+        listed = box.run(list_argv(name, False))
         if listed.returncode != 0:
-            raise Refusal("failed", f"The far box could not list {name}: {_last(listed.stderr)}")
+            raise box.Refusal("failed", f"The far box could not list {name}: {box.last(listed.stderr)}")
         return "" if "@" in listed.stdout else token
 
     def _read(self, fields: dict[str, Any]) -> dict[str, Any]:
@@ -168,9 +149,9 @@ class Agent:
         name, recursive = self._readable(fields) or self._dataset(fields), fields.get("recursive") is True
         if fields.get("look") is not True and self._rights.may_write(name):
             self._take_over(name)
-        got = _run(get_argv(name, recursive))
+        got = box.run(get_argv(name, recursive))
         if got.returncode != 0 and is_missing(got.stderr):
-            return {"ok": True, "list": "", "get": "", "available": _available(name)}
+            return {"ok": True, "list": "", "get": "", "available": box.available(name)}
         top = top_values(got.stdout, name)
         if (
             got.returncode == 0
@@ -178,11 +159,11 @@ class Agent:
             and top.get(OWNER) != self._peer
             and self._standing(name) == ABSENT
         ):
-            raise Refusal("failed", f"{name} went away on the far box while it was read.", "Run again.")
-        listed = _run(list_argv(name, recursive))
+            raise box.Refusal("failed", f"{name} went away on the far box while it was read.", "Run again.")
+        listed = box.run(list_argv(name, recursive))
         for output in (got, listed):
             if output.returncode != 0:
-                raise Refusal("failed", f"The far box could not list {name}: {_last(output.stderr)}")
+                raise box.Refusal("failed", f"The far box could not list {name}: {box.last(output.stderr)}")
         free = top.get("available", "")
         return {
             "ok": True,
@@ -195,9 +176,9 @@ class Agent:
         """Whether the dataset is not there. Raises Refusal when it is, and the peer may not look at it."""
         if not self._rights.reads(name):
             return self._standing(name) == ABSENT
-        found = _run(["zfs", "list", "-H", "-o", "name", name])
+        found = box.run(["zfs", "list", "-H", "-o", "name", name])
         if found.returncode != 0 and not is_missing(found.stderr):
-            raise Refusal("failed", f"The far box could not look at {name}: {_last(found.stderr)}")
+            raise box.Refusal("failed", f"The far box could not look at {name}: {box.last(found.stderr)}")
         return found.returncode != 0
 
     def _times(self, fields: dict[str, Any]) -> dict[str, Any]:
@@ -205,15 +186,15 @@ class Agent:
         name = self._readable(fields) or self._dataset(fields)
         if self._absent(name):
             return {"ok": True, "times": ""}
-        output = _run(times_argv(name, fields.get("recursive") is True))
+        output = box.run(times_argv(name, fields.get("recursive") is True))
         if output.returncode != 0:
-            raise Refusal("failed", f"The far box could not list {name}: {_last(output.stderr)}")
+            raise box.Refusal("failed", f"The far box could not list {name}: {box.last(output.stderr)}")
         return {"ok": True, "times": output.stdout}
 
     def _abort(self, fields: dict[str, Any]) -> dict[str, Any]:
         name, token = self._dataset(fields), fields.get("token")
         if resumetoken.token_problem(token):
-            raise Refusal("refused", "That is not a resume token.")
+            raise box.Refusal("refused", "That is not a resume token.")
         with self._alone(
             name
         ):  # or a receive that waits for its stream would find its dataset gone, and make a new one
@@ -226,7 +207,7 @@ class Agent:
         """Pass the stream on standard input to the privileged helper's `receive`."""
         name, kind = self._dataset(fields), fields.get("kind")
         if grammar.dataset_kind_problem(kind):
-            raise Refusal("refused", "The kind of dataset must be filesystem or volume.")
+            raise box.Refusal("refused", "The kind of dataset must be filesystem or volume.")
         with self._alone(name):
             standing = self._standing(name)
             # Whatever the peer says: what makes a stranger's dataset harmless is set until the dataset is whole.
@@ -234,11 +215,11 @@ class Agent:
             if standing == ABSENT:
                 self._make_parents(name)
                 self._note(name, fields.get("guid"))
-            elif first and _value(name, "type") != kind:  # the helper looks only at what is whole
-                raise Refusal("refused", f"{name} is not a {kind}.")
+            elif first and box.value(name, "type") != kind:  # the helper looks only at what is whole
+                raise box.Refusal("refused", f"{name} is not a {kind}.")
             request = {"verb": "receive", "dataset": name, "kind": kind, "first": first}
             try:
-                return _pour([*self._helper], _line({**request, "peer": self._peer}))
+                return box.pour([*self._helper], box.line({**request, "peer": self._peer}))
             finally:
                 self._settle(name, standing)
 
@@ -251,120 +232,17 @@ class Agent:
         """The dataset of a request that needs a whole copy of this peer's. Raises Refusal."""
         name = self._dataset(fields)
         if self._standing(name) != OWNED:
-            raise Refusal("missing", f"The far box has no {name} of this peer.")
+            raise box.Refusal("missing", f"The far box has no {name} of this peer.")
         return name
-
-    def _send(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """Give the peer's own data back to it, as the stream on standard output."""
-        from . import giving
-
-        self.streams = True
-        try:
-            request = giving.stream_request(self._readable(fields) or self._own(fields), fields, "send")
-            giving.become_sender(self._helper, request, _ENVIRONMENT)
-        except ValueError as error:
-            raise Refusal("refused", f"The request {error}.") from None
-        except OSError as error:
-            raise Refusal("failed", f"The far box cannot send: {error.strerror}.") from None
-
-    def _content(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """Tell what is in a snapshot of the peer's own copy, as lines on standard output."""
-        from . import giving
-
-        self.streams = True
-        try:
-            request = giving.content_request(self._readable(fields) or self._own(fields), fields)
-            giving.become_sender(self._helper, request, _ENVIRONMENT)
-        except ValueError as error:
-            raise Refusal("refused", f"The request {error}.") from None
-        except OSError as error:
-            raise Refusal("failed", f"The far box cannot read: {error.strerror}.") from None
-
-    def _estimate(self, fields: dict[str, Any]) -> dict[str, Any]:
-        from . import giving
-
-        try:
-            request = giving.stream_request(self._readable(fields) or self._own(fields), fields, "send-estimate")
-        except ValueError as error:
-            raise Refusal("refused", f"The request {error}.") from None
-        return {"ok": True, "size": giving.size_of(str(self._ask_helper(request).get("stdout", "")))}
 
     def _note_originals(self, fields: dict[str, Any]) -> dict[str, Any]:
         from . import giving
 
         name = self._own(fields)
         try:
-            return giving.keep_notes(name, fields, _value(name, "guid"), self._ask_helper)
+            return giving.keep_notes(name, fields, box.value(name, "guid"), self._ask_helper)
         except ValueError as error:
-            raise Refusal("refused", f"The request {error}.") from None
-
-    def _lend(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """What a peer may do with datasets of this box beyond reading them."""
-        from . import lending
-
-        name, op = self._readable(fields), fields["op"]
-        if name is None or (op != "creations" and not self._rights.may_snapshot):
-            raise Refusal("refused", f"This peer may only {self._rights.in_words()}.")
-        try:
-            if op == "creations":
-                return lending.creations(name, fields, _listed)
-            if op == "settle":
-                return lending.settle(name, self._ask_helper)
-            if op == "snapshot":
-                return lending.snapshot(name, fields, self._ask_helper)
-            if op == "bookmark":
-                return lending.bookmark(self._peer, name, fields, self._ask_helper, _listed)
-            return lending.forget(self._peer, name, fields, self._ask_helper, _listed)
-        except ValueError as error:
-            raise Refusal("refused", f"The request {error}.") from None
-
-    def _change_key(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """Let the peer in with another key that has the same rights, or with that one alone."""
-        if fields["op"] == "key-add":
-            keys = {"key": fields.get("key"), "current": fields.get("current")}
-            return self._ask_helper({"verb": "peer-renew", "peer": self._peer, **keys})
-        return self._ask_helper({"verb": "peer-retire", "peer": self._peer, "key": fields.get("key")})
-
-    def _prune(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """Destroy snapshots that this peer's tasks took, or only say what that would do."""
-        from . import trimming
-
-        try:
-            return trimming.prune(self._own(fields), fields, _run, self._ask_helper)
-        except trimming.Trouble as trouble:
-            raise Refusal(trouble.code, str(trouble)) from None
-
-    def _amend(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """About a copy that went its own way: what it has, rename it, or take it back if the key may do that."""
-        from . import amending
-
-        name, op = self._own(fields), fields["op"]
-        if op == "details":
-            listed = _run(amending.details_argv(name))
-            if listed.returncode != 0:
-                raise Refusal("failed", f"The far box could not list {name}: {_last(listed.stderr)}")
-            return {"ok": True, "list": listed.stdout, "may_rollback": self._rights.may_rollback}
-        try:
-            if op == "aside":
-                request = amending.aside_request(name, self._dataset({"dataset": fields.get("to")}), fields)
-            else:
-                request = amending.rollback_request(name, self._peer, fields)
-        except ValueError as error:
-            raise Refusal("refused", f"The request {error}.") from None
-        if op == "rollback" and not self._rights.may_rollback:
-            way = f"`dplane snapshot rollback '{request['snapshot']}' --destroy-newer` there does it."
-            raise Refusal("refused", f"This peer's key has no right to roll {name} back.", way)
-        with self._alone(name):
-            if op == "aside":
-                self._refuse_others_below(name)
-            self._ask_helper(request)
-        return {"ok": True}
-
-    def _refuse_others_below(self, name: str) -> None:
-        """What lies below goes along with a copy that is renamed, so all of it must be this peer's."""
-        found = _run(["zfs", "get", "-H", "-p", "-r", "-t", "filesystem,volume", "-o", "value", OWNER, name])
-        if found.returncode != 0 or set(found.stdout.splitlines()) != {self._peer}:
-            raise Refusal("refused", f"Below {name} there is something that this peer did not make.")
+            raise box.Refusal("refused", f"The request {error}.") from None
 
     def _note(self, name: str, guid: object) -> None:
         """Write down that this peer begins to receive into `name`. Without it, only a power loss needs a person."""
@@ -377,7 +255,7 @@ class Agent:
         try:
             if before == BEGUN and self._standing(name) == BEGUN:
                 return
-        except Refusal as refusal:
+        except box.Refusal as refusal:
             if refusal.code != "refused":
                 return  # not known how it stands
         begun.remove(self._state, name, self._peer)
@@ -387,107 +265,26 @@ class Agent:
         parts = name.split("/")[:-1]
         for depth in range(2, len(parts) + 1):
             parent = "/".join(parts[:depth])
-            if _run(["zfs", "list", "-H", "-o", "name", parent]).returncode == 0:
+            if box.run(["zfs", "list", "-H", "-o", "name", parent]).returncode == 0:
                 continue
             if self._root is not None and not f"{parent}/".startswith(f"{self._root}/"):
-                raise Refusal("refused", f"{parent}, above this peer's root, does not exist on the far box.")
+                raise box.Refusal("refused", f"{parent}, above this peer's root, does not exist on the far box.")
             self._ask_helper(
                 {"verb": "dataset-create", "dataset": parent, "mount": False, "properties": {"canmount": "off"}}
             )
 
     def _ask_helper(self, request: dict[str, Any]) -> dict[str, Any]:
-        output = _run(self._helper, _line(request))
+        output = box.run(self._helper, box.line(request))
         with contextlib.suppress(ValueError, AttributeError):
             answer: dict[str, Any] = json.loads(output.stdout)
             if answer.get("ok") is True and output.returncode == 0:
                 return answer
-            raise Refusal("failed", f"The far box refused: {answer['error']['message']}")
-        raise Refusal("failed", f"The far box's privileged helper failed: {_last(output.stderr)}")
-
-    def _lock_file(self, name: str) -> str:
-        digest = hashlib.sha256(f"{self._peer}\n{name}".encode()).hexdigest()[:32]
-        return f"{self._state}/receiving-{digest}"
-
-    @contextlib.contextmanager
-    def _alone(self, name: str) -> Any:
-        """Hold this peer's lock on the dataset; the file says who, for the one that takes over."""
-        handle = os.open(self._lock_file(name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(handle)
-            raise Refusal("failed", f"{name} is being received already.", "Try again in a minute.") from None
-        try:
-            os.ftruncate(handle, 0)
-            os.write(handle, f"{os.getpid()} {name}\n".encode())
-            yield
-        finally:
-            os.close(handle)
-
-    def _take_over(self, name: str) -> None:
-        """End receives at or below `name` whose connection the peer has lost: that it asks anew is the proof."""
-        with contextlib.suppress(FileNotFoundError):
-            for file in os.listdir(self._state):
-                if file.startswith("receiving-"):
-                    self._end_if_below(f"{self._state}/{file}", name)
-
-    def _end_if_below(self, path: str, name: str) -> None:
-        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-        try:
-            pid, _, held = os.read(handle, 600).decode("utf-8", "replace").strip().partition(" ")
-            if not f"{held}/".startswith(f"{name}/") or path != self._lock_file(held) or not pid.isdigit():
-                return
-            deadline = time.monotonic() + _TAKE_OVER_SECONDS
-            told = False
-            while True:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    return
-                except BlockingIOError:
-                    if not told:  # the lock is held, so that process is alive and is the one that wrote its number
-                        with contextlib.suppress(ProcessLookupError):
-                            os.kill(int(pid), signal.SIGTERM)
-                        told = True
-                if time.monotonic() > deadline:
-                    raise Refusal("failed", f"An earlier receive into {held} does not end.", "Try again in a minute.")
-                time.sleep(0.1)
-        finally:
-            os.close(handle)
+            raise box.Refusal("failed", f"The far box refused: {answer['error']['message']}")
+        raise box.Refusal("failed", f"The far box's privileged helper failed: {box.last(output.stderr)}")
 
 
 def _helper() -> tuple[str, ...]:
     return ("sudo", "-n", os.path.realpath(HELPER))
-
-
-def _version() -> str:
-    """The ZFS that runs here. Raises Refusal when none does."""
-    try:
-        with open(MODULE, encoding="ascii", errors="replace") as file:  # cheaper than a program, and says that it runs
-            return f"zfs-{file.readline(100).strip()}"
-    except OSError:
-        version = _run(["zfs", "version"])
-    if version.returncode != 0:
-        raise Refusal("missing", "OpenZFS does not work on the far box.", "`dplane doctor` there looks why.")
-    return version.stdout.split("\n")[0][:100]
-
-
-def _line(request: dict[str, Any]) -> bytes:
-    return json.dumps(request).encode() + b"\n"
-
-
-def _run(argv: Sequence[str], stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
-    try:
-        done = subprocess.run(
-            list(argv), input=stdin, capture_output=True, env=_ENVIRONMENT, timeout=_READ_SECONDS, check=False
-        )
-    except FileNotFoundError:
-        raise Refusal("missing", f"{argv[0]} is not installed on the far box.") from None
-    except subprocess.TimeoutExpired:
-        raise Refusal(
-            "failed", f"{argv[0]} did not answer on the far box.", "A suspended pool makes ZFS commands wait."
-        ) from None
-    text = (done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
-    return subprocess.CompletedProcess(done.args, done.returncode, *text)
 
 
 def _refuse_revoked(peer: str) -> None:
@@ -496,78 +293,7 @@ def _refuse_revoked(peer: str) -> None:
         with open(f"{os.path.dirname(STATE)}/ssh-accept/authorized_keys", encoding="utf-8", errors="replace") as file:
             if any(line.rstrip("\n").endswith(f" dplane:{peer}") for line in file):
                 return
-        raise Refusal("authentication", f"The far box does not let {peer} in any more.", "Pair again.")
-
-
-def _listed(argv: list[str]) -> str:
-    """What a command of zfs lists. Raises Refusal."""
-    found = _run(argv)
-    if found.returncode != 0:
-        raise Refusal("failed", f"The far box could not look: {_last(found.stderr)}")
-    return found.stdout
-
-
-def _value(name: str, prop: str) -> str:
-    """A native property of a dataset. Raises Refusal."""
-    found = _run(["zfs", "get", "-H", "-p", "-o", "value", prop, name])
-    if found.returncode != 0:
-        raise Refusal("failed", f"The far box could not look at {name}: {_last(found.stderr)}")
-    return found.stdout.removesuffix("\n")
-
-
-def _available(name: str) -> int | None:
-    """Bytes free at the nearest level that exists; None is unknown."""
-    parts = name.split("/")
-    levels = ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
-    found = _run(["zfs", "get", "-H", "-p", "-o", "value", "available", *levels])
-    values = found.stdout.split()  # one line for each that exists, in this order; the others are told on stderr
-    if not values:
-        raise Refusal("missing", f"There is no pool {parts[0]} on the far box.", "`zpool list` there shows them.")
-    return int(values[-1]) if values[-1].isdigit() else None
-
-
-def _pour(argv: list[str], request: bytes, told: list[bytes] | None = None) -> dict[str, Any]:
-    """Start `argv`, give it the request and then our standard input; wait for it to settle what it got.
-
-    `told` gets what it says on its standard output, also when it fails.
-    """
-    errors, words = os.memfd_create("receive-errors"), os.memfd_create("receive-words")
-    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=words, stderr=errors, env=_ENVIRONMENT)
-    assert process.stdin
-    pump = Pump(0, process.stdin.fileno())
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        pump.stop()
-
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, stop)
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.write(request)
-        process.stdin.flush()
-    pump.run()
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.close()  # an unfinished stream ends here: what has arrived is kept and can be resumed
-    status = process.wait()
-    said = os.pread(errors, 65536, 0).decode("utf-8", "replace")
-    if told is not None:
-        told.append(os.pread(words, 1 << 20, 0))
-    os.close(errors)
-    os.close(words)
-    if (
-        status == 0
-    ):  # zfs has the whole stream, however the pump ended: it ignores what comes behind, or we were stopped
-        return {"ok": True, "bytes": pump.count}
-    raise Refusal("failed", _last(said) or f"The far box's receive ended with status {status}.")
-
-
-def _last(stderr: str) -> str:
-    lines = [line.strip() for line in stderr.strip().splitlines() if line.strip()]
-    return " ".join(lines)[-1000:]
-
-
-def _say(answer: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(answer) + "\n")
-    sys.stdout.flush()
+        raise box.Refusal("authentication", f"The far box does not let {peer} in any more.", "Pair again.")
 
 
 def main(words: Sequence[str]) -> int:
@@ -584,9 +310,9 @@ def main(words: Sequence[str]) -> int:
         _refuse_revoked(rights.peer)
         answer = agent.serve(os.environ.get("SSH_ORIGINAL_COMMAND"))
         if answer:
-            _say(answer)
+            box.say(answer)
         return 0
-    except Refusal as refusal:
+    except box.Refusal as refusal:
         error = {"code": refusal.code, "message": refusal.message, "next": refusal.next_step}
     except BrokenPipeError:
         return 1
@@ -600,5 +326,5 @@ def main(words: Sequence[str]) -> int:
         if agent.streams:
             sys.stderr.write(f"{error['message']}\n")
         else:
-            _say({"ok": False, "error": error})
+            box.say({"ok": False, "error": error})
     return 1

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from privhelper import grammar, strictjson
 
+from . import agent_box as box
 from . import begun
 from .read import OWNER, is_missing
 
@@ -27,8 +28,6 @@ Wanted = tuple[str, str, str]  # dataset, kind, GUID of the first stream's snaps
 
 def receive(agent: Agent, fields: dict[str, Any]) -> dict[str, Any]:
     """Receive the streams behind the request's body, each into its dataset, in order. Raises Refusal."""
-    from .agent import Refusal, _pour
-
     top = agent._dataset(fields)
     wanted = _wanted(agent, top, _body(fields))
     names = list(dict.fromkeys(name for name, _, _ in wanted))
@@ -54,8 +53,8 @@ def receive(agent: Agent, fields: dict[str, Any]) -> dict[str, Any]:
         line = json.dumps({"verb": "several", "of": "receive", "bytes": len(body)}).encode() + b"\n"
         told: list[bytes] = []
         try:
-            answer = _pour([*agent._helper], line + body, told)
-        except Refusal:
+            answer = box.pour([*agent._helper], line + body, told)
+        except box.Refusal:
             _settle(agent, firsts, {str(part.get("dataset")) for part in _parts(told)})
             raise
         _settle(agent, firsts, set(firsts))
@@ -68,35 +67,31 @@ def _index(wanted: list[Wanted], name: str) -> int:
 
 def _body(fields: dict[str, Any]) -> object:
     """What stands before the streams: an object of so many bytes as the request says."""
-    from .agent import Refusal
-
     size = fields.get("bytes")
     if not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= BODY:
-        raise Refusal("refused", "The size of the request's body is not sound.")
+        raise box.Refusal("refused", "The size of the request's body is not sound.")
     body = b""
     while len(body) < size and (piece := os.read(0, size - len(body))):
         body += piece
     try:
         return strictjson.loads(body)
     except strictjson.JsonError as error:
-        raise Refusal("refused", f"The request's body {error}.") from None
+        raise box.Refusal("refused", f"The request's body {error}.") from None
 
 
 def _wanted(agent: Agent, top: str, body: object) -> list[Wanted]:
     """The datasets of the streams, at or below `top` and inside of what the key is confined to. Raises Refusal."""
-    from .agent import Refusal
-
     streams = body.get("streams") if isinstance(body, dict) else None
     if not isinstance(streams, list) or not 0 < len(streams) <= STREAMS:
-        raise Refusal("refused", f"The request must name 1 to {STREAMS} streams.")
+        raise box.Refusal("refused", f"The request must name 1 to {STREAMS} streams.")
     found: list[Wanted] = []
     for one in streams:
         name = agent._dataset(one if isinstance(one, dict) else {})
         kind, guid = one.get("kind"), one.get("guid")
         if not f"{name}/".startswith(f"{top}/"):
-            raise Refusal("refused", f"{name} is not below {top}.")
+            raise box.Refusal("refused", f"{name} is not below {top}.")
         if grammar.dataset_kind_problem(kind) or grammar.guid_problem(guid):
-            raise Refusal("refused", "One of the streams has no sound kind or GUID.")
+            raise box.Refusal("refused", "One of the streams has no sound kind or GUID.")
         found.append((name, str(kind), str(guid)))
     return found
 
@@ -107,14 +102,12 @@ def _there(top: str) -> dict[str, tuple[str, str, str]]:
     A value with line ends in it could speak for another dataset; but then lines are out of order, or a dataset is there
     twice, or one is claimed that is not there, which ZFS refuses.
     """
-    from .agent import Refusal, _last, _run
-
     argv = ["zfs", "get", "-Hp", "-r", "-t", "filesystem,volume", "-o", "name,property,value", ",".join(_ASKED), top]
-    got = _run(argv)
+    got = box.run(argv)
     if got.returncode != 0 and is_missing(got.stderr):
         return {}
     if got.returncode != 0:
-        raise Refusal("failed", f"The far box could not look at {top}: {_last(got.stderr)}")
+        raise box.Refusal("failed", f"The far box could not look at {top}: {box.last(got.stderr)}")
     lines = got.stdout.split("\n")[:-1]
     found: dict[str, tuple[str, str, str]] = {}
     for start in range(0, len(lines), len(_ASKED)):
@@ -125,25 +118,23 @@ def _there(top: str) -> dict[str, tuple[str, str, str]]:
             or name in found
             or any(len(row) != 3 for row in rows)
         ):
-            raise Refusal("failed", f"What is below {top} cannot be read as one.")
+            raise box.Refusal("failed", f"What is below {top} cannot be read as one.")
         found[name] = (rows[0][2], rows[1][2], rows[2][2])
     return found
 
 
 def _firsts(peer: str, top: str, wanted: list[Wanted], there: dict[str, tuple[str, str, str]]) -> dict[str, str]:
     """The datasets that do not exist yet, with the GUID of what makes them. Raises Refusal for what is not ours."""
-    from .agent import Refusal
-
     firsts: dict[str, str] = {}
     for name, kind, guid in wanted:
         if name in there:
             known, token, owner = there[name]
             if owner != peer or token != "-" or known != kind:  # noqa: S105
-                raise Refusal("refused", f"{name} is not a whole {kind} of this peer, so it is received by itself.")
+                raise box.Refusal("refused", f"{name} is not a whole {kind} of this peer, so it is received by itself.")
             continue
         parent = name.rpartition("/")[0]
         if name not in firsts and name != top and parent not in firsts and parent not in there:
-            raise Refusal("refused", f"{parent} does not exist on the far box.")
+            raise box.Refusal("refused", f"{parent} does not exist on the far box.")
         firsts.setdefault(name, guid)
     return firsts
 

@@ -6,14 +6,14 @@ import os
 import sys
 from pathlib import Path
 
-from dplane_tui.services.replication import agent
+from dplane_tui.services.replication import agent, agent_box
 
 HERE = Path(__file__).parent
 
 world = Path(sys.argv[1])
-agent._ENVIRONMENT["PATH"] = f"{world}/far-bin:{os.environ['PATH']}"
+agent_box.ENVIRONMENT["PATH"] = f"{world}/far-bin:{os.environ['PATH']}"
 agent._helper = lambda: (sys.executable, "-S", str(HERE / "helper.py"), str(world / "far"))
-agent.MODULE = str(world / "far-state" / "zfs-version")
+agent_box.MODULE = str(world / "far-state" / "zfs-version")
 agent.STATE = str(world / "far-state")
 rest = sys.argv[3:]
 root = ["--root", rest.pop(0)] if rest and not rest[0].startswith("--") else []
