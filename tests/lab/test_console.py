@@ -108,8 +108,8 @@ def make_pool(keys: Keys) -> None:
     keys.see("tank/data was created (GUID")
 
 
-def pair_and_add_task(keys: Keys, pair: PracticePair, fingerprint: str) -> None:
-    """Pair nas-b by its fingerprint and password, then a task to it."""
+def pair_and_protect(keys: Keys, pair: PracticePair, fingerprint: str) -> None:
+    """Pair nas-b by its fingerprint and password, then protect the dataset there by the wizard, and start its run."""
     keys.press("2")
     keys.see("[tasks]")
     keys.press("n")
@@ -120,13 +120,19 @@ def pair_and_add_task(keys: Keys, pair: PracticePair, fingerprint: str) -> None:
     keys.see("used once to hand over")
     keys.press("practice", "enter", "enter")
     keys.see("Paired with nas-b")
-    keys.open_form("a", "New task")
-    keys.press("data", "tab")
-    if "< tank/data >" not in keys.terminal.text:
-        keys.press("right")
-    keys.see("< tank/data >")
-    keys.press("tab", "tab", "tab", "backup/data", "enter", "enter", "enter")
-    keys.see("The task data was added")
+    keys.open_form("a", "Protect a dataset: which?")
+    keys.press("G", "enter")
+    keys.see("Protect tank/data: where to?")
+    keys.press("enter")
+    keys.see("Protect tank/data: how?")
+    keys.press("left")
+    keys.see("by hand")
+    keys.press("enter", "enter", "enter", "enter", "enter", "enter")
+    keys.see("The first run: about")
+    keys.press("tab", "enter")
+    keys.see("Run data now?")
+    keys.press("tab", "enter")
+    keys.see("data was made and its run")
 
 
 def checksum(box: PracticeBox, path: str) -> str:
@@ -135,11 +141,8 @@ def checksum(box: PracticeBox, path: str) -> str:
 
 
 def run_and_close_in_the_middle(keys: Keys, here: PracticeBox) -> None:
-    """Start the task, see its progress, close the console; the run goes on."""
-    keys.see("> data")
-    keys.press("u")
-    keys.see("was started")
-    keys.terminal.until(lambda: "ETA" in keys.terminal.text and "M of" in keys.terminal.text, "progress")
+    """See the run's progress, close the console; the run goes on."""
+    keys.terminal.until(lambda: "ETA" in keys.terminal.text and "M/" in keys.terminal.text, "progress")
     keys.press("q")
     assert keys.terminal.ended() == 0
     keys.terminal.close()
@@ -165,13 +168,35 @@ def read_evidence(keys: Keys) -> tuple[str, str]:
     return name, guid
 
 
+def run_twice_more(keys: Keys, here: PracticeBox) -> None:
+    """Write again and run: an increment. Run once more: nothing new, in time, with the age of the copy."""
+    here.ssh("dd", "if=/dev/urandom", "of=/tank/data/more", "bs=1M", "count=2")
+    keys.open()
+    keys.see("tank")
+    keys.press("2")
+    keys.see("> data")
+    keys.press("u")
+    keys.see("was started")
+    keys.terminal.until(lambda: keys.terminal.text.count("succeeded") > 2, "the second run in the list")
+    keys.press("u")
+    keys.see("nothing-new")
+    keys.see("data is in time")
+    keys.press("q")
+    assert keys.terminal.ended() == 0
+    runs = json.loads(here.ssh("dplane", "replicate", "runs", "data", "--json").stdout)["data"]
+    assert [run["state"] for run in runs] == ["nothing-new", "succeeded", "succeeded"]
+    assert runs[1]["evidence"][0]["base"]
+    assert runs[1]["bytes"] < 8 * 1024 * 1024 < runs[2]["bytes"]
+    assert runs[0]["bytes"] == 0
+
+
 def test_with_keys_alone(keys: Keys, fresh_pair: PracticePair) -> None:
     here, there = fresh_pair.nas_a, fresh_pair.nas_b
     there.ssh("zpool", "create", "-f", "backup", "mirror", there.disk(1), there.disk(2))
     shown = there.ssh("ssh-keygen", "-lf", "/etc/ssh/ssh_host_ed25519_key.pub").stdout.split()[1]
     make_pool(keys)
     here.ssh("dd", "if=/dev/urandom", "of=/tank/data/big", "bs=1M", f"count={MEGABYTES}")
-    pair_and_add_task(keys, fresh_pair, shown)
+    pair_and_protect(keys, fresh_pair, shown)
     run_and_close_in_the_middle(keys, here)
     name, guid = read_evidence(keys)
     for box, dataset in ((here, "tank/data"), (there, "backup/data")):
@@ -179,3 +204,5 @@ def test_with_keys_alone(keys: Keys, fresh_pair: PracticePair) -> None:
     there.ssh("mkdir", "-p", "/mnt/copy")
     there.ssh("mount", "-t", "zfs", f"backup/data@{name}", "/mnt/copy")
     assert checksum(there, "/mnt/copy") == checksum(here, "/tank/data")
+    there.ssh("umount", "/mnt/copy")
+    run_twice_more(keys, here)
