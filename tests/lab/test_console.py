@@ -49,7 +49,15 @@ class Keys:
 
     def press(self, *keys: str) -> None:
         """Type, each as the terminal sends it."""
-        names = {"tab": "\t", "enter": "\r", "down": "\x1b[B", "right": "\x1b[C", "clear": "\x15", "space": " "}
+        names = {
+            "tab": "\t",
+            "enter": "\r",
+            "down": "\x1b[B",
+            "right": "\x1b[C",
+            "left": "\x1b[D",
+            "clear": "\x15",
+            "space": " ",
+        }
         for key in keys:
             self.terminal.send(names.get(key, key).encode())
             self.terminal.read(0.3)
