@@ -14,7 +14,7 @@ from tests.lab.conftest import PracticeBox, PracticePair
 from tests.pty import conftest as line
 from tests.pty.conftest import Terminal
 
-pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+pytestmark = pytest.mark.lab
 MEGABYTES = 48
 
 

@@ -14,7 +14,7 @@ from dplane_tui.services.zfs.model import Pool
 from dplane_tui.services.zfs.requests import CreateDataset, CreatePool, VdevSpec
 from dplane_tui.services.zfs.service import ZfsService
 
-pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+pytestmark = pytest.mark.lab
 
 
 class Command:
