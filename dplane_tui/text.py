@@ -11,12 +11,12 @@ _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 def clean(text: str, limit: int = 0) -> str:
     """`text` without anything a terminal could obey: control, format (bidi) and unassigned characters become `�`.
 
-    Tabs and line ends become a space. With `limit`, cut to that many characters, ending in `…`.
+    Tabs, line ends and spaces of other kinds become a space. With `limit`, cut to that many characters, ending in `…`.
     """
     if not text.isascii() or not text.isprintable():
         out = []
         for char in text:
-            if char in "\t\n\r":
+            if char in "\t\n\r" or unicodedata.category(char) == "Zs":
                 out.append(" ")
             elif unicodedata.category(char) in _UNSAFE:
                 out.append("\ufffd")

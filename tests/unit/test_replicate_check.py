@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dplane_tui.cli.replicate_check import answer, verdict
@@ -98,6 +98,7 @@ def test_of_several_the_worst_decides_and_only_the_bad_are_told() -> None:
     assert late_and_unknown.exit_code == 2, "what is known to be bad is not hidden by what is unknown"
 
 
+@example("\xa0\u3000x", 60.0, "failed")
 @given(st.text(max_size=80), st.floats(-1e7, 1e7), st.sampled_from(["failed", "succeeded", ""]))
 def test_whatever_a_far_box_said_the_form_holds(message: str, age: float, last: str) -> None:
     item = status(age, last, message)
