@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dplane_tui.errors import MissingError, RefusedError
-from dplane_tui.services.replication import codec
+from dplane_tui.services.replication import codec, divergence
 from dplane_tui.services.replication.address import parse
 from dplane_tui.services.replication.compare import Comparison
 from dplane_tui.services.replication.content import Wish
@@ -119,6 +119,21 @@ async def test_a_pulled_task_is_compared_and_verified_like_any_other(world: Worl
     bad = await world.run("verify", codec.dumps(Wish(below="")))
     assert (bad.state, bad.error_code) == ("failed", "bad-news"), bad.message
     assert "letter of vault/home" in bad.message
+
+
+async def test_what_diverged_of_a_pulled_task_is_told_by_its_real_source(world: World) -> None:
+    """Not by a dataset of the same name that happens to be here."""
+    world.rights = [*READ, "--may-snapshot", "yes"]
+    await world.add(PULL, may_read=SOURCE, may_snapshot=True)
+    run = await world.run()
+    assert_pulled(world, run)
+    with world.edit("near") as state:
+        state["datasets"][SOURCE] = new_dataset()
+    world.foreign_snapshot("near", TARGET, "mine")
+    looked = await world.run("conflicts")
+    assert looked.state == "succeeded", looked.message
+    (found,) = divergence.loads(looked.plan)
+    assert (found.dataset, found.since) == (SOURCE, run.evidence[0].snapshot)
 
 
 async def test_a_snapshot_without_the_right_is_refused_there(world: World) -> None:

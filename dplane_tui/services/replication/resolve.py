@@ -15,7 +15,7 @@ from ...errors import ChangedError, MissingError, RefusedError
 from . import chains, codec, divergence, records
 from .amends import Amends, Seen, amends_for, must_have, not_done
 from .divergence import BESIDE, KEEP_BOTH, ROLL_BACK, Divergence, Resolution, Way
-from .execute import Outcome, source_for
+from .execute import Outcome
 from .model import Peer, Task
 from .plan import OWN_SNAPSHOT, make_plan, members
 from .read import Side
@@ -132,10 +132,12 @@ class Examination:
     @classmethod
     async def of(cls, job: Job) -> Examination:
         """The one of a job's task, with both sides opened and read."""
+        from .job import source_of
+
         task = await records.task(job.store, job.run.task)
         peer = await records.peer(job.store, task.peer) if task.peer is not None else None
         amends = amends_for(peer, job.host, job.where.ssh, job.where.jobs)
-        made = cls(task, peer, source_for(task, peer, job.host), amends, await chains.known(job.store, peer))
+        made = cls(task, peer, await source_of(job, task, peer), amends, await chains.known(job.store, peer))
         try:
             await made.read()
         except BaseException:
