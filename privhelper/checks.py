@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
+from time import monotonic
 
 from .audit import sha256
 from .failure import Failure
@@ -158,6 +159,39 @@ def _received(_verb: Verb, args: Args) -> Found:
         if path.startswith("/") and mountpoint_problem(path):
             raise Failure("refused", f"{name} would belong at {path}, where the door mounts nothing.")
     return {}
+
+
+class Seen:
+    """The GUIDs of many snapshots, asked for once and, while streams take their time, again.
+
+    Between question and stream another snapshot may take the name. What then arrives has another GUID than was asked
+    for, and is found out where every stream is: when the target's GUIDs are read back.
+    """
+
+    FRESH = 10.0  # seconds
+
+    def __init__(self, requests: list[Args]) -> None:
+        self._left = [str(args["snapshot"]) for args in requests]
+        self._known: dict[str, str] = {}
+        self._until = 0.0
+
+    def check(self, args: Args) -> None:
+        """As `guard` compares one; the requests come in their order. Raises Failure `changed`."""
+        name = str(args["snapshot"])
+        if monotonic() > self._until:
+            self._ask()
+        self._left.remove(name)
+        now = self._known.get(name)
+        if now is None:
+            raise Failure("changed", f"{name} is gone.")
+        if now != args["guid"]:
+            raise Failure("changed", f"{name} is not what you saw: its GUID is {now} now, not {args['guid']}.")
+
+    def _ask(self) -> None:
+        # One that is gone makes its status bad; the others are listed all the same.
+        listed = run([ZFS, "get", "-H", "-p", "-o", "name,value", "guid", *dict.fromkeys(self._left)], 300).text
+        self._known = dict(row.split("\t") for row in listed.splitlines() if row.count("\t") == 1)
+        self._until = monotonic() + self.FRESH
 
 
 class Places:

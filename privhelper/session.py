@@ -16,7 +16,7 @@ from .verbs import OURS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .checks import Places
+    from .checks import Places, Seen
     from .receiving import Inflow
 
 READ_LIMIT = 10.0  # seconds in which the whole request must have come
@@ -195,12 +195,12 @@ class Session:
             raise Failure("role", own._denial(own._verb, needed))
         return own
 
-    def send_one(self) -> dict[str, object]:
+    def send_one(self, seen: Seen) -> dict[str, object]:
         """Send, as one of several: the program's stream goes to our standard output. Raises Failure."""
-        from . import checks, programs
+        from . import programs
 
         assert self._verb is not None
-        checks.look(self._verb, self._args)
+        seen.check(self._args)
         self._intend(durable=False)
         command = argv(self._verb, self._args)
         output = programs.pass_on(command)
@@ -208,7 +208,7 @@ class Session:
             raise programs.failure(command, output)
         return {}
 
-    def receive_one(self, inflow: Inflow, places_: Places) -> dict[str, object]:
+    def receive_one(self, inflow: Inflow, places_: Places, *, last: bool) -> dict[str, object]:
         """Receive the next stream of `inflow`, as one of several; what it was. Raises Failure."""
         from time import monotonic
 
@@ -223,7 +223,8 @@ class Session:
         self._intend(durable=True)
         receiving.run(argv(self._verb, self._args))
         counted: dict[str, object] = {"snapshots": receiving.snapshots, "bytes": inflow.passed() - before}
-        self._note("done", {"code": 0, **counted}, durable=True)
+        # The next one's intent is flushed, and with it this line.
+        self._note("done", {"code": 0, **counted}, durable=last)
         for warning in receiving.said:
             self._say(warning)
         return {"dataset": name, "seconds": round(monotonic() - at, 3), **counted}

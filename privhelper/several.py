@@ -29,15 +29,17 @@ def serve(first: Session, args: Args) -> int:
     if len(body) != size or lines.pop() or not 0 < len(lines) <= LIMIT:
         raise Failure("refused", f"several: 1 to {LIMIT} whole lines must follow, {size} bytes in all.")
     parts = [first.part(line + b"\n", verb) for line in lines]
+    from . import checks
+
     if verb == "send":
+        seen = checks.Seen([part.args for part in parts])
         for part in parts:
             try:
-                part.send_one()
+                part.send_one(seen)
             except Failure as failure:
                 part.note_failure(failure)
                 raise
         return 0
-    from . import checks
     from .receiving import Inflow, end_well
 
     end_well()
@@ -45,7 +47,7 @@ def serve(first: Session, args: Args) -> int:
     inflow = Inflow(0)
     for part in parts:
         try:
-            _say(part.receive_one(inflow, places))
+            _say(part.receive_one(inflow, places, last=part is parts[-1]))
         except Failure as failure:
             part.note_failure(failure)
             raise

@@ -27,6 +27,7 @@ from .replication_lab import Boxes
 pytestmark = [pytest.mark.lab, pytest.mark.matrix]
 TASK, SOURCE, TARGET = "photos", "tank/photos", "vault/backup"
 COPY = f"{TARGET}/{TASK}"
+TREE = "album"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,9 @@ class How:
     expected: str = ""
     """The error code that the run must end with."""
     mended: str = ""
-    """What a person does before the next run, in words, and as shell words for nas-b."""
+    """What a person does before the next run, in words, and as shell words for nas-b and nas-a."""
     mend: str = ":"
+    mend_here: str = ":"
     lost: bool = False
     """Whether the fault itself destroys a snapshot at the source."""
     outside: Callable[[], None] | None = None
@@ -50,23 +52,37 @@ PLAIN = How()
 
 
 class Matrix:
-    """A dataset with a copy that is whole before each case."""
+    """A dataset, or a tree, with a copy that is whole before each case."""
 
-    def __init__(self, faults: Faults, zfs: str) -> None:
+    def __init__(self, faults: Faults, zfs: str, task: str, *, tree: bool = False) -> None:
+        """In a tree, each case brings a dataset that the copy lacks, beside an increment of its parent."""
         self.faults = faults
         self.zfs = zfs
+        self.task, self.source, self.copy = task, f"tank/{task}", f"{TARGET}/{task}"
+        self.tree = tree
         self.cases = 0
         self.broken: list[str] = []
 
     def write(self) -> None:
         """Something new to send: a snapshot of the owner's, and data after it."""
         self.cases += 1
-        name = f"{os.getpid()}-{self.cases}"
-        self.faults.shell(
-            "nas-a",
-            f"head -c 700000 /dev/urandom >/tank/{TASK}/file && zfs snapshot {SOURCE}@own-{name}\n"
-            f"head -c 300000 /dev/urandom >/tank/{TASK}/more-{self.cases % 5}",
-        )
+        new, old = (f"{os.getpid()}-{number}" for number in (self.cases, self.cases - 1))
+        lines = []
+        if self.tree:
+            self.faults.shell("nas-b", f"{REAL} destroy -r {self.copy}/{old} 2>/dev/null || :")
+            lines += [
+                f"! {REAL} list {self.source}/{old} >/dev/null 2>&1 || {REAL} destroy -r {self.source}/{old}",
+                f"{REAL} create {self.source}/{new}",
+                f"head -c 400000 /dev/urandom >/{self.source}/{new}/file",
+            ]
+        lines += [
+            f"head -c 700000 /dev/urandom >/{self.source}/file",
+            f"{REAL} snapshot {'-r ' if self.tree else ''}{self.source}@own-{new}",
+            f"head -c 300000 /dev/urandom >/{self.source}/more-{self.cases % 5}",
+        ]
+        if self.tree:
+            lines.append(f"head -c 100000 /dev/urandom >/{self.source}/{new}/more")
+        self.faults.shell("nas-a", "\n".join(["set -e", *lines]))
 
     def case(self, name: str, fault: Fault, how: How = PLAIN) -> None:
         """One fault, the run in which it strikes, the next run; a broken promise is kept for the end."""
@@ -76,70 +92,89 @@ class Matrix:
             self.broken.append(f"{name}, {fault.place}: {str(error)[:1500]}")
             print(f"BROKEN {self.broken[-1]}", flush=True)
             self.faults.disarm()
-            self.faults.run(TASK)
+            self.faults.run(self.task)
 
     def record(self, name: str, fault: Fault, how: How) -> None:
         """The case itself."""
         faults = self.faults
         self.write()
-        before = faults.state(SOURCE, TARGET)
+        before = faults.state(self.source, TARGET)
         faults.arm(fault)
         if how.outside is None:
-            first = faults.run(TASK)
+            first = faults.run(self.task)
             assert faults.struck() == {0}, "the fault did not happen"
         else:
-            first = faults.run_beside(TASK, fault.box, how.outside, how.back)
+            first = faults.run_beside(self.task, fault.box, how.outside, how.back)
         assert not how.expected or first.get("error_code") == how.expected, first
+        faults.shell("nas-a", how.mend_here)
         faults.shell("nas-b", how.mend)
         faults.disarm()
-        after = faults.state(SOURCE, TARGET)
+        after = faults.state(self.source, TARGET)
         lost = tuple(
-            name for name in before.here if how.lost and name.startswith(f"{SOURCE}@") and name not in after.here
+            name for name in before.here if how.lost and name.startswith(f"{self.source}@") and name not in after.here
         )
         assert len(lost) <= 1
         assert_nothing_lost(before, after, lost)
         assert_no_false_success(first, after)
-        second = faults.run(TASK)
-        healed = faults.state(SOURCE, TARGET)
+        second = faults.run(self.task)
+        healed = faults.state(self.source, TARGET)
         assert_nothing_lost(after, healed, lost)
         assert_no_false_success(second, healed)
         assert second["state"] in {"succeeded", "nothing-new"}, f"it did not heal: {second['message']}"
-        faults.assert_whole(SOURCE, COPY, healed)
+        for below in ("", f"/{os.getpid()}-{self.cases}") if self.tree else ("",):
+            faults.assert_whole(f"{self.source}{below}", f"{self.copy}{below}", healed)
         then = f"{outcome(second)}{f', when {how.mended}' if how.mended else ''}"
-        record(Row(self.zfs, name, fault.place, outcome(first), then))
+        place = f"{fault.place}{', a tree' if self.tree else ''}".replace(str(os.getpid()), "N")
+        record(Row(self.zfs, name, place, outcome(first), then))
+
+    def recorded(self) -> dict[str, list[str]]:
+        """What an undisturbed run calls in each box."""
+        self.write()
+        self.faults.arm()
+        self.faults.boxes.assert_good(self.faults.run(self.task))
+        return {box: self.faults.calls(box) for box in ("nas-a", "nas-b")}
 
     def judge(self) -> None:
         """Fail with everything that was broken."""
-        assert not self.broken, "\n".join(self.broken)
+        broken, self.broken = self.broken, []
+        assert not broken, "\n".join(broken)
 
 
 @pytest.fixture(scope="module")
-def matrix(pair: Any) -> Iterator[Matrix]:
-    """Both boxes with the shim, paired, and one whole copy."""
+def faults(pair: Any) -> Iterator[Faults]:
+    """Both boxes with the shim, paired."""
     pair.reset()
     boxes = Boxes(pair)
     boxes.make_pools()
     boxes.pair_up()
-    faults = Faults(boxes)
-    faults.install()
+    made = Faults(boxes)
+    made.install()
+    yield made
+    made.remove()
+
+
+@pytest.fixture(scope="module")
+def matrix(faults: Faults) -> Matrix:
+    """One dataset, and its copy."""
+    boxes = faults.boxes
     boxes.dataset(TASK, 1)
     boxes.task(TASK)
-    made = Matrix(faults, pair.zfs)
     boxes.assert_good(faults.run(TASK))
-    yield made
-    faults.remove()
+    return Matrix(faults, boxes.pair.zfs, TASK)
 
 
-def recorded(matrix: Matrix) -> dict[str, list[str]]:
-    """What an undisturbed run calls in each box."""
-    matrix.write()
-    matrix.faults.arm()
-    matrix.faults.boxes.assert_good(matrix.faults.run(TASK))
-    return {box: matrix.faults.calls(box) for box in ("nas-a", "nas-b")}
+@pytest.fixture(scope="module")
+def tree(faults: Faults) -> Matrix:
+    """A tree, and its copy."""
+    boxes = faults.boxes
+    boxes.dataset(TREE, 1)
+    boxes.task(TREE, "", "--recursive")
+    boxes.assert_good(faults.run(TREE))
+    return Matrix(faults, boxes.pair.zfs, TREE, tree=True)
 
 
 def test_a_kill_of_the_job_at_every_call(matrix: Matrix) -> None:
-    for fault in boundaries("nas-a", recorded(matrix)["nas-a"], KILL_JOB):
+    for fault in boundaries("nas-a", matrix.recorded()["nas-a"], KILL_JOB):
         matrix.case("the job is killed", fault)
     matrix.judge()
 
@@ -229,6 +264,39 @@ def test_a_cable_that_is_cut_and_power_that_fails(matrix: Matrix) -> None:
 
 
 def test_a_kill_of_the_far_side_at_every_call(matrix: Matrix) -> None:
-    for fault in boundaries("nas-b", recorded(matrix)["nas-b"], KILL_FAR):
+    for fault in boundaries("nas-b", matrix.recorded()["nas-b"], KILL_FAR):
         matrix.case("the far side is killed", fault)
+    matrix.judge()
+
+
+def test_kills_at_every_call_of_a_run_that_begins_a_copy_and_goes_on_with_another(tree: Matrix) -> None:
+    calls = tree.recorded()
+    for box, act, name in (("nas-a", KILL_JOB, "the job is killed"), ("nas-b", KILL_FAR, "the far side is killed")):
+        for fault in boundaries(box, calls[box], act):
+            tree.case(name, fault)
+    tree.judge()
+
+
+@pytest.mark.parametrize("chain", ["--raw", "--plain"])
+def test_an_encryption_key_that_is_unloaded(faults: Faults, chain: str) -> None:
+    name = f"secret{chain.strip('-')}"
+    source = f"tank/{name}"
+    faults.shell(
+        "nas-a",
+        "echo long-password >/root/pass\n"
+        f"{REAL} create -o encryption=on -o keyformat=passphrase -o keylocation=file:///root/pass {source}",
+    )
+    boxes = faults.boxes
+    boxes.fill(name, "first", 1)
+    boxes.task(name, "", chain)
+    boxes.assert_good(faults.run(name))
+    matrix = Matrix(faults, boxes.pair.zfs, name)
+    load = f"{REAL} load-key {source} 2>/dev/null; {REAL} mount {source} 2>/dev/null; :"
+    if chain == "--raw":
+        there = f"echo long-password | {REAL} load-key -L prompt {matrix.copy}"
+        how = How(mended="the key was loaded on both boxes to compare", mend=there, mend_here=load)
+    else:
+        how = How("key-not-loaded", "the key was loaded again", mend_here=load)
+    unload = f"{REAL} unmount -f {source}; {REAL} unload-key {source}"
+    matrix.case("the encryption key is unloaded", Fault("nas-a", SEND, unload), how)
     matrix.judge()

@@ -111,21 +111,32 @@ def test_nothing_is_done_when_one_of_the_requests_is_wrong(taking: Door) -> None
     assert taking.started() == []
 
 
-def test_streams_are_sent_one_behind_the_other_after_each_guid_was_compared(door: Door) -> None:
-    door.answers(("get", 0, f"{GUID}\n", ""), ("send -- tank/a@x", 0, "AAA", ""), ("send -- tank/b@x", 0, "BB", ""))
-    done = door.run(several("send", SEND, {**SEND, "snapshot": "tank/b@x"}))
+BOTH = f"tank/a@x\t{GUID}\ntank/b@x\t{GUID}\n"
+SEND_B = {**SEND, "snapshot": "tank/b@x"}
+
+
+def test_streams_are_sent_one_behind_the_other_and_all_guids_are_asked_for_once(door: Door) -> None:
+    door.answers(("get", 0, BOTH, ""), ("send -- tank/a@x", 0, "AAA", ""), ("send -- tank/b@x", 0, "BB", ""))
+    done = door.run(several("send", SEND, SEND_B))
     assert (done.returncode, done.stdout, done.stderr) == (0, b"AAABB", b"")
-    door.answers(("get -H -p -o value guid tank/a@x", 0, f"{GUID}\n", ""), ("get", 0, "5\n", ""), ("send", 0, "A", ""))
-    done = door.run(several("send", SEND, {**SEND, "snapshot": "tank/b@x"}))
+    (asked,) = programs(door, "get")
+    assert asked[-2:] == ["tank/a@x", "tank/b@x"]
+
+
+@pytest.mark.parametrize(
+    ("listed", "why"),
+    [(BOTH.replace(f"b@x\t{GUID}", "b@x\t5"), b"tank/b@x is not what you saw"), (BOTH.split("\n")[0], b"is gone")],
+)
+def test_what_is_not_what_was_seen_is_not_sent_nor_what_is_behind_it(door: Door, listed: str, why: bytes) -> None:
+    door.answers(("get", 1, listed, "one does not exist"), ("send", 0, "A", ""))
+    done = door.run(several("send", SEND, SEND_B, SEND))
     assert (done.returncode, done.stdout) == (4, b"A")
-    assert b"tank/b@x is not what you saw" in done.stderr
+    assert why in done.stderr
 
 
 def test_a_send_that_fails_ends_all_of_it_with_what_zfs_said(door: Door) -> None:
-    door.answers(
-        ("get", 0, f"{GUID}\n", ""), ("send -- tank/a@x", 1, "AA", "cannot send: it is busy"), ("send", 0, "B", "")
-    )
-    done = door.run(several("send", SEND, {**SEND, "snapshot": "tank/b@x"}))
+    door.answers(("get", 0, BOTH, ""), ("send -- tank/a@x", 1, "AA", "cannot send: it is busy"), ("send", 0, "B", ""))
+    done = door.run(several("send", SEND, SEND_B))
     assert (done.returncode, done.stdout) == (1, b"AA")
     assert b"it is busy" in done.stderr
 
