@@ -31,7 +31,7 @@ _USER_VALUE = ALNUM | frozenset("_.:@/+,-")
 class Property:
     """What may be done with one property: its values, where it applies, whether it is fixed once the dataset exists."""
 
-    __slots__ = ("admin", "applies", "at_birth", "check", "values")
+    __slots__ = ("admin", "applies", "at_birth", "check", "only_admin", "values")
 
     def __init__(
         self,
@@ -41,12 +41,14 @@ class Property:
         *,
         at_birth: bool = False,
         admin: tuple[str, ...] = (),
+        only_admin: bool = False,
     ) -> None:
         self.values = values  # in words
         self.check = check
         self.applies = applies
         self.at_birth = at_birth  # can be given only when the dataset is made
         self.admin = admin  # values that need the role admin
+        self.only_admin = only_admin  # every value needs it
 
 
 def _words(
@@ -127,6 +129,9 @@ _POOL = (POOL,)
 _ZSTD = tuple(f"zstd-{n}" for n in range(1, 20))
 _GZIP = tuple(f"gzip-{n}" for n in range(1, 10))
 USER = Property("text of letters, digits and _ . : @ / + , -; at most 128", _user_value)
+# Whose copy a dataset is: its peer may read, resume and prune it, so giving it away is an administrator's (peer-adopt).
+OWNER = Property("the name of a peer", _user_value, only_admin=True)
+OWN_WORDS = {"dplane:peer": OWNER}
 
 PROPERTIES: dict[str, Property] = {
     "aclinherit": _words("discard", "noallow", "restricted", "passthrough", "passthrough-x", applies=_FS),
@@ -180,6 +185,8 @@ PROPERTIES: dict[str, Property] = {
 
 def find(name: str) -> Property | None:
     """The property of that name; a user property of ours (dplane:word) counts as listed."""
+    if name in OWN_WORDS:
+        return OWN_WORDS[name]
     if name.startswith("dplane:"):
         return None if text(name[7:], 32, LOWER | DIGITS | {"-"}, LOWER) else USER
     return PROPERTIES.get(name)
@@ -203,7 +210,7 @@ def problem(name: str, value: str, dataset: str, target: tuple[str, ...], *, bir
 def needs_admin(name: str, value: object) -> bool:
     """Whether that value of that property may be set by an administrator only."""
     listed = find(name)
-    return listed is not None and value in listed.admin
+    return listed is not None and (listed.only_admin or value in listed.admin)
 
 
 def printable(name: str) -> str:

@@ -280,6 +280,10 @@ def test_roles() -> None:
     assert needed("dataset-set", dataset="t/a", guid=GUID, property="setuid", value="off") == "operate"
     assert needed("dataset-set", dataset="t/a", guid=GUID, property="setuid", value="on") == "admin"
     assert needed("dataset-create", dataset="t/a", properties={"devices": "on"}) == "admin"
+    assert needed("dataset-set", dataset="t/a", guid=GUID, property="dplane:was-quota", value="1") == "operate"
+    assert needed("dataset-set", dataset="t/a", guid=GUID, property="dplane:peer", value="me") == "admin"
+    for verb, more in (("dataset-create", {}), ("volume-create", {"size": "1G"})):
+        assert needed(verb, dataset="t/a", properties={"dplane:peer": "me"}, **more) == "admin"
     assert [allows(held, "operate") for held in ("", "view", "operate", "admin")] == [False, False, True, True]
     assert not allows("nonsense", "view")
     assert not any(needs_admin(name, "off") for name in PROPERTIES)
