@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from .grammar import (
     ALNUM,
-    COMPONENT,
     DIGITS,
     LOWER,
     MOUNT_ROOTS,
+    PART,
     SYSTEM_DIRS,
     size_problem,
     text,
@@ -111,9 +111,8 @@ def mountpoint_problem(value: str) -> str:
         return "must be none, legacy or an absolute path of at most 255 bytes"
     parts = value[1:].split("/")
     for part in parts:
-        broken = text(part, 255, COMPONENT | frozenset(" +"))
-        if broken or part != part.strip(" "):
-            return "must be a plain absolute path whose parts start with a letter or digit and hold no .."
+        if text(part, 255, PART | {"+"}, PART | {"+"}, dots=True) or part in (".", ".."):
+            return "must be a plain absolute path of letters, digits, spaces and _ . : + -, without . or .. as a part"
     if parts[0] in MOUNT_ROOTS:
         return "" if len(parts) > 1 else f"must lie below /{parts[0]}, not be it"
     return "must not lie in a directory of the system" if parts[0] in SYSTEM_DIRS else ""
