@@ -214,7 +214,9 @@ def test_listings_are_read_whole_or_not_at_all() -> None:
         parse("", got[:-1])
 
 
-@pytest.mark.parametrize("odd", ["/srv/a\tb", "/srv/a\nb", "/srv/\n", "/srv/\t", "/a\n\n\tb\tlocal", "/a\ntank/b\tx\ty"])
+@pytest.mark.parametrize(
+    "odd", ["/srv/a\tb", "/srv/a\nb", "/srv/\n", "/srv/\t", "/a\n\n\tb\tlocal", "/a\ntank/b\tx\ty"]
+)
 def test_a_value_with_tabs_and_line_ends_is_one_value(odd: str) -> None:
     got = rows("tank/a", mountpoint=odd, canmount="off") + rows("tank/b", mountpoint="/srv/b")
     found = parse("tank/a@one\t11\t10\n", got)
