@@ -191,6 +191,12 @@ class ReplicationActs:
         limit = changed.options.limit
         return f"{changed.name} may send {limit} a second." if limit else f"{changed.name} has no limit any more."
 
+    async def do_task_keep(self) -> str | None:
+        """How old the copy may get, and which snapshots stay."""
+        from .replication_keep import keep
+
+        return await keep(self.console, self._status().task)
+
     async def do_task_schedule(self) -> str | None:
         """When it runs by itself."""
         task = self._status().task

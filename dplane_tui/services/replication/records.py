@@ -133,11 +133,13 @@ async def set_target(store: Store, name: str, target: str) -> None:
         await db.execute("UPDATE tasks SET target = ? WHERE name = ?", (target, name))
 
 
-async def set_options(store: Store, name: str, options: Options) -> None:
-    """Replace the options of a task; a running one follows within seconds where it can. Raises MissingError."""
+async def set_options(store: Store, name: str, options: Options, rpo: int | None = None) -> None:
+    """Replace the options of a task, and its RPO (in seconds) if given; a running one follows within seconds where it
+    can. Raises MissingError."""
     await task(store, name)
     async with store.transaction() as db:
-        await db.execute("UPDATE tasks SET options = ? WHERE name = ?", (codec.dumps(options), name))
+        sql = "UPDATE tasks SET options = ?, rpo = coalesce(?, rpo) WHERE name = ?"
+        await db.execute(sql, (codec.dumps(options), rpo, name))
 
 
 async def delete_task(store: Store, name: str) -> None:

@@ -79,8 +79,9 @@ class ReplicationService(Looks, Protocol):
         """One task. Raises MissingError."""
         ...
 
-    async def set_options(self, name: str, options: Options) -> Task:
-        """Change what a task does differently; a running one follows its limit and pause within seconds."""
+    async def set_options(self, name: str, options: Options, rpo: int | None = None) -> Task:
+        """Change what a task does differently, and its RPO (in seconds) if given; a running one follows its limit and
+        pause within seconds."""
         ...
 
     async def remove_task(self, name: str) -> None:
@@ -226,14 +227,14 @@ class LocalReplication(LocalLooks):
         async with self._store() as store:
             return await records.task(store, name)
 
-    async def set_options(self, name: str, options: Options) -> Task:
+    async def set_options(self, name: str, options: Options, rpo: int | None = None) -> Task:
         async with self._store(write=True) as store:
             task = await records.task(store, name)
             before = task.options
-            check_task(replace(task, options=check_options(options)))
+            check_task(replace(task, options=check_options(options), rpo=task.rpo if rpo is None else rpo))
             if options.keep_target != before.keep_target and task.peer is not None:
                 pruning.refuse_not_granted(options, await records.peer(store, task.peer))
-            await records.set_options(store, name, options)
+            await records.set_options(store, name, options, rpo)
             await store.backup()
             changed = await records.task(store, name)
         if options.schedule != before.schedule:
