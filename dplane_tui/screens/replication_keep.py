@@ -1,4 +1,4 @@
-"""How old a task's copy may get, and which snapshots stay on both sides; what goes is shown before it is switched on."""
+"""How old a task's copy may get, and which snapshots stay on both sides; what goes is shown first."""
 
 from __future__ import annotations
 

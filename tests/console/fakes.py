@@ -15,6 +15,7 @@ from dplane_tui.services.docker.model import Container, Engine
 from dplane_tui.services.health.model import DiskHealth, Health, Memory, ServiceState, Temperature
 from dplane_tui.services.host import Output
 from dplane_tui.services.jobs.model import Progress
+from dplane_tui.services.replication.copies import Copy
 from dplane_tui.services.replication.model import (
     Evidence,
     Options,
@@ -341,6 +342,10 @@ class FakeReplication:
             raise self.failure_of_plan
         step = Step("full", task.source, task.target, "filesystem", "dplane-20261124T120000Z", "", size=3 * G)
         return Plan(task.name, "dplane-20261124T120000Z", True, steps=(step,), available=120 * G)
+
+    async def copies(self, name: str) -> tuple[Copy, ...]:
+        now = time.time()
+        return (Copy("", EVIDENCE.snapshot, "99", now - 600, now - 580), Copy("", "by-hand", "98", now - 9000))
 
     async def restore(self, name: str, wish: Restore) -> str:
         self.calls.append(("restore", name, wish))

@@ -218,6 +218,7 @@ async def test_a_restore_says_what_will_happen_and_replaces_nothing(console: Ope
         await seen.press("b")
         await seen.until_text("Bring back from home: what?")
         assert "the newest there is" in seen.text
+        assert any("by-hand" in line and "not proven" in line for line in seen.text.splitlines())
         await seen.press("down", "enter")
         await seen.until_text("The original place tank/home is there: another name is needed.")
         assert "tank/home-restored" in seen.text

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from dplane_tui import paths
-from dplane_tui.cli import main, replicate
+from dplane_tui.cli import main
 from dplane_tui.cli.completion import commands
 from dplane_tui.cli.main import GROUPS, build_parser, run
 from dplane_tui.cli.output import Result

@@ -22,6 +22,10 @@ PLANS_KEPT_SECONDS = 3600.0
 MOVING = ("run", "restore")
 """Kinds of run that move data: one at a time for each task."""
 SHOWN = (*MOVING, "verify", "resolve")
+ANSWERS = ("plan", "compare", "copies", "prune", "conflicts")
+"""Kinds that are of interest to who asked, not to history."""
+LOOKS = ("compare", "copies")
+"""Kinds that only read and disturb nothing."""
 _RECENT = 20_000  # rows of evidence, so that a long history costs nothing
 GOOD = frozenset({"succeeded", "nothing-new"})
 
@@ -160,10 +164,10 @@ async def new_run(store: Store, task_name: str, mode: str = "run", request: str 
     now = time.time()
     run_id = new_run_id(task_name, now)
     async with store.transaction() as db:
-        if mode in ("plan", "compare", "prune", "conflicts"):  # of interest to who asked, not to history
+        if mode in ANSWERS:
             await db.execute(
-                "DELETE FROM runs WHERE mode IN ('plan', 'compare', 'prune', 'conflicts') AND started < ?",
-                (now - PLANS_KEPT_SECONDS,),
+                "DELETE FROM runs WHERE mode IN (SELECT value FROM json_each(?)) AND started < ?",
+                (json.dumps(ANSWERS), now - PLANS_KEPT_SECONDS),
             )
         await db.execute(
             "INSERT INTO runs (id, task, mode, state, started, request) VALUES (?, ?, ?, 'queued', ?, ?)",
@@ -211,6 +215,16 @@ async def known_creations(store: Store, guids: Sequence[str]) -> dict[str, float
     )
     rows = await store.rows(sql, (json.dumps(list(guids)), _RECENT))
     return {row["source_guid"]: float(row["created"]) for row in rows}
+
+
+async def proven_guids(store: Store, task_name: str) -> dict[tuple[str, str], float]:
+    """When each snapshot (target's dataset and GUID) was last read at the target by a run of the task that sent it."""
+    rows = await store.rows(
+        "SELECT target, target_guid, max(verified_at) AS at FROM evidence JOIN runs ON runs.id = evidence.run "
+        "WHERE task = ? AND mode = 'run' AND source_guid = target_guid GROUP BY target, target_guid",
+        (task_name,),
+    )
+    return {(row["target"], row["target_guid"]): float(row["at"]) for row in rows}
 
 
 async def runs(

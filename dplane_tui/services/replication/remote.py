@@ -13,6 +13,7 @@ from ..store import Notice
 from .codec import decode
 from .compare import Comparison
 from .content import Wish
+from .copies import Copy
 from .divergence import BESIDE, Divergence, Resolution
 from .model import HostIdentity, Options, PairRequest, Peer, Plan, Restore, Run, Task, TaskStatus
 from .options import words as option_words
@@ -158,6 +159,9 @@ class RemoteReplication:
     async def compare(self, name: str) -> Comparison:
         data = await self._ask("replicate", "compare", name, timeout=400, despite=True)
         return self._decode(Comparison, data)
+
+    async def copies(self, name: str) -> tuple[Copy, ...]:
+        return self._list(Copy, await self._ask("replicate", "restore", name, "--list", timeout=400))
 
     async def verify(self, name: str, wish: Wish) -> str:
         words = ["replicate", "verify", name, "--content", f"--sample={wish.percent}%", "--detach"]
