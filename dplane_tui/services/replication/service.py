@@ -320,8 +320,13 @@ class LocalReplication(LocalLooks):
     async def resolve(self, name: str, wish: Resolution) -> Run:
         # At this box's own pools it is done with the rights of whoever asks: a job has fewer than an administrator.
         task = await self.task(name)
+        here = task.peer is None
+        if here and task.source_peer is not None:
+            here = wish.way != divergence.BESIDE  # which touches no pool
+            if here:  # the source is looked at by a job, which alone has the key for it
+                wish = replace(wish, seen=divergence.dumps(await self.conflicts(name)))
         run = await self.queue(name, "resolve", codec.dumps(wish))
-        return await self._looked(run, here=task.peer is None and task.source_peer is None)
+        return await self._looked(run, here=here)
 
     async def _asked(self, name: str, mode: str, request: str = "", patience: float = PLAN_SECONDS) -> Run:
         return await self._looked(await self.queue(name, mode, request), patience)
