@@ -91,6 +91,8 @@ async def _ask_where(console: Console, task: Task, below: str, snapshot: str, he
             raise RefusedError(f"{wish.to} exists, and a restore never replaces anything.", "Choose another name.")
 
     text = f"The original place {own} {'is there: another name is needed.' if own in here else 'is free.'}"
+    if task.source_peer is not None:
+        text = f"The original is {task.source_peer}:{own}, where nothing is written from here. It comes to this box."
     values = await ask(console, Form(f"Bring back {own}: to where?", fields, "Next", text=text, check=check))
     return made(values) if values is not None else None
 
@@ -113,8 +115,11 @@ def what_happens(task: Task, wish: Restore, here: Iterable[str]) -> str:
     far = f"{place(task)}/{wish.below}" if wish.below else place(task)
     below = " and all below it" if wish.recursive else ""
     older = "with its older snapshots" if wish.history else "that snapshot only"
-    mounted = "mounted where the original was" if wish.to == own else "mounted under its own new name"
+    home = wish.to == own and task.source_peer is None
+    mounted = "mounted where the original was" if home else "mounted under its own new name"
     standing = f"{own} stays as it is." if own in set(here) else f"{own} is not here now."
+    if task.source_peer is not None:
+        standing = f"The original {task.source_peer}:{own} stays as it is."
     return (
         f"{far}@{wish.snapshot or '(the newest)'}{below} comes to {wish.to}, {older}.\n\n"
         f"{standing} If {wish.to} appears before it starts, the restore is refused: nothing is ever replaced. "

@@ -257,6 +257,13 @@ def test_what_no_task_copies() -> None:
     assert without_task(found, [Task("a", "tank/a", "nas-b", "b/a")]) == [
         "tank/a/b", "tank/a/cache", "tank/c", "tank/d", "vault/copy/c"
     ]  # fmt: skip
+    pulled = Task("e", "tank/d", None, "vault/pulled/d", recursive=True, source_peer="nas-c")
+    assert without_task(found, [*tasks, pulled]) == ["tank/a/cache", "tank/d"], "that tank/d is on another box"
+    assert only_here([pulled]) == [], "a pulled copy has its original on another box"
+    assert task_rows([TaskStatus(pulled)], {}, NOW)[0].cells[1].text == "nas-c:tank/d/…"
+    assert "nas-c:tank/d and all below it → vault/pulled/d" in said(
+        detail_lines(TaskStatus(pulled), [], [], NOW, 80, 9)
+    )
     assert gap([]) == ""
     assert gap(list("abcde")) == "In no task: a, b, c and 2 more."
 
