@@ -119,6 +119,7 @@ ACTIONS: tuple[Action, ...] = (
     _write("restore", "b", "bring back", "replication.tasks", "restore from the copy; replaces nothing", "operate", 22),
     _write("task-limit", "l", "limit", "replication.tasks", "how fast it may send, at once", "operate", 25),
     _write("task-schedule", "w", "schedule", "replication.tasks", "when it runs by itself", "operate", 23),
+    _write("task-keep", "o", "keep", "replication.tasks", "how old the copy may get, what is kept", "operate", 27),
     _write("run-cancel", "x", "cancel run", "replication.tasks", "stop the run of this task", "operate", 26),
     _write("task-remove", "d", "remove", "replication.tasks", "forget the task; data stays", "operate", 30),
     _write("peer-remove", "d", "remove", "replication.peers", "forget the peer and its key", "admin", 30),

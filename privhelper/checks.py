@@ -20,7 +20,7 @@ Found = dict[str, object]  # what a check adds to the answer
 
 def zfs_get(name: str, prop: str) -> str:
     """One property's value of a dataset, snapshot or bookmark. Raises Failure (`changed` when it is gone)."""
-    return ask([ZFS, "get", "-H", "-p", "-o", "value", prop, name]).rstrip("\n")
+    return ask([ZFS, "get", "-H", "-p", "-o", "value", prop, name]).removesuffix("\n")
 
 
 def guid_of(what: str, name: str) -> str:
@@ -87,11 +87,11 @@ def _mount(verb: Verb, args: Args) -> Found:
                 "refused", f"It would be mounted at {path}, where the door mounts nothing; give a mountpoint."
             )
     if verb.name == "dataset-mount":
-        path = zfs_get(str(args["dataset"]), "mountpoint").removesuffix("\n")
+        path = zfs_get(str(args["dataset"]), "mountpoint")
         if mountpoint_problem(path):
             raise Failure("refused", f"{args['dataset']} belongs at {path}, where the door mounts nothing.")
     if args.get("property") == "canmount" and args.get("value") == "on":
-        path = zfs_get(str(args["dataset"]), "mountpoint").removesuffix("\n")
+        path = zfs_get(str(args["dataset"]), "mountpoint")
         if path.startswith("/") and mountpoint_problem(path):
             raise Failure("refused", f"It would be mounted at {path}, where the door mounts nothing.")
     if path.startswith("/"):
@@ -151,7 +151,7 @@ def _received(_verb: Verb, args: Args) -> Found:
     """The kind is what says which settings make a stranger's dataset safe, so nobody is taken at their word for it."""
     name, kind = str(args["dataset"]), str(args["kind"])
     if args.get("first") is not True:
-        there = zfs_get(name, "type").removesuffix("\n")
+        there = zfs_get(name, "type")
         if there != kind:
             raise Failure("refused", f"{name} is a {there}, not a {kind}.")
     elif kind == "filesystem":
@@ -207,8 +207,7 @@ class Places:
         columns = ["-H", "-p", "-d", "0", "-t", "filesystem,volume", "-o", "name,type,mountpoint"]
         # Those that are not there yet make its status bad and are told on its standard error; the others are listed.
         listed = run([ZFS, "list", *columns, "--", *sorted(names | above)], 300).text
-        rows = [line.split("\t") for line in listed.splitlines()]
-        self._known = {row[0]: (row[1], row[2]) for row in rows if len(row) == 3}
+        self._known = _placed(listed, names | above)
 
     def check(self, args: Args) -> None:
         """As `received` checks one. Raises Failure `refused`, `changed`."""
@@ -236,6 +235,23 @@ class Places:
             parent, _, last = parent.rpartition("/")
             rest = f"{last}/{rest}"
         raise Failure("changed", f"Nothing above {name} exists.")
+
+
+def _placed(listed: str, asked: set[str]) -> dict[str, tuple[str, str]]:
+    """Kind and mountpoint by name. A mountpoint may hold tabs and line ends: one that speaks for another dataset is
+    seen by that one being there twice, and neither is believed."""
+    found: dict[str, tuple[str, str]] = {}
+    twice: set[str] = set()
+    last = ""
+    for line in listed.split("\n")[:-1]:
+        row = line.split("\t", 2)
+        if len(row) == 3 and row[0] in asked and row[1] in ("filesystem", "volume"):
+            last = row[0]
+            twice.update({last} & set(found))
+            found[last] = (row[1], row[2])
+        elif last:
+            found[last] = (found[last][0], f"{found[last][1]}\n{line}")
+    return {name: there for name, there in found.items() if name not in twice}
 
 
 def _planned(args: Args, lines: list[str], needed: bool) -> Found:
@@ -341,8 +357,10 @@ def _adopt(_verb: Verb, args: Args) -> Found:
     if owner not in ("-", args["peer"]):
         raise Failure("refused", f"{name} is a copy of another peer already.")
     listed = ask([ZFS, "list", "-H", "-p", "-r", "-t", "filesystem", "-o", "mounted,mountpoint", "--", name])
-    for line in listed.splitlines():
+    for line in listed.split("\n")[:-1]:
         mounted, _, path = line.partition("\t")
+        if mounted not in ("yes", "no", "-"):  # a line end inside of the path before
+            raise Failure("refused", f"Something of {name} has a mountpoint of several lines, so it is no copy.")
         if mounted == "yes" and mountpoint_problem(path):
             raise Failure("refused", f"Something of {name} is mounted in a place of the system, so it is no copy.")
     return {}

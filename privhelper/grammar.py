@@ -18,7 +18,8 @@ DIGITS = frozenset("0123456789")
 HEX = frozenset("0123456789abcdef")
 LETTERS = LOWER | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 ALNUM = LETTERS | DIGITS
-COMPONENT = ALNUM | frozenset("_.:-")  # OpenZFS; a space is allowed inside of dataset components too
+COMPONENT = ALNUM | frozenset("_.:-")
+PART = COMPONENT | {" "}  # what OpenZFS takes (entity_namecheck), at any place, in each part but the pool's
 DISK = ALNUM | frozenset("_.:+-")
 
 MAX_NAME = 255  # ZFS_MAX_DATASET_NAME_LEN is 256 with the closing NUL
@@ -80,8 +81,13 @@ def named(char: str) -> str:
     return f"'{char}'" if "!" <= char <= "~" else f"the character U+{ord(char):04X}"
 
 
-def text(value: object, limit: int, allowed: Iterable[str], first: frozenset[str] = ALNUM) -> str:
-    """Why `value` is not a text of at most `limit` characters of `allowed` that starts with one of `first`."""
+def text(
+    value: object, limit: int, allowed: Iterable[str], first: frozenset[str] = ALNUM, *, dots: bool = False
+) -> str:
+    """Why `value` is not a text of at most `limit` characters of `allowed` that starts with one of `first`.
+
+    Two dots in a row are refused unless `dots`.
+    """
     if not isinstance(value, str):
         return "must be a text"
     if not value:
@@ -94,7 +100,7 @@ def text(value: object, limit: int, allowed: Iterable[str], first: frozenset[str
     odd = set(value).difference(allowed)
     if odd:
         return f"holds {named(min(odd, key=value.index))}, which is not allowed"
-    if ".." in value:
+    if ".." in value and not dots:
         return "must not hold two dots in a row"
     return ""
 
@@ -120,9 +126,9 @@ def new_pool_problem(value: object) -> str:
 
 def component_problem(value: str) -> str:
     """Why `value` cannot be one component of a dataset's name, or the part behind @ or #."""
-    if value != value.strip(" "):
-        return "must not have a space at either end of a part"
-    return text(value, MAX_NAME, COMPONENT | {" "})
+    if value in (".", ".."):
+        return "must not have . or .. as a part"
+    return text(value, MAX_NAME, PART, PART, dots=True)
 
 
 def dataset_problem(value: object) -> str:
@@ -271,7 +277,7 @@ POOL = Kind(
 NEW_POOL = Kind("new-pool", POOL.rule + "; not the name of a directory of the system", "tank", new_pool_problem)
 DATASET = Kind(
     "dataset",
-    f"a pool's name and components joined by /: {_NAME}, spaces inside; each starts with a letter or digit, no ..; "
+    f"a pool's name and components joined by /: {_NAME} and space; none is . or ..; "
     f"at most {MAX_NAME} bytes, {MAX_DEPTH} levels",
     "tank/data",
     dataset_problem,

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from .grammar import (
     ALNUM,
-    COMPONENT,
     DIGITS,
     LOWER,
     MOUNT_ROOTS,
+    PART,
     SYSTEM_DIRS,
     size_problem,
     text,
@@ -31,7 +31,7 @@ _USER_VALUE = ALNUM | frozenset("_.:@/+,-")
 class Property:
     """What may be done with one property: its values, where it applies, whether it is fixed once the dataset exists."""
 
-    __slots__ = ("admin", "applies", "at_birth", "check", "values")
+    __slots__ = ("admin", "applies", "at_birth", "check", "only_admin", "values")
 
     def __init__(
         self,
@@ -41,12 +41,14 @@ class Property:
         *,
         at_birth: bool = False,
         admin: tuple[str, ...] = (),
+        only_admin: bool = False,
     ) -> None:
         self.values = values  # in words
         self.check = check
         self.applies = applies
         self.at_birth = at_birth  # can be given only when the dataset is made
         self.admin = admin  # values that need the role admin
+        self.only_admin = only_admin  # every value needs it
 
 
 def _words(
@@ -109,9 +111,8 @@ def mountpoint_problem(value: str) -> str:
         return "must be none, legacy or an absolute path of at most 255 bytes"
     parts = value[1:].split("/")
     for part in parts:
-        broken = text(part, 255, COMPONENT | frozenset(" +"))
-        if broken or part != part.strip(" "):
-            return "must be a plain absolute path whose parts start with a letter or digit and hold no .."
+        if text(part, 255, PART | {"+"}, PART | {"+"}, dots=True) or part in (".", ".."):
+            return "must be a plain absolute path of letters, digits, spaces and _ . : + -, without . or .. as a part"
     if parts[0] in MOUNT_ROOTS:
         return "" if len(parts) > 1 else f"must lie below /{parts[0]}, not be it"
     return "must not lie in a directory of the system" if parts[0] in SYSTEM_DIRS else ""
@@ -127,6 +128,9 @@ _POOL = (POOL,)
 _ZSTD = tuple(f"zstd-{n}" for n in range(1, 20))
 _GZIP = tuple(f"gzip-{n}" for n in range(1, 10))
 USER = Property("text of letters, digits and _ . : @ / + , -; at most 128", _user_value)
+# Whose copy a dataset is: its peer may read, resume and prune it, so giving it away is an administrator's (peer-adopt).
+OWNER = Property("the name of a peer", _user_value, only_admin=True)
+OWN_WORDS = {"dplane:peer": OWNER}
 
 PROPERTIES: dict[str, Property] = {
     "aclinherit": _words("discard", "noallow", "restricted", "passthrough", "passthrough-x", applies=_FS),
@@ -180,6 +184,8 @@ PROPERTIES: dict[str, Property] = {
 
 def find(name: str) -> Property | None:
     """The property of that name; a user property of ours (dplane:word) counts as listed."""
+    if name in OWN_WORDS:
+        return OWN_WORDS[name]
     if name.startswith("dplane:"):
         return None if text(name[7:], 32, LOWER | DIGITS | {"-"}, LOWER) else USER
     return PROPERTIES.get(name)
@@ -203,7 +209,7 @@ def problem(name: str, value: str, dataset: str, target: tuple[str, ...], *, bir
 def needs_admin(name: str, value: object) -> bool:
     """Whether that value of that property may be set by an administrator only."""
     listed = find(name)
-    return listed is not None and value in listed.admin
+    return listed is not None and (listed.only_admin or value in listed.admin)
 
 
 def printable(name: str) -> str:

@@ -31,12 +31,16 @@ def _import(args: Args) -> Found:
 
 def _mount_all(pool: str) -> list[str]:
     """Mount the file systems of a pool that wants them mounted; returns those that were not, each with the reason."""
-    columns = ["-t", "filesystem", "-o", "mountpoint,name,canmount,mounted"]
+    columns = ["-t", "filesystem", "-o", "name,canmount,mounted"]
     listed = ask([ZFS, "list", "-H", "-p", "-r", *columns, "--", pool])
+    rows = [line.split("\t") for line in listed.splitlines()]
+    wanted = [name for name, canmount, mounted in rows if (canmount, mounted) == ("on", "no")]
+    # Each asked for alone: in a table, a mountpoint with a line end in it could vouch for another file system.
+    paths = [(zfs_get(name, "mountpoint"), name) for name in wanted]
     left: list[str] = []
     # In the order of the mountpoints, so that what lies below another is mounted after it.
-    for mountpoint, name, canmount, mounted in sorted(line.split("\t") for line in listed.splitlines()):
-        if canmount != "on" or mounted == "yes" or not mountpoint.startswith("/"):
+    for mountpoint, name in sorted(paths):
+        if not mountpoint.startswith("/"):
             continue
         try:
             refused = problem("mountpoint", mountpoint, name, (FILESYSTEM,), birth=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import time
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from .. import text
 from ..errors import BadNewsError, DivergedError, DPlaneError, MissingError, StoppedError, UsageError
 from ..services.host import Host
 from ..services.replication.model import Plan, Run, Task, TaskStatus
-from ..services.replication.options import describe
+from ..services.replication.options import describe, seconds
 from ..services.replication.places import place_of
 from ..services.replication.service import LocalReplication, ReplicationService, error_of, open_replication
 from . import (
@@ -26,8 +25,6 @@ from . import (
     task_options,
 )
 from .output import Result, table
-
-_UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -88,14 +85,6 @@ def _limit(value: str) -> int:
     if not value.isdecimal() or not 0 < int(value[:6]) <= 1000:
         raise argparse.ArgumentTypeError("must be a number from 1 to 1000")
     return int(value)
-
-
-def seconds(value: str) -> int:
-    """`90m`, `24h`, `7d` or plain seconds. Raises UsageError."""
-    found = re.fullmatch(r"(\d{1,9})([mhdw]?)", value)
-    if not found:
-        raise UsageError(f"“{text.clean(value, 20)}” is not a time.", "Write it as 90m, 24h, 7d or in seconds.")
-    return int(found[1]) * _UNITS.get(found[2], 1)
 
 
 async def _add(host: Host, args: argparse.Namespace) -> Result:

@@ -146,7 +146,7 @@ async def _apply(service: ReplicationService, found: Sequence[syncoid.Proposal],
     for one in found:
         if one.task is None:
             left.append(f"{one.origin}: {one.problem}")
-        elif one.task.peer is not None and one.task.peer not in known:
+        elif (other := one.task.peer or one.task.source_peer) is not None and other not in known:
             left.append(f"{one.task.name}: pair first with `{one.commands[0]}`")
         else:
             try:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import time
+from collections.abc import Sequence
 from typing import Any
 
+from .. import text
 from ..errors import UsageError
 from ..services.host import Host
-from ..services.replication.model import Restore
+from ..services.replication.copies import Copy
+from ..services.replication.model import Restore, Task
 from ..services.replication.service import open_replication
-from .output import Result
+from .output import Result, table
 
 
 def add(verbs: Any) -> None:
@@ -23,6 +27,7 @@ def add(verbs: Any) -> None:
     how = back.add_mutually_exclusive_group()
     how.add_argument("--recursive", action="store_true", default=None, help="with all below it (as the task does)")
     how.add_argument("--alone", action="store_false", dest="recursive", help="without what is below it")
+    back.add_argument("--list", action="store_true", dest="listed", help="show what is there to bring back, do nothing")
     back.add_argument("--detach", action="store_true", help="start it and do not wait")
     back.set_defaults(handler=_restore)
 
@@ -31,6 +36,9 @@ async def _restore(host: Host, args: argparse.Namespace) -> Result:
     from .replicate import followed
 
     service = open_replication(host)
+    if args.listed:
+        found = await service.copies(args.name)
+        return Result(found, describe(await service.task(args.name), found))
     task = await service.task(args.name)
     below = args.dataset.removeprefix(f"{task.source}/").strip("/")
     own = f"{task.source}/{below}" if below else task.source
@@ -42,3 +50,20 @@ async def _restore(host: Host, args: argparse.Namespace) -> Result:
     recursive = task.recursive if args.recursive is None else args.recursive
     wish = Restore(args.to or own, below, recursive, args.snapshot, not args.newest_only)
     return await followed(host, service, await service.restore(args.name, wish), detach=args.detach, quiet=args.json)
+
+
+def describe(task: Task, found: Sequence[Copy]) -> str:
+    """What is at the target, as a table."""
+    if not found:
+        return "The copy has no snapshot yet."
+    now = time.time()
+    rows = [
+        (
+            f"{task.source}/{one.dataset}" if one.dataset else task.source,
+            one.snapshot,
+            text.age(one.taken, now),
+            "not proven" if one.proven is None else text.age(one.proven, now),
+        )
+        for one in found
+    ]
+    return table(("DATASET", "SNAPSHOT", "TAKEN", "PROVEN THERE"), rows)

@@ -6,6 +6,7 @@ import argparse
 from dataclasses import replace
 from typing import Any
 
+from .. import text
 from ..services.host import Host
 from ..services.replication import options as wording
 from ..services.replication.model import Options, Task
@@ -36,6 +37,7 @@ def add(verbs: Any) -> None:
     """Add the verbs that change a task."""
     change = verbs.add_parser("set", help="change a task's options; a running one follows its limit")
     change.add_argument("name")
+    change.add_argument("--rpo", metavar="TIME", help="late when the target is older: 90m, 24h, 7d")
     add_flags(change)
     change.set_defaults(handler=_set)
     limit = verbs.add_parser("limit", help="how fast a task may go, at once: 2M, '08:00-18:00=1M full', full")
@@ -60,7 +62,8 @@ async def _change(host: Host, name: str, **fields: Any) -> Task:
 async def _set(host: Host, args: argparse.Namespace) -> Result:
     service = open_replication(host)
     before = await service.task(args.name)
-    after = await service.set_options(args.name, wording.change(before.options, given(args)))
+    rpo = None if args.rpo is None else wording.seconds(args.rpo)
+    after = await service.set_options(args.name, wording.change(before.options, given(args)), rpo)
     told = _told(after)
     if args.json:  # a program asks with `prune --dry-run`
         return told
@@ -83,7 +86,8 @@ async def _pause(host: Host, args: argparse.Namespace) -> Result:
 
 def _told(task: Task) -> Result:
     lines = wording.describe(task.options) or ["nothing differs from the default"]
-    return Result(task, "\n".join([f"task      {task.name}", *(f"          {line}" for line in lines)]))
+    rpo = f"RPO       {text.duration(task.rpo)}"
+    return Result(task, "\n".join([f"task      {task.name}", rpo, *(f"          {line}" for line in lines)]))
 
 
 def options_of(args: argparse.Namespace) -> Options:

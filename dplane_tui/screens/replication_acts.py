@@ -51,7 +51,11 @@ class ReplicationActs:
         peer = self._screen.peer
         if peer is None:
             raise RefusedError("There is no peer under the cursor.")
-        text = f"Tasks to {peer.name} stop working. Its copy of the key is removed there if it can be reached."
+        text = (
+            f"Our key for {peer.name} is destroyed on this box, so nothing from here gets in there any more. "
+            f"Nothing is done at {peer.name}: the line of that key stays in its list and opens nothing, until it is "
+            "removed there. Copies stay on both. It is refused while a task uses the peer."
+        )
         if not await ask(self.console, Confirm(f"Forget {peer.name}?", text, "Forget")):
             return None
         said = await self.console.services.replication.remove_peer(peer.name)
@@ -64,11 +68,12 @@ class ReplicationActs:
         status = self._screen.status
         if status is None:
             raise RefusedError("There is neither a peer nor a task under the cursor.", "t shows the peers.")
-        if status.task.peer is None:
+        name = status.task.peer or status.task.source_peer
+        if name is None:
             raise RefusedError(f"{status.task.name} copies to another pool of this box: there is no peer.")
-        found = [one for one in await self.console.services.replication.peers() if one.name == status.task.peer]
+        found = [one for one in await self.console.services.replication.peers() if one.name == name]
         if not found:
-            raise RefusedError(f"The peer {status.task.peer} is not paired any more.", "n pairs it again.")
+            raise RefusedError(f"The peer {name} is not paired any more.", "n pairs it again.")
         return found[0]
 
     async def do_peer_test(self) -> str | None:
@@ -190,6 +195,12 @@ class ReplicationActs:
         changed = await self._change(task.name, limit=_rate(values))
         limit = changed.options.limit
         return f"{changed.name} may send {limit} a second." if limit else f"{changed.name} has no limit any more."
+
+    async def do_task_keep(self) -> str | None:
+        """How old the copy may get, and which snapshots stay."""
+        from .replication_keep import keep
+
+        return await keep(self.console, self._status().task)
 
     async def do_task_schedule(self) -> str | None:
         """When it runs by itself."""

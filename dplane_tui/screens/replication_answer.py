@@ -141,7 +141,8 @@ def without_task(datasets: Iterable[Dataset], tasks: Sequence[Task]) -> list[str
         inside = {
             one.name
             for one in found
-            if one.name == task.source or (task.recursive and one.name.startswith(f"{task.source}/"))
+            if task.source_peer is None
+            and (one.name == task.source or (task.recursive and one.name.startswith(f"{task.source}/")))
         }
         covered |= inside & set(members(task, {name: Member(name) for name in inside}))
         if task.peer is None:
@@ -156,6 +157,7 @@ def only_here(tasks: Sequence[Task]) -> list[str]:
         task.source
         for task in tasks
         if task.peer is None
+        and task.source_peer is None
         and not any(
             task.source == other.source or (other.recursive and task.source.startswith(f"{other.source}/"))
             for other in away

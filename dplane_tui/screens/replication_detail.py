@@ -12,7 +12,7 @@ from ..widgets.layout import Pieces, wrap
 from ..widgets.spark import MISSING, spark
 from .replication_answer import late, next_words, proof_age, rough
 from .replication_failures import Kind, kind_of, sentences
-from .replication_rows import evidence_lines, place
+from .replication_rows import evidence_lines, origin, place
 
 _LABEL = 11
 _CHART = 40
@@ -25,7 +25,7 @@ def detail_lines(
     """Everything about a task above its runs, what matters most first: the last lines are left out where room ends."""
     task = status.task
     below = " and all below it" if task.recursive else ""
-    lines = _fact("copies", f"{task.source}{below} → {place(task)}", width)
+    lines = _fact("copies", f"{origin(task)}{below} → {place(task)}", width)
     lines += _standing(status, now, width)
     lines += _fact("runs", _when(status, now), width, "warn" if task.options.paused else "text")
     kind = kind_of(status.last) if status.last is not None else None

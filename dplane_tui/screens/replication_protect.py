@@ -109,6 +109,8 @@ async def _ask_source(console: Console, datasets: Sequence[Dataset], tasks: Sequ
 
 
 def _inside(task: Task, datasets: Iterable[Dataset]) -> list[str]:
+    if task.source_peer is not None:
+        return []
     below = f"{task.source}/"
     return [one.name for one in datasets if one.name == task.source or (task.recursive and one.name.startswith(below))]
 

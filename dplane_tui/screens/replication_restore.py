@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import RefusedError
-from ..services.replication.model import Restore, Run, Task, TaskStatus
+from ..services.replication.model import Restore, Task, TaskStatus
 from ..text import age
 from ..widgets.dialogs import Choose, Confirm, Form, Values, ask
 from ..widgets.fields import Choice, TextField
@@ -17,25 +17,30 @@ from .replication_rows import place
 
 if TYPE_CHECKING:
     from ..app import Console
+    from ..services.replication.copies import Copy
 
 _COPIES = (
     Column("DATASET", least=12, most=50, grow=True),
     Column("SNAPSHOT", least=20, most=60),
-    Column("PROVEN THERE", drop=1, least=8),
+    Column("TAKEN", drop=1, least=8),
+    Column("PROVEN THERE", least=10),
 )
-_NEWEST = ("", "")
-_SHOWN = 300
+_SHOWN = 2000
 
 
 async def restore(console: Console, status: TaskStatus) -> str | None:
     """Ask what, to where; say what will happen; start it. Returns what was started. Raises DPlaneError."""
     task, replication = status.task, console.services.replication
-    runs = await replication.runs(task.name)
+    console.say(f"Reading what is at {place(task)}…", "dim")
+    found = await replication.copies(task.name)
+    console.say("")
     text = (
-        f"The copy of {task.source} is at {place(task)}. These are the snapshots that runs proved there; "
-        "one that was pruned there since is refused, and nothing happens."
+        f"All snapshots that {place(task)} has now, read there. Proven: a run of this task read there that it is the "
+        "original's very snapshot. Others came by other means; a restore proves them against the copy alone."
     )
-    rows = copy_rows(task, runs, time.time())
+    if len(found) > _SHOWN:
+        text += f" These are the first {_SHOWN} of {len(found)}; the others are named in the next step."
+    rows = copy_rows(task, found, time.time())
     chosen = await ask(console, Choose(f"Bring back from {task.name}: what?", _COPIES, rows, text, pick="This one"))
     if chosen is None:
         return None
@@ -50,22 +55,17 @@ async def restore(console: Console, status: TaskStatus) -> str | None:
     return f"The restore {run} was started and goes on when this console is closed. It is not back before it has ended."
 
 
-def copy_rows(task: Task, runs: Sequence[Run], now: float) -> list[Row]:
-    """What can come home: the newest of all, then what runs proved at the target, newest first. Keys `below@snapshot`.
+def copy_rows(task: Task, found: Sequence[Copy], now: float) -> list[Row]:
+    """What can come home: the newest of all, then every snapshot that is there. Keys `below@snapshot`.
 
     An empty `below` is the task's source itself, an empty snapshot the newest there is.
     """
-    rows = [row("@", Cell(task.source, "strong"), "the newest there is", "")]
-    seen = {_NEWEST}
-    for run in runs:
-        for proof in run.evidence:
-            if not proof.proven or not f"{proof.dataset}/".startswith(f"{task.source}/"):
-                continue
-            key = (proof.dataset[len(task.source) + 1 :], proof.snapshot)
-            if key not in seen and len(rows) < _SHOWN:
-                seen.add(key)
-                when = coarse(age(proof.verified_at, now))
-                rows.append(row("@".join(key), Cell(proof.dataset, "text"), proof.snapshot, Cell(when, "dim")))
+    rows = [row("@", Cell(task.source, "strong"), "the newest there is", "", "")]
+    for one in found[:_SHOWN]:
+        name = f"{task.source}/{one.dataset}" if one.dataset else task.source
+        taken = Cell(coarse(age(one.taken, now)), "dim")
+        proof = Cell("not proven", "unknown") if one.proven is None else Cell(coarse(age(one.proven, now)), "good")
+        rows.append(row(f"{one.dataset}@{one.snapshot}", Cell(name, "text"), one.snapshot, taken, proof))
     return rows
 
 
@@ -91,6 +91,8 @@ async def _ask_where(console: Console, task: Task, below: str, snapshot: str, he
             raise RefusedError(f"{wish.to} exists, and a restore never replaces anything.", "Choose another name.")
 
     text = f"The original place {own} {'is there: another name is needed.' if own in here else 'is free.'}"
+    if task.source_peer is not None:
+        text = f"The original is {task.source_peer}:{own}, where nothing is written from here. It comes to this box."
     values = await ask(console, Form(f"Bring back {own}: to where?", fields, "Next", text=text, check=check))
     return made(values) if values is not None else None
 
@@ -113,8 +115,11 @@ def what_happens(task: Task, wish: Restore, here: Iterable[str]) -> str:
     far = f"{place(task)}/{wish.below}" if wish.below else place(task)
     below = " and all below it" if wish.recursive else ""
     older = "with its older snapshots" if wish.history else "that snapshot only"
-    mounted = "mounted where the original was" if wish.to == own else "mounted under its own new name"
+    home = wish.to == own and task.source_peer is None
+    mounted = "mounted where the original was" if home else "mounted under its own new name"
     standing = f"{own} stays as it is." if own in set(here) else f"{own} is not here now."
+    if task.source_peer is not None:
+        standing = f"The original {task.source_peer}:{own} stays as it is."
     return (
         f"{far}@{wish.snapshot or '(the newest)'}{below} comes to {wish.to}, {older}.\n\n"
         f"{standing} If {wish.to} appears before it starts, the restore is refused: nothing is ever replaced. "

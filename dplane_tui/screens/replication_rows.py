@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from ..services.jobs.model import Progress
 from ..services.replication.model import Peer, Run, Task, TaskStatus
+from ..services.replication.places import place_of
 from ..text import age, clean, duration, size
 from ..widgets.gauge import bar
 from ..widgets.layout import Cell, Column, Pieces, Row, row
@@ -48,7 +49,12 @@ RUNS = (
 
 def place(task: Task) -> str:
     """Where the copy lives."""
-    return task.target if task.peer is None else f"{task.peer}:{task.target}"
+    return place_of(task.peer, task.target)
+
+
+def origin(task: Task) -> str:
+    """Where the original lives: a task that pulls has it on another box."""
+    return place_of(task.source_peer, task.source)
 
 
 def task_rows(tasks: Iterable[TaskStatus], jobs: dict[str, Progress], now: float) -> list[Row]:
@@ -60,7 +66,7 @@ def task_rows(tasks: Iterable[TaskStatus], jobs: dict[str, Progress], now: float
             row(
                 task.name,
                 Cell(task.name, "strong"),
-                Cell(task.source + ("/…" if task.recursive else ""), "text"),
+                Cell(origin(task) + ("/…" if task.recursive else ""), "text"),
                 Cell(place(task), "text"),
                 _state(status, jobs),
                 age_cell(status, now),

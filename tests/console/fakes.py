@@ -15,6 +15,7 @@ from dplane_tui.services.docker.model import Container, Engine
 from dplane_tui.services.health.model import DiskHealth, Health, Memory, ServiceState, Temperature
 from dplane_tui.services.host import Output
 from dplane_tui.services.jobs.model import Progress
+from dplane_tui.services.replication.copies import Copy
 from dplane_tui.services.replication.model import (
     Evidence,
     Options,
@@ -26,6 +27,7 @@ from dplane_tui.services.replication.model import (
     Task,
     TaskStatus,
 )
+from dplane_tui.services.retention.model import Judged, PruneWish, Pruning, SideReport
 from dplane_tui.services.zfs.model import Dataset, Disk, Importable, Pool, Preview, Scan, Snapshot, Vdev
 from dplane_tui.services.zfs.requests import CreateDataset, CreatePool
 
@@ -293,10 +295,17 @@ class FakeReplication:
     async def task(self, name: str) -> Task:
         return next(status.task for status in await self.tasks() if status.task.name == name)
 
-    async def set_options(self, name: str, options: Options) -> Task:
-        self.calls.append(("set_options", name, options))
+    async def set_options(self, name: str, options: Options, rpo: int | None = None) -> Task:
+        self.calls.append(("set_options", name, options, *(() if rpo is None else (rpo,))))
         self.options = options
-        return dataclasses.replace(TASK, options=options)
+        return dataclasses.replace(TASK, options=options, rpo=TASK.rpo if rpo is None else rpo)
+
+    async def prune(self, name: str, wish: PruneWish) -> Pruning:
+        self.calls.append(("prune", name, wish))
+        if self.failure_of_plan:
+            raise self.failure_of_plan
+        gone = Judged("tank/home", "dplane-2026-11-01T00-00-00Z", "5", False, "older than what is kept")
+        return Pruning(name, wish.dry, (SideReport("source", "this machine", wish.keep_source or "", (gone,), M),))
 
     async def runs(self, task: str | None = None, limit: int = 50) -> tuple[Run, ...]:
         old = Run("r0", "home", "nothing-new", time.time() - 90000, time.time() - 89998, 0, "Nothing new.")
@@ -333,6 +342,10 @@ class FakeReplication:
             raise self.failure_of_plan
         step = Step("full", task.source, task.target, "filesystem", "dplane-20261124T120000Z", "", size=3 * G)
         return Plan(task.name, "dplane-20261124T120000Z", True, steps=(step,), available=120 * G)
+
+    async def copies(self, name: str) -> tuple[Copy, ...]:
+        now = time.time()
+        return (Copy("", EVIDENCE.snapshot, "99", now - 600, now - 580), Copy("", "by-hand", "98", now - 9000))
 
     async def restore(self, name: str, wish: Restore) -> str:
         self.calls.append(("restore", name, wish))

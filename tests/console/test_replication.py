@@ -131,6 +131,6 @@ async def test_unreadable_tasks_are_a_sentence(console: Opener) -> None:
     services.fake_replication.failure = UnreachableError("The store cannot be read.", "`dplane doctor` says why.")
     async with console(services, section="replication") as seen:
         await seen.until_text("The store cannot be read. `dplane doctor` says why.")
-        for key in ("u", "y", "x", "d", "p", "l", "w", "b", "e", "f", "enter"):
+        for key in ("u", "y", "x", "d", "p", "l", "w", "o", "b", "e", "f", "enter"):
             await seen.press(key)
         assert seen.app.is_running

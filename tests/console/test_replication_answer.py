@@ -156,7 +156,7 @@ async def test_read_only_and_too_low_a_role_are_offered_only_what_they_may(conso
         await seen.until_text("helps      e test peer")
         assert "run now" not in seen.text.split("helps")[1].split("\n")[0]
         assert "run now" not in seen.text.split("\n")[-1], "the hints offer nothing that changes things"
-        for key in ("u", "p", "l", "w", "b", "a", "x", "d"):
+        for key in ("u", "p", "l", "w", "o", "b", "a", "x", "d"):
             await seen.press(key)
             assert "read-only" in seen.text, key
         await seen.press("question_mark")

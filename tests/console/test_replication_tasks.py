@@ -160,10 +160,43 @@ async def test_pause_limit_and_schedule_are_changed_and_read_back(console: Opene
     assert services.fake_replication.options == Options(keep_source="hourly=24", limit="2M", schedule="every 6h")
 
 
+async def test_what_is_kept_and_how_old_it_may_get_is_changed_after_what_goes_was_shown(console: Opener) -> None:
+    services = FakeServices()
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("o")
+        await seen.until_text("What home keeps")
+        assert "1d" in seen.text, "the RPO it has"
+        await seen.press("ctrl+u")
+        await seen.type("soon")
+        await seen.press("enter", "enter", "enter", "enter", "enter")
+        await seen.until_text("“soon” is not a time.")
+        await seen.press("up", "up", "up", "up", "up", "ctrl+u")
+        await seen.type("36h")
+        await seen.press("enter")
+        await seen.type("hourly=24")
+        await seen.press("enter", "enter", "enter", "enter")
+        await seen.until_text("Let home keep that?")
+        assert "1 would be destroyed, 0 stay" in seen.text
+        assert "tank/home@dplane-2026-11-01T00-00-00Z: older than what is kept" in seen.text
+        assert not calls(services, "set_options"), "nothing is changed before that was seen"
+        await seen.press("tab", "enter")
+        await seen.until_text("home is late after 1d 12h and keeps hourly=24 at the source")
+        await seen.press("o", "ctrl+u")
+        await seen.type("2d")
+        await seen.press("enter", "enter", "enter", "enter", "enter")
+        await seen.until_text("home is late after 2d")
+    wanted = Options(keep_source="hourly=24")
+    assert calls(services, "set_options") == [
+        ("set_options", "home", wanted, 129600),
+        ("set_options", "home", wanted, 172800),
+    ]
+
+
 async def test_a_schedule_that_systemd_does_not_know_is_no_success(console: Opener) -> None:
     services = FakeServices()
 
-    async def forget(name: str, options: Options) -> Task:
+    async def forget(name: str, options: Options, rpo: int | None = None) -> Task:
         first = (await services.fake_replication.tasks())[0]
         changed = dataclasses.replace(first.task, options=options)
         services.fake_replication.task_list = [dataclasses.replace(first, task=changed, next_run=None)]
@@ -185,6 +218,7 @@ async def test_a_restore_says_what_will_happen_and_replaces_nothing(console: Ope
         await seen.press("b")
         await seen.until_text("Bring back from home: what?")
         assert "the newest there is" in seen.text
+        assert any("by-hand" in line and "not proven" in line for line in seen.text.splitlines())
         await seen.press("down", "enter")
         await seen.until_text("The original place tank/home is there: another name is needed.")
         assert "tank/home-restored" in seen.text

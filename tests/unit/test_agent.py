@@ -134,7 +134,7 @@ def test_hostile_requests_are_refused_and_change_nothing(far: Far) -> None:
 
 
 @pytest.mark.parametrize("name", [
-    "vault/../etc", "-r", "vault/mine@s1", "vault/x;id", "vault/ x", "vault", "vault/x\nvault/y", "/vault/x", "", 7,
+    "vault/../etc", "-r", "vault/mine@s1", "vault/x;id", "vault/./x", "vault", "vault/x\nvault/y", "/vault/x", "", 7,
     None, "vault/" + "a" * 300,
 ])  # fmt: skip
 def test_only_sound_names_are_taken(far: Far, name: object) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from dplane_tui import paths
-from dplane_tui.cli import main, replicate
+from dplane_tui.cli import main
 from dplane_tui.cli.completion import commands
 from dplane_tui.cli.main import GROUPS, build_parser, run
 from dplane_tui.cli.output import Result
@@ -21,7 +21,7 @@ from dplane_tui.cli.parsing import below, subparsers
 from dplane_tui.errors import DPlaneError, MissingError
 from dplane_tui.services.host import LocalHost, Output
 from dplane_tui.services.jobs import Progress, files
-from dplane_tui.services.replication import records
+from dplane_tui.services.replication import options, records
 from dplane_tui.services.replication.model import Conflict, Peer, Plan, Task
 from dplane_tui.services.replication.service import LocalReplication
 from dplane_tui.services.store import open_store
@@ -393,4 +393,4 @@ def test_times_and_counts_are_checked(cli: Cli) -> None:
     ):
         assert cli.json(*words.split())[0] == 2
     for good, value in (("90m", 5400), ("24h", 86400), ("60", 60)):
-        assert replicate.seconds(good) == value
+        assert options.seconds(good) == value

@@ -6,6 +6,7 @@ import asyncio
 import fnmatch
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from dplane_tui import paths
 from dplane_tui.cli.main import build_parser
 from dplane_tui.services.replication import crontab, records, schedule
 from dplane_tui.services.replication.model import Options, Peer, Task
+from dplane_tui.services.replication.places import place_of
 from dplane_tui.services.replication.service import check_task
 from dplane_tui.services.replication.syncoid import Proposal, patterns_of, propose
 from dplane_tui.services.replication.syncoid_options import KEPT, NOT_SUPPORTED, TABLE
@@ -61,15 +63,16 @@ def test_the_proposed_command_is_one_that_makes_that_very_task(
 ) -> None:
     async def store() -> None:
         async with open_store(paths.current().database, write=True) as opened:
-            await records.put_peer(opened, ATTIC)
+            await records.put_peer(opened, replace(ATTIC, may_read="home", root="backup"))
 
     asyncio.run(store())
     lines = [
         "-r --no-stream --source-bwlimit=5m --exclude-datasets='/tmp$' 'tank/my data' 10.0.0.7:backup/d",
         "--sendoptions=w --no-sync-snap tank/b vault/b",
+        "--no-sync-snap 10.0.0.7:home/c vault/c",
     ]
     for line in lines:
-        found = proposed(line, peers=[ATTIC])
+        found = proposed(line, peers=[replace(ATTIC, may_read="home", root="backup")])
         assert not found.peer_missing
         [command] = found.commands
         status, answer = cli.json(*shlex.split(command)[1:])
@@ -168,10 +171,34 @@ def test_an_expression_that_is_not_plain_is_told_and_not_guessed(expression: str
 
 
 def test_what_comes_from_elsewhere_is_made_where_the_data_is() -> None:
-    for line in ("root@nas:tank/a vault/a", "nas:tank/a root@other:vault/a"):
-        found = proposed(line)
-        assert not found.commands
-        assert "make the task on nas" in found.problem
+    found = proposed("nas:tank/a root@other:vault/a")
+    assert not found.commands
+    assert "make the task on nas" in found.problem
+
+
+def test_what_is_pulled_is_proposed_with_the_rights_it_needs() -> None:
+    found = proposed("-r root@nas.lan:tank/a vault/a", schedule="daily 02:30")
+    assert found.commands == (
+        "dplane peer add nas root@nas.lan --may-read tank/a --may-snapshot",
+        "dplane replicate add a --source nas:tank/a --to vault/a --recursive '--schedule=daily 02:30'",
+    )
+    assert (found.peer_missing, fate(found, "(pull)")) == ("nas", KEPT)
+    assert found.task is not None
+    assert (found.task.source_peer, found.task.peer) == ("nas", None)
+    assert "--may-snapshot" not in proposed("--no-sync-snap root@nas.lan:tank/a vault/a").commands[0]
+    assert "a space in its name" in proposed("'root@nas.lan:tank/a b' vault/a").problem
+
+    reads = replace(ATTIC, may_read="tank", may_snapshot=True)
+    assert proposed("10.0.0.7:tank/a vault/a", peers=[reads]).commands == (
+        "dplane replicate add a --source attic:tank/a --to vault/a",
+    )
+    assert proposed("10.0.0.7:tank/a vault/a", peers=[replace(ATTIC, product=False)]).commands[1:] == ()
+    own = replace(ATTIC, root="backup/here", may_prune=True)
+    assert proposed("10.0.0.7:tank/a vault/a", peers=[own]).commands[0] == (
+        "dplane peer add attic root@10.0.0.7:22 --root backup/here --may-read tank/a --may-snapshot --may-prune"
+    )
+    other = proposed("10.0.0.7:tank/a vault/a", peers=[replace(reads, may_read="tank/b")])
+    assert any("tank/b be read" in note.text for note in other.notes)
 
 
 def test_names_of_peers_and_tasks_are_sound_and_free() -> None:
@@ -195,7 +222,8 @@ def test_whatever_the_words_there_is_a_proposal_or_a_sentence(words: list[str]) 
             argv = shlex.split(command)[1:]
             if argv[0] == "replicate":
                 args = build_parser(argv).parse_args(argv)
-                assert (args.name, args.source) == (found.task.name, found.task.source)
+                source = place_of(found.task.source_peer, found.task.source)
+                assert (args.name, args.source) == (found.task.name, source)
 
 
 SYSTEM = r"""# m h dom mon dow user command

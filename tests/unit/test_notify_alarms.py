@@ -27,8 +27,12 @@ from dplane_tui.services.notify.model import (
     Observation,
 )
 from dplane_tui.services.notify.records import CLAIM_SECONDS, Due
+from dplane_tui.services.notify.service import found_in
 from dplane_tui.services.notify.tell import batches
+from dplane_tui.services.replication import codec
+from dplane_tui.services.replication.compare import Compared, Comparison
 from dplane_tui.services.replication.model import Options, Run, Task, TaskStatus
+from dplane_tui.services.retention.model import Pruning, SideReport
 from dplane_tui.services.store import Notice, Store, open_store
 from dplane_tui.services.zfs.model import Pool, Vdev
 
@@ -363,3 +367,63 @@ def test_a_reminder_says_since_when() -> None:
     message = compose.of_alarm(Due(HOOK, alarm, "reminder", NOW), "nas", NOW)
     assert message.title == "still: replication a failed"
     assert message.text.endswith("This began 2d ago and goes on.")
+
+
+def told(
+    kind: str, state: str, message: str = "", code: str = "", found: str = ""
+) -> list[tuple[bool | None, bool, str]]:
+    run = Run("r7", "photos", state, NOW - 60, NOW - 30, message=message, error_code=code, kind=kind)
+    return [(one.active, one.once, one.title) for one in observe.of_other(run, found)]
+
+
+def test_what_failed_is_called_by_its_name_and_a_conflict_is_called_one() -> None:
+    assert told("restore", "failed") == [(True, True, "the restore of photos failed")]
+    assert told("restore", "died") == [(True, True, "the restore of photos died")]
+    assert told("prune", "failed") == [(True, True, "the retention of photos failed")]
+    assert told("prune", "succeeded", found="1 is busy.") == [
+        (True, True, "the retention of photos could not do all of it")
+    ]
+    assert told("compare", "failed") == [(True, True, "the comparison of photos failed")]
+    assert told("compare", "succeeded", found="vault/a: x") == [
+        (True, True, "the comparison of photos found a conflict")
+    ]
+    assert told("verify", "failed") == [(True, False, "the verification of photos failed")]
+    assert told("verify", "failed", code="bad-news") == [(True, False, "the verification of photos found differences")]
+    assert told("verify", "succeeded") == [(False, False, "the verification of photos is good again")]
+    for kind in ("restore", "prune", "compare"):
+        assert told(kind, "succeeded") == []
+    for kind in ("plan", "conflicts", "resolve", "copies"):
+        assert told(kind, "failed") == []
+    assert told("verify", "cancelled") == []
+    stopped = replace(status("failed", 60), last=Run("r1", "photos", "failed", 1.0, 2.0, error_code="diverged"))
+    run, _ = observe.of_task(stopped, NOW)
+    assert (run.active, run.title) == (True, "replication photos found a conflict and stopped")
+    assert "dplane replicate resolve photos" in run.text
+    back = replace(status("failed", 60), last=Run("r2", "photos", "succeeded", 1.0, 2.0, kind="restore"))
+    assert [one.key for one in observe.of_task(back, NOW)] == ["late:photos"], "a restore does not end a run's alarm"
+
+
+async def test_each_failure_is_news_of_its_own_and_old_news_is_forgotten(store: Store) -> None:
+    for run in ("r1", "r2"):
+        (item,) = observe.of_other(Run(run, "photos", "failed", NOW, NOW, kind="restore"))
+        await see(store, item, NOW)
+        assert await due(store, NOW) == [("hook", "once", "the restore of photos failed")]
+        assert await due(store, NOW + 9 * DAY) == []
+    await records.forget(store, ["photos"], NOW + 20 * DAY)
+    assert len(await records.alarms(store)) == 2
+    await records.forget(store, ["photos"], NOW + 31 * DAY)
+    assert await records.alarms(store) == ()
+
+
+def test_what_a_comparison_or_pruning_found_is_told_though_it_came_to_its_end() -> None:
+    bad = Compared("tank/a", "vault/a", "ahead", "it has @mine.")
+    run = Run("r", "photos", "succeeded", 1.0, 2.0, kind="compare", message="Compared.")
+    assert found_in(replace(run, plan=codec.dumps(Comparison("photos", (bad,))))) == (
+        "vault/a cannot simply be continued: it has @mine."
+    )
+    assert found_in(replace(run, plan=codec.dumps(Comparison("photos", (replace(bad, state="behind"),))))) == ""
+    side = SideReport("target", "attic", "5", problem="It is full.")
+    pruned = replace(run, kind="prune", message="Retention was left undone: It is full.")
+    assert found_in(replace(pruned, plan=codec.dumps(Pruning("photos", False, (side,))))) == pruned.message
+    assert found_in(replace(pruned, plan=codec.dumps(Pruning("photos", True, (side,))))) == "", "a preview is no news"
+    assert found_in(replace(pruned, plan=codec.dumps(Pruning("photos", False, (replace(side, problem=""),))))) == ""

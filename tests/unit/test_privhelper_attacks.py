@@ -63,13 +63,19 @@ def test_01_shell_metacharacters(name: str) -> None:
     refused("peer-accept", **full("peer-accept", root=name))
 
 
-@pytest.mark.parametrize("name", ["-r", "--", "-o", "-rf/x", "t/-r", "-o mountpoint=/"])
+@pytest.mark.parametrize("name", ["-r", "--", "-o", "-rf/x", "-o mountpoint=/"])
 def test_02_names_that_look_like_options(name: str) -> None:
     refused("dataset-destroy", dataset=name, guid=GUID)
     refused("scrub-start", pool=name, guid=GUID)
     refused("pool-create", pool="tank", vdevs=[name])
     refused("hold-add", snapshot="t/a@x", guid=GUID, tag=name)
     refused("job-start", job=name)
+
+
+def test_02_a_part_that_looks_like_an_option_stands_behind_a_pools_name() -> None:
+    assert argv(*parse(request("dataset-destroy", dataset="t/-r", guid=GUID)))[-2:] == ["--", "t/-r"]
+    assert argv(*parse(request("snapshot-destroy", snapshot="t/a@-r", guid=GUID)))[-2:] == ["--", "t/a@-r"]
+    refused("send", snapshot="t/a@x", guid=GUID, **{"from": "-r"})
 
 
 def test_02_operands_stand_behind_two_dashes() -> None:

@@ -62,24 +62,27 @@ def test_what_is_read_back(door: Door) -> None:
 
 
 def test_an_import_mounts_in_order_and_only_where_it_may(door: Door) -> None:
-    rows = [
-        "/srv/a/below\ttank/a0\ton\tno",
-        "/srv/a\ttank/b\ton\tno",
-        "/etc/cron.d\ttank/evil\ton\tno",
-        "/other\ttank/foreign\ton\tno",
-        "/tank/off\ttank/off\tnoauto\tno",
-        "legacy\ttank/legacy\ton\tno",
-        "/tank/there\ttank/there\ton\tyes",
-        "/tank/locked\ttank/locked\ton\tno",
-    ]
+    places = {
+        "a0": "/srv/a/below",
+        "b": "/srv/a",
+        "evil": "/etc/cron.d",
+        "foreign": "/other",
+        "legacy": "legacy",
+        "locked": "/tank/locked",
+        "odd": "/srv/ok\ttank/evil\ton\tno\n/srv/odd",  # would vouch for another one in a table of mountpoints
+    }
+    rows = [f"tank/{name}\ton\tno" for name in places] + ["tank/off\tnoauto\tno", "tank/there\ton\tyes"]
     door.answers(
         ("list -H -p -o name,guid", 0, f"rpool\t1\ntank\t{GUID}\n", ""),
         ("list -H -p -r", 0, "\n".join(rows) + "\n", ""),
+        *((f"get -H -p -o value mountpoint tank/{name}", 0, f"{path}\n", "") for name, path in places.items()),
         ("mount -- tank/locked", 1, "", "cannot mount 'tank/locked': encryption key not loaded\n"),
     )
     status, answer = door.ask("pool-import", guid=GUID)
     assert (status, answer["pool"]) == (0, "tank")
-    assert [left.split(":")[0] for left in answer["not_mounted"]] == ["tank/evil", "tank/foreign", "tank/locked"]
+    assert [left.split(":")[0] for left in answer["not_mounted"]] == [
+        *("tank/evil", "tank/foreign", "tank/odd", "tank/locked"),
+    ]
     mounts = [start["argv"][3] for start in door.started() if start["argv"][1] == "mount"]
     assert mounts == ["tank/b", "tank/a0", "tank/locked"]
     door.answers(("list -H -p -o name,guid", 0, "rpool\t1\n", ""))

@@ -20,7 +20,7 @@ from privhelper.shape import Arg, Part, Verb, When
 from privhelper.vdevs import WORDS
 from privhelper.verbs import BY_NAME, VERBS
 
-_PART = r"[A-Za-z0-9](?:[A-Za-z0-9_.: -]*[A-Za-z0-9_.:-])?"
+_PART = r"(?!\.{1,2}(?:\Z|[/@#]))[A-Za-z0-9_.: -]+"
 _POOL = r"(?!log\Z|mirror|raidz|draid|spare|c[0-9])[A-Za-z][A-Za-z0-9_.:-]*"
 _POOL_IN = r"(?!log(?:\Z|[/@#])|mirror|raidz|draid|spare|c[0-9])[A-Za-z][A-Za-z0-9_.:-]*"
 _DATASET = rf"{_POOL_IN}(?:/{_PART})*"
@@ -105,7 +105,7 @@ def judge(request: dict[str, Any], where: Arg | None, value: object) -> bool:
         assert not element.startswith("-"), element
     if where is not None and isinstance(value, str):
         assert re.fullmatch(SHAPES[where.kind.name], value), (where.name, value)
-        assert ".." not in value
+        assert not {".", ".."}.intersection(re.split("[/@#]", value))
         assert len(value) < 256 or where.kind.name == "resume-token"
     return True
 

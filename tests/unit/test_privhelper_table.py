@@ -167,13 +167,12 @@ def test_names_of_pools(name: str, valid: bool) -> None:
     ("name", "valid"),
     [
         *((name, True) for name in ("t/a", "t/My data/2", "t/" + "a" * 253, "t" + "/a" * 49)),
+        # OpenZFS takes these, so they are there and must be replicated, destroyed and all the rest.
+        *((name, True) for name in ("t/ a", "t/a ", "t/-r", "t/_a", "t/.a", "t/:", "t/...", "t/a..b")),
+        *((name, False) for name in ("t", "t/", "/t/a", "t//a", "t/a/", "t/.", "t/..", "t/a/../b", "t/./b")),
         *(
             (name, False)
-            for name in ("t", "t/", "/t/a", "t//a", "t/a/", "t/ a", "t/a ", "t/-r", "t/.", "t/..", "t/a/../b")
-        ),
-        *(
-            (name, False)
-            for name in ("t/a@b", "t/a#b", "t/%a", "t/" + "a" * 254, "t" + "/a" * 50, "t/a\n", "t/_a", "t/ä")
+            for name in ("t/a@b", "t/a#b", "t/%a", "t/" + "a" * 254, "t" + "/a" * 50, "t/a\n", "t/ä", "-t/a", "_t/a")
         ),
     ],
 )
@@ -280,6 +279,10 @@ def test_roles() -> None:
     assert needed("dataset-set", dataset="t/a", guid=GUID, property="setuid", value="off") == "operate"
     assert needed("dataset-set", dataset="t/a", guid=GUID, property="setuid", value="on") == "admin"
     assert needed("dataset-create", dataset="t/a", properties={"devices": "on"}) == "admin"
+    assert needed("dataset-set", dataset="t/a", guid=GUID, property="dplane:was-quota", value="1") == "operate"
+    assert needed("dataset-set", dataset="t/a", guid=GUID, property="dplane:peer", value="me") == "admin"
+    for verb, more in (("dataset-create", {}), ("volume-create", {"size": "1G"})):
+        assert needed(verb, dataset="t/a", properties={"dplane:peer": "me"}, **more) == "admin"
     assert [allows(held, "operate") for held in ("", "view", "operate", "admin")] == [False, False, True, True]
     assert not allows("nonsense", "view")
     assert not any(needs_admin(name, "off") for name in PROPERTIES)

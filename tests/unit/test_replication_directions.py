@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,32 @@ async def test_what_diverged_of_a_pulled_task_is_told_by_its_real_source(world: 
     assert looked.state == "succeeded", looked.message
     (found,) = divergence.loads(looked.plan)
     assert (found.dataset, found.since) == (SOURCE, run.evidence[0].snapshot)
+
+
+@pytest.mark.parametrize("name", [divergence.KEEP_BOTH, divergence.ROLL_BACK])
+async def test_a_pulled_copy_that_diverged_is_brought_back_with_the_askers_own_role(world: World, name: str) -> None:
+    """The key of the source belongs to the job, the role to the person: what was seen by one is done by the other."""
+    world.rights = [*READ, "--may-snapshot", "yes"]
+    await world.add(PULL, may_read=SOURCE, may_snapshot=True)
+    assert_pulled(world, await world.run())
+    world.foreign_snapshot("near", TARGET, "mine")
+    looked = await world.run("conflicts")
+    (found,) = divergence.loads(looked.plan)
+    way = next(one for one in found.ways if one.way == name)
+    wish = divergence.Resolution(name, found.dataset, way.plan, seen=looked.plan)
+    before = len(world.commands)
+    refused = await world.run("resolve", codec.dumps(replace(wish, plan="0" * 64)))
+    assert refused.error_code == "changed"
+    world.foreign_snapshot("near", TARGET, "later")
+    changed = await world.run("resolve", codec.dumps(wish))
+    assert (changed.state, changed.error_code) == ("failed", "changed"), changed.message
+    with world.edit("near") as state:
+        state["datasets"][TARGET]["snaps"].pop()
+    done = await world.run("resolve", codec.dumps(wish))
+    assert done.state == "succeeded", done.message
+    assert len(world.commands) == before, "the far box was not asked"
+    far_write(world, 1000)
+    assert_pulled(world, await world.run())
 
 
 async def test_a_snapshot_without_the_right_is_refused_there(world: World) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dplane_tui.errors import CommandError
 from dplane_tui.services.replication.model import Plan, Task
 from dplane_tui.services.replication.plan import make_plan, wants_snapshot
-from dplane_tui.services.replication.read import Dataset, Point, Side, parse
+from dplane_tui.services.replication.read import ASKED, Dataset, Point, Side, parse
 
 from .replication_world.zfs_model import token_of
 
@@ -187,9 +187,15 @@ def test_a_tree_goes_parents_first_and_keeps_its_shape() -> None:
     assert [step.target for step in plan.steps] == ["vault/photos", "vault/photos/a b", "vault/photos/a b/c"]
 
 
+def rows(name: str, **values: str) -> str:
+    """What `zfs get` writes for a dataset, in the order that was asked for."""
+    told = {"type": "filesystem", **values}
+    return "".join(f"{name}\t{prop}\t{told.get(prop, '-')}\t{'local' if prop in values else '-'}\n" for prop in ASKED)
+
+
 def test_listings_are_read_whole_or_not_at_all() -> None:
     got = "tank/a b\ttype\tfilesystem\t-\ntank/a b\twritten\t5\t-\n"
-    got += "tank/a b\tquota\t7\tlocal\ntank/a b\tatime\toff\tinherited from tank\n"
+    got += "tank/a b\tatime\toff\tinherited from tank\ntank/a b\tquota\t7\tlocal\n"
     got += "tank/a b\tdplane:was-quota\t9\tlocal\ntank/a b\tdplane:was-copies\t2\tinherited from tank\n"
     listed = "tank/a b@two\t22\t20\ntank/a b@one\t11\t10\ntank/a b#mark\t11\t10\ntank/other@x\t1\t1\n"
     found = parse(listed, got)["tank/a b"]
@@ -206,6 +212,33 @@ def test_listings_are_read_whole_or_not_at_all() -> None:
         parse("", "tank/a b\ttype\n")
     with pytest.raises(CommandError):
         parse("", got[:-1])
+
+
+@pytest.mark.parametrize(
+    "odd", ["/srv/a\tb", "/srv/a\nb", "/srv/\n", "/srv/\t", "/a\n\n\tb\tlocal", "/a\ntank/b\tx\ty"]
+)
+def test_a_value_with_tabs_and_line_ends_is_one_value(odd: str) -> None:
+    got = rows("tank/a", mountpoint=odd, canmount="off") + rows("tank/b", mountpoint="/srv/b")
+    found = parse("tank/a@one\t11\t10\n", got)
+    assert found["tank/a"].local == {"mountpoint": odd, "canmount": "off"}
+    assert found["tank/b"].local == {"mountpoint": "/srv/b"}
+    assert found["tank/a"].snapshots
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "/x\tlocal\ntank/a\tcanmount\ton",  # a later property of the same dataset
+        "/x\tlocal\ntank/a\ttype\tvolume",  # an earlier one
+        "/x\tlocal\n" + rows("tank/b", mountpoint="/y")[:-1],  # a dataset that comes later
+        "/x\tlocal\n" + rows("tank/0", mountpoint="/y")[:-1],  # one that came before
+        "/x\tlocal\n" + rows("tank/b").split("tank/b\tcanmount")[0][:-1],  # whose own beginning it swallows
+    ],
+)
+def test_a_value_speaks_for_nothing_else(forged: str) -> None:
+    listing = rows("tank/0") + rows("tank/a", mountpoint=forged) + rows("tank/b", mountpoint="/srv/b")
+    with pytest.raises(CommandError, match="cannot be understood"):
+        parse("", listing)
 
 
 @given(st.text(max_size=200), st.text(max_size=200))

@@ -12,6 +12,7 @@ import pytest
 
 from dplane_tui.errors import RefusedError
 from dplane_tui.services.replication import codec
+from dplane_tui.services.replication.copies import Copies
 from dplane_tui.services.replication.giving import size_of, stream_request
 from dplane_tui.services.replication.model import Options, Restore
 from dplane_tui.services.replication.read import Dataset
@@ -86,6 +87,25 @@ async def test_one_snapshot_of_one_dataset_to_a_new_name(world: World) -> None:
     run = await world.run("restore", wish("tank/none", snapshot="nope"))
     assert (run.state, run.error_code) == ("failed", "missing")
     assert "tank/none" not in world.datasets("near")
+
+
+async def test_all_that_is_there_is_listed_with_what_is_proven_also_when_the_original_is_gone(world: World) -> None:
+    had = lose(world)
+    world.foreign_snapshot("far", "vault/backup/photos", "mine")
+    run = await world.run("copies")
+    assert run.state == "succeeded", run.message
+    found = codec.decode(Copies, json.loads(run.plan)).copies
+    top = [one for one in found if one.dataset == ""]
+    assert [one.snapshot for one in top] == ["mine", *(name for name, _ in reversed(had[HOME]))]
+    assert [one.proven is not None for one in top] == [False, True, True]
+    assert all(one.taken for one in found)
+    assert [(one.snapshot, one.guid) for one in found if one.dataset == "2026"] == list(reversed(had[f"{HOME}/2026"]))
+    with world.edit("far") as state:
+        state["datasets"] = {
+            name: one for name, one in state["datasets"].items() if not name.startswith("vault/backup/")
+        }
+    gone = await world.run("copies")
+    assert (gone.state, gone.error_code) == ("failed", "missing")
 
 
 async def test_nothing_is_ever_replaced(world: World) -> None:

@@ -26,6 +26,7 @@ from dplane_tui.screens.replication_failures import _KINDS, kind_of, sentences
 from dplane_tui.screens.replication_protect import suggest
 from dplane_tui.screens.replication_restore import copy_rows, free_place, what_happens
 from dplane_tui.screens.replication_rows import age_cell, run_rows, task_rows
+from dplane_tui.services.replication.copies import Copy
 from dplane_tui.services.replication.model import Evidence, Options, Peer, Plan, Restore, Run, Step, Task, TaskStatus
 from dplane_tui.services.zfs.model import Dataset
 from dplane_tui.terminal.symbols import SPARK, translator
@@ -256,6 +257,13 @@ def test_what_no_task_copies() -> None:
     assert without_task(found, [Task("a", "tank/a", "nas-b", "b/a")]) == [
         "tank/a/b", "tank/a/cache", "tank/c", "tank/d", "vault/copy/c"
     ]  # fmt: skip
+    pulled = Task("e", "tank/d", None, "vault/pulled/d", recursive=True, source_peer="nas-c")
+    assert without_task(found, [*tasks, pulled]) == ["tank/a/cache", "tank/d"], "that tank/d is on another box"
+    assert only_here([pulled]) == [], "a pulled copy has its original on another box"
+    assert task_rows([TaskStatus(pulled)], {}, NOW)[0].cells[1].text == "nas-c:tank/d/…"
+    assert "nas-c:tank/d and all below it → vault/pulled/d" in said(
+        detail_lines(TaskStatus(pulled), [], [], NOW, 80, 9)
+    )
     assert gap([]) == ""
     assert gap(list("abcde")) == "In no task: a, b, c and 2 more."
 
@@ -279,15 +287,11 @@ def test_a_suggested_task_takes_nothing_that_is_taken() -> None:
     assert suggest("tank/…", "pool:vault", [], [], []).name == "copy"
 
 
-def test_a_restore_is_offered_only_what_was_proven_and_a_place_that_is_free() -> None:
-    lied = Evidence("tank/photos", "x", "s2", "7", "8", 1, None, 1.0, NOW)
-    runs = [
-        run(0, "succeeded", 9, 9),
-        Run("l", "photos", "failed", 1.0, 2.0, evidence=(lied,)),
-        run(2, "succeeded", 9, 9, "tank/photos/2026"),
-        run(3, "succeeded", 9, 9, "tank/photosynthesis"),
-    ]
-    assert [one.key for one in copy_rows(TASK, runs, NOW)] == ["@", "@s", "2026@s"]
+def test_a_restore_is_offered_everything_that_is_there_with_what_is_proven_and_a_place_that_is_free() -> None:
+    found = [Copy("", "s", "9", NOW - 60, NOW), Copy("", "by-hand", "7"), Copy("2026", "s", "8", None, NOW)]
+    rows = copy_rows(TASK, found, NOW)
+    assert [one.key for one in rows] == ["@", "@s", "@by-hand", "2026@s"]
+    assert [one.cells[3].text for one in rows[1:]] == ["0s ago", "not proven", "0s ago"]
     assert free_place("tank/a", ["tank"]) == "tank/a"
     assert free_place("tank/a", ["tank", "tank/a", "tank/a-restored"]) == "tank/a-restored-2"
     assert free_place("tank", ["tank"]) == "tank/restored"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,22 @@ async def test_a_keep_target_at_a_peer_that_did_not_grant_it_is_refused_with_the
     assert (await service.set_options("photos", Options(keep_target="5"))).options.keep_target == "5"
     service = await known(replace(PEER, product=False))
     await service.set_options("photos", Options(keep_target="6"))
+
+
+async def test_the_rpo_of_a_task_is_changed_alone_and_with_its_options(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service = await known(PEER)
+    await service.add_task(replace(TASK, options=Options(limit="2M")))
+    assert await asyncio.to_thread(run, ("replicate", "set", "photos", "--rpo", "36h")) == 0
+    assert "RPO       1d 12h" in capsys.readouterr().out
+    task = await service.task("photos")
+    assert (task.rpo, task.options) == (129600, Options(limit="2M"))
+    assert (await service.set_options("photos", Options(), 3600)).rpo == 3600
+    assert (await service.set_options("photos", Options(limit="1M"))).rpo == 3600, "not given is not changed"
+    with pytest.raises(RefusedError, match="at least one minute"):
+        await service.set_options("photos", Options(), 5)
+    assert await asyncio.to_thread(run, ("replicate", "set", "photos", "--rpo", "soon")) == 2
 
 
 async def test_without_a_policy_there_is_nothing_to_prune_and_a_bad_one_is_no_policy(state: Path) -> None:

@@ -11,6 +11,8 @@ from ...errors import DPlaneError
 from .config import load
 from .model import PING, STARTED
 
+_TOLD = ("run", "restore", "verify", "compare", "prune")
+"""Kinds of run of which somebody may want to know how they ended."""
 _SECONDS = 90.0
 """For one child, on a small box that is busy; what it did not get told by then, the next check tells."""
 
@@ -65,12 +67,13 @@ class Telling:
 async def begin(run_id: str, task: str, mode: str) -> Telling:
     """What goes with a run of that `mode`, having told that it began. Never raises: a run goes on, told or not."""
     try:
-        channels = load(paths.notify_config()).channels if mode == "run" else ()
+        channels = load(paths.notify_config()).channels if mode in _TOLD else ()
     except DPlaneError as error:
         _say(str(error))
         channels = ()
     telling = Telling(run_id, bool(channels))
-    if any(one.tasks == (task,) if one.kind == PING else one.wants(STARTED, task) for one in channels):
+    first = any(one.tasks == (task,) if one.kind == PING else one.wants(STARTED, task) for one in channels)
+    if first and mode == "run":
         await telling.start()
     return telling
 

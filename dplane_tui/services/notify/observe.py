@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...text import clean, duration, size
 from ..health.model import DiskHealth
 from ..health.news import FULL
-from ..replication.model import Task, TaskStatus
+from ..replication.model import Run, Task, TaskStatus
 from ..store import Notice
 from ..zfs.model import HEALTHY, Pool
 from .model import DISK, FAILED, LATE, POOL, STORE, Alarm, Observation
@@ -23,8 +23,47 @@ def place(task: Task) -> str:
 
 
 def of_task(status: TaskStatus, now: float) -> tuple[Observation, ...]:
-    """How a task's last run ended, and whether its target is late, at the Unix time `now`."""
+    """How what a task moved last ended, and whether its target is late, at the Unix time `now`."""
+    if status.last is not None and status.last.kind != "run":  # a restore says nothing about the copy
+        return (*of_other(status.last), _late(status, now))
     return _run(status, now), _late(status, now)
+
+
+def of_other(run: Run, found: str = "") -> tuple[Observation, ...]:
+    """How a restore, verification, comparison or pruning of a task ended. Each failure of one is news, told once; only
+    that two boxes differ stays an alarm, until a verification ends well.
+
+    `found` is what a comparison or pruning that came to its end has found wrong, a sentence.
+    """
+    what, task = _OTHERS.get(run.kind), run.task
+    if what is None:
+        return ()
+    key = f"verify:{task}" if run.kind == "verify" else f"{run.kind}:{run.id}"
+    if run.state in {"succeeded", "nothing-new"} and not found:
+        if run.kind != "verify":
+            return ()
+        said = clean(run.message)
+        return (Observation(key, FAILED, False, task, 1, f"the verification of {task} is good again", said),)
+    if run.state not in {"failed", "died"} and not found:
+        return ()
+    said = found or clean(run.message) or f"It {run.state} and did not say why."
+    ended = "could not do all of it" if found else run.state
+    title = f"the {what} of {task} {ended}"
+    if run.error_code == "diverged" or (found and run.kind == "compare"):
+        title = f"the {what} of {task} found a conflict"
+    elif run.kind == "verify" and run.error_code == "bad-news":
+        title = f"the verification of {task} found differences"
+    text = f"Run {run.id}: {clean(said)}\n{_NEXT[run.kind].format(task=task, run=run.id)}"
+    return (Observation(key, FAILED, True, task, 2, title, text, once=run.kind != "verify"),)
+
+
+_OTHERS = {"restore": "restore", "verify": "verification", "compare": "comparison", "prune": "retention"}
+_NEXT = {
+    "restore": "`dplane replicate run-show {run}` tells more. The copy is as it was.",
+    "verify": "`dplane replicate run-show {run}` tells more.",
+    "compare": "`dplane replicate resolve {task}` shows the ways out; none happens by itself.",
+    "prune": "`dplane replicate prune {task} --dry-run` shows what goes and what stays.",
+}
 
 
 def proven(status: TaskStatus, now: float) -> str:
@@ -39,8 +78,13 @@ def _run(status: TaskStatus, now: float) -> Observation:
     key = f"run:{task}"
     if last is not None and last.state in {"failed", "died"}:
         said = clean(last.message) or f"It {last.state} and did not say why."
-        text = f"Run {last.id}: {said}\n{proven(status, now)}\n`dplane replicate show {task}` tells more."
-        return Observation(key, FAILED, True, task, 2, f"replication {task} {last.state}", text)
+        more = f"`dplane replicate show {task}` tells more."
+        title = f"replication {task} {last.state}"
+        if last.error_code == "diverged":
+            title = f"replication {task} found a conflict and stopped"
+            more = f"`dplane replicate resolve {task}` shows the ways out; none happens by itself."
+        text = f"Run {last.id}: {said}\n{proven(status, now)}\n{more}"
+        return Observation(key, FAILED, True, task, 2, title, text)
     # A run that goes on, or that a person stopped, says nothing about whether it works again.
     good = last is None or last.state in {"succeeded", "nothing-new"}
     title = f"replication {task} works again"

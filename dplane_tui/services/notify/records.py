@@ -85,7 +85,8 @@ async def forget(store: Store, tasks: Iterable[str], now: float) -> None:
         for row in list(await db.execute_fetchall("SELECT * FROM alarms")):
             alarm = _alarm(row)
             kind, _, rest = alarm.key.partition(":")
-            if kind in {"run", "late"} and rest not in names:
+            old = kind in {"restore", "compare", "prune"} and now - alarm.since > FORGET_SECONDS
+            if old or (kind in {"run", "late", "verify"} and rest not in names):
                 await db.execute("DELETE FROM alarms WHERE key = ?", (alarm.key,))
             elif kind == "gone" and alarm.active and now - alarm.since > FORGET_SECONDS:
                 gone = (alarm.key, f"pool:{rest}", f"full:{rest}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import time
 
@@ -10,6 +11,7 @@ from ... import paths
 from ...errors import DPlaneError, MissingError, NotAllowedError
 from ..host import Host
 from ..replication import records as runs
+from ..replication.codec import decode
 from ..replication.model import Run, TaskStatus
 from ..replication.service import LocalReplication
 from ..store import Store, open_store
@@ -81,6 +83,10 @@ class NotifyService:
             status = next((one for one in tasks if one.task.name == run.task), None)
             if status is None:  # the task was removed meanwhile
                 return ()
+            if run.kind != "run":  # pings and those who want every run follow the runs alone
+                found = observe.of_other(run, found_in(run))
+                await records.observe(store, found, seen, time.time())
+                return await tell(store, config, _name(config), {})
             if not started:
                 await records.observe(store, observe.of_task(status, seen), seen, time.time())
             event = STARTED if started else _EVENTS.get(run.state, "")
@@ -120,6 +126,25 @@ class NotifyService:
         standing = [one for one in alarms if one.active and not (one.once and now - one.since > _NEWS_SECONDS)]
         names = list(known) if config is None else [channel.name for channel in config.channels]
         return Status(tuple(known.get(name, ChannelState(name)) for name in names), tuple(standing), problems, readable)
+
+
+def found_in(run: Run) -> str:
+    """What a comparison or pruning that came to its end found wrong, a sentence; empty for nothing."""
+    if run.state not in runs.GOOD or not run.plan:
+        return ""
+    if run.kind == "compare":
+        from ..replication.compare import GOOD, Comparison
+
+        bad = [one for one in decode(Comparison, json.loads(run.plan)).datasets if one.state not in GOOD]
+        more = f" And {len(bad) - 1} more." if len(bad) > 1 else ""
+        return f"{bad[0].target} cannot simply be continued: {bad[0].text}{more}" if bad else ""
+    if run.kind == "prune":
+        from ..replication.pruning import decode_pruning
+
+        done = decode_pruning(run.plan)
+        wrong = any(side.problem or any(one.error for one in side.judged) for side in done.sides)
+        return run.message if wrong and not done.dry else ""
+    return ""
 
 
 def _name(config: Config) -> str:

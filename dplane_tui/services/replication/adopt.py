@@ -18,7 +18,7 @@ from .read import OWNER, is_missing, list_argv, parse
 
 ACCEPTED = "/var/lib/dplane/ssh-accept/authorized_keys"
 _PEER = re.compile(r" dplane:([A-Za-z0-9][A-Za-z0-9_.-]{0,62})$", re.MULTILINE)
-_COLUMNS = f"guid,type,written,mounted,readonly,{OWNER}"
+_ASKED = ("guid", "type", "written", "mounted", "readonly", OWNER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ async def look(host: Host, peer: str, dataset: str) -> Adoption:
         listed = f"Those that are: {', '.join(known[:20])}." if known else "None is. Pair from that box first."
         raise MissingError(f"No box is let in here as the peer {clean(peer, 63)}.", listed)
     got = await host.run(["zfs", "get", "-Hp", "-r", "-t", "filesystem,volume", "-o", "name,property,value,source",
-                          _COLUMNS, dataset], timeout=120)  # fmt: skip
+                          ",".join(_ASKED), dataset], timeout=120)  # fmt: skip
     listed_points = await host.run(list_argv(dataset, True), timeout=120)
     for output in (got, listed_points):
         if output.status != 0:
@@ -65,7 +65,7 @@ async def look(host: Host, peer: str, dataset: str) -> Adoption:
                     f"There is no dataset {dataset} here.", "`dplane dataset list` shows those there are."
                 )
             raise CommandError(f"{dataset} could not be looked at: {clean(output.error.strip(), 200)}")
-    side = parse(listed_points.text, got.text)
+    side = parse(listed_points.text, got.text, _ASKED)
     if dataset not in side:
         raise CommandError(f"ZFS listed nothing for {dataset}.")
     own = side[dataset]

@@ -6,6 +6,7 @@ destroyed by name and GUID, and what was written since. What is done later is re
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Sequence
@@ -87,6 +88,8 @@ class Resolution:
     plan: str
     to: str = ""
     """The new target, for `beside`."""
+    seen: str = ""
+    """The conflict as it was found, as JSON, when whoever acts may not look at the source; empty: both are read."""
 
 
 def details_argv(dataset: str) -> list[str]:
@@ -183,6 +186,11 @@ def plan_of(task: Task, found: Divergence, way: str, gone: Sequence[tuple[str, s
     ]
     seen += [[extra.guid for extra in found.only_target], found.written]
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
+
+
+def dumps(found: Sequence[Divergence]) -> str:
+    """Divergences as they are stored."""
+    return json.dumps([dataclasses.asdict(one) for one in found])
 
 
 def loads(stored: str) -> tuple[Divergence, ...]:

@@ -115,6 +115,10 @@ def _work(mode: str) -> Callable[[Job], Awaitable[Outcome]]:
         from .sides import compare
 
         return compare
+    if mode == "copies":
+        from .copies import copies
+
+        return copies
     if mode in ("conflicts", "resolve"):
         from . import resolve
 
@@ -155,9 +159,9 @@ async def _plan(job: Job) -> Outcome:
 def _alone(folder: Path, task: str, mode: str) -> Iterator[None]:
     """One run of a task at a time. The lock goes with the process, however it ends.
 
-    A verification may last for days and only reads: it has a lock of its own. A comparison needs none.
+    A verification may last for days and only reads: it has a lock of its own. A look at what is there needs none.
     """
-    if mode == "compare":
+    if mode in records.LOOKS:
         yield
         return
     name = re.sub(r"[^A-Za-z0-9._-]", "_", task)

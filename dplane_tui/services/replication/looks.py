@@ -16,6 +16,7 @@ from .model import Run
 if TYPE_CHECKING:
     from .compare import Comparison
     from .content import Verified, Wish
+    from .copies import Copy
 
 
 class Looks(Protocol):
@@ -23,6 +24,10 @@ class Looks(Protocol):
 
     async def compare(self, name: str) -> Comparison:
         """What the source has, what the target has, what both have. Nothing is changed, and no run is disturbed."""
+        ...
+
+    async def copies(self, name: str) -> tuple[Copy, ...]:
+        """Every snapshot the target has, and which of them are proven. The source is not asked: it may be gone."""
         ...
 
     async def verify(self, name: str, wish: Wish) -> str:
@@ -50,6 +55,15 @@ class LocalLooks(abc.ABC):
             return codec.decode(Comparison, json.loads(done.plan))
         except ValueError as error:
             raise CommandError(f"The stored comparison cannot be understood: {error}.") from None
+
+    async def copies(self, name: str) -> tuple[Copy, ...]:
+        from .copies import Copies
+
+        done = await self._asked(name, "copies")
+        try:
+            return codec.decode(Copies, json.loads(done.plan)).copies
+        except ValueError as error:
+            raise CommandError(f"What is at the target cannot be understood: {error}.") from None
 
     async def verify(self, name: str, wish: Wish) -> str:
         run = await self.queue(name, "verify", codec.dumps(check_wish(wish)))

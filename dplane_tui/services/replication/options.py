@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 from ...errors import UsageError
@@ -11,6 +12,7 @@ from . import rates, schedule
 from .model import Options
 
 BACKLOG_LIMIT = 100_000
+_UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 class Flag(NamedTuple):
@@ -106,6 +108,20 @@ def number(value: object) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
         raise UsageError(f"--backlog is a number of snapshots, not “{clean(text, 20)}”.")
     return int(text)
+
+
+def seconds(value: str) -> int:
+    """`90m`, `24h`, `7d` or plain seconds. Raises UsageError."""
+    found = re.fullmatch(r"(\d{1,9})([mhdw]?)", value)
+    if not found:
+        raise UsageError(f"“{clean(value, 20)}” is not a time.", "Write it as 90m, 24h, 7d or in seconds.")
+    return int(found[1]) * _UNITS.get(found[2], 1)
+
+
+def as_typed(time: int) -> str:
+    """Seconds the way `seconds` takes them, in the largest unit that fits."""
+    unit = next((unit for unit in ("w", "d", "h", "m") if time and time % _UNITS[unit] == 0), "")
+    return f"{time // _UNITS.get(unit, 1)}{unit}"
 
 
 def _fields(options: Options) -> dict[str, Any]:

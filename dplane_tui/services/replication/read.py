@@ -6,6 +6,7 @@ properties of datasets come from one `zfs get`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import CommandError
@@ -32,6 +33,16 @@ PRESERVED = (
     *("logbias", "sync", "copies", "special_small_blocks", "exec", "setuid", "devices", "readonly", "volmode"),
 )
 """What a person may have set on the original: a receive keeps these out, notes at the copy keep them for a restore."""
+
+
+def note(name: str) -> str:
+    """The user property at a copy that says what `name` was on the original."""
+    return f"{_NOTE}{name.replace('_', '-')}"
+
+
+ASKED = (*_PROPERTIES, OWNER, *PRESERVED, *map(note, PRESERVED))
+"""The properties that both sides are asked for, in this order."""
+_SOURCES = frozenset(("-", "none", "local", "default", "received", "temporary"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +115,11 @@ def parse_times(text: str) -> dict[str, float]:
     return {row[0]: float(row[1]) for row in rows if len(row) == 2 and _digits(row[1])}
 
 
-def note(name: str) -> str:
-    """The user property at a copy that says what `name` was on the original."""
-    return f"{_NOTE}{name.replace('_', '-')}"
-
-
 def get_argv(dataset: str, recursive: bool) -> list[str]:
     """The properties of a dataset, or of its whole tree: one command for all that both sides are asked."""
     depth = ["-r"] if recursive else []
-    wanted = ",".join((*_PROPERTIES, OWNER, *PRESERVED, *map(note, PRESERVED)))
-    return ["zfs", "get", "-Hp", *depth, "-t", "filesystem,volume", "-o", "name,property,value,source", wanted, dataset]
+    columns = ["-t", "filesystem,volume", "-o", "name,property,value,source"]
+    return ["zfs", "get", "-Hp", *depth, *columns, ",".join(ASKED), dataset]
 
 
 def top_values(got: str, dataset: str) -> dict[str, str]:
@@ -128,14 +134,14 @@ def top_values(got: str, dataset: str) -> dict[str, str]:
     return {row[1]: row[2] for row in rows}
 
 
-def parse(listed: str, got: str) -> Side:
-    """The side that the two listings describe. Raises CommandError for a line that ZFS would not write."""
+def parse(listed: str, got: str, asked: Sequence[str] = ASKED) -> Side:
+    """The side that the two listings describe, the second of the properties `asked` in that order.
+
+    Raises CommandError for a line that ZFS would not write.
+    """
     properties: dict[str, dict[str, str]] = {}
     local: dict[str, dict[str, str]] = {}
-    for line in _lines(got):
-        if line.count("\t") != 3:
-            raise _strange(line)
-        name, prop, value, source = line.split("\t")
+    for name, prop, value, source in _settings(got, asked):
         known = properties.setdefault(name, {})
         if prop in PRESERVED:
             if source == "local":
@@ -155,6 +161,45 @@ def parse(listed: str, got: str) -> Side:
         name: Dataset(name, values, _ordered(points[name][0]), _ordered(points[name][1]), local.get(name, {}))
         for name, values in sorted(properties.items())
     }
+
+
+def _settings(got: str, asked: Sequence[str]) -> Iterator[tuple[str, str, str, str]]:
+    """Dataset, property, value and source, row by row. A value may hold tabs and line ends, which -H does not escape.
+
+    Rows come dataset by dataset, in the order asked for, so a line that begins none belongs to the value before. One
+    that looks like a row out of that order is somebody's try to speak for another property: then nothing is believed.
+    """
+    order = {prop: number for number, prop in enumerate(asked)}
+    seen: set[str] = set()
+    name, at, row = "", -1, ""
+    for line in _lines(got):
+        head = line.split("\t", 2)
+        number = order.get(head[1], -1) if len(head) == 3 else -1
+        if number < 0 and not row:
+            raise _strange(line)
+        if number < 0:
+            row = f"{row}\n{line}"
+            continue
+        if row:
+            yield _setting(row)
+        if head[0] != name:
+            name, at = head[0], -1
+            if name in seen:
+                raise _strange(line)
+            seen.add(name)
+        if number <= at:
+            raise _strange(line)
+        at, row = number, line
+    if row:
+        yield _setting(row)
+
+
+def _setting(row: str) -> tuple[str, str, str, str]:
+    name, prop, rest = row.split("\t", 2)
+    value, mark, source = rest.rpartition("\t")
+    if not mark or not (source in _SOURCES or source.startswith("inherited from ")) or "\n" in source:
+        raise _strange(row)
+    return name, prop, value, source
 
 
 def _ordered(points: list[Point]) -> tuple[Point, ...]:

@@ -22,6 +22,10 @@ PLANS_KEPT_SECONDS = 3600.0
 MOVING = ("run", "restore")
 """Kinds of run that move data: one at a time for each task."""
 SHOWN = (*MOVING, "verify", "resolve")
+ANSWERS = ("plan", "compare", "copies", "prune", "conflicts")
+"""Kinds that are of interest to who asked, not to history."""
+LOOKS = ("compare", "copies")
+"""Kinds that only read and disturb nothing."""
 _RECENT = 20_000  # rows of evidence, so that a long history costs nothing
 GOOD = frozenset({"succeeded", "nothing-new"})
 
@@ -133,11 +137,13 @@ async def set_target(store: Store, name: str, target: str) -> None:
         await db.execute("UPDATE tasks SET target = ? WHERE name = ?", (target, name))
 
 
-async def set_options(store: Store, name: str, options: Options) -> None:
-    """Replace the options of a task; a running one follows within seconds where it can. Raises MissingError."""
+async def set_options(store: Store, name: str, options: Options, rpo: int | None = None) -> None:
+    """Replace the options of a task, and its RPO (in seconds) if given; a running one follows within seconds where it
+    can. Raises MissingError."""
     await task(store, name)
     async with store.transaction() as db:
-        await db.execute("UPDATE tasks SET options = ? WHERE name = ?", (codec.dumps(options), name))
+        sql = "UPDATE tasks SET options = ?, rpo = coalesce(?, rpo) WHERE name = ?"
+        await db.execute(sql, (codec.dumps(options), rpo, name))
 
 
 async def delete_task(store: Store, name: str) -> None:
@@ -158,10 +164,10 @@ async def new_run(store: Store, task_name: str, mode: str = "run", request: str 
     now = time.time()
     run_id = new_run_id(task_name, now)
     async with store.transaction() as db:
-        if mode in ("plan", "compare", "prune", "conflicts"):  # of interest to who asked, not to history
+        if mode in ANSWERS:
             await db.execute(
-                "DELETE FROM runs WHERE mode IN ('plan', 'compare', 'prune', 'conflicts') AND started < ?",
-                (now - PLANS_KEPT_SECONDS,),
+                "DELETE FROM runs WHERE mode IN (SELECT value FROM json_each(?)) AND started < ?",
+                (json.dumps(ANSWERS), now - PLANS_KEPT_SECONDS),
             )
         await db.execute(
             "INSERT INTO runs (id, task, mode, state, started, request) VALUES (?, ?, ?, 'queued', ?, ?)",
@@ -209,6 +215,16 @@ async def known_creations(store: Store, guids: Sequence[str]) -> dict[str, float
     )
     rows = await store.rows(sql, (json.dumps(list(guids)), _RECENT))
     return {row["source_guid"]: float(row["created"]) for row in rows}
+
+
+async def proven_guids(store: Store, task_name: str) -> dict[tuple[str, str], float]:
+    """When each snapshot (target's dataset and GUID) was last read at the target by a run of the task that sent it."""
+    rows = await store.rows(
+        "SELECT target, target_guid, max(verified_at) AS at FROM evidence JOIN runs ON runs.id = evidence.run "
+        "WHERE task = ? AND mode = 'run' AND source_guid = target_guid GROUP BY target, target_guid",
+        (task_name,),
+    )
+    return {(row["target"], row["target_guid"]): float(row["at"]) for row in rows}
 
 
 async def runs(

@@ -13,6 +13,7 @@ from ..store import Notice
 from .codec import decode
 from .compare import Comparison
 from .content import Wish
+from .copies import Copy
 from .divergence import BESIDE, Divergence, Resolution
 from .model import HostIdentity, Options, PairRequest, Peer, Plan, Restore, Run, Task, TaskStatus
 from .options import words as option_words
@@ -113,9 +114,10 @@ class RemoteReplication:
     async def task(self, name: str) -> Task:
         return self._decode(TaskStatus, await self._ask("replicate", "show", name)).task
 
-    async def set_options(self, name: str, options: Options) -> Task:
+    async def set_options(self, name: str, options: Options, rpo: int | None = None) -> Task:
         before = (await self.task(name)).options
-        changed = self._decode(Task, await self._ask("replicate", "set", name, *option_words(options, before)))
+        words = [*option_words(options, before), *([] if rpo is None else [f"--rpo={rpo}"])]
+        changed = self._decode(Task, await self._ask("replicate", "set", name, *words))
         if changed.options.paused != options.paused:
             changed = self._decode(Task, await self._ask("replicate", "pause" if options.paused else "resume", name))
         return changed
@@ -157,6 +159,9 @@ class RemoteReplication:
     async def compare(self, name: str) -> Comparison:
         data = await self._ask("replicate", "compare", name, timeout=400, despite=True)
         return self._decode(Comparison, data)
+
+    async def copies(self, name: str) -> tuple[Copy, ...]:
+        return self._list(Copy, await self._ask("replicate", "restore", name, "--list", timeout=400))
 
     async def verify(self, name: str, wish: Wish) -> str:
         words = ["replicate", "verify", name, "--content", f"--sample={wish.percent}%", "--detach"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,14 +12,15 @@ from privhelper import grammar
 
 from ... import text
 from ...errors import ChangedError, MissingError, RefusedError
+from ..door import Door
 from . import chains, codec, divergence, records
-from .amends import Amends, Seen, amends_for, must_have, not_done
+from .amends import Amends, LocalAmends, Seen, amends_for, must_have, not_done
 from .divergence import BESIDE, KEEP_BOTH, ROLL_BACK, Divergence, Resolution, Way
 from .execute import Outcome
 from .model import Peer, Task
 from .plan import OWN_SNAPSHOT, make_plan, members
-from .read import Side
-from .source import OWN_TIME, Source
+from .read import Dataset, Side
+from .source import OWN_TIME, LocalSource, Source
 
 if TYPE_CHECKING:
     from .job import Job
@@ -34,27 +35,18 @@ async def look(job: Job) -> Outcome:
         found = await examination.all()
     finally:
         await examination.close()
-    kept = json.dumps([dataclasses.asdict(one) for one in found])
-    await records.update_run(job.store, job.run.id, plan=kept)
+    await records.update_run(job.store, job.run.id, plan=divergence.dumps(found))
     return Outcome("succeeded", "Looked at both sides; nothing was changed.")
 
 
 async def act(job: Job) -> Outcome:
     """Take a way out, if it is still the one that was shown. Raises RefusedError, ChangedError, MissingError …"""
     wish = codec.decode(Resolution, json.loads(job.request))
+    if wish.seen:
+        return await _act_here(job, wish)
     examination = await Examination.of(job)
     try:
-        found = next((one for one in await examination.all() if one.dataset == wish.dataset), None)
-        if found is None:
-            raise MissingError(f"{wish.dataset} is not in conflict (any more).", "Run the task.")
-        way = next(one for one in found.ways if one.way == wish.way)
-        if not way.possible:
-            raise RefusedError(f"This way out cannot be taken: {way.text}")
-        if way.plan != wish.plan:
-            raise ChangedError(
-                f"What is at {found.target} is not what was shown, so nothing was done.",
-                f"Look again: `dplane replicate resolve {job.run.task}`.",
-            )
+        found, way = chosen(await examination.all(), wish, job.run.task)
         job.report.update(stage=f"{wish.way} {text.clean(found.target)}")
         if wish.way == KEEP_BOTH:
             return await _keep_both(examination, found, way)
@@ -63,6 +55,63 @@ async def act(job: Job) -> Outcome:
         return await _beside(job, examination, wish.to)
     finally:
         await examination.close()
+
+
+def chosen(all_found: Sequence[Divergence], wish: Resolution, task: str) -> tuple[Divergence, Way]:
+    """The conflict and the way out that a person means, as they were shown. Raises MissingError, RefusedError,
+    ChangedError."""
+    found = next((one for one in all_found if one.dataset == wish.dataset), None)
+    if found is None:
+        raise MissingError(f"{wish.dataset} is not in conflict (any more).", "Run the task.")
+    way = next((one for one in found.ways if one.way == wish.way), None)
+    if way is None or not way.possible:
+        raise RefusedError(f"This way out cannot be taken: {way.text if way else 'there is none for it'}")
+    if way.plan != wish.plan:
+        raise _not_as_shown(found.target, task)
+    return found, way
+
+
+def _not_as_shown(target: str, task: str) -> ChangedError:
+    return ChangedError(
+        f"What is at {target} is not what was shown, so nothing was done.",
+        f"Look again: `dplane replicate resolve {task}`.",
+    )
+
+
+async def _act_here(job: Job, wish: Resolution) -> Outcome:
+    """Take a way out at a target of this box for which the source is not needed, with the rights of whoever asks.
+
+    What is there now must still be what the plan was made of.
+    """
+    found, way = chosen(divergence.loads(wish.seen), wish, job.run.task)
+    task = await records.task(job.store, job.run.task)
+    if task.peer is not None or way.way not in (KEEP_BOTH, ROLL_BACK):
+        raise RefusedError("This way out needs both boxes.", f"`dplane replicate resolve {task.name}` takes it.")
+    at = Examination(
+        task, None, LocalSource(job.host, Door(job.host), task, None), LocalAmends(job.host, Door(job.host)), {}
+    )
+    at.there, _ = await at.amends.target.read(task.target, task.recursive)
+    there = must_have(at.there.get(found.target), found.target)
+    extras = tuple(point.guid for point in there.snapshots[_since(there, found) + 1 :])
+    gone = divergence.goes(there, found.since) if way.way == ROLL_BACK and found.since else ()
+    now = replace(
+        found,
+        target_guid=there.properties.get("guid", ""),
+        only_target=tuple(divergence.Extra("", guid) for guid in extras),
+        written=there.number("written"),
+    )
+    if divergence.plan_of(task, now, way.way, gone) != wish.plan:
+        raise _not_as_shown(found.target, task.name)
+    job.report.update(stage=f"{wish.way} {text.clean(found.target)}")
+    return await (_keep_both if way.way == KEEP_BOTH else _roll_back)(at, found, way)
+
+
+def _since(there: Dataset, found: Divergence) -> int:
+    """Where among the target's snapshots the newest common one is; -1 for none. Raises ChangedError when it is gone."""
+    names = [point.name for point in there.snapshots]
+    if found.since is not None and found.since not in names:
+        raise _not_as_shown(found.target, found.dataset)
+    return names.index(found.since) if found.since is not None else -1
 
 
 async def _keep_both(at: Examination, found: Divergence, way: Way) -> Outcome:

@@ -79,8 +79,9 @@ class ReplicationService(Looks, Protocol):
         """One task. Raises MissingError."""
         ...
 
-    async def set_options(self, name: str, options: Options) -> Task:
-        """Change what a task does differently; a running one follows its limit and pause within seconds."""
+    async def set_options(self, name: str, options: Options, rpo: int | None = None) -> Task:
+        """Change what a task does differently, and its RPO (in seconds) if given; a running one follows its limit and
+        pause within seconds."""
         ...
 
     async def remove_task(self, name: str) -> None:
@@ -226,14 +227,14 @@ class LocalReplication(LocalLooks):
         async with self._store() as store:
             return await records.task(store, name)
 
-    async def set_options(self, name: str, options: Options) -> Task:
+    async def set_options(self, name: str, options: Options, rpo: int | None = None) -> Task:
         async with self._store(write=True) as store:
             task = await records.task(store, name)
             before = task.options
-            check_task(replace(task, options=check_options(options)))
+            check_task(replace(task, options=check_options(options), rpo=task.rpo if rpo is None else rpo))
             if options.keep_target != before.keep_target and task.peer is not None:
                 pruning.refuse_not_granted(options, await records.peer(store, task.peer))
-            await records.set_options(store, name, options)
+            await records.set_options(store, name, options, rpo)
             await store.backup()
             changed = await records.task(store, name)
         if options.schedule != before.schedule:
@@ -271,7 +272,7 @@ class LocalReplication(LocalLooks):
         """A queued run of a task, not yet started. Raises MissingError, RefusedError when the task runs already."""
         async with self._store(write=True) as store:
             await records.task(store, name)
-            if mode != "compare":
+            if mode not in records.LOOKS:
                 await self._refuse_running(store, name, ("verify",) if mode == "verify" else records.MOVING)
             return await records.new_run(store, name, mode, request)
 
@@ -319,8 +320,13 @@ class LocalReplication(LocalLooks):
     async def resolve(self, name: str, wish: Resolution) -> Run:
         # At this box's own pools it is done with the rights of whoever asks: a job has fewer than an administrator.
         task = await self.task(name)
+        here = task.peer is None
+        if here and task.source_peer is not None:
+            here = wish.way != divergence.BESIDE  # which touches no pool
+            if here:  # the source is looked at by a job, which alone has the key for it
+                wish = replace(wish, seen=divergence.dumps(await self.conflicts(name)))
         run = await self.queue(name, "resolve", codec.dumps(wish))
-        return await self._looked(run, here=task.peer is None and task.source_peer is None)
+        return await self._looked(run, here=here)
 
     async def _asked(self, name: str, mode: str, request: str = "", patience: float = PLAN_SECONDS) -> Run:
         return await self._looked(await self.queue(name, mode, request), patience)

@@ -81,6 +81,16 @@ class Sides:
         here = await self._times(self._pulled, task.source, self._source.name)
         return parse_times(here), parse_times(await self._times(other, task.target, self._target.name))
 
+    async def target_alone(self) -> tuple[Side, dict[str, float]]:
+        """What the target has and when its snapshots were taken, with a login of its own; the source is not asked."""
+        await self._target.open()
+        try:
+            there, _ = await self._target.read(self._task.target, self._task.recursive)
+            other = None if self._pulled else self._link
+            return there, parse_times(await self._times(other, self._task.target, self._target.name))
+        finally:
+            await self._target.close()
+
     async def _times(self, link: Link | None, dataset: str, name: str) -> str:
         argv = times_argv(dataset, self._task.recursive)
         if link is None:

@@ -21,6 +21,8 @@ from .address import Address
 from .model import Options, Peer, Task
 from .options import check as check_options
 from .options import words as option_words
+from .places import place_of
+from .rights import within
 from .syncoid_options import KEPT, NOT_NEEDED, NOT_SUPPORTED, TABLE
 
 _WORDS_LIMIT = 200
@@ -151,14 +153,13 @@ def _proposal(
         if known.text:
             draft.note(f"--{name}", known.fate, known.text)
     _say_defaults(draft)
-    notes = tuple(draft.notes)
-    if source.host is not None:
-        where = f"from {source.host} to {target.host or 'this box'}"
+    if source.host is not None and target.host is not None:
         return Proposal(
             origin,
-            notes=notes,
-            problem=f"It copies {where}: make the task on {source.host}, which then sends, with `dplane replicate add "
-            f"{task.name} --source {shlex.quote(task.source)} --to PEER:{shlex.quote(task.target)}` there.",
+            notes=tuple(draft.notes),
+            problem=f"It copies from {source.host} to {target.host}, through this box: make the task on {source.host}, "
+            f"which then sends, with `dplane replicate add {task.name} --source {shlex.quote(task.source)} "
+            f"--to PEER:{shlex.quote(task.target)}` there.",
         )
     if "/" not in task.target:
         raise UsageError(
@@ -167,10 +168,47 @@ def _proposal(
         )
     if target.host is None and f"{task.target}/".startswith(f"{task.source}/"):
         raise UsageError(f"The target {task.target} lies inside the source {task.source}.")
-    peer, missing, commands = _peer(target, port, peers)
-    task = replace(task, peer=peer)
+    if source.host is not None:
+        peer, missing, commands = _peer(source, port, peers, _pull_rights(draft, task))
+        commands = commands or _widened(draft, task, next(one for one in peers if one.name == peer))
+        task = replace(task, source_peer=peer)
+    else:
+        peer, missing, commands = _peer(target, port, peers)
+        task = replace(task, peer=peer)
     commands = [*commands, _add_command(task)]
-    return Proposal(origin, tuple(commands), notes, task, missing)
+    return Proposal(origin, tuple(commands), tuple(draft.notes), task, missing)
+
+
+def _pull_rights(draft: _Draft, task: Task) -> list[str]:
+    """What pairing asks of the box that is pulled from. Raises UsageError."""
+    if " " in task.source:
+        raise UsageError(
+            f"A right to read {task.source} cannot be given, as it has a space in its name.",
+            "Pair with --may-read for a dataset above it, and make the task with `dplane replicate add`.",
+        )
+    draft.note(
+        "(pull)",
+        KEPT,
+        "the box is paired so that our key reads that dataset and no other; one that has only ZFS and SSH is paired "
+        "without --may-read and --may-snapshot",
+    )
+    return ["--may-read", task.source, *(["--may-snapshot"] if task.snapshot else [])]
+
+
+def _widened(draft: _Draft, task: Task, peer: Peer) -> list[str]:
+    """The command that gives a peer which is paired already the right to be read; none when it has it."""
+    read = peer.may_read is not None and within(task.source, peer.may_read)
+    if not peer.product or (read and (peer.may_snapshot or not task.snapshot)):
+        return []
+    host = f"[{peer.address}]" if ":" in peer.address else peer.address
+    words = ["dplane", "peer", "add", peer.name, f"root@{host}:{peer.port}"]
+    words += ["--root", peer.root] if peer.root else []
+    words += ["--may-read", task.source] if not read or peer.may_read is None else ["--may-read", peer.may_read]
+    words += ["--may-snapshot"] if task.snapshot or peer.may_snapshot else []
+    words += [f"--{flag.replace('_', '-')}" for flag in ("may_prune", "may_rollback") if getattr(peer, flag)]
+    if peer.may_read is not None and not read:
+        draft.note("(pull)", NOT_SUPPORTED, f"{peer.name} lets {peer.may_read} be read; a key reads one dataset's tree")
+    return [shlex.join(words)]
 
 
 def _task_name(source: Address, taken: Collection[str]) -> str:
@@ -182,7 +220,9 @@ def _task_name(source: Address, taken: Collection[str]) -> str:
     return name
 
 
-def _peer(target: Address, port: int, peers: Sequence[Peer]) -> tuple[str | None, str, list[str]]:
+def _peer(
+    target: Address, port: int, peers: Sequence[Peer], rights: Sequence[str] = ()
+) -> tuple[str | None, str, list[str]]:
     """The peer's name (None: this box), the same if it has to be paired first, and the command that does that."""
     if target.host is None:
         return None, "", []
@@ -196,12 +236,12 @@ def _peer(target: Address, port: int, peers: Sequence[Peer]) -> tuple[str | None
         name = f"peer-{len(name)}" if grammar.peer_problem(name) else f"{name}-2"
     host = f"[{target.host}]" if ":" in target.host else target.host
     where = f"{target.user or 'root'}@{host}{f':{port}' if port else ''}"
-    return name, name, [shlex.join(["dplane", "peer", "add", name, where])]
+    return name, name, [shlex.join(["dplane", "peer", "add", name, where, *rights])]
 
 
 def _add_command(task: Task) -> str:
-    target = task.target if task.peer is None else f"{task.peer}:{task.target}"
-    words = ["dplane", "replicate", "add", task.name, "--source", task.source, "--to", target]
+    source, target = place_of(task.source_peer, task.source), place_of(task.peer, task.target)
+    words = ["dplane", "replicate", "add", task.name, "--source", source, "--to", target]
     words += ["--recursive"] if task.recursive else []
     words += ["--no-snapshot"] if not task.snapshot else []
     words += ["--raw"] if task.raw else []
