@@ -96,7 +96,51 @@ def _mount(verb: Verb, args: Args) -> Found:
             raise Failure("refused", f"It would be mounted at {path}, where the door mounts nothing.")
     if path.startswith("/"):
         no_links(path)
+        if verb.name != "pool-create":  # zpool itself wants an empty place
+            _nothing_is_hidden(path, str(args["dataset"]))
     return {}
+
+
+def _nothing_is_hidden(path: str, dataset: str) -> None:
+    """Refuse a place that holds something: ZFS would mount over it, and what is there would be out of sight, or in its
+    place something that a stranger sent. Raises Failure `refused`."""
+    if _mounted_at(path) == dataset:
+        return
+    try:
+        held = _holds(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise Failure("refused", f"The mountpoint {path} cannot be checked: {error.strerror}.") from None
+    if held or _mounted_at(path):
+        what = "holds files" if held else "is in use"
+        raise Failure(
+            "refused", f"The mountpoint {path} {what}, which {dataset} would cover; empty it or choose another."
+        )
+
+
+def _holds(path: str) -> bool:
+    """Whether there is more than empty directories, which places of datasets below leave behind."""
+    with os.scandir(path) as entries:
+        return any(not entry.is_dir(follow_symlinks=False) or _holds(entry.path) for entry in entries)
+
+
+def _mounted_at(path: str) -> str:
+    """What is mounted at that place, as the kernel calls it; "" for nothing."""
+    found = ""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
+        for line in lines:
+            fields, _, kind = line.rstrip("\n").partition(" - ")
+            if _unescaped(fields.split(" ")[4]) == path.rstrip("/"):
+                found = _unescaped(kind.split(" ")[1])
+    return found
+
+
+def _unescaped(text: str) -> str:
+    """A name in /proc/self/mountinfo, where a space is \\040."""
+    for letter in " \t\n\\":
+        text = text.replace(f"\\{ord(letter):03o}", letter)
+    return text
 
 
 def _size(_verb: Verb, args: Args) -> Found:

@@ -93,14 +93,6 @@ def _mounted(args: Args) -> Found:
     return {"mountpoint": zfs_get(name, "mountpoint")}
 
 
-def _adopted(args: Args) -> Found:
-    """Whose it is now. Raises Failure when it is not the peer's, or not read-only."""
-    name = str(args["dataset"])
-    if zfs_get(name, "dplane:peer") != args["peer"] or zfs_get(name, "readonly") != "on":
-        raise Failure("failed", f"zfs set it, but {name} is not marked and read-only.")
-    return {"peer": args["peer"]}
-
-
 AFTER: dict[str, Callable[[Args], Found]] = {
     "pool": _guid("pool"),
     "dataset": _guid("dataset"),
@@ -112,7 +104,6 @@ AFTER: dict[str, Callable[[Args], Found]] = {
     "aside": _aside,
     "rolled": _rolled,
     "pruned": _pruned,
-    "adopted": _adopted,
 }
 
 

@@ -320,6 +320,11 @@ def _own_act(name: str, args: Args) -> dict[str, object]:
 
         programs.prepare()
         return bookmarks.change(name, args)
+    if name == "peer-adopt":
+        from . import adoption, programs
+
+        programs.prepare()
+        return adoption.adopt(args)
     from . import peers
 
     return peers.change(name, args)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from . import grammar as g
 from . import rules
 from .kinds import BODY, REPEATED, TIMER, WHEN
-from .places import CURRENT, SYSTEMCTL, ZFS
+from .places import CURRENT, SYSTEMCTL
 from .shape import ADMIN, OPERATE, VIEW, Arg, Value, Verb, When
 from .verbargs import CHILD, GUID, PEER
 from .verbs_datasets import DATASETS_AND_SNAPSHOTS
@@ -112,10 +112,9 @@ SYSTEM = (
         ADMIN,
         "Lets a peer go on with a copy that another tool made here: marks it and what is below, makes it read-only.",
         (PEER, CHILD, GUID),
-        (ZFS, "set", "readonly=on", Value("peer", "dplane:peer="), Value("dataset")),
+        (OURS, "peer-adopt", Value("peer"), Value("dataset")),
         guard="dataset",
         before=("adopt",),
-        after="adopted",
     ),
 )
 

@@ -145,7 +145,7 @@ def test_only_sound_names_are_taken(far: Far, name: object) -> None:
 
 def test_a_peer_reads_its_own_and_not_what_is_another_s_or_nobody_s(far: Far) -> None:
     assert far.ask({"op": "read", "dataset": "vault/mine", "recursive": True})["get"].count("\ttype\t") == 2
-    assert far.ask({"op": "read", "dataset": "vault/mine/below"})["ok"], "ownership is inherited"
+    assert not far.ask({"op": "read", "dataset": "vault/mine/below"})["ok"], "an inherited mark gives nothing"
     for other in ("vault/theirs", "vault/nobody"):
         for op in ("read", "receive"):
             answer = far.ask({"op": op, "dataset": other, "kind": "filesystem"}, stream=stream())
@@ -513,6 +513,9 @@ def test_only_a_peers_own_copy_is_amended_and_taken_back_only_with_the_right(far
     assert "did not make" in amended(far, aside)["error"]["message"]
     with state_of(far.path / "far") as state:
         state["datasets"]["vault/mine/below"]["props"] = {}
+    assert "did not make" in amended(far, aside)["error"]["message"], "an inherited mark gives nothing"
+    with state_of(far.path / "far") as state:
+        state["datasets"]["vault/mine/below"]["props"]["dplane:peer"] = "box-a"
     seen = amended(far, {"op": "details", "dataset": "vault/mine"}, *right)
     assert seen["may_rollback"] is True
     assert [line.split("\t")[0] for line in seen["list"].splitlines()] == ["vault/mine@s1", "vault/mine@mine"]
@@ -522,3 +525,14 @@ def test_only_a_peers_own_copy_is_amended_and_taken_back_only_with_the_right(far
     after = json.loads(far.state)["datasets"]
     assert [snap["name"] for snap in after["vault/mine-kept-1"]["snaps"]] == ["s1"]
     assert "vault/mine-kept-1/below" in after
+
+
+def test_names_that_a_peer_invents_leave_no_files_and_few_levels(far: Far) -> None:
+    for number in range(3):
+        far.ask({"op": "receive", "dataset": f"vault/theirs/x{number}", "kind": "filesystem"})
+        far.ask({"op": "abort", "dataset": f"vault/gone{number}", "token": "1-2-3-4"})
+    assert [file.name for file in (far.path).rglob("receiving-*")] == []
+    before = far.state
+    deep = far.ask({"op": "receive", "dataset": "vault/a/b/c/d/e/f", "kind": "filesystem"})
+    assert "makes 4 at most" in deep["error"]["message"]
+    assert far.state == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 from dataclasses import replace
@@ -34,6 +35,16 @@ def test_what_is_written_is_read(folder: Path) -> None:
     assert files.read(folder, "a-1") == progress
     assert files.file_of(folder, "a-1").stat().st_mode & 0o777 == 0o664
     assert [path.name for path in folder.iterdir()] == ["a-1.json"]
+
+
+def test_a_link_under_the_name_it_writes_first_is_not_written_through(folder: Path, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    victim.chmod(0o600)
+    (folder / f".a-1.json.{os.getpid()}").symlink_to(victim)
+    files.write(folder, Progress("a-1", "replicate", "queued", "x"))
+    assert (victim.read_text(), victim.stat().st_mode & 0o777) == ("mine", 0o600)
+    assert not files.file_of(folder, "a-1").is_symlink()
 
 
 JSON = st.recursive(

@@ -99,39 +99,46 @@ def test_the_agent_opens_what_was_adopted_with_what_is_below(far: Far) -> None: 
     state = json.loads(far.state)
     state["datasets"]["vault/nobody"]["props"]["dplane:peer"] = "box-a"
     state["datasets"]["vault/nobody/below"] = new_dataset()
+    state["datasets"]["vault/nobody/below"]["props"]["dplane:peer"] = "box-a"
+    state["datasets"]["vault/nobody/mine"] = new_dataset()
     (far.path / "far" / "state.json").write_text(json.dumps(state))
     assert far.ask(read)["ok"] is True
     assert far.ask({**read, "dataset": "vault/nobody/below"})["ok"] is True
+    assert far.ask({**read, "dataset": "vault/nobody/mine"})["ok"] is False, "made below by the owner, later"
     assert far.ask(read, peer="box-b")["ok"] is False
 
 
 ADOPT = {"verb": "peer-adopt", "peer": "near-box", "dataset": "vault/old", "guid": GUID}
 GET, LIST = "get -H -p -o value", "list -H -p -r -t filesystem"
+BACK = "get -H -p -r -t filesystem,volume -o value,source"
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="sudo sets the caller; as root the helper is an administrator")
 @pytest.mark.parametrize(
-    ("owner", "mounts", "status", "said"),
+    ("owner", "mounts", "marks", "status", "said"),
     [
-        ("-", "no\tnone\nyes\t/vault/old\n", 1, "is not marked and read-only"),
-        ("near-box", "", 1, "is not marked and read-only"),
-        ("other-box", "", 2, "a copy of another peer"),
-        ("-", "yes\t/\n", 2, "in a place of the system"),
-        ("-", "yes\t/vault/old\nyes\t/usr\n", 2, "in a place of the system"),
+        ("-", "no\tnone\nyes\t/vault/old\n", "near-box\tlocal\n" * 2, 0, ""),
+        ("-", "no\tnone\n", "near-box\tlocal\nnear-box\tinherited from vault/old\n", 1, "is not marked"),
+        ("near-box", "", "-\t-\n", 1, "is not marked and read-only"),
+        ("other-box", "", "", 2, "a copy of another peer"),
+        ("-", "yes\t/\n", "", 2, "in a place of the system"),
+        ("-", "yes\t/vault/old\nyes\t/usr\n", "", 2, "in a place of the system"),
     ],
 )
-def test_the_door_marks_only_what_is_nobodys_and_reads_it_back(
-    door: Door, owner: str, mounts: str, status: int, said: str
+def test_the_door_marks_only_what_is_nobodys_each_dataset_of_it_and_reads_it_back(
+    door: Door, owner: str, mounts: str, marks: str, status: int, said: str
 ) -> None:
     door.answers(
         (f"{GET} dplane:peer", 0, f"{owner}\n", ""), (f"{GET} guid", 0, f"{GUID}\n", ""),
-        (f"{GET} readonly", 0, "off\n", ""), (LIST, 0, mounts, ""),
+        (f"{BACK} dplane:peer", 0, marks, ""), (f"{BACK} readonly", 0, "on\tlocal\n" * 2, ""),
+        (f"{LIST} ", 0, mounts, ""), ("list -H -r", 0, "vault/old\nvault/old/a\n", ""),
     )  # fmt: skip
     code, answer = door.ask(**ADOPT)
     assert code == status
-    assert said in answer["error"]["message"]
+    assert said in answer.get("error", {}).get("message", "")
     acts = [call["argv"][1:] for call in door.started() if call["argv"][1] == "set"]
-    assert acts == ([["set", "readonly=on", "dplane:peer=near-box", "vault/old"]] if status == 1 else [])
+    wanted = ["set", "readonly=on", "dplane:peer=near-box", "vault/old", "vault/old/a"]
+    assert acts == ([wanted] if status < 2 else [])
 
 
 class Here(LocalHost):
@@ -155,7 +162,8 @@ class Here(LocalHost):
         rows = []
         for name, guid in (("vault/old", self.guid), ("vault/old/b", "8")):
             for key, value in (("guid", guid), ("written", "4096"), ("mounted", "yes"), ("dplane:peer", self.owner)):
-                rows.append(f"{name}\t{key}\t{value}\t-\n")
+                source = "local" if key == "dplane:peer" and value != "-" else "-"
+                rows.append(f"{name}\t{key}\t{value}\t{source}\n")
         return Output(0, "".join(rows).encode(), b"")
 
 

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from privhelper import checks
+from privhelper.failure import Failure
+from privhelper.verbs import BY_NAME
+
 from .privhelper_door import GUID, Door
 
 
@@ -87,3 +96,38 @@ def test_an_import_mounts_in_order_and_only_where_it_may(door: Door) -> None:
     assert mounts == ["tank/b", "tank/a0", "tank/locked"]
     door.answers(("list -H -p -o name,guid", 0, "rpool\t1\n", ""))
     assert door.ask("pool-import", guid=GUID)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("verb", "args"),
+    [
+        ("dataset-mount", {}),
+        ("dataset-set", {"property": "canmount", "value": "on"}),
+        ("dataset-set", {"property": "mountpoint"}),
+        ("dataset-create", {}),
+        ("dataset-create", {"properties": {}}),
+    ],
+)
+def test_nothing_is_mounted_over_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str, args: dict[str, Any]
+) -> None:
+    place = tmp_path / "x"
+    (place / "empty" / "below").mkdir(parents=True)
+    monkeypatch.setattr(checks, "mountpoint_problem", lambda _path: "")  # it lies below /tmp, where nothing is mounted
+    told = str(place if verb != "dataset-create" else tmp_path)
+    monkeypatch.setattr(checks, "zfs_get", lambda _name, _prop: told)
+    wanted: dict[str, Any] = {"dataset": "tank/x", **args}
+    if args.get("property") == "mountpoint":
+        wanted["value"] = str(place)
+    if "properties" in args:
+        wanted["properties"] = {"mountpoint": str(place)}
+    checks.BEFORE["mount"](BY_NAME[verb], wanted)
+    (place / "empty" / "below" / "authorized_keys").write_text("hers")
+    with pytest.raises(Failure, match="would cover"):
+        checks.BEFORE["mount"](BY_NAME[verb], wanted)
+
+
+def test_a_place_where_something_is_mounted_is_in_use_but_not_for_that_itself() -> None:
+    with pytest.raises(Failure, match=r"is in use|holds files"):
+        checks._nothing_is_hidden("/proc", "tank/x")
+    checks._nothing_is_hidden("/proc", "proc")

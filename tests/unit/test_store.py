@@ -252,3 +252,46 @@ async def test_a_full_disk_is_a_sentence_and_what_was_stored_stays(tmp_path: Pat
         assert "kept" in await run_ids(path)
     finally:
         assert await run_program("umount", str(mount)) == 0
+
+
+# Members of the group may put anything into the folder: what is not a plain file of ours is never written through.
+
+
+@pytest.mark.parametrize("name", ["dplane.lock", "dplane.db", "dplane.db-wal"])
+@pytest.mark.parametrize("hard", [False, True])
+async def test_a_link_in_the_folder_is_not_followed(path: Path, name: str, hard: bool) -> None:
+    secret = path.parent.parent / "secret"
+    secret.write_text("" if name == "dplane.db" else "mine")
+    secret.chmod(0o600)
+    path.parent.mkdir()
+    link = path.with_name(name)
+    link.hardlink_to(secret) if hard else link.symlink_to(secret)
+    with pytest.raises(DPlaneError):
+        async with open_store(path, write=True):
+            pass
+    assert secret.stat().st_mode & 0o777 == 0o600
+    assert secret.read_text() in ("", "mine")
+    assert secret.stat().st_size == (0 if name == "dplane.db" else 4)
+
+
+async def test_a_backup_folder_that_is_a_link_is_not_written_to(path: Path) -> None:
+    async with open_store(path, write=True) as store:
+        keys = path.parent.parent / "keys"
+        keys.mkdir(mode=0o700)
+        path.with_name("backup").symlink_to(keys)
+        with pytest.raises(DPlaneError):
+            await store.backup()
+    assert keys.stat().st_mode & 0o777 == 0o700
+    assert list(keys.iterdir()) == []
+
+
+@pytest.mark.parametrize("sql", [
+    "CREATE TRIGGER t AFTER INSERT ON runs BEGIN UPDATE runs SET task = 'evil' WHERE id = new.id; END",
+    "CREATE VIEW v AS SELECT 1",
+])  # fmt: skip
+async def test_a_store_that_acts_by_itself_is_not_used(path: Path, sql: str) -> None:
+    async with open_store(path, write=True) as store, store.transaction() as db:
+        await db.execute(sql)
+    with pytest.raises(CommandError, match="did not make"):
+        async with open_store(path, write=True):
+            pass

@@ -38,8 +38,12 @@ def write(folder: Path, progress: Progress) -> None:
     path = file_of(folder, progress.id)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        fresh.write_text(json.dumps(fields, ensure_ascii=True) + "\n", "ascii")
-        fresh.chmod(0o664)
+        # The group may put links into the folder: what is there under that name is removed, never written through.
+        fresh.unlink(missing_ok=True)
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o664)
+        with open(handle, "w", encoding="ascii") as file:
+            os.fchmod(handle, 0o664)
+            file.write(json.dumps(fields, ensure_ascii=True) + "\n")
         fresh.replace(path)
     finally:
         with contextlib.suppress(OSError):

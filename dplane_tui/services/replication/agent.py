@@ -28,6 +28,7 @@ REQUEST_LIMIT = 64 * 1024
 HELPER = "/opt/dplane/current/libexec/privhelper"
 STATE = "/var/lib/dplane/ssh"
 ABSENT, BEGUN, OWNED = "absent", "begun", "owned"
+MOST_PARENTS = 4
 
 
 class Agent(Granted):
@@ -104,15 +105,16 @@ class Agent(Granted):
 
     def _standing(self, name: str) -> str:
         """ABSENT, OWNED, or BEGUN: this peer's, though not marked yet. Raises Refusal for what is somebody else's."""
-        found = box.run(["zfs", "get", "-H", "-p", "-o", "value", OWNER, name])
+        found = box.run(["zfs", "get", "-H", "-p", "-o", "value,source", OWNER, name])
         if found.returncode != 0:
             if is_missing(found.stderr):
                 return ABSENT
             raise box.Refusal("failed", f"The far box could not look at {name}: {box.last(found.stderr)}")
         # Asked for one dataset and compared whole, so that a value with a line end in it cannot speak for another one.
-        if found.stdout == f"{self._peer}\n":
+        # An inherited mark says whose the dataset above is: what the owner makes below is not the peer's.
+        if found.stdout == f"{self._peer}\tlocal\n":
             return OWNED
-        if found.stdout == "-\n" and self._began(name):
+        if (found.stdout == "-\t-\n" or "\tinherited from " in found.stdout) and self._began(name):
             return BEGUN
         raise box.Refusal(
             "refused",
@@ -199,6 +201,8 @@ class Agent(Granted):
             name
         ):  # or a receive that waits for its stream would find its dataset gone, and make a new one
             if self._standing(name) != ABSENT:
+                if box.value(name, "receive_resume_token") != token:  # told here, so that no log grows by asking
+                    raise box.Refusal("changed", f"{name} holds no interrupted receive with that token (any more).")
                 self._ask_helper({"verb": "receive-abort", "dataset": name, "token": token})
                 begun.remove(self._state, name, self._peer)
         return {"ok": True}
@@ -263,10 +267,15 @@ class Agent(Granted):
     def _make_parents(self, name: str) -> None:
         """The levels above the target, never mounted, nor marked as the peer's: others may live below them too."""
         parts = name.split("/")[:-1]
-        for depth in range(2, len(parts) + 1):
-            parent = "/".join(parts[:depth])
-            if box.run(["zfs", "list", "-H", "-o", "name", parent]).returncode == 0:
-                continue
+        levels = ["/".join(parts[:depth]) for depth in range(2, len(parts) + 1)]
+        missing = [level for level in levels if box.run(["zfs", "list", "-H", "-o", "name", level]).returncode != 0]
+        if len(missing) > MOST_PARENTS:
+            raise box.Refusal(
+                "refused",
+                f"{len(missing)} levels above {name} do not exist on the far box; a peer makes {MOST_PARENTS} at most.",
+                "Make the upper ones there first: `dplane dataset create`.",
+            )
+        for parent in missing:
             if self._root is not None and not f"{parent}/".startswith(f"{self._root}/"):
                 raise box.Refusal("refused", f"{parent}, above this peer's root, does not exist on the far box.")
             self._ask_helper(

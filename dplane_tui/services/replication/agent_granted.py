@@ -127,6 +127,6 @@ class Granted(Locked):
 
     def _refuse_others_below(self, name: str) -> None:
         """What lies below goes along with a copy that is renamed, so all of it must be this peer's."""
-        found = box.run(["zfs", "get", "-H", "-p", "-r", "-t", "filesystem,volume", "-o", "value", OWNER, name])
-        if found.returncode != 0 or set(found.stdout.splitlines()) != {self._peer}:
+        found = box.run(["zfs", "get", "-H", "-p", "-r", "-t", "filesystem,volume", "-o", "value,source", OWNER, name])
+        if found.returncode != 0 or set(found.stdout.splitlines()) != {f"{self._peer}\tlocal"}:
             raise box.Refusal("refused", f"Below {name} there is something that this peer did not make.")

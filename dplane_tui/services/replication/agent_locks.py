@@ -28,17 +28,14 @@ class Locked:
     @contextlib.contextmanager
     def _alone(self, name: str) -> Any:
         """Hold this peer's lock on the dataset; the file says who, for the one that takes over."""
-        handle = os.open(self._lock_file(name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(handle)
-            raise box.Refusal("failed", f"{name} is being received already.", "Try again in a minute.") from None
+        path = self._lock_file(name)
+        handle = _locked(path, name)
         try:
             os.ftruncate(handle, 0)
             os.write(handle, f"{os.getpid()} {name}\n".encode())
             yield
         finally:
+            os.unlink(path)  # while it is held: names that a peer invents must not pile up
             os.close(handle)
 
     def _take_over(self, name: str) -> None:
@@ -46,7 +43,8 @@ class Locked:
         with contextlib.suppress(FileNotFoundError):
             for file in os.listdir(self._state):
                 if file.startswith("receiving-"):
-                    self._end_if_below(f"{self._state}/{file}", name)
+                    with contextlib.suppress(FileNotFoundError):  # that one has just ended
+                        self._end_if_below(f"{self._state}/{file}", name)
 
     def _end_if_below(self, path: str, name: str) -> None:
         handle = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -72,3 +70,17 @@ class Locked:
                 time.sleep(0.1)
         finally:
             os.close(handle)
+
+
+def _locked(path: str, name: str) -> int:
+    """The lock file, locked. One that was removed by its holder in between is no lock: then another is made."""
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(handle)
+            raise box.Refusal("failed", f"{name} is being received already.", "Try again in a minute.") from None
+        if os.fstat(handle).st_nlink:
+            return handle
+        os.close(handle)

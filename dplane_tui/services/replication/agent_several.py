@@ -102,7 +102,18 @@ def _there(top: str) -> dict[str, tuple[str, str, str]]:
     A value with line ends in it could speak for another dataset; but then lines are out of order, or a dataset is there
     twice, or one is claimed that is not there, which ZFS refuses.
     """
-    argv = ["zfs", "get", "-Hp", "-r", "-t", "filesystem,volume", "-o", "name,property,value", ",".join(_ASKED), top]
+    argv = [
+        "zfs",
+        "get",
+        "-Hp",
+        "-r",
+        "-t",
+        "filesystem,volume",
+        "-o",
+        "name,property,value,source",
+        ",".join(_ASKED),
+        top,
+    ]
     got = box.run(argv)
     if got.returncode != 0 and is_missing(got.stderr):
         return {}
@@ -116,10 +127,11 @@ def _there(top: str) -> dict[str, tuple[str, str, str]]:
         if (
             [row[:2] for row in rows] != [[name, prop] for prop in _ASKED]
             or name in found
-            or any(len(row) != 3 for row in rows)
+            or any(len(row) != 4 for row in rows)
         ):
             raise box.Refusal("failed", f"What is below {top} cannot be read as one.")
-        found[name] = (rows[0][2], rows[1][2], rows[2][2])
+        # An inherited mark is that of the dataset above, and says nothing of this one.
+        found[name] = (rows[0][2], rows[1][2], rows[2][2] if rows[2][3] == "local" else "-")
     return found
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ... import paths
-from ...errors import DPlaneError, RefusedError, UsageError
+from ...errors import ChangedError, DPlaneError, RefusedError, UsageError
 from ..door import Door
 from ..host import Host, LocalHost
 from ..jobs import files
@@ -41,10 +41,20 @@ class Job:
     host: Host
 
 
-async def run_replication(run_id: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person asked for, in the process that does it: the store may be written by others, too."""
+
+    task: str
+    mode: str
+    request: str
+
+
+async def run_replication(run_id: str, asked: Asked | None = None) -> str:
     """Run the queued run `run_id`; returns its final state, which is in the store as well.
 
-    Raises MissingError for an unknown run, UsageError for one that is not queued. All else is recorded, not raised.
+    Raises MissingError for an unknown run, UsageError for one that is not queued, ChangedError when it is not what was
+    `asked`. All else is recorded, not raised.
     """
     where = paths.current()
     async with open_store(where.database, write=True) as store:
@@ -52,6 +62,11 @@ async def run_replication(run_id: str) -> str:
         if run.state != "queued":
             raise UsageError(f"The run {run_id} is not queued: it is {run.state}.")
         mode, request = await records.mode_of(store, run_id)
+        if asked is not None and asked != Asked(run.task, mode, request):
+            raise ChangedError(
+                f"The run {run_id} stands in the store as something else than was asked for, so nothing was done.",
+                "Somebody with the operate role changed it there: see `dplane audit`.",
+            )
         kind = "replicate" if mode == "run" else f"replicate-{mode}"
         report = Reporter(where.jobs, run_id, kind, f"{'replicate' if mode == 'run' else mode} {run.task}")
         await records.update_run(store, run_id, state="running", started=time.time())

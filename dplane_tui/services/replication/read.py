@@ -131,7 +131,7 @@ def top_values(got: str, dataset: str) -> dict[str, str]:
     rows = [line.split("\t") for line in got.split("\n", len(wanted))[: len(wanted)]]
     if [row[:2] for row in rows] != [[dataset, name] for name in wanted] or any(len(row) != 4 for row in rows):
         return {}
-    return {row[1]: row[2] for row in rows}
+    return {row[1]: row[2] if row[1] != OWNER or row[3] == "local" else "-" for row in rows}
 
 
 def parse(listed: str, got: str, asked: Sequence[str] = ASKED) -> Side:
@@ -146,8 +146,8 @@ def parse(listed: str, got: str, asked: Sequence[str] = ASKED) -> Side:
         if prop in PRESERVED:
             if source == "local":
                 local.setdefault(name, {})[prop] = value
-        elif source == "local" or not prop.startswith(_NOTE):  # a note of the dataset above is not this one's
-            known[prop] = value
+        elif source == "local" or not (prop == OWNER or prop.startswith(_NOTE)):
+            known[prop] = value  # what is noted at the dataset above, or whose that is, is not this one's
     points: dict[str, tuple[list[Point], list[Point]]] = {name: ([], []) for name in properties}
     for line in _lines(listed):
         columns = line.split("\t")

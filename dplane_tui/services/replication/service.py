@@ -325,18 +325,24 @@ class LocalReplication(LocalLooks):
             here = wish.way != divergence.BESIDE  # which touches no pool
             if here:  # the source is looked at by a job, which alone has the key for it
                 wish = replace(wish, seen=divergence.dumps(await self.conflicts(name)))
-        run = await self.queue(name, "resolve", codec.dumps(wish))
-        return await self._looked(run, here=here)
+        request = codec.dumps(wish)
+        run = await self.queue(name, "resolve", request)
+        return await self._looked(run, here=(name, "resolve", request) if here else None)
 
     async def _asked(self, name: str, mode: str, request: str = "", patience: float = PLAN_SECONDS) -> Run:
         return await self._looked(await self.queue(name, mode, request), patience)
 
-    async def _looked(self, run: Run, patience: float = PLAN_SECONDS, *, here: bool = False) -> Run:
-        """A run that answers at once, in this process where that may do it. Raises what it ended with."""
-        if here or readable_keys(self._paths):
-            from .job import run_replication
+    async def _looked(
+        self, run: Run, patience: float = PLAN_SECONDS, *, here: tuple[str, str, str] | None = None
+    ) -> Run:
+        """A run that answers at once, in this process where that may do it. Raises what it ended with.
 
-            await run_replication(run.id)
+        `here` has it done in this process, and says what was asked for: task, mode and request.
+        """
+        if here is not None or readable_keys(self._paths):
+            from .job import Asked, run_replication
+
+            await run_replication(run.id, None if here is None else Asked(*here))
         else:
             await self._launch(run)
             await asyncio.wait_for(self._ended(run.id), patience)
@@ -364,9 +370,14 @@ class LocalReplication(LocalLooks):
 
 
 def readable_keys(where: paths.Paths) -> bool:
-    """Whether this process may use the peers' keys: they belong to the user dplane alone (or to a checkout's user)."""
+    """Whether this process may use the peers' keys: they belong to the user dplane alone (or to a checkout's user).
+
+    Root could, but must not do in its own process what others wrote into the store.
+    """
     import os
 
+    if where.installed and os.geteuid() == 0:
+        return False
     return os.access(where.ssh, os.R_OK | os.X_OK) if where.ssh.exists() else not where.installed
 
 

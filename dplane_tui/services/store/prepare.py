@@ -6,10 +6,12 @@ Plain blocking code: it runs in a thread, and under a lock file where it changes
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import random
 import sqlite3
+import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -106,9 +108,9 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[None]:
     """Only one process at a time changes which files the store is made of."""
-    handle = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
+    handle = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o664)
     try:
-        _share(path.with_suffix(".lock"))
+        _let_group_write(handle)
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
@@ -118,17 +120,54 @@ def _lock(path: Path) -> Iterator[None]:
 def _share(path: Path) -> None:
     """Let the group write: the folder is set-group-id, but the umask of who came first must not decide."""
     with contextlib.suppress(OSError):  # not the owner: whoever is has done it
-        path.chmod(0o664)
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            _let_group_write(handle)
+        finally:
+            os.close(handle)
+
+
+def _let_group_write(handle: int) -> None:
+    """By descriptor, and only for a file that has no other name: the group may replace what lies in the folder."""
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+        raise OSError(errno.ELOOP, "is a link or no file, so it is not touched")
+    with contextlib.suppress(PermissionError):  # not the owner: whoever is has done it
+        os.fchmod(handle, 0o664)
+
+
+def refuse_links(path: Path) -> None:
+    """Raise CommandError when the store, or what SQLite keeps beside it, is a link: the group may put one there."""
+    for name in (path, *(path.with_name(path.name + suffix) for suffix in _SIDE_FILES)):
+        with contextlib.suppress(FileNotFoundError):
+            found = name.lstat()
+            if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+                raise CommandError(
+                    f"{name} is a link, or no plain file, so the store is not opened: somebody put it there.",
+                    "Look who (`ls -l`), remove it, and see `dplane audit`.",
+                )
+
+
+def refuse_programs(db: sqlite3.Connection) -> None:
+    """Raise CommandError for a database that acts by itself: no release makes triggers or views."""
+    found = [str(row[0]) for row in db.execute("SELECT name FROM sqlite_master WHERE type IN ('trigger', 'view')")]
+    if found:
+        raise CommandError(
+            f"The store holds {len(found)} trigger(s) or view(s) that D-Plane did not make, so nothing of it is used.",
+            "Somebody with the operate role put them there; a backup from before is in the folder backup beside it.",
+        )
 
 
 def is_ready(path: Path) -> bool:
     """Whether the store is sound, in WAL mode and up to date, found out without writing. Raises what SQLite says."""
     if not path.exists() or path.stat().st_size == 0:
         return False
+    refuse_links(path)
     db = connect(path)
     try:
         if not sound(db):
             raise _damage()
+        refuse_programs(db)
         mode = db.execute("PRAGMA journal_mode").fetchone()[0]
         found = version_of(db)
     finally:
@@ -158,6 +197,7 @@ def prepare(path: Path) -> None:
             raise
     path.parent.mkdir(parents=True, exist_ok=True)
     with _lock(path):
+        refuse_links(path)
         said = _repair(path)
         db = connect(path)
         try:
@@ -225,8 +265,12 @@ def backup(path: Path) -> Path:
     """Copy the store to its backup folder, atomically; keeps the BACKUPS_KEPT newest. Returns the new file."""
     folder = path.parent / "backup"
     folder.mkdir(exist_ok=True)
-    with contextlib.suppress(OSError):
-        folder.chmod(0o2775)
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW)  # a link is not followed
+    try:
+        with contextlib.suppress(PermissionError):
+            os.fchmod(handle, 0o2775)
+    finally:
+        os.close(handle)
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + f".{time.time_ns() // 1000 % 1000000:06d}Z"
     final = folder / f"dplane-{stamp}.db"
     fresh = folder / f".{final.name}.{os.getpid()}"
