@@ -19,7 +19,9 @@ from dplane_tui.services.replication.compare import Comparison
 from dplane_tui.services.replication.content import Wish
 from dplane_tui.services.replication.model import Options, Peer, Restore, Run, Task
 from dplane_tui.services.replication.places import check_rights, peer_at
+from dplane_tui.services.replication.pruning import decode_pruning
 from dplane_tui.services.replication.service import check_task, decode_plan
+from dplane_tui.services.retention.model import PruneWish
 
 from .replication_world.world import MB, World
 from .replication_world.zfs_model import new_dataset
@@ -163,6 +165,39 @@ async def test_a_pulled_copy_that_diverged_is_brought_back_with_the_askers_own_r
     assert_pulled(world, await world.run())
 
 
+async def test_what_a_pull_took_at_its_source_is_pruned_there_with_the_right_and_never_without(world: World) -> None:
+    world.rights = [*READ, "--may-snapshot", "yes"]
+    await world.add(replace(PULL, options=Options(keep_source="1")), may_read=SOURCE, may_snapshot=True, may_prune=True)
+    for _ in range(3):
+        far_write(world, 1000)
+        run = await world.run()
+        assert_pulled(world, run)
+        assert "has not granted" in run.message, "our store is wrong; the far box decides"
+        await asyncio.sleep(1.1)  # names have seconds
+    assert len(world.points("far", SOURCE)) == 3
+    shown = await world.run("prune", codec.dumps(PruneWish(True)))
+    assert "has not granted" in decode_pruning(shown.plan).sides[0].problem, "the preview says so"
+
+    world.may_prune = True
+    with world.edit("far") as state:
+        theirs = state["datasets"][SOURCE]["snaps"][1]
+        theirs["peer"] = "another-box"
+    shown = await world.run("prune", codec.dumps(PruneWish(True)))
+    (side,) = decode_pruning(shown.plan).sides
+    assert (side.problem, [one.snapshot for one in side.goes]) == ("", [world.points("far", SOURCE)[0][0]])
+    assert len(world.points("far", SOURCE)) == 3, "a preview destroys nothing"
+    far_write(world, 1000)
+    run = await world.run()
+    assert_pulled(world, run)
+    assert "destroyed at the source" in run.message
+    left = [name for name, _ in world.points("far", SOURCE)]
+    assert theirs["name"] in left, "what another box took stays"
+    assert left[-1] == run.evidence[0].snapshot
+    assert world.points("near", TARGET)[0][0] not in left
+    far_write(world, 1000)
+    assert_pulled(world, await world.run())
+
+
 async def test_a_snapshot_without_the_right_is_refused_there(world: World) -> None:
     world.rights = READ
     await world.add(PULL, may_read=SOURCE, may_snapshot=True)  # our store is wrong; the far box decides
@@ -295,6 +330,4 @@ def test_a_task_is_what_its_peers_let_it_be() -> None:
 def test_one_end_of_a_task_is_here() -> None:
     with pytest.raises(RefusedError, match="both on other boxes"):
         check_task(Task("far", "a/b", "attic", "c/d", source_peer="shed"))
-    with pytest.raises(RefusedError, match="no --keep-source"):
-        check_task(Task("far", "a/b", None, "c/d", source_peer="shed", options=Options(keep_source="7d")))
     assert check_task(Task("far", "a/b", None, "a/b/c", source_peer="shed"))

@@ -28,12 +28,12 @@ def settle(dataset: str, ask: Ask) -> dict[str, Any]:
     return {"ok": True}
 
 
-def snapshot(dataset: str, fields: dict[str, Any], ask: Ask) -> dict[str, Any]:
-    """Take a snapshot with one of our names, in one transaction. Raises ValueError."""
+def snapshot(peer: str, dataset: str, fields: dict[str, Any], ask: Ask) -> dict[str, Any]:
+    """Take a snapshot with one of our names, in one transaction, marked as taken for that peer. Raises ValueError."""
     name, also = fields.get("name"), fields.get("also")
     if not isinstance(name, str) or not _OWN.fullmatch(name):
         raise ValueError("names a snapshot that is not named dplane- and the time")
-    request: dict[str, Any] = {"verb": "snapshot-create", "snapshot": f"{dataset}@{name}"}
+    request: dict[str, Any] = {"verb": "snapshot-create", "snapshot": f"{dataset}@{name}", "peer": peer}
     if fields.get("recursive") is True:
         request["recursive"] = True
     elif also is not None:  # the helper's grammar wants them to be sound names below the dataset
