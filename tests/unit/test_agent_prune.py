@@ -92,6 +92,29 @@ def test_of_what_a_peer_reads_only_what_was_taken_for_it_goes(far: Far) -> None:
     assert held["kept"] == {OLD[1]: "it was not taken for this peer"}
 
 
+def test_holds_are_of_what_a_peer_reads_with_a_tag_of_its_own(far: Far) -> None:
+    def held(op: str, snapshots: Any, *, peer: str = "box-a", grant: tuple[str, ...] = LENT, **more: Any) -> Any:
+        request = {"op": op, "dataset": "vault/nobody", "run": "run-1", "tag": "0" * 8, "snapshots": snapshots, **more}
+        return far.ask(request, peer=peer, more=[*grant])
+
+    point = {f"vault/nobody@{OLD[0]}": "100"}
+    assert held("hold", point)["ok"]
+    (tag,) = json.loads(far.state)["datasets"]["vault/nobody"]["snaps"][0]["holds"]
+    assert tag.startswith("dplane-")
+    assert tag.endswith("-run-1")
+    before = far.state
+    assert held("release", point, peer="box-b")["ok"] is False, "that is no tag of box-b"
+    assert held("hold", point, grant=LENT[:2], run="run-2")["ok"] is False, "it may take no snapshots either"
+    bad: tuple[Any, ...] = ({f"vault/theirs@{OLD[0]}": "100"}, {"vault/nobody": "100"}, {}, [], None, {"-r@x": "1"})
+    for wrong in bad:
+        assert held("hold", wrong, run="run-2")["error"]["code"] == "refused", wrong
+    for more in ({"run": "../x"}, {"tag": "x"}, {"run": None}):
+        assert held("hold", point, **more)["error"]["code"] == "refused", more
+    assert far.state == before
+    assert held("release", point)["ok"]
+    assert not json.loads(far.state)["datasets"]["vault/nobody"]["snaps"][0]["holds"]
+
+
 @pytest.mark.parametrize("dataset", ["vault/theirs", "vault/nobody", "vault", "vault/gone", "vault/mine@x", "-r", None])
 def test_what_is_not_this_peers_is_not_touched(far: Far, dataset: Any) -> None:
     before = far.state

@@ -22,6 +22,7 @@ from dplane_tui.services.replication.places import check_rights, peer_at
 from dplane_tui.services.replication.pruning import decode_pruning
 from dplane_tui.services.replication.service import check_task, decode_plan
 from dplane_tui.services.retention.model import PruneWish
+from dplane_tui.services.store import open_store
 
 from .replication_world.world import MB, World
 from .replication_world.zfs_model import new_dataset
@@ -163,6 +164,44 @@ async def test_a_pulled_copy_that_diverged_is_brought_back_with_the_askers_own_r
     assert len(world.commands) == before, "the far box was not asked"
     far_write(world, 1000)
     assert_pulled(world, await world.run())
+
+
+def far_holds(world: World) -> dict[str, list[str]]:
+    return {
+        f"{name}@{snap['name']}": snap["holds"]
+        for name, data in world.datasets("far").items()
+        for snap in data["snaps"]
+        if snap.get("holds")
+    }
+
+
+@pytest.mark.parametrize("plain", [False, True])
+async def test_what_is_pulled_is_held_there_meanwhile_and_a_killed_run_leaves_no_hold_for_ever(
+    world: World, plain: bool
+) -> None:
+    world.rights = [*READ, "--may-snapshot", "yes"]
+    if plain:
+        await world.make_plain()
+    await world.add(PULL, may_read=SOURCE, may_snapshot=not plain)
+    assert_pulled(world, await world.run())
+    assert far_holds(world) == {}, "each run releases its own"
+    base = world.points("far", SOURCE)[-1][0]
+    far_write(world, 8 * MB)
+    run_id, process = await world.start(rate=4 * MB)
+    job = world.path / "run" / "jobs" / f"{run_id}.json"
+    while not (job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > MB):
+        await asyncio.sleep(0.05)
+        assert process.returncode is None, await process.communicate()
+    now = far_holds(world)
+    assert {f"{SOURCE}@{base}", f"{SOURCE}@{world.points('far', SOURCE)[-1][0]}"} <= set(now)
+    assert all(tag.endswith(run_id) for tags in now.values() for tag in tags)
+    process.kill()
+    await process.wait()
+    assert far_holds(world) == now, "nobody was there to release them"
+    assert_pulled(world, await world.run())
+    assert far_holds(world) == {}
+    async with open_store(world.database) as store:
+        assert list(await store.rows("SELECT * FROM holds")) == []
 
 
 async def test_what_a_pull_took_at_its_source_is_pruned_there_with_the_right_and_never_without(world: World) -> None:

@@ -77,6 +77,8 @@ class Granted(Locked):
                 return lending.settle(name, self._ask_helper)
             if op == "snapshot":
                 return lending.snapshot(self._peer, name, fields, self._ask_helper)
+            if op in ("hold", "release"):
+                return lending.hold(self._peer, name, fields, self._ask_helper)
             if op == "bookmark":
                 return lending.bookmark(self._peer, name, fields, self._ask_helper, box.listed)
             return lending.forget(self._peer, name, fields, self._ask_helper, box.listed)

@@ -12,8 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 from privhelper import grammar
+from privhelper.kinds import SNAPSHOTS
 
 from .read import list_argv
+from .rights import within
 
 Ask = Callable[[dict[str, Any]], dict[str, Any]]
 Listed = Callable[[list[str]], str]
@@ -59,6 +61,24 @@ def bookmark(peer: str, dataset: str, fields: dict[str, Any], ask: Ask, listed: 
     mark = f"{dataset}#{prefix}{int(str(guid)):016x}"
     if not any(line.startswith(f"{mark}\t{guid}\t") for line in listed(list_argv(dataset, False)).splitlines()):
         ask({"verb": "bookmark-create", "snapshot": f"{dataset}@{name}", "guid": guid, "bookmark": mark})
+    return {"ok": True}
+
+
+def hold(peer: str, dataset: str, fields: dict[str, Any], ask: Ask) -> dict[str, Any]:
+    """Hold or release (`op`) snapshots at and below the dataset for one run, with a tag of this peer's. Raises
+    ValueError."""
+    run, prefix, chosen = fields.get("run"), mark_prefix(peer, fields.get("tag")), fields.get("snapshots")
+    if problem := grammar.job_problem(run):
+        raise ValueError(f"names a run that {problem}")
+    if problem := SNAPSHOTS.check(chosen):
+        raise ValueError(f"has a list of snapshots that {problem}")
+    assert isinstance(chosen, dict)
+    if any(not within(name.partition("@")[0], dataset) for name in chosen):
+        raise ValueError(f"names a snapshot that is not below {dataset}")
+    first, *others = chosen
+    verb = "hold-add" if fields["op"] == "hold" else "hold-release"
+    also = {"also": {name: chosen[name] for name in others}} if others else {}
+    ask({"verb": verb, "snapshot": first, "guid": chosen[first], "tag": f"{prefix}{run}", **also})
     return {"ok": True}
 
 
