@@ -11,7 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ...errors import DPlaneError
+from ...errors import DPlaneError, UnreachableError
 from ..door import Door
 from ..store import Store
 from .model import Step
@@ -42,7 +42,7 @@ def held_by(steps: Sequence[Step]) -> dict[str, str]:
 
 @contextlib.asynccontextmanager
 async def held(store: Store, door: Holder | None, run_id: str, steps: Sequence[Step]) -> AsyncIterator[None]:
-    """Hold what `steps` need while the block runs. Without a door (another box's datasets) nothing is held.
+    """Hold what `steps` need while the block runs. Without a door (another box that lets us not) nothing is held.
 
     A hold that cannot be made stops nothing: what it would have protected is seen when it is sent.
     """
@@ -88,6 +88,11 @@ def _where(door: Holder) -> str:
     return "" if isinstance(door, Door) else door.where
 
 
+def _bare(tag: str) -> str:
+    """The tag itself, without the other box's name that the store has it under."""
+    return tag.rpartition("|")[2]
+
+
 async def _release(store: Store, door: Holder, tag: str, points: dict[str, str]) -> None:
     """Release, one by one where a batch fails; forget those that are released, or that nothing can hold any more."""
     done: list[str] = []
@@ -95,6 +100,8 @@ async def _release(store: Store, door: Holder, tag: str, points: dict[str, str])
         try:
             await _call(door, "hold-release", tag, part)
             done += part
+        except UnreachableError:
+            continue  # the next run does it; one by one they would only be waited for
         except DPlaneError:
             done += [name for name, guid in part.items() if await _is_free(door, tag, name, guid)]
     async with store.transaction() as db:
@@ -104,7 +111,7 @@ async def _release(store: Store, door: Holder, tag: str, points: dict[str, str])
 async def _is_free(door: Holder, tag: str, name: str, guid: str) -> bool:
     """Release one. Whether no hold of ours is on it now: it was released, had none, or is gone."""
     try:
-        await door.call("hold-release", snapshot=name, guid=guid, tag=tag)
+        await door.call("hold-release", snapshot=name, guid=guid, tag=_bare(tag))
     except DPlaneError as error:
         # The pool may only be away: "does not exist" is said of its snapshots as well, and the hold comes back with it.
         here = door if isinstance(door, Door) else None  # of another box its own kind of holds says so
@@ -123,7 +130,7 @@ async def _pool_is_there(door: Door, name: str) -> bool:
 
 async def _call(door: Holder, verb: str, tag: str, points: dict[str, str]) -> None:
     (first, guid), *others = points.items()
-    await door.call(verb, snapshot=first, guid=guid, tag=tag, also=dict(others) or None)
+    await door.call(verb, snapshot=first, guid=guid, tag=_bare(tag), also=dict(others) or None)
 
 
 def _parts(points: dict[str, str]) -> list[dict[str, str]]:
