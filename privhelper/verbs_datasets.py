@@ -70,10 +70,14 @@ DATASETS_AND_SNAPSHOTS = (
     Verb(
         "snapshot-create",
         OPERATE,
-        "Takes a snapshot, in the same transaction of those in `also` or (recursive) of all below. Returns its `guid`.",
-        (SNAPSHOT, Arg("recursive", g.FLAG, optional=True), Arg("also", DATASETS, optional=True)),
+        "Takes a snapshot, in the same transaction of those in `also` or (recursive) of all below. Returns its `guid`. "
+        "With `peer` it is marked as taken for that peer.",
         (
-            *(ZFS, "snapshot", When("recursive", "-r"), "--", Value("snapshot")),
+            *(SNAPSHOT, Arg("recursive", g.FLAG, optional=True), Arg("also", DATASETS, optional=True)),
+            Arg("peer", g.PEER, optional=True),
+        ),
+        (
+            *(ZFS, "snapshot", When("recursive", "-r"), Option("-o", "peer", "dplane:peer="), "--", Value("snapshot")),
             When("recursive", otherwise=(SameName("also", "snapshot"),)),
         ),
         rules=(rules.below_snapshot,),

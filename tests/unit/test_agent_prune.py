@@ -66,6 +66,55 @@ def test_with_it_the_chosen_ones_go_and_no_other(far: Far) -> None:
     assert len(left(far, "vault/mine/below")) == 6
 
 
+LENT = ("--may-read", "vault/nobody", "--may-snapshot", "yes")
+
+
+def test_of_what_a_peer_reads_only_what_was_taken_for_it_goes(far: Far) -> None:
+    with made_state(far) as state:
+        snaps = state["datasets"]["vault/nobody"]["snaps"]
+        for index, peer in enumerate(("box-a", "box-b", "", "box-a")):
+            snaps[index]["peer"] = peer
+    chosen = {name: str(100 + index) for index, name in enumerate(OLD[:3])}
+    shown = ask(far, chosen, dataset="vault/nobody", dry=True, grant=(*LENT, *GRANT))
+    assert shown["kept"] == dict.fromkeys(OLD[1:3], "it was not taken for this peer")
+    assert ask(far, chosen, dataset="vault/nobody", grant=(*LENT, *GRANT))["error"]["code"] == "changed"
+    before = far.state
+    for less in (LENT, LENT[:2], (*LENT[:2], *GRANT)):  # without the one right, without both, without the other
+        assert ask(far, {OLD[0]: "100"}, dataset="vault/nobody", grant=less)["ok"] is False
+    assert ask(far, {OLD[0]: "100"}, dataset="vault/theirs", grant=(*LENT, *GRANT))["ok"] is False
+    assert far.state == before
+    assert ask(far, {OLD[0]: "100"}, dataset="vault/nobody", grant=(*LENT, *GRANT))["ok"] is True
+    assert left(far, "vault/nobody") == [*OLD[1:], "by hand"]
+    with made_state(far) as state:  # a mark of the whole dataset is no mark of its snapshots
+        state["datasets"]["vault/nobody"]["props"]["dplane:peer"] = "box-b"
+        state["datasets"]["vault/nobody"]["snaps"][0]["peer"] = ""
+    held = ask(far, {OLD[1]: "101"}, dataset="vault/nobody", dry=True, grant=(*LENT, *GRANT))
+    assert held["kept"] == {OLD[1]: "it was not taken for this peer"}
+
+
+def test_holds_are_of_what_a_peer_reads_with_a_tag_of_its_own(far: Far) -> None:
+    def held(op: str, snapshots: Any, *, peer: str = "box-a", grant: tuple[str, ...] = LENT, **more: Any) -> Any:
+        request = {"op": op, "dataset": "vault/nobody", "run": "run-1", "tag": "0" * 8, "snapshots": snapshots, **more}
+        return far.ask(request, peer=peer, more=[*grant])
+
+    point = {f"vault/nobody@{OLD[0]}": "100"}
+    assert held("hold", point)["ok"]
+    (tag,) = json.loads(far.state)["datasets"]["vault/nobody"]["snaps"][0]["holds"]
+    assert tag.startswith("dplane-")
+    assert tag.endswith("-run-1")
+    before = far.state
+    assert held("release", point, peer="box-b")["ok"] is False, "that is no tag of box-b"
+    assert held("hold", point, grant=LENT[:2], run="run-2")["ok"] is False, "it may take no snapshots either"
+    bad: tuple[Any, ...] = ({f"vault/theirs@{OLD[0]}": "100"}, {"vault/nobody": "100"}, {}, [], None, {"-r@x": "1"})
+    for wrong in bad:
+        assert held("hold", wrong, run="run-2")["error"]["code"] == "refused", wrong
+    for more in ({"run": "../x"}, {"tag": "x"}, {"run": None}):
+        assert held("hold", point, **more)["error"]["code"] == "refused", more
+    assert far.state == before
+    assert held("release", point)["ok"]
+    assert not json.loads(far.state)["datasets"]["vault/nobody"]["snaps"][0]["holds"]
+
+
 @pytest.mark.parametrize("dataset", ["vault/theirs", "vault/nobody", "vault", "vault/gone", "vault/mine@x", "-r", None])
 def test_what_is_not_this_peers_is_not_touched(far: Far, dataset: Any) -> None:
     before = far.state

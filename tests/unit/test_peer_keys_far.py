@@ -81,8 +81,16 @@ async def test_a_task_that_pulls_is_stored_the_same(service: object, state: Path
     assert none.snapshot is False, "it may take none there, so its age is that of what it finds"
     with pytest.raises(RefusedError, match="lets this box read vault/home only"):
         await service.add_task(replace(pull, name="third", source="vault/private"))  # type: ignore[attr-defined]
-    with pytest.raises(RefusedError, match="no --keep-source"):
+    with pytest.raises(RefusedError, match="has not granted this box to prune") as refused:
         await service.set_options("home", Options(keep_source="daily=7"))  # type: ignore[attr-defined]
+    assert "--may-read vault/home --may-snapshot --may-prune" in refused.value.next_step
+    await know(replace(PEER, product=False))
+    with pytest.raises(RefusedError, match="nobody can tell whose"):
+        await service.set_options("home", Options(keep_source="daily=7"))  # type: ignore[attr-defined]
+    await know(replace(PEER, may_prune=True))
+    kept = await service.set_options("home", Options(keep_source="daily=7"))  # type: ignore[attr-defined]
+    assert kept.options.keep_source == "daily=7"
+    await service.set_options("home", Options())  # type: ignore[attr-defined]
     with pytest.raises(RefusedError, match="receives nothing"):
         await service.add_task(Task("push", "tank/a", "attic", "vault/a"))  # type: ignore[attr-defined]
 

@@ -19,7 +19,10 @@ from dplane_tui.services.replication.compare import Comparison
 from dplane_tui.services.replication.content import Wish
 from dplane_tui.services.replication.model import Options, Peer, Restore, Run, Task
 from dplane_tui.services.replication.places import check_rights, peer_at
+from dplane_tui.services.replication.pruning import decode_pruning
 from dplane_tui.services.replication.service import check_task, decode_plan
+from dplane_tui.services.retention.model import PruneWish
+from dplane_tui.services.store import open_store
 
 from .replication_world.world import MB, World
 from .replication_world.zfs_model import new_dataset
@@ -163,6 +166,77 @@ async def test_a_pulled_copy_that_diverged_is_brought_back_with_the_askers_own_r
     assert_pulled(world, await world.run())
 
 
+def far_holds(world: World) -> dict[str, list[str]]:
+    return {
+        f"{name}@{snap['name']}": snap["holds"]
+        for name, data in world.datasets("far").items()
+        for snap in data["snaps"]
+        if snap.get("holds")
+    }
+
+
+@pytest.mark.parametrize("plain", [False, True])
+async def test_what_is_pulled_is_held_there_meanwhile_and_a_killed_run_leaves_no_hold_for_ever(
+    world: World, plain: bool
+) -> None:
+    world.rights = [*READ, "--may-snapshot", "yes"]
+    if plain:
+        await world.make_plain()
+    await world.add(PULL, may_read=SOURCE, may_snapshot=not plain)
+    assert_pulled(world, await world.run())
+    assert far_holds(world) == {}, "each run releases its own"
+    base = world.points("far", SOURCE)[-1][0]
+    far_write(world, 8 * MB)
+    run_id, process = await world.start(rate=4 * MB)
+    job = world.path / "run" / "jobs" / f"{run_id}.json"
+    while not (job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > MB):
+        await asyncio.sleep(0.05)
+        assert process.returncode is None, await process.communicate()
+    now = far_holds(world)
+    assert {f"{SOURCE}@{base}", f"{SOURCE}@{world.points('far', SOURCE)[-1][0]}"} <= set(now)
+    assert all(tag.endswith(run_id) for tags in now.values() for tag in tags)
+    process.kill()
+    await process.wait()
+    assert far_holds(world) == now, "nobody was there to release them"
+    assert_pulled(world, await world.run())
+    assert far_holds(world) == {}
+    async with open_store(world.database) as store:
+        assert list(await store.rows("SELECT * FROM holds")) == []
+
+
+async def test_what_a_pull_took_at_its_source_is_pruned_there_with_the_right_and_never_without(world: World) -> None:
+    world.rights = [*READ, "--may-snapshot", "yes"]
+    await world.add(replace(PULL, options=Options(keep_source="1")), may_read=SOURCE, may_snapshot=True, may_prune=True)
+    for _ in range(3):
+        far_write(world, 1000)
+        run = await world.run()
+        assert_pulled(world, run)
+        assert "has not granted" in run.message, "our store is wrong; the far box decides"
+        await asyncio.sleep(1.1)  # names have seconds
+    assert len(world.points("far", SOURCE)) == 3
+    shown = await world.run("prune", codec.dumps(PruneWish(True)))
+    assert "has not granted" in decode_pruning(shown.plan).sides[0].problem, "the preview says so"
+
+    world.may_prune = True
+    with world.edit("far") as state:
+        theirs = state["datasets"][SOURCE]["snaps"][1]
+        theirs["peer"] = "another-box"
+    shown = await world.run("prune", codec.dumps(PruneWish(True)))
+    (side,) = decode_pruning(shown.plan).sides
+    assert (side.problem, [one.snapshot for one in side.goes]) == ("", [world.points("far", SOURCE)[0][0]])
+    assert len(world.points("far", SOURCE)) == 3, "a preview destroys nothing"
+    far_write(world, 1000)
+    run = await world.run()
+    assert_pulled(world, run)
+    assert "destroyed at the source" in run.message
+    left = [name for name, _ in world.points("far", SOURCE)]
+    assert theirs["name"] in left, "what another box took stays"
+    assert left[-1] == run.evidence[0].snapshot
+    assert world.points("near", TARGET)[0][0] not in left
+    far_write(world, 1000)
+    assert_pulled(world, await world.run())
+
+
 async def test_a_snapshot_without_the_right_is_refused_there(world: World) -> None:
     world.rights = READ
     await world.add(PULL, may_read=SOURCE, may_snapshot=True)  # our store is wrong; the far box decides
@@ -295,6 +369,4 @@ def test_a_task_is_what_its_peers_let_it_be() -> None:
 def test_one_end_of_a_task_is_here() -> None:
     with pytest.raises(RefusedError, match="both on other boxes"):
         check_task(Task("far", "a/b", "attic", "c/d", source_peer="shed"))
-    with pytest.raises(RefusedError, match="no --keep-source"):
-        check_task(Task("far", "a/b", None, "c/d", source_peer="shed", options=Options(keep_source="7d")))
     assert check_task(Task("far", "a/b", None, "a/b/c", source_peer="shed"))

@@ -57,6 +57,8 @@ class Agent(Granted):
             "snapshot": self._lend,
             "bookmark": self._lend,
             "forget": self._lend,
+            "hold": self._lend,
+            "release": self._lend,
             "creations": self._lend,
             "key-add": self._change_key,
             "key-keep": self._change_key,

@@ -76,7 +76,9 @@ class Granted(Locked):
             if op == "settle":
                 return lending.settle(name, self._ask_helper)
             if op == "snapshot":
-                return lending.snapshot(name, fields, self._ask_helper)
+                return lending.snapshot(self._peer, name, fields, self._ask_helper)
+            if op in ("hold", "release"):
+                return lending.hold(self._peer, name, fields, self._ask_helper)
             if op == "bookmark":
                 return lending.bookmark(self._peer, name, fields, self._ask_helper, box.listed)
             return lending.forget(self._peer, name, fields, self._ask_helper, box.listed)
@@ -91,13 +93,25 @@ class Granted(Locked):
         return self._ask_helper({"verb": "peer-retire", "peer": self._peer, "key": fields.get("key")})
 
     def _prune(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """Destroy snapshots that this peer's tasks took, or only say what that would do."""
+        """Destroy snapshots that this peer's tasks took, or only say what that would do.
+
+        In its own copies, and of what it reads, if it may take snapshots of that, those it took there.
+        """
         from . import trimming
 
+        lent = self._readable(fields) if self._rights.may_snapshot else None
         try:
+            if lent is not None and not self._is_own(fields):
+                return trimming.prune(lent, fields, box.run, self._ask_helper, taken_for=self._peer)
             return trimming.prune(self._own(fields), fields, box.run, self._ask_helper)
         except trimming.Trouble as trouble:
             raise box.Refusal(trouble.code, str(trouble)) from None
+
+    def _is_own(self, fields: dict[str, Any]) -> bool:
+        try:
+            return bool(self._own(fields))
+        except box.Refusal:
+            return False
 
     def _amend(self, fields: dict[str, Any]) -> dict[str, Any]:
         """About a copy that went its own way: what it has, rename it, or take it back if the key may do that."""

@@ -151,6 +151,7 @@ class Execution:
         if any(step.raw for step in plan.steps):
             await records.set_raw(self._store, self._task.name, True)
         try:
+            await holds.sweep_far(self._store, self._source.door, self._task.name, self._run_id)
             async with holds.held(self._store, self._source.door, self._run_id, plan.steps):
                 await self._send_all(plan)
         except UnreachableError:

@@ -19,6 +19,7 @@ from ...errors import DPlaneError, MissingError, RefusedError, UnreachableError
 from ..door import Door
 from ..host.quoting import command_line
 from . import failures, keys
+from .far_holds import AgentHolds, FarHolds, PlainHolds
 from .model import Match, Plan, Step, Task
 from .plan import OWN_SNAPSHOT
 from .read import Side
@@ -39,7 +40,7 @@ class FarSource(abc.ABC):
     """What the peers of both kinds share. `until` names the newest snapshot that is wanted; "" is the newest of all."""
 
     def __init__(self, link: Link, task: Task, target: AgentTarget | PlainTarget, until: str = "") -> None:
-        self.door: Door | None = None
+        self.door: Door | FarHolds | None = None
         self._link = link
         self._task = task
         self._far = target
@@ -47,6 +48,8 @@ class FarSource(abc.ABC):
         self._pulled = task.source_peer is not None  # else a restore: nothing is ever changed there
         self._side: Side = {}
         self._tag = hashlib.sha256(task.target.encode()).hexdigest()[:8]
+        if self._bookmarks:
+            self.door = self._holds()
 
     @property
     def name(self) -> str:
@@ -118,6 +121,9 @@ class FarSource(abc.ABC):
         return self._link.lost() if done.send_status == _LOST else None
 
     @abc.abstractmethod
+    def _holds(self) -> FarHolds: ...
+
+    @abc.abstractmethod
     async def send(self, step: Step) -> Command: ...
 
     @abc.abstractmethod
@@ -141,6 +147,9 @@ class FarSource(abc.ABC):
 
 class AgentSource(FarSource):
     """A peer with the product gives what this box sent there, and what it lets this box read."""
+
+    def _holds(self) -> FarHolds:
+        return AgentHolds(self._link, self._task.source, self._tag)
 
     async def _settle(self) -> None:
         if self._bookmarks:
@@ -191,6 +200,14 @@ class AgentSource(FarSource):
 
 class PlainSource(FarSource):
     """A peer with only ZFS and sshd: `zfs send` there, and `zfs snapshot` and `zfs bookmark` for a task that pulls."""
+
+    def _holds(self) -> FarHolds:
+        return PlainHolds(self._link, self._task.source)
+
+    async def open(self) -> None:
+        await super().open()
+        if isinstance(self.door, PlainHolds):
+            self.door.zfs = self._zfs
 
     async def _settle(self) -> None:
         await self._run(["zpool", "sync", "--", self._task.source.split("/")[0]], "what was written was not settled")

@@ -9,11 +9,17 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TYPE_CHECKING
 
-from ...errors import DPlaneError
+from ...errors import DPlaneError, UnreachableError
 from ..door import Door
 from ..store import Store
 from .model import Step
+
+if TYPE_CHECKING:
+    from .far_holds import FarHolds
+
+    Holder = Door | FarHolds
 
 AT_ONCE = 100
 """How many one command takes."""
@@ -35,8 +41,8 @@ def held_by(steps: Sequence[Step]) -> dict[str, str]:
 
 
 @contextlib.asynccontextmanager
-async def held(store: Store, door: Door | None, run_id: str, steps: Sequence[Step]) -> AsyncIterator[None]:
-    """Hold what `steps` need while the block runs. Without a door (another box's datasets) nothing is held.
+async def held(store: Store, door: Holder | None, run_id: str, steps: Sequence[Step]) -> AsyncIterator[None]:
+    """Hold what `steps` need while the block runs. Without a door (another box that lets us not) nothing is held.
 
     A hold that cannot be made stops nothing: what it would have protected is seen when it is sent.
     """
@@ -44,7 +50,7 @@ async def held(store: Store, door: Door | None, run_id: str, steps: Sequence[Ste
     if door is None or not points:
         yield
         return
-    tag = tag_of(run_id)
+    tag = _where(door) + tag_of(run_id)
     async with store.transaction() as db:
         rows = [(run_id, tag, name, guid) for name, guid in points.items()]
         await db.executemany("INSERT OR REPLACE INTO holds (run, tag, snapshot, guid) VALUES (?, ?, ?, ?)", rows)
@@ -62,30 +68,54 @@ async def held(store: Store, door: Door | None, run_id: str, steps: Sequence[Ste
 async def sweep(store: Store, door: Door, alive: Callable[[str], bool]) -> None:
     """Release what runs that are not alive left held. What cannot be released now is tried again by the next run."""
     rows = await store.rows("SELECT run, tag, snapshot, guid FROM holds ORDER BY run")
-    for tag in dict.fromkeys(row["tag"] for row in rows if not alive(row["run"])):
+    here = [row for row in rows if not row["tag"].startswith("@")]
+    for tag in dict.fromkeys(row["tag"] for row in here if not alive(row["run"])):
         await _release(store, door, tag, {row["snapshot"]: row["guid"] for row in rows if row["tag"] == tag})
 
 
-async def _release(store: Store, door: Door, tag: str, points: dict[str, str]) -> None:
+async def sweep_far(store: Store, door: Holder | None, task: str, run_id: str) -> None:
+    """Release at another box what earlier runs of this task left held there; one run of a task goes at a time."""
+    if door is None or not (where := _where(door)):
+        return
+    sql = "SELECT tag, snapshot, guid FROM holds JOIN runs ON runs.id = holds.run WHERE task = ? AND run != ?"
+    rows = [row for row in await store.rows(sql, (task, run_id)) if row["tag"].startswith(where)]
+    for tag in dict.fromkeys(row["tag"] for row in rows):
+        await _release(store, door, tag, {row["snapshot"]: row["guid"] for row in rows if row["tag"] == tag})
+
+
+def _where(door: Holder) -> str:
+    """What stands before the tag in the store: which other box a hold is at, nothing for this one."""
+    return "" if isinstance(door, Door) else door.where
+
+
+def _bare(tag: str) -> str:
+    """The tag itself, without the other box's name that the store has it under."""
+    return tag.rpartition("|")[2]
+
+
+async def _release(store: Store, door: Holder, tag: str, points: dict[str, str]) -> None:
     """Release, one by one where a batch fails; forget those that are released, or that nothing can hold any more."""
     done: list[str] = []
     for part in _parts(points):
         try:
             await _call(door, "hold-release", tag, part)
             done += part
+        except UnreachableError:
+            continue  # the next run does it; one by one they would only be waited for
         except DPlaneError:
             done += [name for name, guid in part.items() if await _is_free(door, tag, name, guid)]
     async with store.transaction() as db:
         await db.executemany("DELETE FROM holds WHERE tag = ? AND snapshot = ?", [(tag, name) for name in done])
 
 
-async def _is_free(door: Door, tag: str, name: str, guid: str) -> bool:
+async def _is_free(door: Holder, tag: str, name: str, guid: str) -> bool:
     """Release one. Whether no hold of ours is on it now: it was released, had none, or is gone."""
     try:
-        await door.call("hold-release", snapshot=name, guid=guid, tag=tag)
+        await door.call("hold-release", snapshot=name, guid=guid, tag=_bare(tag))
     except DPlaneError as error:
         # The pool may only be away: "does not exist" is said of its snapshots as well, and the hold comes back with it.
-        gone = error.code == "changed" and await _pool_is_there(door, name)
+        here = door if isinstance(door, Door) else None  # of another box its own kind of holds says so
+        gone = here is not None and error.code == "changed" and await _pool_is_there(here, name)
         return gone or "no such tag" in error.message
     return True
 
@@ -98,9 +128,9 @@ async def _pool_is_there(door: Door, name: str) -> bool:
     return True
 
 
-async def _call(door: Door, verb: str, tag: str, points: dict[str, str]) -> None:
+async def _call(door: Holder, verb: str, tag: str, points: dict[str, str]) -> None:
     (first, guid), *others = points.items()
-    await door.call(verb, snapshot=first, guid=guid, tag=tag, also=dict(others) or None)
+    await door.call(verb, snapshot=first, guid=guid, tag=_bare(tag), also=dict(others) or None)
 
 
 def _parts(points: dict[str, str]) -> list[dict[str, str]]:

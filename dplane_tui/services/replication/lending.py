@@ -12,8 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 from privhelper import grammar
+from privhelper.kinds import SNAPSHOTS
 
 from .read import list_argv
+from .rights import within
 
 Ask = Callable[[dict[str, Any]], dict[str, Any]]
 Listed = Callable[[list[str]], str]
@@ -28,12 +30,12 @@ def settle(dataset: str, ask: Ask) -> dict[str, Any]:
     return {"ok": True}
 
 
-def snapshot(dataset: str, fields: dict[str, Any], ask: Ask) -> dict[str, Any]:
-    """Take a snapshot with one of our names, in one transaction. Raises ValueError."""
+def snapshot(peer: str, dataset: str, fields: dict[str, Any], ask: Ask) -> dict[str, Any]:
+    """Take a snapshot with one of our names, in one transaction, marked as taken for that peer. Raises ValueError."""
     name, also = fields.get("name"), fields.get("also")
     if not isinstance(name, str) or not _OWN.fullmatch(name):
         raise ValueError("names a snapshot that is not named dplane- and the time")
-    request: dict[str, Any] = {"verb": "snapshot-create", "snapshot": f"{dataset}@{name}"}
+    request: dict[str, Any] = {"verb": "snapshot-create", "snapshot": f"{dataset}@{name}", "peer": peer}
     if fields.get("recursive") is True:
         request["recursive"] = True
     elif also is not None:  # the helper's grammar wants them to be sound names below the dataset
@@ -59,6 +61,24 @@ def bookmark(peer: str, dataset: str, fields: dict[str, Any], ask: Ask, listed: 
     mark = f"{dataset}#{prefix}{int(str(guid)):016x}"
     if not any(line.startswith(f"{mark}\t{guid}\t") for line in listed(list_argv(dataset, False)).splitlines()):
         ask({"verb": "bookmark-create", "snapshot": f"{dataset}@{name}", "guid": guid, "bookmark": mark})
+    return {"ok": True}
+
+
+def hold(peer: str, dataset: str, fields: dict[str, Any], ask: Ask) -> dict[str, Any]:
+    """Hold or release (`op`) snapshots at and below the dataset for one run, with a tag of this peer's. Raises
+    ValueError."""
+    run, prefix, chosen = fields.get("run"), mark_prefix(peer, fields.get("tag")), fields.get("snapshots")
+    if problem := grammar.job_problem(run):
+        raise ValueError(f"names a run that {problem}")
+    if problem := SNAPSHOTS.check(chosen):
+        raise ValueError(f"has a list of snapshots that {problem}")
+    assert isinstance(chosen, dict)
+    if any(not within(name.partition("@")[0], dataset) for name in chosen):
+        raise ValueError(f"names a snapshot that is not below {dataset}")
+    first, *others = chosen
+    verb = "hold-add" if fields["op"] == "hold" else "hold-release"
+    also = {"also": {name: chosen[name] for name in others}} if others else {}
+    ask({"verb": verb, "snapshot": first, "guid": chosen[first], "tag": f"{prefix}{run}", **also})
     return {"ok": True}
 
 

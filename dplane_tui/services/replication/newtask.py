@@ -13,6 +13,8 @@ async def allowed(store: Store, new: Task) -> Task:
     """The task as its peers let it be. Raises RefusedError, MissingError when there is no such peer."""
     source = await records.peer(store, new.source_peer) if new.source_peer is not None else None
     target = await records.peer(store, new.peer) if new.peer is not None else None
+    if source is not None:
+        pruning.refuse_no_source_right(new.options, source)
     if target is not None:
         pruning.refuse_not_granted(new.options, target)
     return check_rights(new, source, target)

@@ -99,6 +99,22 @@ def refuse_not_granted(options: Options, peer: Peer) -> None:
         raise not_granted(peer.name, peer.address)
 
 
+def refuse_no_source_right(options: Options, peer: Peer) -> None:
+    """Raise RefusedError when a task that pulls is to prune at a source that has not granted it."""
+    if not options.keep_source or (peer.product and peer.may_prune and peer.may_snapshot):
+        return
+    if not peer.product:
+        raise RefusedError(
+            f"Snapshots at {peer.name} are not removed from here: without D-Plane nobody can tell whose they are.",
+            "Let that box remove its own.",
+        )
+    raise RefusedError(
+        f"{peer.name} has not granted this box to prune the snapshots that its tasks take there.",
+        f"An administrator of that box grants it by pairing again: `dplane peer add {peer.name} USER@{peer.address} "
+        f"--may-read {peer.may_read or 'DATASET'} --may-snapshot --may-prune`. Or let that box remove its own.",
+    )
+
+
 def decode_pruning(text: str) -> Pruning:
     """What a job of retention left in the store. Raises CommandError."""
     from ..retention.model import Pruning

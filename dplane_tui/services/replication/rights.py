@@ -30,7 +30,8 @@ class Rights:
     may_snapshot: bool = False
     """Whether it may take snapshots (`dplane-…`) of what it may read, and bookmark them."""
     may_prune: bool = False
-    """Whether it may destroy old snapshots of its own tasks (never the newest) in the copies it made here."""
+    """Whether it may destroy old snapshots of its own tasks (never the newest): in the copies it made here, and of what
+    it reads those that were taken for it."""
     may_rollback: bool = False
     """Whether it may take the copies it made here back to one of their snapshots."""
 

@@ -234,6 +234,8 @@ class LocalReplication(LocalLooks):
             check_task(replace(task, options=check_options(options), rpo=task.rpo if rpo is None else rpo))
             if options.keep_target != before.keep_target and task.peer is not None:
                 pruning.refuse_not_granted(options, await records.peer(store, task.peer))
+            if options.keep_source != before.keep_source and task.source_peer is not None:
+                pruning.refuse_no_source_right(options, await records.peer(store, task.source_peer))
             await records.set_options(store, name, options, rpo)
             await store.backup()
             changed = await records.task(store, name)
@@ -436,11 +438,6 @@ def check_task(task: Task) -> Task:
         raise RefusedError(
             f"Source and target of the task {task.name} are both on other boxes.",
             "One of them must be here: make the task on one of those boxes.",
-        )
-    if task.source_peer is not None and task.options.keep_source:
-        raise RefusedError(
-            f"Snapshots at {task.source_peer} are not removed from here, so a task that pulls has no --keep-source.",
-            "Let that box remove its own.",
         )
     if task.peer is None and task.source_peer is None and f"{task.target}/".startswith(f"{task.source}/"):
         raise RefusedError(f"The target {task.target} lies inside the source {task.source}.")

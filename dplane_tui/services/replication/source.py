@@ -22,6 +22,7 @@ from .stream import Command, Transfer
 
 if TYPE_CHECKING:
     from ..retention.pruners import Pruner
+    from .far_holds import FarHolds
 
 OWN_TIME = "%Y-%m-%dT%H-%M-%SZ"
 _LIST_SECONDS = 300.0
@@ -33,7 +34,7 @@ _FLAGS = {"compressed": True, "large_blocks": True, "embedded": True}  # never c
 class Source(Protocol):
     """Where a task's snapshots come from. Methods raise only `DPlaneError`s."""
 
-    door: Door | None
+    door: Door | FarHolds | None
     """What holds its snapshots while they are sent; None where nothing of this box can."""
 
     @property
@@ -98,7 +99,7 @@ class LocalSource:
     def __init__(self, host: Host, door: Door, task: Task, peer: Peer | None) -> None:
         self._host = host
         self._door = door
-        self.door: Door | None = door
+        self.door: Door | FarHolds | None = door
         self._task = task
         self._bases = Bases(door, peer, task)
         self._side: Side = {}

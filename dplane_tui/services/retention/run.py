@@ -87,7 +87,7 @@ class Retention:
         self._there = (await self._target.read(self._task.target, self._task.recursive))[0] if reached else None
         sides: list[SideReport] = []
         if options.keep_source:
-            place = "this machine" if isinstance(self._source, LocalSource) else "the source's box"
+            place = "this machine" if isinstance(self._source, LocalSource) else self._source.name
             sides.append(await self._side(scope, SideReport(SOURCE, place, options.keep_source)))
         if options.keep_target and reached:
             sides.append(await self._side(scope, SideReport(TARGET, self._target.name, options.keep_target)))

@@ -156,6 +156,10 @@ def prop(state: State, name: str, wanted: str) -> str:
 
 def valued(state: State, name: str, wanted: str) -> tuple[str, str]:
     """A property and where it comes from."""
+    if "@" in name and wanted == "dplane:peer":
+        dataset, _, short = name.partition("@")
+        taken = next((s.get("peer") for s in state["datasets"][dataset]["snaps"] if s["name"] == short), None)
+        return (str(taken), "local") if taken else (prop(state, dataset, wanted), f"inherited from {dataset}")
     if "@" not in name and "#" not in name:
         own = state["datasets"][name]["props"]
         if wanted in own:
@@ -261,6 +265,7 @@ def snapshot(folder: Path, words: list[str]) -> None:
                     "txg": txg,
                     "size": data["written"],
                     "created": int(time.time()),
+                    "peer": next((word[12:] for word in words if word.startswith("dplane:peer=")), ""),
                 }
                 data["snaps"].append(made)
                 data["written"] = 0
