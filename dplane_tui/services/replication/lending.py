@@ -45,10 +45,14 @@ def snapshot(peer: str, dataset: str, fields: dict[str, Any], ask: Ask) -> dict[
 
 
 def mark_prefix(peer: str, tag: object) -> str:
-    """How the names of one peer's bookmarks for one target begin. Raises ValueError."""
+    """How the names of one peer's bookmarks for one target begin. Raises ValueError.
+
+    The peer chooses the tag, so what says whose they are stands by itself, long enough that no tag makes it another's,
+    and without the dash that ends the number in the names of this box's own.
+    """
     if not isinstance(tag, str) or not _TAG.fullmatch(tag):
         raise ValueError("names no target of a bookmark")
-    return f"dplane-{hashlib.sha256(f'{peer}|{tag}'.encode()).hexdigest()[:8]}-"
+    return f"dplane-{hashlib.sha256(peer.encode()).hexdigest()[:16]}{tag}-"
 
 
 def bookmark(peer: str, dataset: str, fields: dict[str, Any], ask: Ask, listed: Listed) -> dict[str, Any]:

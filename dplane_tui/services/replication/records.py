@@ -248,6 +248,16 @@ async def run(store: Store, run_id: str) -> Run:
     return (await _with_evidence(store, rows))[0]
 
 
+async def proven_datasets(store: Store, task: str) -> set[str]:
+    """The datasets that a task ever brought to its target, proven."""
+    rows = await store.rows(
+        "SELECT DISTINCT dataset FROM evidence JOIN runs ON runs.id = evidence.run "
+        "WHERE runs.task = ? AND source_guid = target_guid",
+        (task,),
+    )
+    return {row["dataset"] for row in rows}
+
+
 async def _with_evidence(store: Store, rows: Iterable[Any]) -> tuple[Run, ...]:
     found = list(rows)
     proofs: dict[str, list[Evidence]] = {}

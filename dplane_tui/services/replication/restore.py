@@ -66,11 +66,16 @@ async def bring_home(job: Job) -> Outcome:
     job.report.update(stage="putting settings back")
     copies = await _copies(source)
     left: list[str] = []
+    known = {task.source} | await records.proven_datasets(job.store, task.name)
     side, _ = await target.read(back.target, back.recursive)
     home = task.source_peer is None and f"{task.source}/{wish.below}".rstrip("/") == wish.to
     for dataset in side.values():
         original = copies.get(back.source + dataset.name[len(back.target) :])
-        left += await put_back(door, dataset, original.originals if original else {}, home=home)
+        noted = original.originals if original else {}
+        if home and dataset.name not in known and "mountpoint" in noted:
+            # The far box could name a dataset that never was, and a place of its choice with it.
+            left.append(f"{dataset.name}: mountpoint={noted['mountpoint']} (this box never sent it; set it by hand)")
+        left += await put_back(door, dataset, noted, home=home and dataset.name in known)
     rest = f" Not put back: {'; '.join(left)}." if left else ""
     return Outcome(outcome.state, f"{wish.to} is back. {outcome.message}{rest}")
 
