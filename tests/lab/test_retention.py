@@ -53,8 +53,8 @@ def test_a_preview_then_a_run_that_prunes_both_sides(boxes: Boxes) -> None:
     told = boxes.a.ssh(
         "dplane", "replicate", "set", "photos", "--keep-source=2", "--keep-target=4", user="owner"
     ).stdout
-    assert f"goes      tank/photos@{DAYS[0]}" in told
     shown = boxes.dplane("replicate", "prune", "photos", "--dry-run")
+    assert f"goes      tank/photos@{DAYS[0]}" in told, shown
     assert (listed(boxes.a, "tank/photos"), listed(boxes.b, "vault/backup/photos")) == before
     why = {(side["side"], one["snapshot"]): one["why"] for side in shown["sides"] for one in side["judged"]}
     assert why["source", DAYS[1]] == "it is held"
