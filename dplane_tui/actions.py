@@ -35,6 +35,7 @@ class Action:
 SHOWN = {
     "question_mark": "?",
     "slash": "/",
+    "minus": "-",
     "colon": ":",
     "enter": "Enter",
     "escape": "Esc",
@@ -56,6 +57,7 @@ def _write(id: str, key: str, label: str, group: str, text: str, role: str, hint
 
 
 ACTIONS: tuple[Action, ...] = (
+    Action("section-start", ("0",), "Start", "global", "go to Start: is everything all right?", hint=0),
     Action("section-pools", ("1",), "Pools", "global", "go to Pools", hint=0),
     Action("section-replication", ("2",), "Replication", "global", "go to Replication", hint=0),
     Action("section-docker", ("3",), "Docker", "global", "go to Docker", hint=0),
@@ -66,11 +68,16 @@ ACTIONS: tuple[Action, ...] = (
     Action("refresh", ("r", "f5"), "refresh", "global", "read everything on this screen again", hint=0),
     Action("theme", ("T",), "theme", "global", "choose the colours", hint=0),
     Action("messages", ("N",), "messages", "global", "what was said in the message line before", hint=0),
+    Action("jobs", ("J",), "jobs", "global", "all work that runs or ran outside the console", hint=0),
+    Action("next-box", ("B",), "next box", "global", "go to the next of several boxes", hint=0),
+    Action("jump-back", ("minus", "ctrl+o"), "jump back", "global", "where you were before, on the same row", hint=0),
     Action("back", ("escape",), "back", "global", "one step back: filter, pane, dialog", hint=0),
     Action("filter", ("slash",), "filter", "list", "show only rows with a word (! before it: without)", hint=90),
     Action("sort", ("s",), "sort", "list", "sort by the next column", hint=91),
     Action("sort-reverse", ("R",), "reverse", "list", "sort the other way round", hint=0),
     Action("next-pane", ("tab",), "pane", "list", "move between the list and its detail", hint=80),
+    # Start
+    Action("lead", ("enter",), "go there", "start", "go to what needs you, or to the box", hint=10),
     # Pools
     Action("open", ("enter",), "detail", "pools", "look into the pool", hint=10),
     Action("tab-next", ("right_square_bracket", "t"), "next tab", "pools", "devices, datasets, snapshots", hint=12),
@@ -136,7 +143,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("tab-previous", ("left_square_bracket",), "previous tab", "health", "the tab before", hint=0),
 )
 
-SECTIONS = ("pools", "replication", "docker", "health")
+SECTIONS = ("start", "pools", "replication", "docker", "health")
 
 
 def within(groups: tuple[str, ...]) -> tuple[Action, ...]:
