@@ -63,7 +63,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("section-docker", ("3",), "Docker", "global", "go to Docker", hint=0),
     Action("section-health", ("4",), "Health", "global", "go to Health", hint=0),
     Action("help", ("question_mark", "f1"), "help", "global", "every key that works here", hint=97),
-    Action("palette", ("colon", "ctrl+p"), "command", "global", "find an action by its name", hint=98),
+    Action("palette", ("colon", "ctrl+p"), "find", "global", "find anything by its name, or what to do", hint=98),
     Action("quit", ("q", "f10", "ctrl+q"), "quit", "global", "close the console; transfers go on without it", hint=99),
     Action("refresh", ("r", "f5"), "refresh", "global", "read everything on this screen again", hint=0),
     Action("theme", ("T",), "theme", "global", "choose the colours", hint=0),
@@ -174,14 +174,3 @@ def for_key(key: str, groups: tuple[str, ...]) -> Action | None:
             if key in action.keys:
                 return action
     return None
-
-
-def search(query: str, groups: tuple[str, ...]) -> tuple[Action, ...]:
-    """Actions whose id, label or help has every word of `query`; beginnings of the label first."""
-    words = query.lower().split()
-    found = [
-        action
-        for action in within(groups)
-        if all(word in f"{action.id} {action.label} {action.help} {action.group}".lower() for word in words)
-    ]
-    return tuple(sorted(found, key=lambda a: not (words and a.label.lower().startswith(words[0]))))

@@ -229,10 +229,10 @@ class Console(Background, Dressed, Travelling, SeveralBoxes, App[int], inherit_b
         await show_help(self)
 
     async def do_palette(self) -> None:
-        """Find an action by its name."""
-        from .screens.help import show_palette
+        """Search everything: things by name, actions by what they do."""
+        from .screens.find import find
 
-        await show_palette(self)
+        await find(self)
 
     async def do_messages(self) -> None:
         """What was said before."""
