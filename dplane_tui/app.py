@@ -6,7 +6,6 @@ import asyncio
 import os
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -30,6 +29,7 @@ from .place import Place
 from .services.bundle import Services, open_services
 from .services.poller import Poller
 from .services.role import role as read_role
+from .session import SessionLog
 from .several import SeveralBoxes, boxes_for
 from .terminal.driver import ConsoleDriver, terminal_line
 from .theme import NATIVE, Look
@@ -84,7 +84,7 @@ class Console(Background, Dressed, Travelling, SeveralBoxes, App[int], inherit_b
         self.role = ""
         self._crashed = False
         self.toast: tuple[str, str] = ("", "text")
-        self.messages: deque[tuple[float, str, str]] = deque(maxlen=200)
+        self.log_book = SessionLog()
         self.poller = Poller(self._source_changed, crash.log)
         self._connect = connect
         self.host = host
@@ -176,10 +176,10 @@ class Console(Background, Dressed, Travelling, SeveralBoxes, App[int], inherit_b
             screen.fleet_changed()
 
     def say(self, text: str, role: str = "text") -> None:
-        """Put `text` into the message line and the list of messages; empty clears the line."""
+        """Put `text` into the message line and the log of the session; empty clears the line."""
         self.toast = (text, role)
         if text:
-            self.messages.append((time.time(), text, role))
+            self.log_book.said(self.host_name, text, role)
         self.retell()
 
     def retell(self) -> None:
@@ -201,6 +201,8 @@ class Console(Background, Dressed, Travelling, SeveralBoxes, App[int], inherit_b
         else:
             name = "do_" + action.id.replace("-", "_")
             todo = getattr(screen, name, None) or getattr(screen.acts, name, None) or getattr(self, name)
+            if action.mutating:
+                self.log_book.asked(self.host_name, action.help or action.label, screen.about)
             result = todo()
             if asyncio.iscoroutine(result):
                 self.act(result)
@@ -235,10 +237,10 @@ class Console(Background, Dressed, Travelling, SeveralBoxes, App[int], inherit_b
         await find(self)
 
     async def do_messages(self) -> None:
-        """What was said before."""
-        from .screens.help import show_messages
+        """What this session did and said."""
+        from .screens.session_log import show_log
 
-        await show_messages(self)
+        await show_log(self)
 
     # -- what must not reach a screen --------------------------------------------------------------------------
 

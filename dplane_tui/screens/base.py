@@ -250,6 +250,13 @@ class Section(Screen[None], inherit_bindings=False):
         """The list that has the cursor."""
         return self.focused if isinstance(self.focused, Table) else None
 
+    @property
+    def about(self) -> str:
+        """What is under the cursor, as its row calls it."""
+        table = self.table
+        found = next((row for row in table.rows if row.key == table.key), None) if table is not None else None
+        return found.cells[0].text if found is not None else ""
+
     def do_filter(self) -> None:
         """Open the filter line for the list under the cursor."""
         table = self.table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from .. import __version__
@@ -43,12 +42,3 @@ async def show_help(app: Console) -> None:
 def _title(group: str) -> str:
     names = {"global": "Everywhere", "list": "Lists"}
     return names.get(group, group.replace(".", ": ").capitalize())
-
-
-async def show_messages(app: Console) -> None:
-    """What was said in the message line, newest first."""
-    lines: list[Pieces] = [
-        [(time.strftime("%H:%M:%S ", time.localtime(when)), "dim"), (text, role)]
-        for when, text, role in reversed(app.messages)
-    ]
-    await ask(app, Reader("Messages", lines or [[("Nothing was said yet.", "dim")]]))

@@ -103,7 +103,24 @@ async def test_messages_are_kept(console: Opener) -> None:
         seen.app.say("Second thing.", "bad")
         await seen.press("N")
         await seen.until_text("First thing.")
-        assert "Second thing." in seen.text
+        lines = [line for line in seen.text.split("\n") if "thing." in line]
+        assert "failed" in lines[0]
+        assert "Second thing." in lines[0]
+        assert "done" in lines[1]
+
+
+async def test_the_log_has_what_was_asked_for_and_what_came_of_it(console: Opener) -> None:
+    async with console() as seen:
+        await seen.until_text("vault")
+        await seen.press("down", "b", "enter")
+        await seen.until_text("The scrub of vault is paused.")
+        await seen.press("N")
+        await seen.until_text("This session")
+        lines = [" ".join(line.split()) for line in seen.text.split("\n") if "nas-a" in line and "scrub" in line]
+        assert "done nas-a The scrub of vault is paused." in lines[0]
+        assert "asked nas-a start, pause or stop a scrub: vault" in lines[1]
+        await seen.press("escape")
+        assert "This session" not in seen.text
 
 
 async def test_an_error_of_ours_is_one_sentence_and_a_log(console: Opener, tmp_path: Path) -> None:
