@@ -69,6 +69,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("theme", ("T",), "theme", "global", "choose the colours", hint=0),
     Action("messages", ("N",), "log", "global", "what this session did, and what came of it", hint=0),
     Action("jobs", ("J",), "jobs", "global", "all work that runs or ran outside the console", hint=0),
+    Action("picture", ("S",), "picture", "global", "write this screen to a file, with names hidden or not", hint=0),
     Action("next-box", ("B",), "next box", "global", "go to the next of several boxes", hint=0),
     Action("jump-back", ("minus", "ctrl+o"), "jump back", "global", "where you were before, on the same row", hint=0),
     Action("back", ("escape",), "back", "global", "one step back: filter, pane, dialog", hint=0),

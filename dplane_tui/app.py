@@ -25,6 +25,7 @@ from textual.message import Message
 from . import crash
 from .background import Background
 from .dress import Dressed, remembered
+from .last_words import LastWords
 from .place import Place
 from .services.bundle import Services, open_services
 from .services.poller import Poller
@@ -52,7 +53,7 @@ class SourceChanged(Message):
         return isinstance(message, SourceChanged) and message.source == self.source
 
 
-class Console(Background, Dressed, Travelling, SeveralBoxes, App[int], inherit_bindings=False):
+class Console(Background, Dressed, Travelling, SeveralBoxes, LastWords, App[int], inherit_bindings=False):
     """The console on one host at a time."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -82,7 +83,6 @@ class Console(Background, Dressed, Travelling, SeveralBoxes, App[int], inherit_b
         self.services = services
         self.read_only = read_only
         self.role = ""
-        self._crashed = False
         self.toast: tuple[str, str] = ("", "text")
         self.log_book = SessionLog()
         self.poller = Poller(self._source_changed, crash.log)
@@ -224,6 +224,12 @@ class Console(Background, Dressed, Travelling, SeveralBoxes, App[int], inherit_b
         """All work outside the console, with its progress."""
         self.visit(Place("replication", "jobs", (), "list"))
 
+    async def do_picture(self) -> str | None:
+        """Write the screen into a file."""
+        from .screens.shot import shoot
+
+        return await shoot(self)
+
     async def do_help(self) -> None:
         """Every key that works here."""
         from .screens.help import show_help
@@ -241,28 +247,6 @@ class Console(Background, Dressed, Travelling, SeveralBoxes, App[int], inherit_b
         from .screens.session_log import show_log
 
         await show_log(self)
-
-    # -- what must not reach a screen --------------------------------------------------------------------------
-
-    def _set_pointer_shape(self, shape: str) -> None:
-        """No mouse, no pointer."""
-
-    def _handle_exception(self, error: Exception) -> None:
-        if self._exception is None:
-            self._exception = error
-            self._exception_event.set()
-        self._fatal_error()
-
-    def _fatal_error(self) -> None:
-        self._return_code = 1
-        if self._exception is not None:
-            crash.log(self._exception)
-        self._crashed = True
-        self._close_messages_no_wait()
-
-    def _print_error_renderables(self) -> None:
-        if self._crashed:
-            crash.tell()
 
 
 def open_console(
