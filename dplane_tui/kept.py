@@ -16,7 +16,7 @@ from typing import Any
 from . import crash
 from .actions import SECTIONS
 from .paths import user_state
-from .place import Place, from_data, to_data
+from .place import FILE, Place, from_data, to_data
 
 _LIMIT = 256 * 1024
 _HOSTS = 64
@@ -37,7 +37,7 @@ class Kept:
 
 def file() -> Path:
     """Where it is kept."""
-    return user_state() / "places.json"
+    return user_state() / FILE
 
 
 def read() -> Kept:

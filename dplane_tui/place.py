@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+FILE = "places.json"
+"""Where places are kept between sessions, in the person's own folder."""
 LONGEST = 512
 """Characters of a row's key; a dataset's name has 255 at most."""
 _ROWS = 8

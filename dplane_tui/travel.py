@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
-from .place import Place
+from .paths import user_state
+from .place import FILE, Place
 from .services.bundle import Services
 
 if TYPE_CHECKING:
@@ -110,10 +111,12 @@ class Travelling:
 
     def recall(self) -> None:
         """Take up what the last session kept: rows and orders as they were, and the way back to where it ended."""
+        self._recalled = True
+        if not (user_state() / FILE).exists():
+            return
         from . import kept
 
         found = kept.read()
-        self._recalled = True
         self.places, self.seen = found.places, found.seen
         if self._app.fleet is not None:
             self._app.fleet.recall(found.seen)

@@ -90,7 +90,8 @@ class StartScreen(Section):
             self.view.show_whole()
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self.view.again)
+        if "view" in self.__dict__:  # the first one comes before the first frame, which waits for nothing
+            self.call_after_refresh(self.view.again)
 
     def worst_news(self) -> str:
         return self.view.worst_news() or super().worst_news()

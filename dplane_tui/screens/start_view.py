@@ -83,13 +83,13 @@ class StartView:
 
     def _show_said(self) -> None:
         """The verdict, and how the copies are."""
-        from .replication_answer import happening, verdict
-
         found = [self._screen.snapshot(name) for name in SOURCES]
         reading = any(one.taken_at is None and not one.error for one in found)
         said = [words.verdict_line(self._screen.console.host_name, self._found, reading)]
         statuses, now = self._value("tasks") or (), time.time()
         if statuses:
+            from .replication_answer import happening, verdict
+
             text, role = verdict(statuses, now)
             said.append((f"Copies: {text} {happening(statuses, {job.id: job for job in self._jobs}, now)}", role))
         self._screen.said.show([line for text, role in said for line in self._indented(text, role)[:3]])

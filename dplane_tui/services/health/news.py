@@ -6,11 +6,14 @@ Every area says something: what was looked at and is well is `ok`, what could no
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ...text import duration, size
-from ..replication.model import TaskStatus
 from ..zfs.model import HEALTHY, Pool, Vdev
 from .model import DiskHealth, Health, News, Temperature
+
+if TYPE_CHECKING:
+    from ..replication.model import TaskStatus
 
 LEVELS = ("bad", "warn", "unknown", "note", "ok")
 """Worst first."""

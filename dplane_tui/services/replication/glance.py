@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import TYPE_CHECKING
 
 from ...errors import CommandError, MissingError
 from ..host import Host
-from .codec import decode
-from .model import TaskStatus
-from .pairing import error_from
+
+if TYPE_CHECKING:
+    from .model import TaskStatus
 
 _DPLANE = "/usr/local/bin/dplane"
 _SECONDS = 90.0  # a Pi that is busy starts Python in ten
@@ -31,7 +32,14 @@ async def task_states(host: Host) -> tuple[TaskStatus, ...]:
         raise CommandError(f"dplane on {host.name} ended with status {output.status} and no answer.")
     data = answer.get("data")
     if not isinstance(data, list):  # data that comes with an error is bad news, not a failure
+        from .pairing import error_from
+
         raise error_from(answer.get("error"))
+    if not data:
+        return ()
+    from .codec import decode
+    from .model import TaskStatus
+
     try:
         return tuple(decode(TaskStatus, item) for item in data)
     except ValueError as error:
