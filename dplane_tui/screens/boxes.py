@@ -83,8 +83,9 @@ def box_rows(fleet: Fleet, shown: str | None, here: Sequence[News], now: float) 
 
 def fleet_line(fleet: Fleet, shown: str | None, now: float) -> Pieces:
     """The other boxes in one line, the worst first."""
-    told = [(*worst_of(fleet, name, now), shown_name(name)) for name in fleet.names if name != shown]
-    told.sort(key=lambda one: LEVELS.index(one[0]))
+    others = [name for name in fleet.names if name != shown]
+    others.sort(key=lambda name: (LEVELS.index(worst_of(fleet, name, now)[0]), not fleet.said(name).error))
+    told = [(*worst_of(fleet, name, now), shown_name(name)) for name in others]
     line: list[tuple[str, str]] = [(" B ", "key")]
     for level, text, name in told:
         line += [(f"{name} {level}: ", _ROLE[level]), (f"{text}  ", "text")]
