@@ -24,6 +24,7 @@ NEEDS = (
     Column("WHAT", least=20, most=400, grow=True),
     Column("KEY", drop=1, least=3),
 )
+JOBS_PACE = 3.0
 _HEALTH_PACE, _TASKS_PACE, _SMART_PACE = 6.0, 12.0, 360.0
 """Looked at all day: what costs a process is read once a minute, disks every half hour as smartd does."""
 
@@ -65,7 +66,7 @@ class StartScreen(Section):
         return {
             "pools": (services.zfs.pools, 1.0),
             "health": (lambda: services.health.read(self.snapshot("health").value), _HEALTH_PACE),
-            "jobs": (services.jobs.list, 1.0),
+            "jobs": (services.jobs.list, JOBS_PACE),
             "tasks": (services.task_states, _TASKS_PACE),
             "smart": (self._read_smart, _SMART_PACE),
         }

@@ -16,11 +16,14 @@ from ..widgets.job import job_lines
 from ..widgets.layout import Pieces, paragraphs
 from . import start_words as words
 from .judged import SOURCES, judged
+from .start import JOBS_PACE
 
 if TYPE_CHECKING:
     from .start import StartScreen
 
 _JOBS_SHOWN = 2
+_FAST = 0.4
+"""Pace of the progress while something is at work, as a multiple of the console's."""
 
 
 class StartView:
@@ -76,10 +79,11 @@ class StartView:
 
     def _follow_jobs(self) -> None:
         """A run that began or ended says more about the copies than the clock does."""
-        at_work = frozenset(job.id for job in self._jobs if job.active)
+        console, at_work = self._screen.console, frozenset(job.id for job in self._jobs if job.active)
+        console.poller.pace("jobs", console.every * (_FAST if at_work else JOBS_PACE))
         if at_work != self._at_work:
             self._at_work = at_work
-            self._screen.console.poller.refresh("tasks")
+            console.poller.refresh("tasks")
 
     def _show_said(self) -> None:
         """The verdict, and how the copies are."""
