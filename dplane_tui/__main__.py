@@ -21,9 +21,9 @@ def _main() -> int:
         return serve(sys.argv[2:])
     from . import lean
 
-    opens, host = lean.console_host(sys.argv[1:])
+    opens, hosts = lean.console_hosts(sys.argv[1:])
     if opens:
-        return lean.run(host)
+        return lean.run(hosts)
     from .cli import run
 
     return run(sys.argv[1:])

@@ -35,6 +35,7 @@ class Action:
 SHOWN = {
     "question_mark": "?",
     "slash": "/",
+    "minus": "-",
     "colon": ":",
     "enter": "Enter",
     "escape": "Esc",
@@ -56,21 +57,28 @@ def _write(id: str, key: str, label: str, group: str, text: str, role: str, hint
 
 
 ACTIONS: tuple[Action, ...] = (
+    Action("section-start", ("0",), "Start", "global", "go to Start: is everything all right?", hint=0),
     Action("section-pools", ("1",), "Pools", "global", "go to Pools", hint=0),
     Action("section-replication", ("2",), "Replication", "global", "go to Replication", hint=0),
     Action("section-docker", ("3",), "Docker", "global", "go to Docker", hint=0),
     Action("section-health", ("4",), "Health", "global", "go to Health", hint=0),
     Action("help", ("question_mark", "f1"), "help", "global", "every key that works here", hint=97),
-    Action("palette", ("colon", "ctrl+p"), "command", "global", "find an action by its name", hint=98),
+    Action("palette", ("colon", "ctrl+p"), "find", "global", "find anything by its name, or what to do", hint=98),
     Action("quit", ("q", "f10", "ctrl+q"), "quit", "global", "close the console; transfers go on without it", hint=99),
     Action("refresh", ("r", "f5"), "refresh", "global", "read everything on this screen again", hint=0),
     Action("theme", ("T",), "theme", "global", "choose the colours", hint=0),
-    Action("messages", ("N",), "messages", "global", "what was said in the message line before", hint=0),
+    Action("messages", ("N",), "log", "global", "what this session did, and what came of it", hint=0),
+    Action("jobs", ("J",), "jobs", "global", "all work that runs or ran outside the console", hint=0),
+    Action("picture", ("S",), "picture", "global", "write this screen to a file, with names hidden or not", hint=0),
+    Action("next-box", ("B",), "next box", "global", "go to the next of several boxes", hint=0),
+    Action("jump-back", ("minus", "ctrl+o"), "jump back", "global", "where you were before, on the same row", hint=0),
     Action("back", ("escape",), "back", "global", "one step back: filter, pane, dialog", hint=0),
     Action("filter", ("slash",), "filter", "list", "show only rows with a word (! before it: without)", hint=90),
     Action("sort", ("s",), "sort", "list", "sort by the next column", hint=91),
     Action("sort-reverse", ("R",), "reverse", "list", "sort the other way round", hint=0),
     Action("next-pane", ("tab",), "pane", "list", "move between the list and its detail", hint=80),
+    # Start
+    Action("lead", ("enter",), "go there", "start", "go to what needs you, or to the box", hint=10),
     # Pools
     Action("open", ("enter",), "detail", "pools", "look into the pool", hint=10),
     Action("tab-next", ("right_square_bracket", "t"), "next tab", "pools", "devices, datasets, snapshots", hint=12),
@@ -137,7 +145,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("tab-previous", ("left_square_bracket",), "previous tab", "health", "the tab before", hint=0),
 )
 
-SECTIONS = ("pools", "replication", "docker", "health")
+SECTIONS = ("start", "pools", "replication", "docker", "health")
 
 
 def within(groups: tuple[str, ...]) -> tuple[Action, ...]:
@@ -168,14 +176,3 @@ def for_key(key: str, groups: tuple[str, ...]) -> Action | None:
             if key in action.keys:
                 return action
     return None
-
-
-def search(query: str, groups: tuple[str, ...]) -> tuple[Action, ...]:
-    """Actions whose id, label or help has every word of `query`; beginnings of the label first."""
-    words = query.lower().split()
-    found = [
-        action
-        for action in within(groups)
-        if all(word in f"{action.id} {action.label} {action.help} {action.group}".lower() for word in words)
-    ]
-    return tuple(sorted(found, key=lambda a: not (words and a.label.lower().startswith(words[0]))))

@@ -6,11 +6,10 @@ import asyncio
 import os
 import sys
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .actions import SECTIONS, Action, allowed
 from .errors import DPlaneError, MissingError
@@ -26,11 +25,16 @@ from textual.message import Message
 from . import crash
 from .background import Background
 from .dress import Dressed, remembered
+from .last_words import LastWords
+from .place import Place
 from .services.bundle import Services, open_services
 from .services.poller import Poller
 from .services.role import role as read_role
+from .session import SessionLog
+from .several import SeveralBoxes, boxes_for
 from .terminal.driver import ConsoleDriver, terminal_line
 from .theme import NATIVE, Look
+from .travel import Travelling
 from .widgets.job import JobFollower
 from .widgets.layout import Pieces
 
@@ -49,11 +53,10 @@ class SourceChanged(Message):
         return isinstance(message, SourceChanged) and message.source == self.source
 
 
-class Console(Background, Dressed, App[int], inherit_bindings=False):
+class Console(Background, Dressed, Travelling, SeveralBoxes, LastWords, App[int], inherit_bindings=False):
     """The console on one host at a time."""
 
     ENABLE_COMMAND_PALETTE = False
-    DEFAULT_MODE = SECTIONS[0]
     CSS = "Screen { color: $foreground; }"
 
     def __init__(
@@ -65,7 +68,12 @@ class Console(Background, Dressed, App[int], inherit_bindings=False):
         follow_job: Path | None = None,
         then_host: str | None = None,
         connect: Callable[[str | None], Services] = open_services,
+        host: str | None = None,
+        boxes: Sequence[str | None] = (),
+        section: str = SECTIONS[0],
     ) -> None:
+        self.section = section
+        self.DEFAULT_MODE = section  # type: ignore[misc]  # Textual reads it only here below, in its own start
         self.profile = profile
         self.native = profile.theme in NATIVE
         self.look: Look = remembered(profile)
@@ -75,62 +83,41 @@ class Console(Background, Dressed, App[int], inherit_bindings=False):
         self.services = services
         self.read_only = read_only
         self.role = ""
-        self.section = SECTIONS[0]
-        self._crashed = False
         self.toast: tuple[str, str] = ("", "text")
-        self.messages: deque[tuple[float, str, str]] = deque(maxlen=200)
+        self.log_book = SessionLog()
         self.poller = Poller(self._source_changed, crash.log)
         self._connect = connect
+        self.host = host
+        self.gather_fleet(boxes, connect, lambda: self._source_changed("fleet"))
         self._sections: dict[str, Section] = {}
         self._job = JobFollower(follow_job, then_host) if follow_job else None
         for section in SECTIONS:
-            self.add_mode(section, partial(self._section, section))
+            self.add_mode(section, partial(self.section_screen, section))
         self.put_on(self.look)
 
     # -- start and end -----------------------------------------------------------------------------------------
 
     async def on_mount(self) -> None:
-        self.call_after_refresh(lambda: self.later(self._learn_role()))
+        self.call_after_refresh(lambda: self.later(self._settle()))
         if self._job is not None:
             self.later(self._job.run(self))
 
     async def on_unmount(self) -> None:
         self.cancel_work()
+        if self.fleet is not None:
+            await self.fleet.close()
         await self.poller.close()
         await self.services.close()
 
-    def _section(self, name: str) -> Section:
-        if name not in self._sections:
-            from .screens import open_section
+    async def _settle(self) -> None:
+        """What the first frame did not wait for."""
+        self.recall()
+        if self.fleet is not None:
+            self.fleet.start(self.host)
+        await self.learn_role()
 
-            self._sections[name] = open_section(name)
-        return self._sections[name]
-
-    def go(self, name: str) -> None:
-        """Show the section called `name`."""
-        if name == self.section or len(self.screen_stack) > 1:
-            return
-        self._sections[self.section].left()
-        self.section = name
-        self.switch_mode(name)
-        screen = self._section(name)
-        if screen.is_mounted:
-            self.call_after_refresh(screen.entered)
-
-    async def switch_host(self, name: str | None) -> None:
-        """Leave this host and manage `name` (None: this machine): new services, nothing kept of the old."""
-        here = self._sections[self.section]
-        here.left()
-        await self.poller.close()
-        old, self.services = self.services, self._connect(name)
-        await old.close()
-        self.role = ""
-        for section in self._sections.values():
-            section.host_changed()
-        here.entered()
-        self.later(self._learn_role())
-
-    async def _learn_role(self) -> None:
+    async def learn_role(self) -> None:
+        """Ask the host what this account may do there."""
         try:
             self.role = await read_role(self.services.host)
         except DPlaneError as error:
@@ -161,11 +148,12 @@ class Console(Background, Dressed, App[int], inherit_bindings=False):
 
     def tabs(self) -> list[tuple[str, str, bool]]:
         """The sections for the title."""
-        return [(str(n), name.capitalize(), name == self.section) for n, name in enumerate(SECTIONS, 1)]
+        return [(str(n), name.capitalize(), name == self.section) for n, name in enumerate(SECTIONS)]
 
     def banner_lines(self, width: int) -> list[Pieces]:
         """What stands above every section, or nothing."""
-        return self._job.lines(width) if self._job is not None else []
+        lines = self._job.lines(width) if self._job is not None else []
+        return [*lines, *self.fleet_lines()]
 
     def worst_news(self) -> str:
         """One line for a terminal too small for more."""
@@ -181,15 +169,17 @@ class Console(Background, Dressed, App[int], inherit_bindings=False):
     def on_source_changed(self, message: SourceChanged) -> None:
         """Let the section that is seen draw it."""
         screen = self._sections[self.section]
+        self.box_answered(message.source)
         if screen.ready and message.source in self.poller.watched:
-            screen.show_source(message.source)
-            screen.tell()
+            screen.draw_source(message.source)
+        elif screen.ready and message.source == "fleet":
+            screen.fleet_changed()
 
     def say(self, text: str, role: str = "text") -> None:
-        """Put `text` into the message line and the list of messages; empty clears the line."""
+        """Put `text` into the message line and the log of the session; empty clears the line."""
         self.toast = (text, role)
         if text:
-            self.messages.append((time.time(), text, role))
+            self.log_book.said(self.host_name, text, role)
         self.retell()
 
     def retell(self) -> None:
@@ -211,17 +201,34 @@ class Console(Background, Dressed, App[int], inherit_bindings=False):
         else:
             name = "do_" + action.id.replace("-", "_")
             todo = getattr(screen, name, None) or getattr(screen.acts, name, None) or getattr(self, name)
+            if action.mutating:
+                self.log_book.asked(self.host_name, action.help or action.label, screen.about)
             result = todo()
             if asyncio.iscoroutine(result):
                 self.act(result)
 
     def do_refresh(self) -> None:
         """Read everything again now."""
-        self.poller.refresh()
+        self.poller.refresh(everything=True)
+
+    def exit(self, result: int | None = None, return_code: int = 0, message: Any = None) -> None:
+        """End, and keep where the person is."""
+        self.keep()
+        super().exit(result, return_code, message)
 
     def do_quit(self) -> None:
         """Close the console."""
         self.exit(0)
+
+    def do_jobs(self) -> None:
+        """All work outside the console, with its progress."""
+        self.visit(Place("replication", "jobs", (), "list"))
+
+    async def do_picture(self) -> str | None:
+        """Write the screen into a file."""
+        from .screens.shot import shoot
+
+        return await shoot(self)
 
     async def do_help(self) -> None:
         """Every key that works here."""
@@ -230,42 +237,20 @@ class Console(Background, Dressed, App[int], inherit_bindings=False):
         await show_help(self)
 
     async def do_palette(self) -> None:
-        """Find an action by its name."""
-        from .screens.help import show_palette
+        """Search everything: things by name, actions by what they do."""
+        from .screens.find import find
 
-        await show_palette(self)
+        await find(self)
 
     async def do_messages(self) -> None:
-        """What was said before."""
-        from .screens.help import show_messages
+        """What this session did and said."""
+        from .screens.session_log import show_log
 
-        await show_messages(self)
-
-    # -- what must not reach a screen --------------------------------------------------------------------------
-
-    def _set_pointer_shape(self, shape: str) -> None:
-        """No mouse, no pointer."""
-
-    def _handle_exception(self, error: Exception) -> None:
-        if self._exception is None:
-            self._exception = error
-            self._exception_event.set()
-        self._fatal_error()
-
-    def _fatal_error(self) -> None:
-        self._return_code = 1
-        if self._exception is not None:
-            crash.log(self._exception)
-        self._crashed = True
-        self._close_messages_no_wait()
-
-    def _print_error_renderables(self) -> None:
-        if self._crashed:
-            crash.tell()
+        await show_log(self)
 
 
 def open_console(
-    host: str | None = None,
+    hosts: Sequence[str] = (),
     *,
     follow_job: Path | None = None,
     then_host: str | None = None,
@@ -274,8 +259,9 @@ def open_console(
 ) -> int:
     """Open the console on this terminal and return its exit code. `kind` says what the terminal is, if it is no guess.
 
+    Of several `hosts` the first is shown; without any it is this machine, with the boxes of the person's hosts.toml.
     With `follow_job` (a progress file) it opens on this machine, shows that job, and when it has succeeded moves to
-    `then_host` by itself. Raises MissingError for a terminal that cannot show it.
+    `then_host` by itself. Raises MissingError for a terminal that cannot show it, UsageError for what is no host.
     """
     profile = detect(os.environ, terminal_line(), kind)
     if profile.kind == "dumb" or not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -285,6 +271,15 @@ def open_console(
             f"{'' if sys.stdin.isatty() else ' and the input is not a terminal'}.",
             "Use commands instead: `dplane health`, `dplane pool list`, `dplane --help`.",
         )
-    app = Console(open_services(host), profile, read_only=read_only, follow_job=follow_job, then_host=then_host)
+    boxes = boxes_for(hosts) if follow_job is None else (None,)
+    app = Console(
+        open_services(boxes[0]),
+        profile,
+        read_only=read_only,
+        follow_job=follow_job,
+        then_host=then_host,
+        host=boxes[0],
+        boxes=boxes,
+    )
     code = app.run(mouse=False)
     return code if code is not None else app.return_code or 0

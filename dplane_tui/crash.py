@@ -9,6 +9,7 @@ import time
 import traceback
 
 from . import paths
+from .text import clean
 
 _LIMIT = 1024 * 1024
 _SECRET = re.compile(r"(?i)(pass(?:word|phrase)?|secret|token|key)(['\"]?\s*[=:]\s*)\S+")
@@ -23,7 +24,15 @@ def where() -> str:
 def log(error: BaseException) -> None:
     """Append the traceback, without the values of variables and with what looks like a secret taken out."""
     text = "".join(traceback.format_exception(error, limit=-30))
-    text = _SECRET.sub(r"\1\2[redacted]", text)
+    _append(_SECRET.sub(r"\1\2[redacted]", text))
+
+
+def note(sentence: str) -> None:
+    """Append a sentence about something that was passed over."""
+    _append(clean(sentence, 1000) + "\n")
+
+
+def _append(text: str) -> None:
     path = paths.current().log
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

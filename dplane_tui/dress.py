@@ -59,5 +59,15 @@ class Dressed:
         app = self._app
         chosen = await pick_theme(app, available(app.native))
         if chosen is not None:
-            choices.remember(_choice(app.native), chosen)
-            app.say(f"Theme {chosen}, from now on.")
+            self.choose_theme(chosen)
+
+    def choose_theme(self, name: str) -> None:
+        """Wear the theme called `name` from now on, also in the next session."""
+        app = self._app
+        try:
+            self.wear(name)
+        except DPlaneError as error:
+            app.say(str(error), "warn")
+            return
+        choices.remember(_choice(app.native), name)
+        app.say(f"Theme {name}, from now on.")

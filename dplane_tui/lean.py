@@ -5,16 +5,14 @@ from __future__ import annotations
 import sys
 
 
-def console_host(argv: list[str]) -> tuple[bool, str | None]:
-    """Whether `argv` opens the console and nothing else, and on which host (None: this machine).
+def console_hosts(argv: list[str]) -> tuple[bool, tuple[str, ...]]:
+    """Whether `argv` opens the console and nothing else, and on which hosts (none: this machine).
 
     Anything but `--host NAME` is for the command line's own parser, which costs a megabyte.
     """
-    if not argv:
-        return True, None
-    if len(argv) == 2 and argv[0] == "--host" and not argv[1].startswith("-"):
-        return True, argv[1]
-    return False, None
+    names = tuple(argv[1::2])
+    opens = len(argv) % 2 == 0 and all(word == "--host" for word in argv[::2])
+    return (True, names) if opens and not any(name.startswith("-") for name in names) else (False, ())
 
 
 def leave_out_tls() -> None:
@@ -23,7 +21,7 @@ def leave_out_tls() -> None:
         sys.modules["ssl"] = None  # type: ignore[assignment]  # the documented way to forbid an import
 
 
-def run(host: str | None) -> int:
+def run(hosts: tuple[str, ...]) -> int:
     """Open the console; an error is a sentence and an exit code, as on the command line."""
     leave_out_tls()
     from .errors import DPlaneError
@@ -31,7 +29,7 @@ def run(host: str | None) -> int:
     try:
         from .app import open_console
 
-        return open_console(host)
+        return open_console(hosts)
     except DPlaneError as error:
         from .cli.output import show_error
 

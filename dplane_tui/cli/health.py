@@ -7,19 +7,13 @@ import time
 
 from ..errors import BadNewsError
 from ..services.health.model import DiskHealth, Health, ServiceState
-from ..services.health.news import is_bad_news, worst
+from ..services.health.news import VERDICT, is_bad_news, worst
 from ..services.health.report import Report, report
 from ..services.host import Host
 from ..text import clean, duration, size
 from .output import Result, table
 
-_WORDS = {"bad": "BAD", "warn": "WARNING", "unknown": "unknown", "ok": "ok"}
-_VERDICT = {
-    "bad": "Something is wrong.",
-    "warn": "It works, but something needs attention.",
-    "unknown": "Nothing bad is known, but not everything is known.",
-    "ok": "All is well.",
-}
+_WORDS = {"bad": "BAD", "warn": "WARNING", "unknown": "unknown", "note": "note", "ok": "ok"}
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -45,14 +39,14 @@ def bad_news(found: Report) -> BadNewsError | None:
     if not is_bad_news(found.news):
         return None
     told = " ".join(item.text for item in found.news if item.level == worst(found.news))
-    return BadNewsError(f"{_VERDICT[worst(found.news)]} {told}", "`dplane health` shows everything.")
+    return BadNewsError(f"{VERDICT[worst(found.news)]} {told}", "`dplane health` shows everything.")
 
 
 def page(found: Report) -> str:
     """The report for a person: the verdict, the news, the figures, disks and services."""
     health = found.health
     parts = [
-        f"{health.hostname or 'This box'}: {_VERDICT[worst(found.news)]}",
+        f"{health.hostname or 'This box'}: {VERDICT[worst(found.news)]}",
         "\n".join(f"  {_WORDS[item.level]:8}{clean(item.text)}" for item in found.news),
         "\n".join(f"  {name:12}{value}" for name, value in figures(health)),
     ]

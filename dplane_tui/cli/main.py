@@ -105,6 +105,8 @@ def _result(argv: Sequence[str]) -> Result:
     reads = getattr(args, "reads", False) or getattr(args, "dry_run", False)
     if args.group is None:
         raise SystemExit(_console(args))
+    if len(getattr(args, "hosts", ())) > 1:
+        raise UsageError("A command works on one box.", "Give --host once; the console takes it several times.")
     if args.read_only and not reads:
         raise NotAllowedError(
             f"`dplane {args.group}{f' {args.verb}' if hasattr(args, 'verb') else ''}` may change something, and "
@@ -132,7 +134,7 @@ def _console(args: argparse.Namespace) -> int:
     if args.json:
         raise UsageError("--json needs a command: the console is for people.", "`dplane health --json`, for instance.")
     try:
-        return open_console(args.host, read_only=args.read_only, kind=args.profile)
+        return open_console(getattr(args, "hosts", ()), read_only=args.read_only, kind=args.profile)
     except KeyboardInterrupt:
         raise StoppedError("Interrupted.") from None
 

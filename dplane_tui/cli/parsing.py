@@ -95,8 +95,24 @@ def everyone(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParse
         yield from everyone(child)
 
 
+class _Host(argparse.Action):
+    """The host; and all of them in `hosts`, for the console can be opened for several."""
+
+    def __call__(
+        self, _parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, _option: Any = None
+    ) -> None:
+        namespace.host = values
+        namespace.hosts = [*getattr(namespace, "hosts", ()), values]
+
+
 def add_everywhere(parser: argparse.ArgumentParser, **settings: Any) -> None:
     """Add the options that count before a command as well as behind it."""
-    parser.add_argument("--host", metavar="NAME", help="manage this box over SSH instead of this machine", **settings)
+    parser.add_argument(
+        "--host",
+        metavar="NAME",
+        action=_Host,
+        help="manage this box over SSH instead of this machine; given several times, the console looks after all",
+        **settings,
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object", **settings)
     parser.add_argument("--read-only", action="store_true", help="refuse whatever would change something", **settings)

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
 
 def open_section(name: str) -> Section:
     """The screen of a section; its module is loaded now."""
+    if name == "start":
+        from .start import StartScreen
+
+        return StartScreen()
     if name == "pools":
         from .pools import PoolsScreen
 

@@ -13,6 +13,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from ..actions import for_key, hints
+from ..place import Place
 from ..services.poller import Read
 from ..state import Snapshot
 from ..widgets.bars import Banner, FilterLine, Hints, Notice, TitleBar, Toast
@@ -24,14 +25,22 @@ if TYPE_CHECKING:
 
 LEAST = (60, 15)
 """Columns and lines a section needs; below, one sentence and the worst news stand instead."""
+PATIENT = frozenset({"smart"})
+"""Sources that are dear to read: what is known of them serves until it is due, whoever comes and goes."""
 
 
 class Section(Screen[None], inherit_bindings=False):
-    """One of the four sections. Subclasses give `body`, `sources`, `show_source`, and `do_*` for their actions."""
+    """One of the sections. Subclasses give `body`, `sources`, `show_source`, and `do_*` for their actions."""
 
     section: ClassVar[str]
     source: ClassVar[str] = ""
     """The source whose age stands in the title."""
+    tabs: ClassVar[tuple[str, ...]] = ()
+    tab = ""
+    """The tab that is shown, where there are tabs."""
+    arriving: Place | None = None
+    """Where the person wants to be here, as soon as the widgets are there."""
+    _focus_later = ""
     AUTO_FOCUS = ""
     DEFAULT_CSS = """
     Section { layout: vertical; background: $background; overflow: hidden; }
@@ -88,12 +97,68 @@ class Section(Screen[None], inherit_bindings=False):
         """The person came here: begin to read."""
         if self.console.section != self.section or not self.ready:
             return
+        self._arrive()
         for name, (read, pace) in self.sources().items():
-            self.console.poller.watch(name, read, self.console.every * pace)
+            self.console.poller.watch(name, read, self.console.every * pace, patient=name in PATIENT)
         for name in self.sources():
             self.show_source(name)
         if self.focused is None:
             self.focus_first()
+        self.tell()
+
+    def place(self) -> Place:
+        """Where the person is here."""
+        if self.arriving is not None or not self.is_mounted:
+            return self.arriving or Place(self.section)
+        tables = [table for table in self.query(Table) if table.id]
+        focused = self.focused
+        return Place(
+            self.section,
+            self.tab,
+            tuple((str(table.id), table.key) for table in tables if table.key is not None),
+            str(focused.id) if isinstance(focused, Table) and focused.id else "",
+            tuple(
+                (str(table.id), table.sort_column, table.sort_reversed)
+                for table in tables
+                if table.sort_column is not None
+            ),
+        )
+
+    def show_tab(self, tab: str) -> None:
+        """Show another tab, where there are any."""
+
+    def _arrive(self) -> None:
+        """Go where the person wanted to be: the tab, the rows as soon as they are read, the list that had the keys."""
+        place, self.arriving = self.arriving, None
+        if place is None:
+            return
+        if place.tab in self.tabs and place.tab != self.tab:
+            self.show_tab(place.tab)
+        tables = {table.id: table for table in self.query(Table)}
+        for name, column, turned in place.sorts:
+            if name in tables:
+                tables[name].sort_by(column, turned)
+        for name, key in place.rows:
+            if name in tables:
+                tables[name].want(key)
+        self._focus_later = place.focus
+        self._focus_now()
+
+    def _focus_now(self) -> None:
+        """Give the keys to the list that shall have them, once it is shown."""
+        for table in self.query(Table):
+            if self._focus_later and table.id == self._focus_later and table.display:
+                self._focus_later = ""
+                table.focus()
+
+    def draw_source(self, name: str) -> None:
+        """Draw what `name` says now, and everything around it."""
+        self.show_source(name)
+        self._focus_now()
+        self.tell()
+
+    def fleet_changed(self) -> None:
+        """Another of several boxes says something else."""
         self.tell()
 
     def left(self) -> None:
@@ -184,6 +249,13 @@ class Section(Screen[None], inherit_bindings=False):
     def table(self) -> Table | None:
         """The list that has the cursor."""
         return self.focused if isinstance(self.focused, Table) else None
+
+    @property
+    def about(self) -> str:
+        """What is under the cursor, as its row calls it."""
+        table = self.table
+        found = next((row for row in table.rows if row.key == table.key), None) if table is not None else None
+        return found.cells[0].text if found is not None else ""
 
     def do_filter(self) -> None:
         """Open the filter line for the list under the cursor."""

@@ -8,13 +8,14 @@ from typing import ClassVar
 
 from textual.widget import Widget
 
-from ..services.health.model import DiskHealth, Health, News
+from ..services.health.model import DiskHealth, Health
 from ..services.poller import Read
 from ..widgets.bars import Lines
 from ..widgets.layout import Column, Pieces, Row, paragraphs
 from ..widgets.table import Table
 from . import health_rows as rows
 from .base import Section
+from .judged import judged
 
 TABS = ("disks", "pools", "tasks", "services", "sensors")
 _COLUMNS: dict[str, tuple[Column, ...]] = {
@@ -39,6 +40,7 @@ class HealthScreen(Section):
     """Vitals, news, and tabs with the particulars."""
 
     section: ClassVar[str] = "health"
+    tabs: ClassVar[tuple[str, ...]] = TABS
     source: ClassVar[str] = "health"
     DEFAULT_CSS = "HealthScreen #vitals { height: 4; } HealthScreen #news { height: 6; }"
 
@@ -88,23 +90,10 @@ class HealthScreen(Section):
         if health is None:
             self.news.set_rows((), self.snapshot("health").error or "Reading…")
             return
-        self._found = self._judge(health)
-        self.news.set_rows(rows.news_rows(self._found))
+        self.news.set_rows(rows.news_rows(judged(self.snapshot, time.time())))
         self.news.set_caption("What to know", self.age("health"))
         room = self.query_one("#body").size.height or 18
         self.news.styles.height = max(4, min(self.news.lines, (room - 4) // 2 + 1))
-
-    def _judge(self, health: Health) -> tuple[News, ...]:
-        from ..services.health.news import news
-
-        read = {"pools": "pools", "replication": "tasks", "disks": "smart"}
-        known = {where: self.snapshot(name).value for where, name in read.items()}
-        reasons = {
-            where: self.snapshot(name).error or f"The {where} are being read."
-            for where, name in read.items()
-            if known[where] is None
-        }
-        return news(health, known["pools"], known["replication"], known["disks"], reasons=reasons)
 
     def _show_detail(self) -> None:
         tabs = " ".join(f"[{tab}]" if tab == self.tab else tab for tab in TABS)

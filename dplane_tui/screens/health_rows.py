@@ -44,7 +44,7 @@ TASKS = (
     Column("NEWEST PROVEN", least=10),
     Column("IN TIME", least=7, grow=True),
 )
-_LEVEL = {"ok": "good", "warn": "warn", "bad": "bad", "unknown": "unknown"}
+_LEVEL = {"ok": "good", "note": "accent", "warn": "warn", "bad": "bad", "unknown": "unknown"}
 _BAR = 16
 
 

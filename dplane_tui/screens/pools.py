@@ -30,6 +30,7 @@ class PoolsScreen(Section):
     """The list of pools above, a pool's inside below."""
 
     section: ClassVar[str] = "pools"
+    tabs: ClassVar[tuple[str, ...]] = TABS
     source: ClassVar[str] = "pools"
     DEFAULT_CSS = """
     PoolsScreen #pools { height: auto; }

@@ -37,6 +37,7 @@ class ReplicationScreen(Section):
     """The answer in words, the list, below it the runs of the task under the cursor; Enter shows that task alone."""
 
     section: ClassVar[str] = "replication"
+    tabs: ClassVar[tuple[str, ...]] = TABS
     source: ClassVar[str] = "tasks"
     DEFAULT_CSS = """
     ReplicationScreen #list { height: auto; }

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..services.jobs.model import Progress
 from ..services.replication.model import Task, TaskStatus
-from ..services.replication.plan import members
-from ..services.replication.read import Dataset as Member
 from ..services.zfs.model import Dataset
 from ..text import duration, size
 from ..widgets.layout import Pieces, paragraphs
@@ -135,6 +133,9 @@ def happening(statuses: Sequence[TaskStatus], jobs: Mapping[str, Progress], now:
 
 def without_task(datasets: Iterable[Dataset], tasks: Sequence[Task]) -> list[str]:
     """Names of the datasets that hold data and that no task copies. Copies of other boxes (readonly) do not count."""
+    from ..services.replication.plan import members  # the planner is dear, and Start shows no such line
+    from ..services.replication.read import Dataset as Member
+
     found = [one for one in datasets if not one.readonly and (one.referenced or 0) >= _SOME_DATA]
     covered: set[str] = set()
     for task in tasks:

@@ -35,6 +35,8 @@ JOBS = (
     Column("KIND", drop=2, least=8),
     Column("STATE", least=9),
     Column("DONE", drop=1, right=True, least=4),
+    Column("RATE", drop=2, right=True, least=5),
+    Column("ETA", drop=1, right=True, least=4),
     Column("WHAT", least=8, grow=True),
 )
 RUNS = (
@@ -130,6 +132,8 @@ def job_rows(jobs: Iterable[Progress]) -> list[Row]:
             Cell(job.kind, "dim"),
             Cell(job.state, state_role(job.state)),
             Cell(percent(job.percent) if job.percent is not None else "?", "text", job.percent),
+            Cell(f"{size(job.rate_bps)}/s" if job.active else "-", "text" if job.active else "dim", job.rate_bps),
+            Cell(duration(job.eta_s).split(" ")[0] if job.active else "-", "text" if job.active else "dim", job.eta_s),
             Cell(job.error or job.message or job.stage, "bad" if job.error else "dim"),
         )
         for job in jobs

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .docker.service import DockerService
     from .health.service import HealthService
     from .jobs.service import JobService
+    from .replication.model import TaskStatus
     from .replication.service import ReplicationService
     from .zfs.service import ZfsService
 
@@ -34,6 +35,14 @@ class Services:
         from .replication.service import open_replication
 
         return open_replication(self.host)
+
+    async def task_states(self) -> tuple[TaskStatus, ...]:
+        """The replication tasks; asked of another process while nothing here has needed the engine yet."""
+        if "replication" in self.__dict__:
+            return await self.replication.tasks()
+        from .replication.glance import task_states
+
+        return await task_states(self.host)
 
     @cached_property
     def docker(self) -> DockerService:

@@ -20,6 +20,7 @@ class _Source:
     read: Read
     every: float
     wake: asyncio.Event
+    patient: bool = False
     task: asyncio.Task[None] | None = None
 
 
@@ -46,15 +47,24 @@ class Poller:
         """The latest of `name`; an empty one before the first read."""
         return self._snapshots.get(name, Snapshot())
 
-    def watch(self, name: str, read: Read, every: float) -> None:
-        """Read `name` now and every so many seconds from now on. Watching again replaces the reader."""
+    def watch(self, name: str, read: Read, every: float, *, patient: bool = False) -> None:
+        """Read `name` now and every so many seconds from now on. Watching again replaces the reader.
+
+        What is dear to read is `patient`: what is known of it and not yet due is not read again, nor with all others.
+        """
         source = self._sources.get(name)
         if source is not None:
-            source.read, source.every = read, every
-            source.wake.set()
+            source.read, source.every, source.patient = read, every, patient
+            if not (patient and self._due_in(name, every) > 0):
+                source.wake.set()
             return
-        source = self._sources[name] = _Source(read, every, asyncio.Event())
+        source = self._sources[name] = _Source(read, every, asyncio.Event(), patient)
         source.task = asyncio.create_task(self._poll(name, source), name=f"poll {name}")
+
+    def _due_in(self, name: str, every: float) -> float:
+        """Seconds until what is known of `name` is older than `every`; 0 for what is not known."""
+        taken_at = self.snapshot(name).taken_at
+        return 0.0 if taken_at is None else max(0.0, every - (self._now() - taken_at))
 
     def pace(self, name: str, every: float) -> None:
         """Read `name` at another pace from the next read on."""
@@ -76,10 +86,11 @@ class Poller:
         self.unwatch(name)
         self._snapshots.pop(name, None)
 
-    def refresh(self) -> None:
-        """Read every watched source again now."""
-        for source in self._sources.values():
-            source.wake.set()
+    def refresh(self, *names: str, everything: bool = False) -> None:
+        """Read every watched source again now, or those of `names`; the patient ones only for `everything`."""
+        for name, source in self._sources.items():
+            if name in names if names else everything or not source.patient:
+                source.wake.set()
 
     @property
     def watched(self) -> frozenset[str]:
@@ -97,6 +108,9 @@ class Poller:
                 await task
 
     async def _poll(self, name: str, source: _Source) -> None:
+        if source.patient and (due := self._due_in(name, source.every)):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(source.wake.wait(), due)
         while True:
             source.wake.clear()
             ticking = asyncio.create_task(self._tick(name, source))

@@ -54,6 +54,7 @@ class Table(Widget, can_focus=True):
         self._rows: tuple[Row, ...] = ()
         self._cursor = 0
         self._top = 0
+        self._wanted = ""
         self._widths: tuple[tuple[int, int], ...] = ()
 
     # -- what it shows -----------------------------------------------------------------------------------------
@@ -73,6 +74,7 @@ class Table(Widget, can_focus=True):
         self.sort_column, self.sort_reversed, self.query_text = None, False, ""
         self._all = self._rows = ()
         self._cursor = self._top = 0
+        self._wanted = ""
         self._widths = ()
         self.refresh()
 
@@ -127,6 +129,18 @@ class Table(Widget, can_focus=True):
             if row.key == key:
                 self._move(place)
 
+    def want(self, key: str) -> None:
+        """Put the cursor on `key`, as soon as it is here; a person who moves meanwhile wants something else."""
+        self._wanted = key
+        self._arrange()
+
+    def sort_by(self, column: int, turned: bool) -> None:
+        """Sort by that column, as it was sorted before; one that is not there is passed over."""
+        if column < len(self.columns) and not self.is_tree:
+            self.sort_column, self.sort_reversed = column, turned
+            self._arrange()
+            self.refresh()
+
     def _arrange(self) -> None:
         key = self.key
         rows = [row for row in self._all if matches(row, self.query_text)]
@@ -135,7 +149,10 @@ class Table(Widget, can_focus=True):
         old, self._rows = self._rows, tuple(rows)
         places = {row.key: place for place, row in enumerate(self._rows)}
         cursor, top = self._cursor, self._top
-        self._cursor = places.get(key or "", min(self._cursor, max(0, len(rows) - 1)))
+        if self._wanted in places:
+            self._cursor, self._wanted = places[self._wanted], ""
+        else:
+            self._cursor = places.get(key or "", min(self._cursor, max(0, len(rows) - 1)))
         self._keep_in_view()
         self._repaint_changes(old, cursor, top)
         if self.key != key:
@@ -179,7 +196,7 @@ class Table(Widget, can_focus=True):
         if place == self._cursor or not self._rows:
             return
         old, top = self._cursor, self._top
-        self._cursor = place
+        self._cursor, self._wanted = place, ""
         self._keep_in_view()
         if self._top != top:
             self.refresh()

@@ -95,8 +95,8 @@ def console() -> Opener:
         async with app.run_test(size=size) as pilot:
             seen = Seen(app, pilot, services)
             await seen.until(lambda: app.role != "" or not services.host.groups)  # type: ignore[attr-defined]  # fake
-            if section:
-                await seen.press({"replication": "2", "docker": "3", "health": "4"}[section])
+            if section != "start":  # what the console opens with
+                await seen.press({"": "1", "replication": "2", "docker": "3", "health": "4"}[section])
             await seen.settle()
             yield seen
 

@@ -1,4 +1,4 @@
-"""`python -m tests.console.play`: the console on made-up data, to look at it."""
+"""`python -m tests.console.play`: the console on made-up data, to look at it; `PLAY=start` where it opens."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.console.fakes import FakeServices
 
 def main() -> int:
     """Open it on this terminal."""
-    app = Console(FakeServices(), detect(os.environ, terminal_line()))
+    app = Console(FakeServices(), detect(os.environ, terminal_line()), section=os.environ.get("PLAY", "pools"))
     app.run(mouse=False)
     return app.return_code or 0
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dplane_tui.actions import ACTIONS, SECTIONS, hints, search, within
+from dplane_tui.actions import ACTIONS, SECTIONS, hints, within
 from dplane_tui.app import Console
 from dplane_tui.errors import DPlaneError
 from dplane_tui.services.jobs import files
@@ -59,11 +59,6 @@ def test_hints_leave_out_what_the_role_may_not_do() -> None:
     assert "pool-create" in {action.id for action in hints(("global", "pools"), "admin")}
 
 
-def test_search_finds_by_any_word() -> None:
-    assert search("scrub", ("pools",))[0].id == "scrub"
-    assert not search("no such thing", ("pools",))
-
-
 async def test_sections_by_number_and_only_the_seen_one_reads(console: Opener) -> None:
     async with console() as seen:
         await seen.until_text("vault")
@@ -94,7 +89,7 @@ async def test_palette_does_what_is_found(console: Opener) -> None:
     async with console() as seen:
         await seen.until_text("vault")
         await seen.press("colon")
-        await seen.until_text("What to do?")
+        await seen.until_text("What to do, where to go?")
         await seen.type("health")
         await seen.press("enter")
         await seen.until_text("What to know")
@@ -108,7 +103,24 @@ async def test_messages_are_kept(console: Opener) -> None:
         seen.app.say("Second thing.", "bad")
         await seen.press("N")
         await seen.until_text("First thing.")
-        assert "Second thing." in seen.text
+        lines = [line for line in seen.text.split("\n") if "thing." in line]
+        assert "failed" in lines[0]
+        assert "Second thing." in lines[0]
+        assert "done" in lines[1]
+
+
+async def test_the_log_has_what_was_asked_for_and_what_came_of_it(console: Opener) -> None:
+    async with console() as seen:
+        await seen.until_text("vault")
+        await seen.press("down", "b", "enter")
+        await seen.until_text("The scrub of vault is paused.")
+        await seen.press("N")
+        await seen.until_text("This session")
+        lines = [" ".join(line.split()) for line in seen.text.split("\n") if "nas-a" in line and "scrub" in line]
+        assert "done nas-a The scrub of vault is paused." in lines[0]
+        assert "asked nas-a start, pause or stop a scrub: vault" in lines[1]
+        await seen.press("escape")
+        assert "This session" not in seen.text
 
 
 async def test_an_error_of_ours_is_one_sentence_and_a_log(console: Opener, tmp_path: Path) -> None:

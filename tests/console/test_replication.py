@@ -45,7 +45,7 @@ async def test_pairing_shows_the_fingerprint_before_it_asks_the_password(console
     assert request.password == "hunter2"
     assert request.host_key == "ssh-ed25519 AAAA"
     assert (request.address, request.port, request.user, request.root) == ("10.9.0.3", 22, "owner", None)
-    assert "hunter2" not in repr(seen.app.messages)
+    assert "hunter2" not in repr(seen.app.log_book.entries)
 
 
 async def test_an_unreachable_box_and_a_wrong_password_are_sentences(console: Opener) -> None:

@@ -12,7 +12,13 @@ from tests.console.conftest import Opener
 
 FOLDER = Path(__file__).parent / "snapshots"
 SIZES = ((80, 24), (60, 18), (132, 43), (40, 10))
-READY = {"pools": "vault", "replication": "Nothing new", "health": "What to know", "docker": "web"}
+READY = {
+    "start": "What needs you",
+    "pools": "vault",
+    "replication": "Nothing new",
+    "health": "What to know",
+    "docker": "web",
+}
 # How old data is depends on the machine's load; its width is kept where it stands before the frame's end.
 _AGE = re.compile(r"(≤\d+[sm] old|\d+s old|reading…|no data|STALE [\dsm ]+ old)")
 
@@ -31,6 +37,9 @@ async def test_looks_as_it_should(console: Opener, section: str, size: tuple[int
             await seen.until_text(READY[section])
             if section == "health":
                 await seen.until_text("vdb")
+            if section == "start":
+                await seen.until_text("SMART of 1 disk is")
+                await seen.until_text("home is in time")
         else:
             await seen.until(lambda: "too small" in seen.text and "vault is DEGRADED" in seen.text)
         await seen.settle()

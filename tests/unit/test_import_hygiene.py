@@ -50,8 +50,11 @@ def test_the_console_loads_nothing_heavy_and_no_tls() -> None:
     assert not {name for name in HEAVY if name in found}
     assert "ssl" not in found
     assert "_ssl" not in found
-    assert "dplane_tui.screens.pools" in found
-    assert not {name for name in found if name.startswith("dplane_tui.screens.") and "health" in name}
+    assert "dplane_tui.screens.start" in found
+    others = ("pools", "pool_rows", "replication", "docker", "health", "find", "session_log", "boxes", "shot")
+    assert not {f"dplane_tui.screens.{name}" for name in others} & found
+    assert "dplane_tui.services.replication.service" not in found  # another process reads the tasks
+    assert "dplane_tui.services.fleet" not in found
 
 
 def test_the_replication_screen_and_its_dialogs_load_nothing_heavy() -> None:
@@ -90,9 +93,10 @@ def test_the_helper_loads_only_the_standard_library() -> None:
 
 
 def test_the_short_way_takes_only_what_it_knows() -> None:
-    from dplane_tui.lean import console_host
+    from dplane_tui.lean import console_hosts
 
-    assert console_host([]) == (True, None)
-    assert console_host(["--host", "nas-a"]) == (True, "nas-a")
+    assert console_hosts([]) == (True, ())
+    assert console_hosts(["--host", "nas-a"]) == (True, ("nas-a",))
+    assert console_hosts(["--host", "nas-a", "--host", "nas-b"]) == (True, ("nas-a", "nas-b"))
     for argv in (["pool", "list"], ["--help"], ["--host"], ["--host", "--json"], ["--json"], ["--host", "a", "health"]):
-        assert console_host(argv) == (False, None)
+        assert console_hosts(argv) == (False, ())

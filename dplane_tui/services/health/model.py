@@ -90,8 +90,10 @@ class News:
     """One thing a person should know about the box."""
 
     level: str
-    """`ok`, `warn`, `bad` or `unknown`."""
+    """`ok`, `note` (nothing is wrong, but a person should know), `warn`, `bad` or `unknown`."""
     text: str
     """A sentence."""
     where: str
-    """The area: `pools`, `replication`, `disks`, `temperature`, `memory`, `services` or `zfs`."""
+    """The area: `pools`, `replication`, `disks`, `temperature`, `memory` or `services`."""
+    about: str = ""
+    """The thing in that area, as the console's lists key it: a pool's GUID, a task, a disk's id, a unit. Empty: all."""

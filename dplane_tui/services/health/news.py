@@ -6,14 +6,25 @@ Every area says something: what was looked at and is well is `ok`, what could no
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from ...text import age, size
-from ..replication.model import TaskStatus
+from ...text import duration, size
 from ..zfs.model import HEALTHY, Pool, Vdev
 from .model import DiskHealth, Health, News, Temperature
 
-LEVELS = ("bad", "warn", "unknown", "ok")
+if TYPE_CHECKING:
+    from ..replication.model import TaskStatus
+
+LEVELS = ("bad", "warn", "unknown", "note", "ok")
 """Worst first."""
+VERDICT = {
+    "bad": "Something is wrong.",
+    "warn": "It works, but something needs attention.",
+    "unknown": "Nothing bad is known, but not everything is known.",
+    "note": "Nothing is wrong, but there is something to know.",
+    "ok": "All is well.",
+}
+"""The answer to “is everything all right?” by the level of the worst news."""
 FULL, NEARLY_FULL = 90, 80  # percent; ZFS slows down and fragments beyond
 SCRUB_AGE = 45 * 86400.0
 _HOT = 85.0  # degrees, where a sensor names no limit of its own
@@ -80,7 +91,7 @@ def _pool(pool: Pool, now: float) -> list[News]:
     found: list[News] = []
 
     def tell(level: str, text: str) -> None:
-        found.append(News(level, f"{name} {text}", "pools"))
+        found.append(News(level, f"{name} {text}", "pools", pool.guid))
 
     if pool.state != HEALTHY:
         tell("bad", f"is {pool.state}{'. ' + pool.status if pool.status else '.'}")
@@ -99,7 +110,7 @@ def _pool(pool: Pool, now: float) -> list[News]:
     if scan is not None and scan.errors:
         tell("warn", f"had {_count(scan.errors, 'error')} in its last {scan.kind}.")
     if scan is not None and scan.kind == "scrub" and scan.ended is not None and now - scan.ended > SCRUB_AGE:
-        tell("warn", f"was scrubbed last {age(scan.ended, now)}.")
+        tell("warn", f"was scrubbed last {_ago(scan.ended, now)}.")
     return found
 
 
@@ -109,24 +120,39 @@ def _errors(vdev: Vdev) -> int:
 
 def _tasks(tasks: Sequence[TaskStatus], now: float) -> list[News]:
     if not tasks:
-        return [News("ok", "No replication task is set up.", "replication")]
-    return [_task(status, now) for status in tasks]
+        return [News("note", "Nothing is copied to another box yet: no replication task is set up.", "replication")]
+    found = [_task(status, now) for status in tasks]
+    if all(status.task.peer is None and status.task.source_peer is None for status in tasks):
+        found.append(News("note", "All copies are within this box: what takes the box takes them too.", "replication"))
+    return found
 
 
 def _task(status: TaskStatus, now: float) -> News:
     name, last = status.task.name, status.last
-    proven = f"the newest proven snapshot is from {age(status.snapshot_created, now)}"
+
+    def told(level: str, text: str) -> News:
+        return News(level, text, "replication", name)
+
+    proven = f"the newest proven snapshot is from {_ago(status.snapshot_created, now)}"
     if last is not None and last.state in {"failed", "died"}:
         said = f": {last.message.rstrip('.')}" if last.message else ""
         word = "died" if last.state == "died" else "failed"
-        return News("bad", f"The last run of replication {name} {word}{said}.", "replication")
+        return told("bad", f"The last run of replication {name} {word}{said}.")
     if status.late:
-        return News("bad", f"Replication {name} is late: {proven}.", "replication")
+        return told("bad", f"Replication {name} is late: {proven}.")
     if status.late is None or status.snapshot_created is None:
-        return News("unknown", f"Replication {name} has never been proven at its target.", "replication")
+        return told("unknown", f"Replication {name} has never been proven at its target.")
     if last is not None and last.state == "cancelled":
-        return News("warn", f"The last run of replication {name} was cancelled; {proven}.", "replication")
-    return News("ok", f"Replication {name} is in time: {proven}.", "replication")
+        return told("warn", f"The last run of replication {name} was cancelled; {proven}.")
+    return told("ok", f"Replication {name} is in time: {proven}.")
+
+
+def _ago(then: float | None, now: float) -> str:
+    """How long ago, to the minute: a sentence that stands on a screen must hold still."""
+    if then is None:
+        return "never"
+    past = max(0.0, now - then)
+    return f"{duration(past - past % 60)} ago" if past >= 60 else "less than a minute ago"
 
 
 def _disks(disks: Sequence[DiskHealth]) -> list[News]:
@@ -134,10 +160,11 @@ def _disks(disks: Sequence[DiskHealth]) -> list[News]:
     for disk in disks:
         name = f"Disk {disk.device} ({disk.id or 'no stable name'})"
         if disk.verdict == "failing":
-            found.append(News("bad", f"{name} is failing: {disk.note}.", "disks"))
+            found.append(News("bad", f"{name} is failing: {disk.note}.", "disks", disk.id or disk.device))
         elif disk.verdict == "passed" and (disk.note or disk.reallocated):
             counted = f"{disk.reallocated} sectors were reallocated" if disk.reallocated else ""
-            found.append(News("warn", f"{name}: {'; '.join(filter(None, (disk.note, counted)))}.", "disks"))
+            told = "; ".join(filter(None, (disk.note, counted)))
+            found.append(News("warn", f"{name}: {told}.", "disks", disk.id or disk.device))
     unknown = [disk for disk in disks if disk.verdict not in {"passed", "failing"}]
     if unknown:
         notes = "; ".join(sorted({disk.note for disk in unknown if disk.note}))
@@ -183,13 +210,12 @@ def _services(health: Health) -> list[News]:
     found: list[News] = []
     for service in health.services:
         if service.state == "failed":
-            found.append(News("bad", f"Service {service.unit} has failed.", "services"))
+            found.append(News("bad", f"Service {service.unit} has failed.", "services", service.unit))
         elif service.state == "unknown":
-            found.append(
-                News("unknown", f"The state of service {service.unit} is unknown: {service.note}.", "services")
-            )
+            told = f"The state of service {service.unit} is unknown: {service.note}."
+            found.append(News("unknown", told, "services", service.unit))
         elif service.note:
-            found.append(News("warn", f"Service {service.unit} is {service.note}.", "services"))
+            found.append(News("warn", f"Service {service.unit} is {service.note}.", "services", service.unit))
     active = sum(service.state == "active" for service in health.services)
     return found or [News("ok", f"{_count(active, 'service')} active, none failed.", "services")]
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from ...errors import DPlaneError, UnreachableError
 from ..host import Host
 from ..replication.model import TaskStatus
-from ..replication.service import open_replication
 from ..zfs.model import Pool
 from ..zfs.service import ZfsService
 from .model import DiskHealth, Health, News
@@ -31,11 +30,28 @@ class Report:
     pools: tuple[Pool, ...] | None
     tasks: tuple[TaskStatus, ...] | None
     news: tuple[News, ...]
+    disks: tuple[DiskHealth, ...] | None = None
 
 
 async def report(host: Host) -> Report:
     """Read everything. What cannot be read becomes unknown with its reason. Raises UnreachableError and its kinds."""
-    service, zfs, reasons = HealthService(host), ZfsService(host), {}
+    from ..replication.service import open_replication
+
+    service = HealthService(host)
+    first = await service.read()
+    await asyncio.sleep(CPU_SAMPLE)
+    return await look(service, ZfsService(host), open_replication(host).tasks, first)
+
+
+async def look(
+    service: HealthService,
+    zfs: ZfsService,
+    tasks: Callable[[], Awaitable[tuple[TaskStatus, ...]]],
+    previous: Health | None = None,
+    disks: tuple[DiskHealth, ...] | None = None,
+) -> Report:
+    """As `report`, through services that are open. `disks` is SMART as it was read before: then it is not read now."""
+    reasons: dict[str, str] = {}
 
     async def known(where: str, reading: Awaitable[T]) -> T | None:
         try:
@@ -49,11 +65,10 @@ async def report(host: Host) -> Report:
     async def smart() -> tuple[DiskHealth, ...]:
         return await service.disks(await zfs.disks())
 
-    first = await service.read()
-    await asyncio.sleep(CPU_SAMPLE)
-    health = await service.read(first)
+    health = await service.read(previous)
     pools = await known("pools", zfs.pools())
-    tasks = await known("replication", open_replication(host).tasks())
-    disks = await known("disks", smart())
-    told = news(health, pools, tasks, disks, reasons=reasons)
-    return Report(replace(health, disks=disks or ()), pools, tasks, told)
+    copies = await known("replication", tasks())
+    if disks is None:
+        disks = await known("disks", smart())
+    told = news(health, pools, copies, disks, reasons=reasons)
+    return Report(replace(health, disks=disks or ()), pools, copies, told, disks)

@@ -1,0 +1,54 @@
+"""What the sources that were read say about the box, in the words of `dplane health`, and what is not known. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..services.health.model import Health, News
+from ..services.health.news import LEVELS, news
+from ..state import Snapshot
+from ..text import duration
+
+SOURCES = {"health": "memory", "pools": "pools", "tasks": "replication", "smart": "disks"}
+"""Source → the area its news is about."""
+_WHAT = {
+    "health": ("Memory, temperatures and services", "are"),
+    "pools": ("The pools", "are"),
+    "tasks": ("The replication", "is"),
+    "smart": ("SMART of the disks", "is"),
+}
+_OF_HEALTH = {"memory", "temperature", "services"}
+
+
+def judged(snapshot: Callable[[str], Snapshot[Any]], now: float) -> tuple[News, ...]:
+    """The news of everything that was read, worst first; what was not read, or not lately, is told as unknown."""
+    found = {name: snapshot(name) for name in SOURCES}
+    reasons = {area: _unread(name, found[name]) for name, area in SOURCES.items() if found[name].value is None}
+    health: Health | None = found["health"].value
+    told = news(
+        health or Health(now, zfs_version="?"),
+        found["pools"].value,
+        found["tasks"].value,
+        found["smart"].value,
+        reasons=reasons,
+    )
+    if health is None:
+        told = (*(one for one in told if one.where not in _OF_HEALTH), News("unknown", reasons["memory"], "memory"))
+    old = [item for name in SOURCES if (item := _old(name, found[name], now)) is not None]
+    return tuple(sorted((*old, *told), key=lambda item: LEVELS.index(item.level)))
+
+
+def _unread(name: str, found: Snapshot[Any]) -> str:
+    what, verb = _WHAT[name]
+    return found.error or f"{what} {verb} not read yet."
+
+
+def _old(name: str, found: Snapshot[Any], now: float) -> News | None:
+    """That what is said is not of now; None when it is."""
+    if found.value is None or found.taken_at is None or not (found.error or found.stale(now)):
+        return None
+    past = now - found.taken_at
+    age = duration(past - past % 60) if past >= 60 else "less than a minute"
+    why = found.error or "since then there was no answer"
+    return News("unknown", f"{_WHAT[name][0]}: what is said here is {age} old; {why}", SOURCES[name])
