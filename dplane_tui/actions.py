@@ -65,6 +65,19 @@ ACTIONS: tuple[Action, ...] = (
     Action("quit", ("q", "f10", "ctrl+q"), "quit", "global", "close the console; transfers go on without it", hint=99),
     Action("refresh", ("r", "f5"), "refresh", "global", "read everything on this screen again", hint=0),
     Action("theme", ("T",), "theme", "global", "choose the colours", hint=0),
+    Action("lock", ("L",), "lock", "own", "hide everything until your password was typed", hint=0),
+    Action("lock-after", ("K",), "lock after", "own", "after how long without a key it locks by itself", hint=0),
+    # A console on the box's own terminal: what it shows for everybody, and who signed in there
+    Action("sign-in", ("U",), "sign in", "kiosk", "open your own console here, with your account's password", hint=1),
+    Action("how-to-act", ("U",), "how to act", "view-only", "where to go to change something", hint=1),
+    Action(
+        "sign-out",
+        ("q", "L", "f10", "ctrl+q"),
+        "sign out",
+        "session",
+        "end this console; the view that needs no login comes back",
+        hint=99,
+    ),
     Action("messages", ("N",), "messages", "global", "what was said in the message line before", hint=0),
     Action("back", ("escape",), "back", "global", "one step back: filter, pane, dialog", hint=0),
     Action("filter", ("slash",), "filter", "list", "show only rows with a word (! before it: without)", hint=90),
@@ -137,11 +150,14 @@ ACTIONS: tuple[Action, ...] = (
 )
 
 SECTIONS = ("pools", "replication", "docker", "health")
+STAYS = frozenset({"kiosk", "view-only", "session"})
+"""Groups of a console that stands on the box's own terminal: nobody closes it, its session is signed out of."""
 
 
 def within(groups: tuple[str, ...]) -> tuple[Action, ...]:
     """The actions of `groups`, in the table's order."""
-    return tuple(action for action in ACTIONS if action.group in groups)
+    stays = not STAYS.isdisjoint(groups)
+    return tuple(action for action in ACTIONS if action.group in groups and not (stays and action.id == "quit"))
 
 
 def hints(groups: tuple[str, ...], role: str) -> tuple[Action, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import time
 from collections import deque
@@ -24,8 +25,11 @@ from textual.app import App
 from textual.message import Message
 
 from . import crash
+from . import line as lines
 from .background import Background
 from .dress import Dressed, remembered
+from .line import Line
+from .locking import Locking, account, chosen
 from .services.bundle import Services, open_services
 from .services.poller import Poller
 from .services.role import role as read_role
@@ -49,7 +53,7 @@ class SourceChanged(Message):
         return isinstance(message, SourceChanged) and message.source == self.source
 
 
-class Console(Background, Dressed, App[int], inherit_bindings=False):
+class Console(Background, Dressed, Locking, App[int], inherit_bindings=False):
     """The console on one host at a time."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -65,6 +69,7 @@ class Console(Background, Dressed, App[int], inherit_bindings=False):
         follow_job: Path | None = None,
         then_host: str | None = None,
         connect: Callable[[str | None], Services] = open_services,
+        line: Line | None = None,
     ) -> None:
         self.profile = profile
         self.native = profile.theme in NATIVE
@@ -73,7 +78,9 @@ class Console(Background, Dressed, App[int], inherit_bindings=False):
         self.no_color = False  # the mono theme has none; Textual's filter would make the cursor invisible
         self._filters = [f for f in self._filters if type(f).__name__ not in {"Monochrome", "NoColor"}]
         self.services = services
-        self.read_only = read_only
+        self.line = line or Line()
+        self.lock_after = self.line.lock_after
+        self.read_only = read_only or self.line.shows_only
         self.role = ""
         self.section = SECTIONS[0]
         self._crashed = False
@@ -90,11 +97,23 @@ class Console(Background, Dressed, App[int], inherit_bindings=False):
     # -- start and end -----------------------------------------------------------------------------------------
 
     async def on_mount(self) -> None:
-        self.call_after_refresh(lambda: self.later(self._learn_role()))
+        self.call_after_refresh(self._painted)
         if self._job is not None:
             self.later(self._job.run(self))
 
+    def _painted(self) -> None:
+        """The first frame is there: only now is there time for anything else."""
+        lines.tell_ready()
+        self.watch_for_idle()
+        self.later(self._learn_role())
+        if self.lock_after and not self.line.part:
+            self.later(self._learn_lock())
+
+    async def _learn_lock(self) -> None:
+        await self.can_be_unlocked()
+
     async def on_unmount(self) -> None:
+        self.forget_idle()
         self.cancel_work()
         await self.poller.close()
         await self.services.close()
@@ -135,6 +154,8 @@ class Console(Background, Dressed, App[int], inherit_bindings=False):
             self.role = await read_role(self.services.host)
         except DPlaneError as error:
             self.say(str(error), "bad")
+        if self.line.part == lines.SESSION and self.role:
+            self.say(f"Signed in as {account()}, role {self.role}. q signs out.")
         self.retell()
 
     # -- what sections ask -------------------------------------------------------------------------------------
@@ -203,7 +224,7 @@ class Console(Background, Dressed, App[int], inherit_bindings=False):
     def perform(self, action: Action, screen: Section) -> None:
         """Do `action`, unless the role is too low or the console is read-only."""
         if action.mutating and self.read_only:
-            self.say(f"“{action.label}” changes things, and this console was opened read-only.", "warn")
+            self.say(self.refusal(action.label), "warn")
         elif not allowed(action, self.role):
             self.say(f"“{action.label}” needs the role {action.role}; this account has {self.role or 'none'}.", "warn")
         elif action.id.startswith("section-"):
@@ -271,8 +292,11 @@ def open_console(
     then_host: str | None = None,
     read_only: bool = False,
     kind: str = "",
+    lock_after: int | None = None,
 ) -> int:
     """Open the console on this terminal and return its exit code. `kind` says what the terminal is, if it is no guess.
+
+    `lock_after` are the seconds without a key after which it locks (0: never); None is what the person chose before.
 
     With `follow_job` (a progress file) it opens on this machine, shows that job, and when it has succeeded moves to
     `then_host` by itself. Raises MissingError for a terminal that cannot show it.
@@ -285,6 +309,15 @@ def open_console(
             f"{'' if sys.stdin.isatty() else ' and the input is not a terminal'}.",
             "Use commands instead: `dplane health`, `dplane pool list`, `dplane --help`.",
         )
-    app = Console(open_services(host), profile, read_only=read_only, follow_job=follow_job, then_host=then_host)
+    line = lines.read(os.environ)
+    if line.part:
+        signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # there is no shell to go back to
+    else:
+        line = Line(lock_after=chosen() if lock_after is None else lock_after)
+    if line.speed:
+        lines.set_speed(sys.stdin.fileno(), line.speed)
+    app = Console(
+        open_services(host), profile, read_only=read_only, follow_job=follow_job, then_host=then_host, line=line
+    )
     code = app.run(mouse=False)
     return code if code is not None else app.return_code or 0

@@ -29,7 +29,7 @@ _MOVES = (
 
 async def show_help(app: Console) -> None:
     """Every key that works here, what is nearest first."""
-    groups = app.current.groups()
+    groups = app.current.all_groups()
     lines: list[Pieces] = []
     for group in reversed(groups):
         lines.append([(_title(group), "caption")])
@@ -47,7 +47,8 @@ async def show_help(app: Console) -> None:
 
 
 def _title(group: str) -> str:
-    names = {"global": "Everywhere", "list": "Lists"}
+    names = {"global": "Everywhere", "list": "Lists", "own": "This console", "kiosk": "This screen"}
+    names |= {"view-only": "This screen", "session": "Your session here"}
     return names.get(group, group.replace(".", ": ").capitalize())
 
 
@@ -126,6 +127,6 @@ class Palette(Dialog[Action]):
 async def show_palette(app: Console) -> None:
     """Ask for an action and do it."""
     section = app.current
-    action = await ask(app, Palette(section.groups(), app.role, app.read_only))
+    action = await ask(app, Palette(section.all_groups(), app.role, app.read_only))
     if action is not None:
         app.perform(action, section)

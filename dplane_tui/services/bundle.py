@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .health.service import HealthService
     from .jobs.service import JobService
     from .replication.service import ReplicationService
+    from .sign_in import SignIn
     from .zfs.service import ZfsService
 
 
@@ -55,6 +56,13 @@ class Services:
         from .jobs.service import JobService
 
         return JobService(self.host)
+
+    @cached_property
+    def sign_in(self) -> SignIn:
+        """Passwords of this machine's accounts."""
+        from .sign_in import SignIn
+
+        return SignIn()
 
     async def close(self) -> None:
         """Give back what was opened."""
