@@ -178,11 +178,8 @@ def find(id: str, groups: tuple[str, ...]) -> Action | None:
 
 def for_key(key: str, groups: tuple[str, ...]) -> Action | None:
     """What `key` does where `groups` are active; the innermost group wins."""
-    for group in reversed(groups):
-        for action in within((group,)):
-            if key in action.keys:
-                return action
-    return None
+    meant = [action for action in within(groups) if key in action.keys]
+    return max(meant, key=lambda action: groups.index(action.group), default=None)
 
 
 def search(query: str, groups: tuple[str, ...]) -> tuple[Action, ...]:

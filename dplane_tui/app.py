@@ -241,8 +241,9 @@ class Console(Background, Dressed, Locking, App[int], inherit_bindings=False):
         self.poller.refresh()
 
     def do_quit(self) -> None:
-        """Close the console."""
-        self.exit(0)
+        """Close the console; one that stands on a terminal for everybody stays."""
+        if not self.line.shows_only:
+            self.exit(0)
 
     async def do_help(self) -> None:
         """Every key that works here."""

@@ -364,6 +364,9 @@ go_live() {
     systemctl daemon-reload || note "systemd did not reload its units; run: sudo systemctl daemon-reload"
     systemctl enable --now dplane-check.timer >/dev/null 2>&1 ||
         note "the regular look for alarms did not start; run: sudo systemctl enable --now dplane-check.timer"
+    # Consoles on terminals of the box go on with the new release; nobody is signed in at those.
+    systemctl try-restart 'dplane-console@*.service' 'dplane-serial@*.service' ||
+        note "a console on a terminal did not start again; dplane kiosk status tells which."
     if [ "$sshd_changed" = yes ] && systemctl -q is-active ssh.service; then
         systemctl reload ssh.service || note "sshd was not reloaded; run: sudo systemctl reload ssh"
     fi

@@ -8,7 +8,7 @@ from .failure import Failure
 from .places import SYSTEMCTL, SYSTEMD_ANALYZE, TTYS, UNITS
 from .shape import Args
 from .signin import KIOSK_USER, see_it_through
-from .terminals import console_unit, getty_unit, session_unit
+from .terminals import console_unit, getty_unit, session_unit, terminal_problem
 
 Shown = dict[str, str]
 _LIMIT = 200  # a console on a slow box needs its time until it has painted
@@ -64,9 +64,9 @@ def _text(path: str) -> str:
 def login_places(without: str) -> list[str]:
     """The terminals, but `without`, where a login prompt is or appears when a person goes there (Alt and F-key)."""
     running = _ask([SYSTEMCTL, "list-units", "--plain", "--no-legend", "--state=active", "*getty@*.service"])
-    found = {
-        line.split()[0].partition("@")[2].removesuffix(".service") for line in running.splitlines() if line.strip()
-    }
+    units = [line.split()[0] for line in running.splitlines() if line.strip()]
+    found = {unit.partition("@")[2].removesuffix(".service") for unit in units}
+    found = {terminal for terminal in found if not terminal_problem(terminal)}
     if os.path.isdir(f"{TTYS}/tty0") and show("systemd-logind.service", "ActiveState").get("ActiveState") == "active":
         found |= {f"tty{number}" for number in range(1, _auto_terminals() + 1)}
     found -= {terminal for terminal in found if _masked(terminal)}

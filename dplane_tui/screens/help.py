@@ -33,8 +33,8 @@ async def show_help(app: Console) -> None:
     lines: list[Pieces] = []
     for group in reversed(groups):
         lines.append([(_title(group), "caption")])
-        for action in within((group,)):
-            if action.mutating and app.read_only:
+        for action in within(groups):
+            if action.group != group or (action.mutating and app.read_only):
                 continue
             keys = " ".join(key for key in (action.key, *action.keys[1:]))
             need = "" if allowed(action, app.role) else f" (needs {action.role})"

@@ -190,8 +190,8 @@ def test_terminals_by_their_strict_names() -> None:
     for name in ("tty1", "tty63", "ttyS0", "ttyAMA0", "ttyUSB12"):
         assert terminal_problem(name) == "", name
     bad = ("tty0", "tty64", "tty01", "tty", "ttyS", "ttyS01", "ttyACM0", "pts/0", "../tty1", "tty1.service", "tty١", 1)
-    for name in (*bad, "tty1\n", "ttyS-1", "console", "", "tty1 tty2", None):
-        assert terminal_problem(name), name
+    for odd in (*bad, "tty1\n", "ttyS-1", "console", "", "tty1 tty2", None):
+        assert terminal_problem(odd), odd
     assert (console_unit("ttyS0"), getty_unit("ttyS0")) == (
         "dplane-serial@ttyS0.service",
         "serial-getty@ttyS0.service",
