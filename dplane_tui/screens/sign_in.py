@@ -115,7 +115,7 @@ class SignInDialog(Asking):
 class Locked(Asking):
     """Nothing is seen and nothing works until the password of the console's own account was typed."""
 
-    DEFAULT_CSS = "Locked { background: $background; }"
+    wide = True
 
     def __init__(self, box: str, user: str, ask: Callable[[str], Awaitable[None]]) -> None:
         super().__init__(f"Locked: {user} on {box}", f"The password of {user} unlocks this console.", "Unlock")
@@ -125,6 +125,8 @@ class Locked(Asking):
         return (Button(self._yes, id="yes"),)
 
     def begin(self) -> None:
+        # Over all of the screen: in the terminal's own colours there is no ground that hides what lies below.
+        self.query_one("#box").styles.height = "100%"
         self.password.focus()
 
     def key_pressed(self, event: events.Key) -> None:

@@ -7,6 +7,7 @@ import pytest
 from dplane_tui import choices
 from dplane_tui.errors import UsageError
 from dplane_tui.line import KIOSK, SESSION, VIEW_ONLY, Line, read, seconds
+from dplane_tui.terminal.profile import detect
 from tests.console.conftest import Opener, Seen
 from tests.console.fakes import FakeServices
 
@@ -130,6 +131,18 @@ async def test_a_key_is_a_sign_of_life(console: Opener) -> None:
         assert not seen.app._exit
         assert seen.app._alarm is not None
         seen.app._alarm.cancel()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 10), (132, 43)])
+async def test_nothing_shines_through_a_lock(console: Opener, size: tuple[int, int]) -> None:
+    """A terminal in its own colours has no ground to paint over what is below."""
+    async with console(profile=detect({"TERM": "vt220"}), size=size) as seen:
+        await seen.press("L")
+        await seen.until_text("Locked")
+        inside = seen.text.splitlines()
+        assert len(inside) == size[1]
+        assert all(row[0] in "┌│└" and row[-1] in "┐│┘" for row in inside), seen.text
+        assert not {"tank", "vault", "quit", "Pools", "help"} & set(seen.text.split())
 
 
 async def test_a_locked_console_shows_and_does_nothing_until_the_password(console: Opener) -> None:
