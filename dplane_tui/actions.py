@@ -72,6 +72,19 @@ ACTIONS: tuple[Action, ...] = (
     Action("picture", ("S",), "picture", "global", "write this screen to a file, with names hidden or not", hint=0),
     Action("next-box", ("B",), "next box", "global", "go to the next of several boxes", hint=0),
     Action("jump-back", ("minus", "ctrl+o"), "jump back", "global", "where you were before, on the same row", hint=0),
+    Action("lock", ("L",), "lock", "own", "hide everything until your password was typed", hint=0),
+    Action("lock-after", ("K",), "lock after", "own", "after how long without a key it locks by itself", hint=0),
+    # A console on the box's own terminal: what it shows for everybody, and who signed in there
+    Action("sign-in", ("U",), "sign in", "kiosk", "open your own console here, with your account's password", hint=1),
+    Action("how-to-act", ("U",), "how to act", "view-only", "where to go to change something", hint=1),
+    Action(
+        "sign-out",
+        ("q", "L", "f10", "ctrl+q"),
+        "sign out",
+        "session",
+        "end this console; the view that needs no login comes back",
+        hint=99,
+    ),
     Action("back", ("escape",), "back", "global", "one step back: filter, pane, dialog", hint=0),
     Action("filter", ("slash",), "filter", "list", "show only rows with a word (! before it: without)", hint=90),
     Action("sort", ("s",), "sort", "list", "sort by the next column", hint=91),
@@ -146,11 +159,14 @@ ACTIONS: tuple[Action, ...] = (
 )
 
 SECTIONS = ("start", "pools", "replication", "docker", "health")
+STAYS = frozenset({"kiosk", "view-only", "session"})
+"""Groups of a console that stands on the box's own terminal: nobody closes it, its session is signed out of."""
 
 
 def within(groups: tuple[str, ...]) -> tuple[Action, ...]:
     """The actions of `groups`, in the table's order."""
-    return tuple(action for action in ACTIONS if action.group in groups)
+    stays = not STAYS.isdisjoint(groups)
+    return tuple(action for action in ACTIONS if action.group in groups and not (stays and action.id == "quit"))
 
 
 def hints(groups: tuple[str, ...], role: str) -> tuple[Action, ...]:
@@ -171,8 +187,5 @@ def find(id: str, groups: tuple[str, ...]) -> Action | None:
 
 def for_key(key: str, groups: tuple[str, ...]) -> Action | None:
     """What `key` does where `groups` are active; the innermost group wins."""
-    for group in reversed(groups):
-        for action in within((group,)):
-            if key in action.keys:
-                return action
-    return None
+    meant = [action for action in within(groups) if key in action.keys]
+    return max(meant, key=lambda action: groups.index(action.group), default=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -23,9 +24,12 @@ from textual.app import App
 from textual.message import Message
 
 from . import crash
+from . import line as lines
 from .background import Background
 from .dress import Dressed, remembered
 from .last_words import LastWords
+from .line import Line
+from .locking import Locking, account, chosen
 from .place import Place
 from .services.bundle import Services, open_services
 from .services.poller import Poller
@@ -53,7 +57,7 @@ class SourceChanged(Message):
         return isinstance(message, SourceChanged) and message.source == self.source
 
 
-class Console(Background, Dressed, Travelling, SeveralBoxes, LastWords, App[int], inherit_bindings=False):
+class Console(Background, Dressed, Travelling, SeveralBoxes, Locking, LastWords, App[int], inherit_bindings=False):
     """The console on one host at a time."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -71,6 +75,7 @@ class Console(Background, Dressed, Travelling, SeveralBoxes, LastWords, App[int]
         host: str | None = None,
         boxes: Sequence[str | None] = (),
         section: str = SECTIONS[0],
+        line: Line | None = None,
     ) -> None:
         self.section = section
         self.DEFAULT_MODE = section  # type: ignore[misc]  # Textual reads it only here below, in its own start
@@ -81,7 +86,9 @@ class Console(Background, Dressed, Travelling, SeveralBoxes, LastWords, App[int]
         self.no_color = False  # the mono theme has none; Textual's filter would make the cursor invisible
         self._filters = [f for f in self._filters if type(f).__name__ not in {"Monochrome", "NoColor"}]
         self.services = services
-        self.read_only = read_only
+        self.line = line or Line()
+        self.lock_after = self.line.lock_after
+        self.read_only = read_only or self.line.shows_only
         self.role = ""
         self.toast: tuple[str, str] = ("", "text")
         self.log_book = SessionLog()
@@ -98,11 +105,23 @@ class Console(Background, Dressed, Travelling, SeveralBoxes, LastWords, App[int]
     # -- start and end -----------------------------------------------------------------------------------------
 
     async def on_mount(self) -> None:
-        self.call_after_refresh(lambda: self.later(self._settle()))
+        self.call_after_refresh(self._painted)
         if self._job is not None:
             self.later(self._job.run(self))
 
+    def _painted(self) -> None:
+        """The first frame is there: only now is there time for anything else."""
+        lines.tell_ready()
+        self.watch_for_idle()
+        self.later(self._settle())
+        if self.lock_after and not self.line.part:
+            self.later(self._learn_lock())
+
+    async def _learn_lock(self) -> None:
+        await self.can_be_unlocked()
+
     async def on_unmount(self) -> None:
+        self.forget_idle()
         self.cancel_work()
         if self.fleet is not None:
             await self.fleet.close()
@@ -122,6 +141,8 @@ class Console(Background, Dressed, Travelling, SeveralBoxes, LastWords, App[int]
             self.role = await read_role(self.services.host)
         except DPlaneError as error:
             self.say(str(error), "bad")
+        if self.line.part == lines.SESSION and self.role:
+            self.say(f"Signed in as {account()}, role {self.role}. q signs out.")
         self.retell()
 
     # -- what sections ask -------------------------------------------------------------------------------------
@@ -193,7 +214,7 @@ class Console(Background, Dressed, Travelling, SeveralBoxes, LastWords, App[int]
     def perform(self, action: Action, screen: Section) -> None:
         """Do `action`, unless the role is too low or the console is read-only."""
         if action.mutating and self.read_only:
-            self.say(f"“{action.label}” changes things, and this console was opened read-only.", "warn")
+            self.say(self.refusal(action.label), "warn")
         elif not allowed(action, self.role):
             self.say(f"“{action.label}” needs the role {action.role}; this account has {self.role or 'none'}.", "warn")
         elif action.id.startswith("section-"):
@@ -217,8 +238,9 @@ class Console(Background, Dressed, Travelling, SeveralBoxes, LastWords, App[int]
         super().exit(result, return_code, message)
 
     def do_quit(self) -> None:
-        """Close the console."""
-        self.exit(0)
+        """Close the console; one that stands on a terminal for everybody stays."""
+        if not self.line.shows_only:
+            self.exit(0)
 
     def do_jobs(self) -> None:
         """All work outside the console, with its progress."""
@@ -256,10 +278,13 @@ def open_console(
     then_host: str | None = None,
     read_only: bool = False,
     kind: str = "",
+    lock_after: int | None = None,
 ) -> int:
     """Open the console on this terminal and return its exit code. `kind` says what the terminal is, if it is no guess.
 
     Of several `hosts` the first is shown; without any it is this machine, with the boxes of the person's hosts.toml.
+    `lock_after` are the seconds without a key after which it locks (0: never); None is what the person chose before.
+
     With `follow_job` (a progress file) it opens on this machine, shows that job, and when it has succeeded moves to
     `then_host` by itself. Raises MissingError for a terminal that cannot show it, UsageError for what is no host.
     """
@@ -272,6 +297,13 @@ def open_console(
             "Use commands instead: `dplane health`, `dplane pool list`, `dplane --help`.",
         )
     boxes = boxes_for(hosts) if follow_job is None else (None,)
+    line = lines.read(os.environ)
+    if line.part:
+        signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # there is no shell to go back to
+    else:
+        line = Line(lock_after=chosen() if lock_after is None else lock_after)
+    if line.speed:
+        lines.set_speed(sys.stdin.fileno(), line.speed)
     app = Console(
         open_services(boxes[0]),
         profile,
@@ -280,6 +312,7 @@ def open_console(
         then_host=then_host,
         host=boxes[0],
         boxes=boxes,
+        line=line,
     )
     code = app.run(mouse=False)
     return code if code is not None else app.return_code or 0

@@ -273,6 +273,11 @@ accounts() {
             --comment "D-Plane jobs and peers" --password '*' dplane
     fi
     usermod --append --groups dplane-view,dplane-operate dplane
+    # Whose console stands on the box's own screen for everybody to see: it looks, and has no shell to fall into.
+    getent passwd dplane-kiosk >/dev/null ||
+        useradd --system --user-group --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin \
+            --comment "D-Plane console on the box's own terminals" --password '*' dplane-kiosk
+    usermod --groups dplane-view dplane-kiosk # these and no others: what a passer-by can do is what this account can
     if [ -n "$admin" ] && [ "$admin" != root ]; then
         usermod --append --groups dplane-view,dplane-operate,dplane-admin "$admin"
     fi
@@ -324,6 +329,9 @@ system_files() {
     put 0644 packaging/etc/tmpfiles.conf /etc/tmpfiles.d/dplane.conf
     put 0644 packaging/etc/dplane-job@.service /etc/systemd/system/dplane-job@.service
     put 0644 packaging/etc/dplane-scheduled@.service /etc/systemd/system/dplane-scheduled@.service
+    put 0644 packaging/etc/dplane-console@.service /etc/systemd/system/dplane-console@.service
+    put 0644 packaging/etc/dplane-serial@.service /etc/systemd/system/dplane-serial@.service
+    put 0644 packaging/etc/pam-dplane /etc/pam.d/dplane
     put 0644 packaging/etc/dplane-check.service /etc/systemd/system/dplane-check.service
     put 0644 packaging/etc/dplane-check.timer /etc/systemd/system/dplane-check.timer
     [ -d /etc/dplane ] || mkdir -m 0755 /etc/dplane
@@ -356,6 +364,9 @@ go_live() {
     systemctl daemon-reload || note "systemd did not reload its units; run: sudo systemctl daemon-reload"
     systemctl enable --now dplane-check.timer >/dev/null 2>&1 ||
         note "the regular look for alarms did not start; run: sudo systemctl enable --now dplane-check.timer"
+    # Consoles on terminals of the box go on with the new release; nobody is signed in at those.
+    systemctl try-restart 'dplane-console@*.service' 'dplane-serial@*.service' ||
+        note "a console on a terminal did not start again; dplane kiosk status tells which."
     if [ "$sshd_changed" = yes ] && systemctl -q is-active ssh.service; then
         systemctl reload ssh.service || note "sshd was not reloaded; run: sudo systemctl reload ssh"
     fi

@@ -44,8 +44,34 @@ for timer in /etc/systemd/system/dplane-scheduled@*.timer; do
     rm -f "$timer"
 done
 
+# Consoles on terminals give their login prompts back. Who is signed in there is signed out.
+for kept in /etc/systemd/system/dplane-console@*.service.d/dplane.conf /etc/systemd/system/dplane-serial@*.service.d/dplane.conf; do
+    [ -e "$kept" ] || continue
+    unit=$(basename "$(dirname "$kept")" .d)
+    terminal=${unit#dplane-*@}
+    terminal=${terminal%.service}
+    case $unit in
+        dplane-serial@*) login=serial-getty@$terminal.service ;;
+        *) login=getty@$terminal.service ;;
+    esac
+    if [ -d /run/systemd/system ]; then
+        systemctl stop "dplane-session-$terminal.service" 2>/dev/null || true
+        systemctl disable --now "$unit" || true
+    else
+        rm -f "/etc/systemd/system/getty.target.wants/$unit"
+    fi
+    before=$(sed -n 's/^Login=//p' "$kept")
+    if [ "$before" != masked ] && [ "$(readlink "/etc/systemd/system/$login")" = /dev/null ]; then rm -f "/etc/systemd/system/$login"; fi
+    rm -rf "$(dirname "$kept")"
+    if [ -d /run/systemd/system ]; then
+        systemctl daemon-reload
+        if [ "$before" = active ]; then systemctl start "$login" || say "the login prompt on $terminal did not start; run: sudo systemctl start $login"; fi
+    fi
+done
+
 # The door closes before anything else goes.
 rm -f /etc/sudoers.d/dplane
+rm -f /etc/systemd/system/dplane-console@.service /etc/systemd/system/dplane-serial@.service /etc/pam.d/dplane
 rm -f /etc/systemd/system/dplane-job@.service /etc/systemd/system/dplane-scheduled@.service /etc/tmpfiles.d/dplane.conf /etc/ssh/sshd_config.d/dplane.conf
 if [ -d /run/systemd/system ]; then
     systemctl daemon-reload
@@ -57,14 +83,15 @@ rm -f /usr/local/share/bash-completion/completions/dplane /usr/local/share/zsh/s
 rm -rf /opt/dplane /run/dplane
 
 if [ "$purge" = no ]; then
-    say "removed. Kept: /var/lib/dplane, /var/log/dplane, /etc/dplane, the user dplane and the dplane groups (--purge deletes them too)."
+    say "removed. Kept: /var/lib/dplane, /var/log/dplane, /etc/dplane, the users dplane and dplane-kiosk and the dplane groups (--purge deletes them too)."
     exit 0
 fi
 rm -rf /var/lib/dplane /var/log/dplane /etc/dplane
 if getent passwd dplane >/dev/null; then
     [ "$(getent passwd dplane | cut -d: -f6)" != /var/lib/dplane ] || userdel dplane
 fi
-for group in dplane-view dplane-operate dplane-admin dplane; do
+if getent passwd dplane-kiosk >/dev/null; then userdel dplane-kiosk; fi
+for group in dplane-view dplane-operate dplane-admin dplane dplane-kiosk; do
     if getent group "$group" >/dev/null; then groupdel "$group"; fi
 done
 say "removed with all its data."

@@ -419,7 +419,14 @@ def _bookmarks(_verb: Verb, args: Args) -> Found:
     return {}
 
 
+def _terminal(verb: Verb, args: Args) -> Found:
+    from .kiosk import preview
+
+    return preview(verb.name, args)
+
+
 BEFORE: dict[str, Callable[[Verb, Args], Found]] = {
+    "terminal": _terminal,
     "disk": _disk,
     "disks": _disks,
     "mount": _mount,

@@ -91,7 +91,11 @@ class Session:
         return f"{verb.name} needs the role {needed} (group dplane-{needed}); {self._caller.user} {held}."
 
     def _read(self, verb: Verb, args: Args) -> dict[str, object]:
-        return {} if verb.argv[0] == OURS else self._execute(verb, args)
+        if verb.argv[0] != OURS:
+            return self._execute(verb, args)
+        from .ownacts import look
+
+        return look(verb, args, self._caller)
 
     def _act(self, verb: Verb, args: Args) -> dict[str, object]:
         """Do a verb that changes something: the intent is on the disk before anything happens."""
@@ -103,7 +107,9 @@ class Session:
 
                 programs.prepare()
                 checks.look(verb, args)
-            return _own_act(verb.name, args)
+            from .ownacts import act
+
+            return act(verb.name, args, self._caller)
         answer = self._execute(verb, args)
         if verb.after:
             from .readback import evidence
@@ -248,8 +254,15 @@ class Session:
         }
         if self._verb is not None:
             fields["verb"] = self._verb.name
-            shown = dumps(self._args)
-            fields["args"] = self._args if len(shown) <= MAX_AUDITED else {"cut": shown[:MAX_AUDITED]}
+            noted = self._args
+            if self._verb.name == "sign-in":
+                from .signin import noted_args
+
+                noted = noted_args(noted)
+            shown = dumps(noted)
+            fields["args"] = noted if len(shown) <= MAX_AUDITED else {"cut": shown[:MAX_AUDITED]}
+        elif b"sign-in" in self._raw:  # a password typed where the name goes is not written down
+            fields["request"] = "sign-in, not in its grammar"
         else:
             fields["request"] = self._raw[:512].decode("utf-8", "replace")
         if self._intent:
@@ -285,8 +298,11 @@ class Session:
     @staticmethod
     def _answer(answer: dict[str, object]) -> None:
         left = memoryview((dumps(answer) + "\n").encode("ascii"))
-        while left:
-            left = left[os.write(1, left) :]
+        try:
+            while left:
+                left = left[os.write(1, left) :]
+        except BrokenPipeError:
+            pass  # nobody listens any more; the log has it
 
 
 def steady() -> None:
@@ -307,27 +323,6 @@ def steady() -> None:
     signal(SIGCHLD, SIG_DFL)
     for number in (SIGTSTP, SIGTTIN, SIGTTOU):  # Ctrl-Z would stop the helper with its locks held
         signal(number, SIG_IGN)
-
-
-def _own_act(name: str, args: Args) -> dict[str, object]:
-    """What the helper does itself, without another program's argv."""
-    if name.startswith("timer-"):
-        from . import timers
-
-        return timers.change(name, args)
-    if name.startswith("bookmarks-"):
-        from . import bookmarks, programs
-
-        programs.prepare()
-        return bookmarks.change(name, args)
-    if name == "peer-adopt":
-        from . import adoption, programs
-
-        programs.prepare()
-        return adoption.adopt(args)
-    from . import peers
-
-    return peers.change(name, args)
 
 
 def own_file() -> str:
@@ -358,19 +353,19 @@ def read_request(source: int) -> bytes:
     return bytes(line)
 
 
-def one_at_a_time() -> int:
-    """Wait a while for other destructive acts to end; the lock lasts as long as the descriptor. Raises Failure."""
+def one_at_a_time(name: str = "lock", what: str = "Another destructive act is still running") -> int:
+    """Wait a while for others of the same lock to end; it lasts as long as the descriptor. Raises Failure."""
     from fcntl import LOCK_EX, LOCK_NB, flock
     from time import sleep
 
-    lock = os.open(f"{places.AUDIT_DIR}/lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    lock = os.open(f"{places.AUDIT_DIR}/{name}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     for _ in range(100):
         try:
             flock(lock, LOCK_EX | LOCK_NB)
             return lock
         except BlockingIOError:
             sleep(0.1)
-    raise Failure("failed", "Another destructive act is still running; try again when it has ended.")
+    raise Failure("failed", f"{what}; try again when it has ended.")
 
 
 def to_syslog(words: str) -> None:

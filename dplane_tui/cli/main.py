@@ -33,6 +33,7 @@ GROUPS: dict[str, tuple[str, str]] = {
     "health": ("health", "how the box is"),
     "notify": ("notify", "who is told when something is late, fails or breaks"),
     "job": ("job", "work that runs outside the console"),
+    "kiosk": ("kiosk", "the console on the box's own screen or serial line, without login"),
     "audit": ("audit", "the log of everything done as root"),
     "doctor": ("doctor", "what is missing on this machine, and the command that fixes it"),
     "completion": ("completion", "shell completion for bash, zsh or fish"),
@@ -55,6 +56,12 @@ def build_parser(argv: Sequence[str], *, every_group: bool = False) -> Parser:
     parser.add_argument("--version", action="version", version=f"dplane {__version__}")
     parser.add_argument(
         "--profile", choices=KINDS, default="", help="what this terminal is, when the console does not see it by itself"
+    )
+    parser.add_argument(
+        "--lock-after",
+        metavar="TIME",
+        default="",
+        help="lock the console after this time without a key (90s, 5m, 1h; off), until your password is typed",
     )
     add_everywhere(parser)
     groups = parser.add_subparsers(dest="group", metavar="COMMAND")
@@ -130,11 +137,14 @@ def _result(argv: Sequence[str]) -> Result:
 
 def _console(args: argparse.Namespace) -> int:
     from ..app import open_console
+    from ..line import seconds
 
     if args.json:
         raise UsageError("--json needs a command: the console is for people.", "`dplane health --json`, for instance.")
+    lock_after = seconds(args.lock_after) if args.lock_after else None
     try:
-        return open_console(getattr(args, "hosts", ()), read_only=args.read_only, kind=args.profile)
+        hosts = getattr(args, "hosts", ())
+        return open_console(hosts, read_only=args.read_only, kind=args.profile, lock_after=lock_after)
     except KeyboardInterrupt:
         raise StoppedError("Interrupted.") from None
 

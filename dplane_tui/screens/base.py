@@ -70,6 +70,10 @@ class Section(Screen[None], inherit_bindings=False):
         """The action groups that work now, innermost last."""
         return ("global", "list", self.section)
 
+    def all_groups(self) -> tuple[str, ...]:
+        """Those of the section, and of the terminal the console stands on."""
+        return (*self.groups(), *(self.console.line.groups or ("own",)))
+
     def compose(self) -> ComposeResult:
         yield TitleBar(id="title")
         yield Banner(id="banner")
@@ -222,7 +226,7 @@ class Section(Screen[None], inherit_bindings=False):
     def _tell_hints(self) -> None:
         """Read-only, what changes things is not offered."""
         role = "view" if self.console.read_only else self.console.role
-        self.query_one(Hints).tell(hints(self.groups(), role))
+        self.query_one(Hints).tell(hints(self.all_groups(), role))
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.tell)
@@ -235,7 +239,7 @@ class Section(Screen[None], inherit_bindings=False):
 
     def on_key(self, event: events.Key) -> None:
         """A key that no widget took: look it up in the table of actions."""
-        action = for_key(event.key, self.groups())
+        action = for_key(event.key, self.all_groups())
         if action is not None:
             event.stop()
             self.console.perform(action, self)

@@ -22,12 +22,12 @@ _MOVES = (
 
 async def show_help(app: Console) -> None:
     """Every key that works here, what is nearest first."""
-    groups = app.current.groups()
+    groups = app.current.all_groups()
     lines: list[Pieces] = []
     for group in reversed(groups):
         lines.append([(_title(group), "caption")])
-        for action in within((group,)):
-            if action.mutating and app.read_only:
+        for action in within(groups):
+            if action.group != group or (action.mutating and app.read_only):
                 continue
             keys = " ".join(key for key in (action.key, *action.keys[1:]))
             need = "" if allowed(action, app.role) else f" (needs {action.role})"
@@ -40,5 +40,6 @@ async def show_help(app: Console) -> None:
 
 
 def _title(group: str) -> str:
-    names = {"global": "Everywhere", "list": "Lists"}
+    names = {"global": "Everywhere", "list": "Lists", "own": "This console", "kiosk": "This screen"}
+    names |= {"view-only": "This screen", "session": "Your session here"}
     return names.get(group, group.replace(".", ": ").capitalize())

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .jobs.service import JobService
     from .replication.model import TaskStatus
     from .replication.service import ReplicationService
+    from .sign_in import SignIn
     from .zfs.service import ZfsService
 
 
@@ -64,6 +65,13 @@ class Services:
         from .jobs.service import JobService
 
         return JobService(self.host)
+
+    @cached_property
+    def sign_in(self) -> SignIn:
+        """Passwords of this machine's accounts."""
+        from .sign_in import SignIn
+
+        return SignIn()
 
     async def close(self) -> None:
         """Give back what was opened."""

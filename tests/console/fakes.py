@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from dplane_tui.errors import DPlaneError, MissingError
+from dplane_tui.errors import DPlaneError, MissingError, RefusedError
 from dplane_tui.services.bundle import Services
 from dplane_tui.services.docker.model import Container, Engine
 from dplane_tui.services.health.model import DiskHealth, Health, Memory, ServiceState, Temperature
@@ -456,6 +456,26 @@ class FakeJobs:
         return tuple(self.jobs)
 
 
+@dataclass
+class FakeSignIn:
+    """One password opens everything; what was asked is kept."""
+
+    password: str = "sesame"
+    why_not: str = ""
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    async def possible(self) -> str:
+        return self.why_not
+
+    async def unlock(self, password: str) -> None:
+        await self.sign_in("(own)", password)
+
+    async def sign_in(self, user: str, password: str) -> None:
+        self.asked.append((user, password))
+        if password != self.password:
+            raise RefusedError("The name or the password is not right, or that account may not sign in.")
+
+
 class FakeServices(Services):
     """All of it. What a test wants otherwise it changes on the parts."""
 
@@ -465,6 +485,7 @@ class FakeServices(Services):
         self.fake_replication = FakeReplication()
         self.fake_docker = FakeDocker()
         self.fake_jobs = FakeJobs()
+        self.fake_sign_in = FakeSignIn()
         self.closed = False
         self.__dict__.update(
             zfs=self.fake_zfs,
@@ -472,6 +493,7 @@ class FakeServices(Services):
             docker=self.fake_docker,
             health=FakeHealth(),
             jobs=self.fake_jobs,
+            sign_in=self.fake_sign_in,
         )
 
     async def close(self) -> None:

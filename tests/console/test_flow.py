@@ -40,6 +40,7 @@ def test_no_key_means_two_things_in_one_place() -> None:
     places: list[tuple[str, ...]] = [("global", "list", section) for section in SECTIONS]
     places += [("global", "list", group.partition(".")[0], group) for group in inner]
     moves = {"up", "down", "j", "k", "g", "G", "home", "end", "pageup", "pagedown"}
+    places = [(*groups, more) for groups in places for more in ("own", "kiosk", "view-only", "session")]
     for groups in places:
         keys = [key for action in within(groups) for key in action.keys]
         assert len(keys) == len(set(keys)), groups

@@ -167,6 +167,56 @@ def test_the_job_unit_runs_as_dplane_and_leaves_the_door_open() -> None:
     assert not settings.keys() & HIDES_MOUNTS
 
 
+def settings_of(name: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in (PACKAGING / "etc" / name).read_text().splitlines():
+        if "=" in line and not line.startswith("#"):
+            key, value = line.split("=", 1)
+            found.setdefault(key, []).append(value)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "getty", "term"),
+    [
+        ("dplane-console@.service", "getty@%i.service", "linux"),
+        ("dplane-serial@.service", "serial-getty@%i.service", "vt220"),
+    ],
+)
+def test_the_units_of_terminals(name: str, getty: str, term: str) -> None:
+    """They look and come back: no account but the one that looks, no shell, and nothing that shuts the door."""
+    settings = settings_of(name)
+    assert settings["User"] == ["dplane-kiosk"]
+    assert settings["ExecStart"] == ["/opt/dplane/current/bin/dplane"]
+    assert "ExecStartPre" not in settings
+    assert settings["Restart"] == ["always"]
+    assert int(settings["StartLimitBurst"][0]) * int(settings["RestartSec"][0]) < 600, "systemd gives up some time"
+    assert settings["Type"] == ["notify"]
+    assert getty in settings["Conflicts"][0].split()
+    assert getty in settings["After"][0].split()
+    assert settings["StandardInput"] == ["tty"]
+    assert settings["TTYPath"] == ["/dev/%I"]
+    assert settings["TTYReset"] == settings["TTYVHangup"] == ["yes"]
+    assert f"TERM={term}" in settings["Environment"][0].split()
+    assert "DPLANE_LINE=kiosk" in settings["Environment"][0].split()
+    assert not settings.keys() & (SHUTS_THE_DOOR | HIDES_MOUNTS)
+
+
+def test_the_account_of_a_kiosk_can_only_look() -> None:
+    script = (PACKAGING / "install.sh").read_text()
+    assert re.search(r"useradd .*?/usr/sbin/nologin.*?--password '\*' dplane-kiosk", script, re.DOTALL)
+    assert "usermod --groups dplane-view dplane-kiosk" in script, "set, not added to: no other group stays"
+
+
+def test_passwords_are_judged_by_the_systems_own_rules() -> None:
+    lines = [line.split() for line in (PACKAGING / "etc" / "pam-dplane").read_text().splitlines()]
+    lines = [words for words in lines if words and not words[0].startswith("#")]
+    assert ["@include", "common-auth"] in lines
+    assert ["@include", "common-account"] in lines
+    assert not any("pam_permit.so" in words or "sufficient" in words or "nullok" in words for words in lines)
+    assert not any("pam_systemd.so" in words for words in lines)
+
+
 def test_the_folders_are_those_of_the_architecture() -> None:
     lines = [line.split() for line in (PACKAGING / "etc" / "tmpfiles.conf").read_text().splitlines()]
     folders = {words[1]: tuple(words[2:5]) for words in lines if words and words[0] == "d"}

@@ -26,6 +26,8 @@ _POOL_IN = r"(?!log(?:\Z|[/@#])|mirror|raidz|draid|spare|c[0-9])[A-Za-z][A-Za-z0
 _DATASET = rf"{_POOL_IN}(?:/{_PART})*"
 _SIZE = r"[1-9][0-9]*[KMGT]?"
 SHAPES = {
+    "terminal": r"tty(S|AMA|USB)?(0|[1-9][0-9]{0,2})",
+    "login": r"[a-z_][a-z0-9_.-]{0,31}",
     "pool": _POOL,
     "new-pool": rf"(?!(?:etc|usr|var|home|root|boot|dev|proc|sys|run|tmp)\Z){_POOL}",
     "dataset": _DATASET,

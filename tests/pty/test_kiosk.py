@@ -1,0 +1,93 @@
+"""The console on a terminal of the box, in a real pseudo-terminal: it stays, it asks, it locks, it tells systemd."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import termios
+from pathlib import Path
+
+import pytest
+
+from dplane_tui.line import set_speed
+from tests.pty.conftest import Start
+
+pytestmark = [pytest.mark.pty, pytest.mark.unproven]  # not yet seen green: the machine was too busy
+KIOSK = {"DPLANE_LINE": "kiosk", "DPLANE_LOCK_AFTER": "300"}
+
+
+def test_a_kiosk_cannot_be_left_suspended_or_interrupted(terminal: Start) -> None:
+    one = terminal(TERM="linux", **KIOSK)
+    one.until_text("vault")
+    one.send(b"q\x03\x1a\x1c\x11\x04\x1b[21~")  # q, ^C, ^Z, ^\, ^Q, ^D, F10
+    one.quiet()
+    for number in (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
+        if number == signal.SIGTSTP:
+            os.kill(one.process.pid, number)
+    one.send(b"2")
+    one.until_text("backup/home")
+    assert one.process.poll() is None
+    one.send(b"1n")
+    one.until_text("sign in first (U)")
+
+
+def test_signing_in_on_a_vt220_shows_no_password(terminal: Start) -> None:
+    one = terminal(TERM="vt220", LANG="", **KIOSK)
+    one.until_text("vault")
+    one.send(b"U")
+    one.until_text("Sign in on nas-a")
+    one.send(b"ann\r")
+    one.send(b"wrongwrong\r")
+    one.until_text("not right")
+    one.send(b"sesame\r")
+    one.until_text("Your console opens here")
+    assert b"sesame" not in one.written
+    assert b"wrongwrong" not in one.written
+    assert all(byte < 0x80 for byte in one.written)
+
+
+def test_a_session_ends_when_it_is_left_alone(terminal: Start) -> None:
+    one = terminal(DPLANE_LINE="session", DPLANE_LOCK_AFTER="3")
+    assert one.ended() == 0
+    assert not one.screen.cursor.hidden
+    assert termios.tcgetattr(one.slave) == one.before
+
+
+def test_a_locked_console_gives_nothing_away_and_opens_with_the_password(terminal: Start) -> None:
+    one = terminal()
+    one.until_text("vault")
+    one.send(b"L")
+    one.until_text("unlocks this console")
+    one.quiet()
+    assert "vault" not in one.text
+    assert "tank" not in one.text
+    one.send(b"\x1b\x03\x1a\x1c2q")
+    one.quiet()
+    assert one.process.poll() is None
+    one.send(b"\x15sesame\r")
+    one.until_text("Unlocked.")
+    one.until_text("vault")
+    one.send(b"q")
+    assert one.ended() == 0
+
+
+def test_systemd_is_told_when_it_has_painted(terminal: Start, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(60)
+        one = terminal(NOTIFY_SOCKET=str(tmp_path / "notify"), **KIOSK)
+        one.until_text("Pools")
+        assert systemd.recv(100) == b"READY=1"
+
+
+def test_the_speed_of_a_line_is_set_without_modem_control(terminal: Start) -> None:
+    master, slave = os.openpty()
+    try:
+        set_speed(slave, 9600)
+        settings = termios.tcgetattr(slave)
+        assert settings[4] == settings[5] == termios.B9600
+        assert settings[2] & termios.CLOCAL
+    finally:
+        os.close(master)
+        os.close(slave)
