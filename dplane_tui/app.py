@@ -29,7 +29,9 @@ from .dress import Dressed, remembered
 from .services.bundle import Services, open_services
 from .services.poller import Poller
 from .services.role import role as read_role
-from .terminal.driver import ConsoleDriver, terminal_line
+from .terminal.acts import TerminalActs
+from .terminal.driver import ConsoleDriver
+from .terminal.line import line_speed, terminal_line
 from .theme import NATIVE, Look
 from .widgets.job import JobFollower
 from .widgets.layout import Pieces
@@ -49,7 +51,7 @@ class SourceChanged(Message):
         return isinstance(message, SourceChanged) and message.source == self.source
 
 
-class Console(Background, Dressed, App[int], inherit_bindings=False):
+class Console(Background, Dressed, TerminalActs, App[int], inherit_bindings=False):
     """The console on one host at a time."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -271,20 +273,21 @@ def open_console(
     then_host: str | None = None,
     read_only: bool = False,
     kind: str = "",
+    size: tuple[int, int] | None = None,
 ) -> int:
-    """Open the console on this terminal and return its exit code. `kind` says what the terminal is, if it is no guess.
+    """Open the console on this terminal and return its exit code. `kind` and `size` say what the terminal is, if known.
 
     With `follow_job` (a progress file) it opens on this machine, shows that job, and when it has succeeded moves to
     `then_host` by itself. Raises MissingError for a terminal that cannot show it.
     """
-    profile = detect(os.environ, terminal_line(), kind)
-    if profile.kind == "dumb" or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    profile = detect(os.environ, terminal_line(), kind, line_speed())
+    if profile.kind == "plain" or not (sys.stdin.isatty() and sys.stderr.isatty()):
         term = os.environ.get("TERM") or "not set"
         raise MissingError(
             f"The console needs a terminal that can move its cursor; here TERM is {term}"
             f"{'' if sys.stdin.isatty() else ' and the input is not a terminal'}.",
-            "Use commands instead: `dplane health`, `dplane pool list`, `dplane --help`.",
+            "`dplane show` prints its screens as text; `dplane --help` lists the commands.",
         )
     app = Console(open_services(host), profile, read_only=read_only, follow_job=follow_job, then_host=then_host)
-    code = app.run(mouse=False)
+    code = app.run(mouse=False, size=size)
     return code if code is not None else app.return_code or 0

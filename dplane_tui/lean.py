@@ -25,9 +25,14 @@ def leave_out_tls() -> None:
 
 def run(host: str | None) -> int:
     """Open the console; an error is a sentence and an exit code, as on the command line."""
-    leave_out_tls()
     from .errors import DPlaneError
+    from .terminal.line import drawable
 
+    if not drawable():  # as text then, which the command line prints
+        from .cli import run as command
+
+        return command(["--host", host] if host else [])
+    leave_out_tls()
     try:
         from .app import open_console
 

@@ -32,6 +32,7 @@ GROUPS: dict[str, tuple[str, str]] = {
     "docker": ("docker", "containers"),
     "health": ("health", "how the box is"),
     "notify": ("notify", "who is told when something is late, fails or breaks"),
+    "show": ("show", "the console's screens as text: for screen readers and pipes"),
     "job": ("job", "work that runs outside the console"),
     "audit": ("audit", "the log of everything done as root"),
     "doctor": ("doctor", "what is missing on this machine, and the command that fixes it"),
@@ -55,6 +56,9 @@ def build_parser(argv: Sequence[str], *, every_group: bool = False) -> Parser:
     parser.add_argument("--version", action="version", version=f"dplane {__version__}")
     parser.add_argument(
         "--profile", choices=KINDS, default="", help="what this terminal is, when the console does not see it by itself"
+    )
+    parser.add_argument(
+        "--size", metavar="80x24", default="", help="how large this terminal is, when neither it nor the system tells"
     )
     add_everywhere(parser)
     groups = parser.add_subparsers(dest="group", metavar="COMMAND")
@@ -104,7 +108,8 @@ def _result(argv: Sequence[str]) -> Result:
     args = build_parser(argv).parse_args(argv)
     reads = getattr(args, "reads", False) or getattr(args, "dry_run", False)
     if args.group is None:
-        raise SystemExit(_console(args))
+        args = _opened(args)
+        reads = True
     if args.read_only and not reads:
         raise NotAllowedError(
             f"`dplane {args.group}{f' {args.verb}' if hasattr(args, 'verb') else ''}` may change something, and "
@@ -126,13 +131,22 @@ def _result(argv: Sequence[str]) -> Result:
         raise _mistake(error) from error
 
 
-def _console(args: argparse.Namespace) -> int:
-    from ..app import open_console
+def _opened(args: argparse.Namespace) -> argparse.Namespace:
+    """Open the console, and end with its exit code; where it cannot be drawn, what to do instead."""
+    from ..terminal.line import drawable
+    from ..terminal.size import parse
 
     if args.json:
         raise UsageError("--json needs a command: the console is for people.", "`dplane health --json`, for instance.")
+    size = parse(args.size) if args.size else None
+    if not drawable(args.profile):
+        from .show import everything
+
+        return argparse.Namespace(**{**vars(args), "handler": everything})
+    from ..app import open_console
+
     try:
-        return open_console(args.host, read_only=args.read_only, kind=args.profile)
+        raise SystemExit(open_console(args.host, read_only=args.read_only, kind=args.profile, size=size))
     except KeyboardInterrupt:
         raise StoppedError("Interrupted.") from None
 
