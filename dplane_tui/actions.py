@@ -31,6 +31,11 @@ class Action:
         """The key to show."""
         return SHOWN.get(self.keys[0], self.keys[0])
 
+    @property
+    def shown_keys(self) -> str:
+        """All of them, to show."""
+        return " ".join(SHOWN.get(key, key) for key in self.keys)
+
 
 SHOWN = {
     "question_mark": "?",
@@ -76,8 +81,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("next-pane", ("tab",), "pane", "list", "move between the list and its detail", hint=80),
     # Pools
     Action("open", ("enter",), "detail", "pools", "look into the pool", hint=10),
-    Action("tab-next", ("right_square_bracket", "t"), "next tab", "pools", "devices, datasets, snapshots", hint=12),
-    Action("tab-previous", ("left_square_bracket",), "previous tab", "pools", "the tab before", hint=0),
+    Action(
+        "tab-next",
+        ("right_square_bracket", "t", "right", "l"),
+        "next tab",
+        "pools",
+        "devices, datasets, snapshots",
+        hint=12,
+    ),
+    Action("tab-previous", ("left_square_bracket", "left", "h"), "previous tab", "pools", "the tab before", hint=0),
     _write("pool-create", "n", "new pool", "pools", "create a pool from free disks", "admin", 20),
     _write("pool-import", "i", "import", "pools", "import a pool found on the disks", "admin", 26),
     _write("dataset-create", "a", "add dataset", "pools", "create a file system or volume", "operate", 22),
@@ -125,8 +137,17 @@ ACTIONS: tuple[Action, ...] = (
     _write("run-cancel", "x", "cancel run", "replication.tasks", "stop the run of this task", "operate", 26),
     _write("task-remove", "d", "remove", "replication.tasks", "forget the task; data stays", "operate", 30),
     _write("peer-remove", "d", "remove", "replication.peers", "forget the peer and its key", "admin", 30),
-    Action("tab-next", ("right_square_bracket", "t"), "next tab", "replication", "tasks, peers, jobs", hint=12),
-    Action("tab-previous", ("left_square_bracket",), "previous tab", "replication", "the tab before", hint=0),
+    Action(
+        "tab-next",
+        ("right_square_bracket", "t", "right", "l"),
+        "next tab",
+        "replication",
+        "tasks, peers, jobs",
+        hint=12,
+    ),
+    Action(
+        "tab-previous", ("left_square_bracket", "left", "h"), "previous tab", "replication", "the tab before", hint=0
+    ),
     # Docker
     Action("container-logs", ("enter",), "logs", "docker", "follow the container's log", hint=10),
     Action("log-follow", ("f",), "follow", "docker", "follow the log, or hold still", hint=12),
@@ -135,16 +156,32 @@ ACTIONS: tuple[Action, ...] = (
     _write("container-restart", "e", "restart", "docker", "restart the container", "operate", 24),
     # Health
     Action("smart", ("enter",), "detail", "health", "everything known about the row", hint=10),
-    Action("tab-next", ("right_square_bracket", "t"), "next tab", "health", "disks, services, temperatures", hint=12),
-    Action("tab-previous", ("left_square_bracket",), "previous tab", "health", "the tab before", hint=0),
+    Action(
+        "tab-next",
+        ("right_square_bracket", "t", "right", "l"),
+        "next tab",
+        "health",
+        "disks, services, temperatures",
+        hint=12,
+    ),
+    Action("tab-previous", ("left_square_bracket", "left", "h"), "previous tab", "health", "the tab before", hint=0),
 )
+
+_in_use = ACTIONS
+
+
+def use(actions: tuple[Action, ...]) -> None:
+    """Let these be the actions from now on: the table with the keys a person chose (`keys.py`)."""
+    global _in_use
+    _in_use = actions
+
 
 SECTIONS = ("pools", "replication", "docker", "health")
 
 
 def within(groups: tuple[str, ...]) -> tuple[Action, ...]:
     """The actions of `groups`, in the table's order."""
-    return tuple(action for action in ACTIONS if action.group in groups)
+    return tuple(action for action in _in_use if action.group in groups)
 
 
 def hints(groups: tuple[str, ...], role: str) -> tuple[Action, ...]:

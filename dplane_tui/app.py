@@ -23,7 +23,7 @@ os.environ.setdefault("TEXTUAL_FPS", "10")
 from textual.app import App
 from textual.message import Message
 
-from . import crash
+from . import crash, keys
 from .background import Background
 from .dress import Dressed, remembered
 from .services.bundle import Services, open_services
@@ -88,6 +88,7 @@ class Console(Background, Dressed, TerminalActs, App[int], inherit_bindings=Fals
         for section in SECTIONS:
             self.add_mode(section, partial(self._section, section))
         self.put_on(self.look)
+        self.remapped, self._told = keys.take_over()
 
     # -- start and end -----------------------------------------------------------------------------------------
 
@@ -95,6 +96,8 @@ class Console(Background, Dressed, TerminalActs, App[int], inherit_bindings=Fals
         self.call_after_refresh(lambda: self.later(self._learn_role()))
         if self._job is not None:
             self.later(self._job.run(self))
+        if self._told:
+            self.call_after_refresh(lambda: self.say(" ".join(self._told), "warn"))
 
     async def on_unmount(self) -> None:
         self.cancel_work()

@@ -20,13 +20,13 @@ SESSION = (
     (b"3", "web"),
     (b"4", "What to know"),
     (b"?", "Keys that work here"),
-    (b"\x1b", "quit"),
+    (b"\x1b", "-Keys that work here"),
     (b":", "What to do?"),
-    (b"\x1b", "quit"),
+    (b"\x1b", "-What to do?"),
     (b"1n", "New pool"),
-    (b"\x1b", "quit"),
-    (b"/va", "va"),
-    (b"\x1b", "quit"),
+    (b"\x1b", "-New pool"),
+    (b"/va", "/va"),
+    (b"\x1b", "-/va"),
     (b"\x0c", "vault"),
 )
 
@@ -66,7 +66,7 @@ def test_a_whole_session_has_nothing_a_vt220_does_not_know(terminal: Start) -> N
     one = opened(terminal)
     for keys, seen in SESSION:
         one.send(keys)
-        one.until_text(seen)
+        one.until(lambda seen=seen: (seen.lstrip("-") in one.text) != seen.startswith("-"), seen)  # type: ignore[misc]
     one.quiet(0.7)
     one.send(b"q")
     assert one.ended() == 0
@@ -156,8 +156,11 @@ def test_random_bytes_neither_end_it_nor_act(terminal: Start, tmp_path: Path) ->
     assert (tmp_path / "calls").read_text() == ""
 
 
-@pytest.mark.parametrize("half", [b"\x1b", b"\x1b[", b"\x1b[1;", b"\x1b[200~D\rvault\r", b"\x1b]52;c;", b"\x1bO",
-                                  b"\xe2\x94", b"\x1b[M", b"\x1bP", b"\x1b[999999999999999999999999999999999"])  # fmt: skip
+HALVES = (b"\x1b", b"\x1b[", b"\x1b[1;", b"\x1b[200~D\rvault\r", b"\x1b]52;c;", b"\x1bO", b"\xe2\x94", b"\x1b[M",
+          b"\x1bP", b"\x1b[999999999999999999999999999999999")  # fmt: skip
+
+
+@pytest.mark.parametrize("half", HALVES)
 def test_half_a_sequence_is_over_after_a_moment(terminal: Start, tmp_path: Path, half: bytes) -> None:
     one = opened(terminal, PLAY_CALLS=str(tmp_path / "calls"), PLAY_PROFILE="full" if b"200" in half else "")
     one.send(half)
