@@ -10,7 +10,7 @@ from ._pty import BARE, BARE_DRAWN, BOX, OURS_DRAWN, OnPty
 from .run import Bench, CannotMeasureError
 
 _WINDOW = 30.0
-OTHERS = tuple(name for name in ("btop", "htop", "glances", "top") if shutil.which(name))
+OTHERS = tuple(name for name in ("btop", "htop", "glances") if shutil.which(name))
 
 
 def _bare(scratch: Path) -> OnPty:

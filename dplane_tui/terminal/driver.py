@@ -259,6 +259,8 @@ class ConsoleDriver(LinuxDriver):
                 if not data:
                     self._hang_up()
                     return
+                if self.profile.kind == "serial" and (output := self._output) is not None:
+                    output.free()
                 for event in keyboard.feed(data):
                     self._deliver(event)
             for event in keyboard.tick():

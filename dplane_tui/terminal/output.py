@@ -37,6 +37,7 @@ class Output:
         self._raw = first + self._opening
         self._closing = self._given_up = False
         self._changed = threading.Condition()
+        self._writing_since = 0.0
         grid.forget()
         self._thread = threading.Thread(target=self._run, name="dplane-output", daemon=True)
         self._thread.start()
@@ -68,6 +69,17 @@ class Output:
             self._raw += self._opening
         self._changed.notify()
 
+    def free(self) -> None:
+        """Undo an XOFF that has lasted too long to be one: noise on the line looks like it, and no XON follows.
+
+        To be called when somebody types, who would wait for ever.
+        """
+        since = self._writing_since
+        if since and time.monotonic() - since > STALLED:
+            with contextlib.suppress(termios.error):
+                termios.tcflow(self._fileno, termios.TCOOFF)  # the kernel starts only what it stopped itself
+                termios.tcflow(self._fileno, termios.TCOON)
+
     def _next(self) -> bytes:
         """What to write now; nothing when it is over."""
         with self._changed:
@@ -97,11 +109,12 @@ class Output:
         late = False
         view = memoryview(data)
         while view:
-            begun = time.monotonic()
+            begun = self._writing_since = time.monotonic()
             view = view[os.write(self._fileno, view[:_PIECE]) :]
             if self._pace:
                 with contextlib.suppress(termios.error):
                     termios.tcdrain(self._fileno)
+            self._writing_since = 0.0
             if self._given_up:
                 self._given_up = False
                 return True

@@ -149,11 +149,22 @@ def test_random_bytes_neither_end_it_nor_act(terminal: Start, tmp_path: Path) ->
         one.send(bytes(burst))
         one.read(0.05)
     one.quiet(1.0)
+    one.send(b"\x11")
+    one.quiet(0.7)
     one.send(b"2")
     one.until_text("backup/home")
     one.send(b"q")
     assert one.ended() == 0
     assert (tmp_path / "calls").read_text() == ""
+
+
+def test_an_xoff_that_was_noise_does_not_stop_whoever_types(terminal: Start) -> None:
+    one = opened(terminal)
+    one.send(b"\x13")
+    one.send(b"2")
+    assert one.read(5.0) == b""
+    one.send(b"4")
+    one.until_text("What to know")
 
 
 HALVES = (b"\x1b", b"\x1b[", b"\x1b[1;", b"\x1b[200~D\rvault\r", b"\x1b]52;c;", b"\x1bO", b"\xe2\x94", b"\x1b[M",
