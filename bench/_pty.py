@@ -121,7 +121,9 @@ class OnPty:
         return self.memory()
 
     def memory(self) -> float:
-        """MiB of the process's proportional share now."""
+        """MiB of the process's proportional share now. Raises CannotMeasureError."""
+        if self._process.poll() is not None:
+            raise CannotMeasureError(f"it ended by itself: {self._written[-200:]!r}")
         share = Path(f"/proc/{self._process.pid}/smaps_rollup").read_text()
         found = re.search(r"^Pss:\s+(\d+)", share, re.MULTILINE)
         assert found

@@ -118,9 +118,9 @@ def _clash(found: Sequence[Action], table: Sequence[Action], n: int) -> str:
 
 def take_over() -> tuple[str, tuple[str, ...]]:
     """Use the person's keys from now on: a line for the help screen (empty: the defaults), and what to tell at once."""
-    place = file()
+    place = str(file()).replace(str(Path.home()) + "/", "~/", 1)
     try:
-        with place.open("rb") as content:
+        with file().open("rb") as content:
             text = content.read(_MOST).decode("utf-8")
         wanted = tomllib.loads(text).get("keys", {})
         if not isinstance(wanted, dict):

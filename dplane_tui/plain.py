@@ -72,6 +72,19 @@ def row_words(columns: Sequence[Column], row: Row) -> str:
     return ", ".join(part for part in said if part)
 
 
+def keys_page() -> Page:
+    """Every action by the name that `keys.toml` has for it, with the keys it has now, and what it does."""
+    from . import actions, keys
+
+    page = Page()
+    remapped, problems = keys.take_over()
+    page.head("Keys")
+    page.say(remapped, *problems)
+    for one in actions.within(tuple(dict.fromkeys(one.group for one in actions.ACTIONS))):
+        page.say(f"{one.group}/{one.id}, Keys {one.shown_keys}, {one.help or one.label}")
+    return page
+
+
 async def screen(name: str, services: Services) -> Page:
     """The screen called `name` (one of SCREENS), read now. Raises KeyError for another name."""
     page = Page()

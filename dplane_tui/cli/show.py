@@ -5,16 +5,18 @@ from __future__ import annotations
 import argparse
 
 from ..errors import UsageError
-from ..plain import SCREENS, screen
+from ..plain import SCREENS, keys_page, screen
 from ..services.bundle import Services
 from ..services.host import Host
 from ..text import clean
 from .output import Result
 
+_NAMES = (*SCREENS, "keys")
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     """It has no verbs; without a name it shows every screen."""
-    parser.add_argument("screen", nargs="*", metavar="SCREEN", help=", ".join(SCREENS))
+    parser.add_argument("screen", nargs="*", metavar="SCREEN", help=", ".join(_NAMES))
     parser.epilog = (
         "A line is one thing: no drawing, no colour, nothing left out. A screen that cannot be read says why."
     )
@@ -28,15 +30,15 @@ async def everything(host: Host, _args: argparse.Namespace) -> Result:
 
 async def _show(host: Host, args: argparse.Namespace) -> Result:
     for name in args.screen:
-        if name not in SCREENS:
-            raise UsageError(f"There is no screen “{clean(name, 40)}”. There are: {', '.join(SCREENS)}.")
+        if name not in _NAMES:
+            raise UsageError(f"There is no screen “{clean(name, 40)}”. There are: {', '.join(_NAMES)}.")
     return await shown(host, tuple(args.screen) or SCREENS)
 
 
 async def shown(host: Host, names: tuple[str, ...]) -> Result:
     """The screens called `names`; the first error met is the result's, after what could be read."""
     services = Services(host)
-    pages = {name: await screen(name, services) for name in names}
+    pages = {name: keys_page() if name == "keys" else await screen(name, services) for name in names}
     errors = [error for page in pages.values() for error in page.errors]
     text = "\n\n".join("\n".join(page.lines) for page in pages.values())
     return Result({name: page.lines for name, page in pages.items()}, text, errors[0] if errors else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import termios
 import time
@@ -213,3 +214,43 @@ def test_one_changed_row_is_few_bytes(terminal: Start) -> None:
     one.send(b"\x1b[B")
     got = one.read(2.0)
     assert 0 < len(got) < 700  # the row the cursor left and the one it came to
+
+
+def test_a_name_is_sent_to_the_clipboard_and_no_more_is_claimed(terminal: Start) -> None:
+    one = terminal()
+    one.until_text("vault")
+    one.send(b"Y")
+    one.until_text("Sent to the terminal's clipboard, if it has one: tank")
+    assert one.written.count(b"\x1b]52;c;" + base64.b64encode(b"tank") + b"\x1b\\") == 1
+    assert "opied" not in one.text
+
+
+@pytest.mark.parametrize("term", ["linux", "vt220"])
+def test_where_there_is_no_clipboard_nothing_is_sent(terminal: Start, term: str) -> None:
+    one = terminal(TERM=term)
+    one.until_text("vault")
+    one.send(b"Y")
+    one.until_text("The name is tank")
+    assert b"]52" not in one.written
+
+
+def test_own_keys_work_and_what_is_wrong_is_told(terminal: Start, tmp_path: Path) -> None:
+    file = tmp_path / ".config" / "dplane" / "keys.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text('[keys]\nsection-health = "w"\nrefresh = "q"\n')
+    one = terminal(size=(132, 30))
+    one.until_text("q is the key of “quit” already")
+    one.send(b"w")
+    one.until_text("What to know")
+    one.send(b"q")
+    assert one.ended() == 0
+
+
+@pytest.mark.parametrize("keys", [b"l", b"\x1b[C", b"]", b"t"])
+def test_tabs_change_with_letters_and_arrows(terminal: Start, keys: bytes) -> None:
+    one = terminal()
+    one.until_text("[devices]")
+    one.send(keys)
+    one.until_text("[datasets]")
+    one.send(b"h" if keys == b"l" else b"\x1b[D")
+    one.until_text("[devices]")

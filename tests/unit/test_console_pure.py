@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import re
 
@@ -12,10 +13,12 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from dplane_tui.state import Snapshot, diff
+from dplane_tui.terminal.acts import clipboard
 from dplane_tui.terminal.grid import Grid
 from dplane_tui.terminal.profile import detect
 from dplane_tui.terminal.styles import canonical, transition
 from dplane_tui.terminal.symbols import CONSOLE_SAFE, translator
+from dplane_tui.text import clean
 from dplane_tui.theme import NAMES, ROLES, load
 from dplane_tui.widgets.gauge import text_bar
 from dplane_tui.widgets.layout import GAP, Column, cut, fit, matches, row, wrap
@@ -267,3 +270,19 @@ def test_bars() -> None:
     assert text_bar(1, 4) == "█░░░"  # something is never nothing
     assert text_bar(100, 4) == "████"
     assert text_bar(None, 4) == "░░░░"
+
+
+@given(st.text(max_size=80))
+def test_nothing_leaves_a_name_on_its_way_to_the_clipboard(text: str) -> None:
+    sent = clipboard(text)
+    inside = sent.removeprefix("\x1b]52;c;").removesuffix("\x1b\\")
+    assert re.fullmatch("[A-Za-z0-9+/=]*", inside)
+    assert base64.b64decode(inside).decode() == clean(text)
+
+
+def test_a_row_that_is_another_altogether_is_few_bytes() -> None:
+    grid = Grid(80, 24, plain=True)
+    grid.put("\x1b[9;1H" + "a" * 80 + "\x1b[1;1H")
+    grid.changes()
+    grid.put("\x1b[9;1H> \x1b[1mvault \x1b[0m  \x1b[1mDEGRADED\x1b[0m  " + "b" * 60 + "\x1b[1;1H")
+    assert len(grid.changes()) <= 150

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -57,7 +58,18 @@ async def test_a_hostile_name_is_shown_and_never_obeyed() -> None:
 
 def test_no_such_screen_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["show", "pols"]) == 2
-    assert "There is no screen “pols”. There are: pools, replication, docker, health." in capsys.readouterr().err
+    assert "There is no screen “pols”. There are: pools, replication, docker, health, keys." in capsys.readouterr().err
+
+
+def test_the_keys_can_be_read_with_the_names_that_the_file_of_keys_has(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    assert run(["show", "keys"]) == 0
+    said = capsys.readouterr().out
+    assert "global/quit, Keys q f10 ctrl+q, close the console" in said
+    assert "pools.datasets/snapshot-create, Keys p, take a snapshot" in said
 
 
 def test_text_needs_no_textual() -> None:
