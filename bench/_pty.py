@@ -14,8 +14,12 @@ import termios
 from pathlib import Path
 from time import monotonic, perf_counter, sleep
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from .run import CannotMeasureError
+
+if TYPE_CHECKING:
+    from tests.pty.conftest import Terminal
 
 ROOT = Path(__file__).parents[1]
 OURS = ("-m", "dplane_tui")
@@ -129,11 +133,6 @@ class OnPty:
         assert found
         return int(found[1]) / 1024
 
-    def own_memory(self) -> float:
-        """MiB that are this process's alone: not moved by what other processes share or leave."""
-        share = Path(f"/proc/{self._process.pid}/smaps_rollup").read_text()
-        return sum(int(kib) for kib in re.findall(r"^Private_(?:Clean|Dirty):\s+(\d+)", share, re.MULTILINE)) / 1024
-
     def processor(self) -> float:
         """Seconds of processor time of all its threads so far."""
         tasks = Path(f"/proc/{self._process.pid}/task").iterdir()
@@ -144,3 +143,21 @@ class OnPty:
         tasks = Path(f"/proc/{self._process.pid}/task").iterdir()
         told = [re.search(r"^voluntary_ctxt_switches:\s+(\d+)", (task / "status").read_text(), re.M) for task in tasks]
         return sum(int(found[1]) for found in told if found)
+
+
+def own_memory(pid: int) -> float:
+    """MiB that are the process's alone: not moved by what other processes share or leave."""
+    share = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return sum(int(kib) for kib in re.findall(r"^Private_(?:Clean|Dirty):\s+(\d+)", share, re.MULTILINE)) / 1024
+
+
+def seen(scratch: Path, **more: str) -> Terminal:
+    """The console on the made-up box, seen through a terminal emulator: only what differs is sent, so that a text need
+    not come in one piece. To be closed."""
+    from tests.pty.conftest import Terminal
+
+    env = {"PATH": os.environ["PATH"], "HOME": str(scratch), "TERM": "xterm-256color", "LANG": "C.UTF-8"} | more
+    one = Terminal([sys.executable, *BOX], env, (80, 24))
+    one.until_text("quit")
+    one.until_text("vault")
+    return one

@@ -5,9 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ._pty import BARE, BARE_DRAWN, BOX, OURS_DRAWN, OnPty
+from ._pty import BARE, BARE_DRAWN, BOX, OURS_DRAWN, OnPty, own_memory, seen
 from .run import Bench
+
+if TYPE_CHECKING:
+    from tests.pty.conftest import Terminal
 
 _EVERY = 0.01
 _REFRESHES, _DIALOGS = 10_000, 500
@@ -48,24 +52,27 @@ def _all_screens(scratch: Path) -> tuple[Callable[[], float], ...]:
 
 def _growth(scratch: Path) -> tuple[Callable[[], float], ...]:
     def ours() -> float:
-        with OnPty(BOX, scratch, BOX_EVERY=str(_EVERY), BOX_MOVES="1", BOX_COUNT=str(scratch / "count")) as one:
-            one.drawn(b"vault")
-            dialogs = 0
-            for keys, mark in _TOURS:  # what is loaded once is no growth
-                one.press(keys, mark, 0.2)
-            one.wait(20.0)
-            before, begun = one.own_memory(), _count(scratch)
-            while dialogs < _DIALOGS:
-                one.press(b"?", b"Keys that", 0.0)
-                one.press(b"\x1b", b"", 0.0)
-                one.wait(0.15)
-                dialogs += 1
+        one = seen(scratch, BOX_EVERY=str(_EVERY), BOX_MOVES="1", BOX_COUNT=str(scratch / "count"))
+        try:
+            for _ in range(20):  # what is loaded once, and caches that fill, are no growth
+                _dialog(one)
+            before, begun = own_memory(one.process.pid), _count(scratch)
+            for _ in range(_DIALOGS):
+                _dialog(one)
             while _count(scratch) - begun < _REFRESHES:
-                one.wait(1.0)
-            one.wait(2.0)
-            return one.own_memory() - before
+                one.read(1.0)
+            return own_memory(one.process.pid) - before
+        finally:
+            one.close()
 
     return ours, lambda: 1.0
+
+
+def _dialog(one: Terminal) -> None:
+    one.send(b"?")
+    one.until_text("Keys that work here")
+    one.send(b"\x1b")
+    one.until(lambda: "Keys that work here" not in one.text)
 
 
 def _count(scratch: Path) -> int:

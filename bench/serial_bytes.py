@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import select
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic, sleep
+from typing import TYPE_CHECKING
 
-from ._pty import BARE, BARE_DRAWN, BOX, OURS_DRAWN, OnPty
+from ._pty import BARE, BARE_DRAWN, BOX, OURS_DRAWN, OnPty, seen
 from .run import Bench
 
+if TYPE_CHECKING:
+    from tests.pty.conftest import Terminal
+
+_KEYS = ((b"j", "> vault"), (b"4", "What to know"), (b"1", "> vault"), (b"k", "> tank"), (b"2", "home"))
 _HALF_A_SECOND = 5760.0
 """Bytes, at 115200 baud."""
 
@@ -55,12 +63,34 @@ def _screen(scratch: Path) -> float:
         return float(max(one.press(key) for key in (b"2", b"3", b"4", b"1", b"?")))
 
 
+def _answer(scratch: Path) -> float:
+    """Seconds at 960 bytes a second until the dearest of some keys is answered, while every second data changes."""
+    one = seen(scratch, TERM="vt220", LANG="C", BOX_MOVES="1", BOX_EVERY="1")
+    try:
+        return max(_slowly(one, key, mark) for key, mark in _KEYS)
+    finally:
+        one.close()
+
+
+def _slowly(one: Terminal, key: bytes, mark: str) -> float:
+    begun = monotonic()
+    one.send(key)
+    while mark not in one.text:
+        if select.select([one.master], [], [], 0.05)[0]:
+            one.stream.feed(os.read(one.master, 24))
+            sleep(24 / 960)
+    answered = monotonic() - begun
+    one.quiet(0.3)
+    return answered
+
+
 def _bench(
     name: str,
     ours: str,
     limit: float,
     once: Callable[[Path], float],
     also: dict[str, Callable[[Path], float]] | None = None,
+    unit: str = "B",
 ) -> Bench:
     ways = (once, lambda _: limit, *(also or {}).values())
 
@@ -71,7 +101,7 @@ def _bench(
         name=name,
         ours=ours,
         against="the most it may be",
-        unit="B",
+        unit=unit,
         goal=1.0,
         runs=3,
         prepare=prepare,
@@ -85,4 +115,5 @@ BENCHES = (
     _bench("serial-row", "one row with another value", 150.0, _row),
     _bench("serial-cursor", "the cursor to the next row", 60.0, _cursor, {"a bare Textual App": _bare_cursor}),
     _bench("serial-screen", "the dearest change of screen", _HALF_A_SECOND, _screen),
+    _bench("serial-9600-answer", "at 9600 baud, key to its answer, while data changes", 1.0, _answer, unit="s"),
 )

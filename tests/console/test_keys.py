@@ -96,9 +96,9 @@ def write(home: Path, text: str) -> None:
 
 
 async def test_the_console_obeys_them_and_help_shows_them(console: Opener, tmp_path: Path) -> None:
-    write(tmp_path, '[keys]\nquit = "Q"\nsection-health = "w"\n')
+    write(tmp_path, '[keys]\nquit = "Q"\nsection-health = "v"\n')
     async with console() as seen:
-        await seen.press("w")
+        await seen.press("v")
         await seen.until_text("What to know")
         await seen.press("q", "question_mark")
         await seen.until_text("Keys that work here")

@@ -237,10 +237,10 @@ def test_where_there_is_no_clipboard_nothing_is_sent(terminal: Start, term: str)
 def test_own_keys_work_and_what_is_wrong_is_told(terminal: Start, tmp_path: Path) -> None:
     file = tmp_path / ".config" / "dplane" / "keys.toml"
     file.parent.mkdir(parents=True)
-    file.write_text('[keys]\nsection-health = "w"\nrefresh = "q"\n')
+    file.write_text('[keys]\nsection-health = "v"\nrefresh = "q"\n')
     one = terminal(size=(132, 30))
     one.until_text("q is the key of “quit” already")
-    one.send(b"w")
+    one.send(b"v")
     one.until_text("What to know")
     one.send(b"q")
     assert one.ended() == 0

@@ -46,7 +46,7 @@ class Line:
 @pytest.fixture
 def line(monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
     one = Line()
-    monkeypatch.setattr(module.os, "write", one.write)
+    monkeypatch.setattr(os, "write", one.write)
     yield one
     one.let()
 

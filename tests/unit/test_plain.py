@@ -28,7 +28,7 @@ WANTED = {
 
 @pytest.mark.parametrize("name", SCREENS)
 async def test_every_screen_prints_itself_in_words(name: str) -> None:
-    page = await screen(name, FakeServices())  # type: ignore[arg-type]  # made up
+    page = await screen(name, FakeServices())
     text = "\n".join(page.lines)
     for wanted in WANTED[name]:
         assert wanted in text
@@ -39,8 +39,8 @@ async def test_every_screen_prints_itself_in_words(name: str) -> None:
 
 async def test_what_cannot_be_read_says_so_and_the_rest_is_there() -> None:
     services = FakeServices()
-    services.zfs.failure = MissingError("ZFS is not here.", "Install it.")
-    page = await screen("health", services)  # type: ignore[arg-type]
+    services.fake_zfs.failure = MissingError("ZFS is not here.", "Install it.")
+    page = await screen("health", services)
     text = "\n".join(page.lines)
     assert "ZFS is not here." in text
     assert "Pools: unknown." in text
@@ -51,8 +51,8 @@ async def test_what_cannot_be_read_says_so_and_the_rest_is_there() -> None:
 
 async def test_a_hostile_name_is_shown_and_never_obeyed() -> None:
     services = FakeServices()
-    services.zfs.pool_list[0] = services.zfs.pool_list[0].__class__("ta\x1b[2Jnk\nx", "1", "ONLINE")
-    page = await screen("pools", services)  # type: ignore[arg-type]
+    services.fake_zfs.pool_list[0] = services.fake_zfs.pool_list[0].__class__("ta\x1b[2Jnk\nx", "1", "ONLINE")
+    page = await screen("pools", services)
     assert "ta\ufffd[2Jnk x, State ONLINE" in page.lines[1]
 
 
