@@ -7,7 +7,6 @@ from codecs import getincrementaldecoder
 from collections.abc import Iterable, Iterator
 
 from textual import events
-from textual._parser import ParseError
 from textual._time import get_time
 from textual._xterm_parser import XTermParser
 from textual.message import Message
@@ -63,10 +62,7 @@ class Keyboard:
         for number, piece in enumerate(_SPLIT.split(text) if not self._pasting_until else [text]):
             if number:
                 yield from self._expire()
-            try:
-                yield from self._wanted(self._parser.feed(piece))
-            except ParseError:  # noise on the line
-                self._begin_again()
+            yield from self._wanted(self._parser.feed(piece))
         self._escaped = text.endswith("\x1b")
 
     def tick(self) -> Iterator[Message]:
@@ -89,11 +85,13 @@ class Keyboard:
         self._escaped = False
         self._pasting_until = 0.0
 
-    @staticmethod
-    def _wanted(found: Iterable[Message]) -> Iterator[Message]:
-        for event in found:
-            if isinstance(event, _TAKEN):
-                yield event
+    def _wanted(self, found: Iterable[Message]) -> Iterator[Message]:
+        try:
+            for event in found:
+                if isinstance(event, _TAKEN):
+                    yield event
+        except Exception:  # the parser is not ours: whatever noise makes it stumble over, it begins again
+            self._begin_again()
 
     def _expire(self) -> Iterator[Message]:
         """What waits after an Esc is an Esc."""
