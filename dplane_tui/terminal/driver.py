@@ -22,12 +22,15 @@ from textual.geometry import Size
 from .grid import Grid
 from .keyboard import Keyboard
 from .line import make_raw, shell_behind, terminal_line, window
+from .oneatatime import when_taken
 from .output import Output
 from .profile import Profile, detect
 from .size import ASK, DEFAULT, LEAST, MOST, ask, sane
 from .symbols import translator
 
 _PATIENCE = 3.0
+_TAKES = 20
+"""Twentieths of a second a key may take; after them the next comes all the same: nothing makes the console deaf."""
 _GATHER = 0.004
 """Seconds to wait for more of what came in one burst: four characters at 9600 baud."""
 _MODES = "\x1b[m\x1b[?25l\x1b[?7l"
@@ -277,5 +280,11 @@ class ConsoleDriver(LinuxDriver):
     def _deliver(self, event: Any) -> None:
         if isinstance(event, events.CursorPosition):
             self._in_loop(self._answered, event)
-        else:
-            self.process_message(event)
+            return
+        self.process_message(event)
+        if isinstance(event, events.Key):
+            taken = Event()
+            self._in_loop(self._loop.call_soon, when_taken, self._app, taken.set)
+            for _ in range(_TAKES):
+                if taken.wait(0.05) or self.exit_event.is_set():
+                    break

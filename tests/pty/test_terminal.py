@@ -254,3 +254,19 @@ def test_tabs_change_with_letters_and_arrows(terminal: Start, keys: bytes) -> No
     one.until_text("[datasets]")
     one.send(b"h" if keys == b"l" else b"\x1b[D")
     one.until_text("[devices]")
+
+
+def test_keys_that_come_together_go_where_they_were_meant(terminal: Start) -> None:
+    one = terminal()
+    one.until_text("vault")
+    one.send(b"4")
+    one.until_text("What to know")
+    one.send(b"1n")
+    one.until_text("New pool")
+    one.send(b"\x1b2")
+    one.until_text("backup/home")
+    one.send(b"1/vau")
+    one.until_text("/vau_")
+    assert "New dataset" not in one.text
+    one.send(b"\rtj")
+    one.until_text("[datasets]")
