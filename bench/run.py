@@ -1,4 +1,4 @@
-"""Runs benches and writes bench/results.json. To add one: a module in bench/ with a `BENCH`.
+"""Runs benches and writes bench/results.json. To add one: a module in bench/ with a `BENCH` (or `BENCHES`).
 
 Only ratios are judged, never absolute times: both sides run in turn, several times, and the medians are compared.
 """
@@ -40,8 +40,9 @@ class Bench:
 
 def found() -> dict[str, Bench]:
     """All benches by name."""
-    modules = sorted(module.name for module in pkgutil.iter_modules([str(HERE)]))
-    benches = (getattr(importlib.import_module(f"bench.{name}"), "BENCH", None) for name in modules if name[0] != "_")
+    names = sorted(module.name for module in pkgutil.iter_modules([str(HERE)]))
+    modules = [importlib.import_module(f"bench.{name}") for name in names if name[0] != "_"]
+    benches = [bench for module in modules for bench in getattr(module, "BENCHES", (getattr(module, "BENCH", None),))]
     return {bench.name: bench for bench in benches if isinstance(bench, Bench)}
 
 

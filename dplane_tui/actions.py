@@ -31,6 +31,11 @@ class Action:
         """The key to show."""
         return SHOWN.get(self.keys[0], self.keys[0])
 
+    @property
+    def shown_keys(self) -> str:
+        """All of them, to show."""
+        return " ".join(SHOWN.get(key, key) for key in self.keys)
+
 
 SHOWN = {
     "question_mark": "?",
@@ -85,6 +90,9 @@ ACTIONS: tuple[Action, ...] = (
         "end this console; the view that needs no login comes back",
         hint=99,
     ),
+    Action("redraw", ("ctrl+l",), "redraw", "global", "draw it all again; a serial terminal is asked its size", hint=0),
+    Action("suspend", ("ctrl+z",), "suspend", "global", "back to the shell for a while; fg returns", hint=0),
+    Action("copy", ("Y",), "copy name", "list", "send the row's name to the terminal's clipboard", hint=0),
     Action("back", ("escape",), "back", "global", "one step back: filter, pane, dialog", hint=0),
     Action("filter", ("slash",), "filter", "list", "show only rows with a word (! before it: without)", hint=90),
     Action("sort", ("s",), "sort", "list", "sort by the next column", hint=91),
@@ -94,8 +102,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("lead", ("enter",), "go there", "start", "go to what needs you, or to the box", hint=10),
     # Pools
     Action("open", ("enter",), "detail", "pools", "look into the pool", hint=10),
-    Action("tab-next", ("right_square_bracket", "t"), "next tab", "pools", "devices, datasets, snapshots", hint=12),
-    Action("tab-previous", ("left_square_bracket",), "previous tab", "pools", "the tab before", hint=0),
+    Action(
+        "tab-next",
+        ("right_square_bracket", "t", "right", "l"),
+        "next tab",
+        "pools",
+        "devices, datasets, snapshots",
+        hint=12,
+    ),
+    Action("tab-previous", ("left_square_bracket", "left", "h"), "previous tab", "pools", "the tab before", hint=0),
     _write("pool-create", "n", "new pool", "pools", "create a pool from free disks", "admin", 20),
     _write("pool-import", "i", "import", "pools", "import a pool found on the disks", "admin", 26),
     _write("dataset-create", "a", "add dataset", "pools", "create a file system or volume", "operate", 22),
@@ -144,8 +159,17 @@ ACTIONS: tuple[Action, ...] = (
     _write("run-cancel", "x", "cancel run", "replication.tasks", "stop the run of this task", "operate", 26),
     _write("task-remove", "d", "remove", "replication.tasks", "forget the task; data stays", "operate", 30),
     _write("peer-remove", "d", "remove", "replication.peers", "forget the peer and its key", "admin", 30),
-    Action("tab-next", ("right_square_bracket", "t"), "next tab", "replication", "tasks, peers, jobs", hint=12),
-    Action("tab-previous", ("left_square_bracket",), "previous tab", "replication", "the tab before", hint=0),
+    Action(
+        "tab-next",
+        ("right_square_bracket", "t", "right", "l"),
+        "next tab",
+        "replication",
+        "tasks, peers, jobs",
+        hint=12,
+    ),
+    Action(
+        "tab-previous", ("left_square_bracket", "left", "h"), "previous tab", "replication", "the tab before", hint=0
+    ),
     # Docker
     Action("container-logs", ("enter",), "logs", "docker", "follow the container's log", hint=10),
     Action("log-follow", ("f",), "follow", "docker", "follow the log, or hold still", hint=12),
@@ -154,19 +178,34 @@ ACTIONS: tuple[Action, ...] = (
     _write("container-restart", "e", "restart", "docker", "restart the container", "operate", 24),
     # Health
     Action("smart", ("enter",), "detail", "health", "everything known about the row", hint=10),
-    Action("tab-next", ("right_square_bracket", "t"), "next tab", "health", "disks, services, temperatures", hint=12),
-    Action("tab-previous", ("left_square_bracket",), "previous tab", "health", "the tab before", hint=0),
+    Action(
+        "tab-next",
+        ("right_square_bracket", "t", "right", "l"),
+        "next tab",
+        "health",
+        "disks, services, temperatures",
+        hint=12,
+    ),
+    Action("tab-previous", ("left_square_bracket", "left", "h"), "previous tab", "health", "the tab before", hint=0),
 )
 
 SECTIONS = ("start", "pools", "replication", "docker", "health")
 STAYS = frozenset({"kiosk", "view-only", "session"})
 """Groups of a console that stands on the box's own terminal: nobody closes it, its session is signed out of."""
 
+_in_use = ACTIONS
+
+
+def use(actions: tuple[Action, ...]) -> None:
+    """Let these be the actions from now on: the table with the keys a person chose (`keys.py`)."""
+    global _in_use
+    _in_use = actions
+
 
 def within(groups: tuple[str, ...]) -> tuple[Action, ...]:
     """The actions of `groups`, in the table's order."""
     stays = not STAYS.isdisjoint(groups)
-    return tuple(action for action in ACTIONS if action.group in groups and not (stays and action.id == "quit"))
+    return tuple(a for a in _in_use if a.group in groups and not (stays and a.id in ("quit", "suspend")))
 
 
 def hints(groups: tuple[str, ...], role: str) -> tuple[Action, ...]:

@@ -23,7 +23,7 @@ os.environ.setdefault("TEXTUAL_FPS", "10")
 from textual.app import App
 from textual.message import Message
 
-from . import crash
+from . import crash, keys
 from . import line as lines
 from .background import Background
 from .dress import Dressed, remembered
@@ -36,7 +36,9 @@ from .services.poller import Poller
 from .services.role import role as read_role
 from .session import SessionLog
 from .several import SeveralBoxes, boxes_for
-from .terminal.driver import ConsoleDriver, terminal_line
+from .terminal.acts import TerminalActs
+from .terminal.driver import ConsoleDriver
+from .terminal.line import line_speed, terminal_line
 from .theme import NATIVE, Look
 from .travel import Travelling
 from .widgets.job import JobFollower
@@ -57,7 +59,9 @@ class SourceChanged(Message):
         return isinstance(message, SourceChanged) and message.source == self.source
 
 
-class Console(Background, Dressed, Travelling, SeveralBoxes, Locking, LastWords, App[int], inherit_bindings=False):
+class Console(
+    Background, Dressed, Travelling, SeveralBoxes, Locking, TerminalActs, LastWords, App[int], inherit_bindings=False
+):
     """The console on one host at a time."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -101,6 +105,7 @@ class Console(Background, Dressed, Travelling, SeveralBoxes, Locking, LastWords,
         for section in SECTIONS:
             self.add_mode(section, partial(self.section_screen, section))
         self.put_on(self.look)
+        self.remapped, self._told = keys.take_over()
 
     # -- start and end -----------------------------------------------------------------------------------------
 
@@ -108,6 +113,8 @@ class Console(Background, Dressed, Travelling, SeveralBoxes, Locking, LastWords,
         self.call_after_refresh(self._painted)
         if self._job is not None:
             self.later(self._job.run(self))
+        if self._told:
+            self.call_after_refresh(lambda: self.say(" ".join(self._told), "warn"))
 
     def _painted(self) -> None:
         """The first frame is there: only now is there time for anything else."""
@@ -279,8 +286,9 @@ def open_console(
     read_only: bool = False,
     kind: str = "",
     lock_after: int | None = None,
+    size: tuple[int, int] | None = None,
 ) -> int:
-    """Open the console on this terminal and return its exit code. `kind` says what the terminal is, if it is no guess.
+    """Open the console on this terminal and return its exit code. `kind` and `size` say what the terminal is, if known.
 
     Of several `hosts` the first is shown; without any it is this machine, with the boxes of the person's hosts.toml.
     `lock_after` are the seconds without a key after which it locks (0: never); None is what the person chose before.
@@ -288,13 +296,13 @@ def open_console(
     With `follow_job` (a progress file) it opens on this machine, shows that job, and when it has succeeded moves to
     `then_host` by itself. Raises MissingError for a terminal that cannot show it, UsageError for what is no host.
     """
-    profile = detect(os.environ, terminal_line(), kind)
-    if profile.kind == "dumb" or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    profile = detect(os.environ, terminal_line(), kind, line_speed())
+    if profile.kind == "plain" or not (sys.stdin.isatty() and sys.stderr.isatty()):
         term = os.environ.get("TERM") or "not set"
         raise MissingError(
             f"The console needs a terminal that can move its cursor; here TERM is {term}"
             f"{'' if sys.stdin.isatty() else ' and the input is not a terminal'}.",
-            "Use commands instead: `dplane health`, `dplane pool list`, `dplane --help`.",
+            "`dplane show` prints its screens as text; `dplane --help` lists the commands.",
         )
     boxes = boxes_for(hosts) if follow_job is None else (None,)
     line = lines.read(os.environ)
@@ -314,5 +322,5 @@ def open_console(
         boxes=boxes,
         line=line,
     )
-    code = app.run(mouse=False)
+    code = app.run(mouse=False, size=size)
     return code if code is not None else app.return_code or 0

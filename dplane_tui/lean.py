@@ -23,9 +23,14 @@ def leave_out_tls() -> None:
 
 def run(hosts: tuple[str, ...]) -> int:
     """Open the console; an error is a sentence and an exit code, as on the command line."""
-    leave_out_tls()
     from .errors import DPlaneError
+    from .terminal.line import drawable
 
+    if not drawable():  # as text then, which the command line prints
+        from .cli import run as command
+
+        return command([word for host in hosts for word in ("--host", host)])
+    leave_out_tls()
     try:
         from .app import open_console
 

@@ -32,6 +32,7 @@ GROUPS: dict[str, tuple[str, str]] = {
     "docker": ("docker", "containers"),
     "health": ("health", "how the box is"),
     "notify": ("notify", "who is told when something is late, fails or breaks"),
+    "show": ("show", "the console's screens as text: for screen readers and pipes"),
     "job": ("job", "work that runs outside the console"),
     "kiosk": ("kiosk", "the console on the box's own screen or serial line, without login"),
     "audit": ("audit", "the log of everything done as root"),
@@ -62,6 +63,9 @@ def build_parser(argv: Sequence[str], *, every_group: bool = False) -> Parser:
         metavar="TIME",
         default="",
         help="lock the console after this time without a key (90s, 5m, 1h; off), until your password is typed",
+    )
+    parser.add_argument(
+        "--size", metavar="80x24", default="", help="how large this terminal is, when neither it nor the system tells"
     )
     add_everywhere(parser)
     groups = parser.add_subparsers(dest="group", metavar="COMMAND")
@@ -111,7 +115,8 @@ def _result(argv: Sequence[str]) -> Result:
     args = build_parser(argv).parse_args(argv)
     reads = getattr(args, "reads", False) or getattr(args, "dry_run", False)
     if args.group is None:
-        raise SystemExit(_console(args))
+        args = _opened(args)
+        reads = True
     if len(getattr(args, "hosts", ())) > 1:
         raise UsageError("A command works on one box.", "Give --host once; the console takes it several times.")
     if args.read_only and not reads:
@@ -135,16 +140,26 @@ def _result(argv: Sequence[str]) -> Result:
         raise _mistake(error) from error
 
 
-def _console(args: argparse.Namespace) -> int:
-    from ..app import open_console
+def _opened(args: argparse.Namespace) -> argparse.Namespace:
+    """Open the console, and end with its exit code; where it cannot be drawn, what to do instead."""
     from ..line import seconds
+    from ..terminal.line import drawable
+    from ..terminal.size import parse
 
     if args.json:
         raise UsageError("--json needs a command: the console is for people.", "`dplane health --json`, for instance.")
     lock_after = seconds(args.lock_after) if args.lock_after else None
+    size = parse(args.size) if args.size else None
+    if not drawable(args.profile):
+        from .show import everything
+
+        return argparse.Namespace(**{**vars(args), "handler": everything})
+    from ..app import open_console
+
     try:
         hosts = getattr(args, "hosts", ())
-        return open_console(hosts, read_only=args.read_only, kind=args.profile, lock_after=lock_after)
+        code = open_console(hosts, read_only=args.read_only, kind=args.profile, lock_after=lock_after, size=size)
+        raise SystemExit(code)
     except KeyboardInterrupt:
         raise StoppedError("Interrupted.") from None
 

@@ -49,7 +49,7 @@ def _shows_ascii_only(stream: TextIO) -> bool:
     from ..terminal import detect
 
     profile = detect(os.environ, os.ttyname(stream.fileno()))
-    return profile.symbols == "ascii" and profile.kind != "dumb"
+    return profile.symbols == "ascii" and profile.kind != "plain"
 
 
 def give_up_output() -> None:

@@ -239,10 +239,14 @@ class Section(Screen[None], inherit_bindings=False):
 
     def on_key(self, event: events.Key) -> None:
         """A key that no widget took: look it up in the table of actions."""
-        action = for_key(event.key, self.all_groups())
+        here = self.console.current
+        if here is not self and not here.ready:
+            return
+        # Keys typed faster than sections change (a slow line delivers them together) are meant for the one to come.
+        action = for_key(event.key, here.all_groups())
         if action is not None:
             event.stop()
-            self.console.perform(action, self)
+            self.console.perform(action, here)
 
     @property
     def acts(self) -> object:

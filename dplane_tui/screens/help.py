@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _MOVES = (
     ("Up Down j k", "one row"),
     ("PgUp PgDn", "one page (also ctrl+u, ctrl+d: half)"),
-    ("g G Home End", "first and last row"),
+    ("g G Home End", "first and last row (gg does the same as g)"),
     ("Tab", "the next list; in dialogs the next field"),
 )
 
@@ -29,12 +29,13 @@ async def show_help(app: Console) -> None:
         for action in within(groups):
             if action.group != group or (action.mutating and app.read_only):
                 continue
-            keys = " ".join(key for key in (action.key, *action.keys[1:]))
             need = "" if allowed(action, app.role) else f" (needs {action.role})"
-            lines.append([(f"  {keys:<18}", "key"), (action.help or action.label, "text"), (need, "warn")])
+            lines.append([(f"  {action.shown_keys:<18}", "key"), (action.help or action.label, "text"), (need, "warn")])
         if group == "list":
             lines += [[(f"  {keys:<18}", "key"), (what, "text")] for keys, what in _MOVES]
         lines.append([])
+    if app.remapped:
+        lines.append([(app.remapped, "dim")])
     lines.append([(f"D-Plane console {__version__}. Closing it stops nothing: jobs run outside it.", "dim")])
     await ask(app, Reader("Keys that work here", lines))
 

@@ -2,107 +2,134 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import re
 import termios
 import threading
+import time
 from collections.abc import Callable
 
-CHUNK = 1024
-STALLED_AT = 64 * 1024
-"""Characters waiting for a line that takes none: what is older than this is worthless, a fresh frame replaces it."""
-_SGR = re.compile(r"\x1b\[0m\x1b\[([0-9;]+)m|\x1b\[([0-9;]*)m")
+from .grid import CLEAR, Grid
 
-
-def merge_styles(text: str) -> str:
-    """`text` without resets that the same style follows at once: Textual opens and closes one around each piece."""
-    current = ""
-    out: list[str] = []
-    position = 0
-    for match in _SGR.finditer(text):
-        out.append(text[position : match.start()])
-        position = match.end()
-        style = match.group(1)
-        if style is not None:
-            if style != current:
-                out.append(match.group())
-            current = style
-        else:
-            current = match.group(2)
-            current = "" if current == "0" else current
-            out.append(match.group())
-    out.append(text[position:])
-    return "".join(out)
+_PIECE = 256
+"""Bytes of one write; a line that takes longer than STALLED for them carries nothing worth the name."""
+STALLED = 3.0
+"""Seconds. A terminal that did not read for so long may have been switched off, or have lost what was sent."""
 
 
 class Output:
-    """A thread that writes; `write` only hands over and returns.
+    """A thread that writes; the calls only hand over and return.
 
-    When the line stalls, what waits is dropped and `on_dropped` is called (in the thread) once the line takes bytes
-    again: the owner then paints afresh. `on_gone` is called when the line no longer exists.
+    What the terminal shows is kept in `grid`; when the line can carry more, the newest difference goes out. `opening`
+    (modes) is sent at the start and again after a stall, followed by the whole screen. `on_gone` is called there
+    when the line no longer exists. With `pace` (bytes), no more than that is ever under way on the line, so that what
+    happens now is not shown behind what was to be shown before.
     """
 
-    def __init__(self, fileno: int, on_dropped: Callable[[], None], on_gone: Callable[[], None]) -> None:
+    def __init__(
+        self, fileno: int, grid: Grid, opening: bytes, on_gone: Callable[[], None], *, first: bytes = b"", pace: int = 0
+    ) -> None:
         self._fileno = fileno
-        self._on_dropped = on_dropped
+        self._grid = grid
+        self._opening = opening + CLEAR.encode()
         self._on_gone = on_gone
-        self._waiting: list[bytes] = []
-        self._size = 0
-        self._dropped = False
-        self._closing = False
+        self._pace = pace
+        self._raw = first + self._opening
+        self._closing = self._given_up = False
         self._changed = threading.Condition()
+        self._writing_since = 0.0
+        grid.forget()
         self._thread = threading.Thread(target=self._run, name="dplane-output", daemon=True)
         self._thread.start()
 
-    def write(self, text: bytes) -> None:
-        """Hand over; never blocks on the line."""
+    def frame(self, text: str) -> None:
+        """Show `text`, a frame of cells."""
         with self._changed:
-            if self._size + len(text) > STALLED_AT and self._waiting:
-                self._waiting.clear()
-                self._size = 0
-                self._dropped = True
-            if self._dropped:
-                return  # a part of a frame is worse than none: the fresh frame comes when the line moves
-            self._waiting.append(text)
-            self._size += len(text)
-            self._changed.notify()
+            self._grid.put(text)
+            if self._grid.waiting:
+                self._changed.notify()
+
+    def send(self, raw: bytes) -> None:
+        """Send `raw` as it is, before what else waits."""
+        with self._changed:
+            if not self._closing:
+                self._raw += raw
+                self._changed.notify()
+
+    def repaint(self, width: int, height: int) -> None:
+        """Clear the terminal, which has this size now, and write everything again."""
+        with self._changed:
+            if (width, height) != (self._grid.width, self._grid.height):
+                self._grid.resize(width, height)
+            self._repaint()
+
+    def _repaint(self) -> None:
+        self._grid.forget()
+        if not self._raw.endswith(self._opening):
+            self._raw += self._opening
+        self._changed.notify()
+
+    def free(self) -> None:
+        """Undo an XOFF that has lasted too long to be one: noise on the line looks like it, and no XON follows.
+
+        To be called when somebody types, who would wait for ever.
+        """
+        since = self._writing_since
+        if since and time.monotonic() - since > STALLED:
+            with contextlib.suppress(termios.error):
+                termios.tcflow(self._fileno, termios.TCOOFF)  # the kernel starts only what it stopped itself
+                termios.tcflow(self._fileno, termios.TCOON)
+
+    def _next(self) -> bytes:
+        """What to write now; nothing when it is over."""
+        with self._changed:
+            while True:
+                raw, self._raw = self._raw, b""
+                if self._closing:
+                    return raw
+                data = raw + self._grid.changes(self._pace or 4096).encode("utf-8", "replace")
+                if data:
+                    return data
+                self._changed.wait()
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                while not (self._waiting or self._closing or self._dropped):
-                    self._changed.wait()
-                data = b"".join(self._waiting)
-                self._waiting.clear()
-                self._size = 0
-                if not data and self._closing:
-                    return
+        while data := self._next():
             try:
-                self._put(data)
+                late = self._put(data)
             except OSError:
                 self._on_gone()
                 return
-            with self._changed:
-                dropped, self._dropped = self._dropped, False
-            if dropped and not self._closing:
-                self._on_dropped()
+            if late:
+                with self._changed:
+                    if not self._closing:
+                        self._repaint()
 
-    def _put(self, data: bytes) -> None:
+    def _put(self, data: bytes) -> bool:
+        """Write; tells whether the line stood still meanwhile."""
+        late = False
         view = memoryview(data)
         while view:
-            view = view[os.write(self._fileno, view[:CHUNK]) :]
-            if self._dropped:
-                return
+            begun = self._writing_since = time.monotonic()
+            view = view[os.write(self._fileno, view[:_PIECE]) :]
+            if self._pace:
+                with contextlib.suppress(termios.error):
+                    termios.tcdrain(self._fileno)
+            self._writing_since = 0.0
+            if self._given_up:
+                self._given_up = False
+                return True
+            late = late or time.monotonic() - begun > STALLED
+        return late
 
     def finish(self, last: bytes, patience: float = 1.0) -> None:
         """Write `last` (what restores the terminal) and end. A stalled line is flushed rather than waited for."""
         with self._changed:
-            self._dropped = False
-            self._waiting = [*self._waiting, last]
+            self._raw += last
             self._closing = True
             self._changed.notify()
         self._thread.join(patience)
         if self._thread.is_alive():
+            self._given_up = True
             try:
                 # Throws away what the kernel holds; the blocked write returns and `last` goes out.
                 termios.tcflush(self._fileno, termios.TCOFLUSH)

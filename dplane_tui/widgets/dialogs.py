@@ -307,7 +307,8 @@ class Reader(Dialog[str]):
     def key_pressed(self, event: events.Key) -> None:
         """Scroll."""
         page = max(1, self.app.size.height - 5)
-        step = {"down": 1, "j": 1, "up": -1, "k": -1, "pagedown": page, "space": page, "pageup": -page}.get(event.key)
+        steps = {"down": 1, "j": 1, "up": -1, "k": -1, "pagedown": page, "space": page, "pageup": -page}
+        step = (steps | {"ctrl+d": page // 2 or 1, "ctrl+u": -(page // 2 or 1)}).get(event.key)
         if event.key in {"g", "home"}:
             self._top = 0
         elif event.key in {"G", "end"}:

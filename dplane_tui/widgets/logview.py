@@ -113,7 +113,9 @@ class LogView(Widget, can_focus=True):
 
     def on_key(self, event: events.Key) -> None:
         """Scroll; scrolling back holds still, the end follows again."""
-        step = {"up": -1, "k": -1, "down": 1, "j": 1, "pageup": -self._page, "pagedown": self._page}.get(event.key)
+        half = self._page // 2 or 1
+        steps = {"up": -1, "k": -1, "down": 1, "j": 1, "pageup": -self._page, "pagedown": self._page}
+        step = (steps | {"ctrl+u": -half, "ctrl+d": half}).get(event.key)
         if event.key in {"left", "h", "right", "l"}:
             self._shift = max(0, min(LINE, self._shift + (-8 if event.key in {"left", "h"} else 8)))
         elif event.key in {"g", "home"}:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from ..theme import Look, load
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # rows are also printed as plain text, which loads no Textual
     from textual.widget import Widget
+
+    from ..theme import Look
 
 GOOD = frozenset({"ONLINE", "running", "active", "passed", "healthy", "succeeded", "nothing-new", "AVAIL"})
 WARN = frozenset(
@@ -22,13 +22,20 @@ BAD = frozenset(
 
 @lru_cache(1)
 def _default() -> Look:
+    from ..theme import load
+
     return load("mono")
 
 
 def look(widget: Widget) -> Look:
     """The styles of the app's theme."""
-    found = getattr(widget.app, "look", None)
-    return found if isinstance(found, Look) else _default()
+    found: Look | None = getattr(widget.app, "look", None)
+    return found if found is not None else _default()
+
+
+def whole_row(widget: Widget) -> bool:
+    """Whether a list's cursor is its whole row; on a serial line it is a mark before the row, which costs few bytes."""
+    return not getattr(getattr(widget.app, "profile", None), "mark", False)
 
 
 def state_role(state: str) -> str:

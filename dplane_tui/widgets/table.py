@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -16,8 +17,11 @@ from textual.widget import Widget
 from ..terminal.symbols import MORE_DOWN, MORE_UP, POINTER, RULE
 from ..text import clean
 from .layout import GAP, Column, Row, cut, fit, matches, order_by, wrap
-from .paint import look
+from .paint import look, whole_row
 
+_NUMBER = re.compile(r"[0-9a-f]{12,}|\d+")
+"""A key that is a GUID, a container's id or a place in a list: the name stands in the first column."""
+_NEWS = re.compile(r"\d+/")
 _MARGIN = 2
 """Cells left of the first column: the pointer and a space."""
 
@@ -112,6 +116,16 @@ class Table(Widget, can_focus=True):
     def key(self) -> str | None:
         """The thing under the cursor."""
         return self._rows[self._cursor].key if self._rows else None
+
+    @property
+    def name_under_cursor(self) -> str:
+        """What a person would type for the thing under the cursor; empty where there is nothing."""
+        if not self._rows:
+            return ""
+        row = self._rows[self._cursor]
+        if _NEWS.match(row.key):
+            return row.cells[-1].text
+        return row.cells[0].text.strip() if _NUMBER.fullmatch(row.key) else row.key
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -297,8 +311,10 @@ class Table(Widget, can_focus=True):
         styles = look(self)
         row = self._rows[place]
         here = place == self._cursor
-        plain = styles["cursor"] if here and self.has_focus else styles["text"]
-        parts = [Segment((POINTER if here else " ") + " ", plain)]
+        mark = styles["cursor"] if here and self.has_focus else styles["text"]
+        parts = [Segment((POINTER if here else " ") + " ", mark)]
+        here = here and whole_row(self)
+        plain = mark if here else styles["text"]
         for n, (i, size) in enumerate(self._widths):
             if n:
                 parts.append(Segment(" " * GAP, plain))

@@ -1,25 +1,71 @@
-"""`python -m tests.console.play`: the console on made-up data, to look at it; `PLAY=start` where it opens."""
+"""`python -m tests.console.play`: the console on made-up data, to look at it. What tests of the terminal ask for is in
+the environment: PLAY_EVERY (seconds between polls), PLAY_SIZE (80x24), PLAY_CRASH (`r` fails), PLAY_CALLS (a file for
+what was called), PLAY_READS (a file that grows by a byte with each reading of the pools), PLAY_MOVES (each reading
+finds another value), PLAY=start (where it opens), PLAY_CHILD (a file for the id of a child process).
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import subprocess
 import sys
+from pathlib import Path
 
 from dplane_tui import line as lines
 from dplane_tui.app import Console
-from dplane_tui.terminal.driver import terminal_line
+from dplane_tui.services.zfs.model import Pool
+from dplane_tui.terminal.line import line_speed, terminal_line
 from dplane_tui.terminal.profile import detect
-from tests.console.fakes import FakeServices
+from dplane_tui.terminal.size import parse
+from tests.console.fakes import FakeServices, FakeZfs
+
+
+class Watched(FakeZfs):
+    """Tells that it was read, and changes if asked to."""
+
+    readings = 0
+
+    async def pools(self) -> tuple[Pool, ...]:
+        self.readings += 1
+        if place := os.environ.get("PLAY_READS"):
+            with Path(place).open("a") as file:
+                file.write(".")
+        found = await super().pools()
+        if not os.environ.get("PLAY_MOVES"):
+            return found
+        return (found[0], dataclasses.replace(found[1], fragmentation=self.readings % 90), *found[2:])
+
+
+class Fragile(Console):
+    """A console with a mistake in it."""
+
+    def do_refresh(self) -> None:
+        secret = "hunter2"
+        raise ValueError(f"a mistake of ours, with {len(secret)} letters")
 
 
 def main() -> int:
     """Open it on this terminal."""
+    env = os.environ
     services = FakeServices()
-    line = lines.read(os.environ)
+    services.fake_zfs = services.__dict__["zfs"] = Watched()
+    line = lines.read(env)
     if line.shows_only:
         services.host.groups = "dplane-kiosk dplane-view"  # type: ignore[attr-defined]  # the fake's
-    app = Console(services, detect(os.environ, terminal_line()), line=line, section=os.environ.get("PLAY", "pools"))
-    app.run(mouse=False)
+    profile = detect(env, terminal_line(), env.get("PLAY_PROFILE", ""), line_speed())
+    if every := env.get("PLAY_EVERY"):
+        profile = dataclasses.replace(profile, every=float(every))
+    if place := env.get("PLAY_CHILD"):
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], stdin=subprocess.DEVNULL)
+        Path(place).write_text(str(child.pid))
+    app = (Fragile if env.get("PLAY_CRASH") else Console)(
+        services, profile, line=line, section=env.get("PLAY", "pools")
+    )
+    app.run(mouse=False, size=parse(env["PLAY_SIZE"]) if "PLAY_SIZE" in env else None)
+    if place := env.get("PLAY_CALLS"):
+        calls = [*services.fake_zfs.calls, *services.fake_replication.calls, *services.fake_docker.calls]
+        Path(place).write_text("\n".join(str(call[0]) for call in calls))
     return app.return_code or 0
 
 

@@ -92,7 +92,7 @@ async def test_signing_in_asks_the_system_and_shows_no_password(console: Opener)
         await seen.until_text("Your console opens here")
         assert seen.services.fake_sign_in.asked[-1] == ("ann", "sesame")
         assert seen.app.read_only, "this console itself stays what it was"
-        assert "sesame" not in repr(list(seen.app.log_book.lines))
+        assert "sesame" not in repr(list(seen.app.log_book.entries))
 
 
 async def test_a_kiosk_left_alone_forgets_half_of_a_sign_in(console: Opener) -> None:

@@ -27,12 +27,16 @@ PLAY = ("-m", "tests.console.play")
 class Terminal:
     """One console on one pty."""
 
-    def __init__(self, argv: list[str], env: dict[str, str], size: tuple[int, int]) -> None:
+    def __init__(self, argv: list[str], env: dict[str, str], size: tuple[int, int], answers: bool = False) -> None:
+        """`answers`: the kernel knows no size, the terminal tells it when it is asked."""
         self.master, self.slave = pty.openpty()
         self.screen = pyte.Screen(*size)
         self.stream = pyte.ByteStream(self.screen)
         self.written = b""
-        self.resize(*size)
+        self.answers = answers
+        self.asked = 0
+        if not answers:
+            self.resize(*size)
         self.before = termios.tcgetattr(self.slave)
         self.process = subprocess.Popen(
             argv,
@@ -70,6 +74,9 @@ class Terminal:
             got += part
         self.written += got
         self.stream.feed(got)
+        if self.answers and self.written.count(b"\x1b[6n") > self.asked:
+            self.asked += 1
+            self.send(f"\x1b[{self.screen.lines};{self.screen.columns}R".encode())
         return got
 
     @property
@@ -116,7 +123,7 @@ class Terminal:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.process.pid, signal.SIGKILL)
             self.process.wait()
-        for descriptor in (self.master, self.slave):
+        for descriptor in {self.master, self.slave}:
             with contextlib.suppress(OSError):
                 os.close(descriptor)
 
@@ -129,10 +136,10 @@ def terminal(tmp_path: Path) -> Iterator[Start]:
     """`terminal(TERM="linux", size=(80, 24))` starts the console on made-up data."""
     opened: list[Terminal] = []
 
-    def start(*args: str, size: tuple[int, int] = (80, 24), **env: str) -> Terminal:
+    def start(*args: str, size: tuple[int, int] = (80, 24), answers: bool = False, **env: str) -> Terminal:
         clean = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)}
         clean |= {"TERM": "xterm-256color", "LANG": "C.UTF-8", **env}
-        one = Terminal([sys.executable, *(args or PLAY)], clean, size)
+        one = Terminal([sys.executable, *(args or PLAY)], clean, size, answers)
         opened.append(one)
         return one
 

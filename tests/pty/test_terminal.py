@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import base64
 import re
-import signal
 import termios
+import time
 from pathlib import Path
 
 import pytest
@@ -42,15 +42,6 @@ def test_starts_takes_keys_and_leaves_the_terminal_as_it_was(terminal: Start, te
     assert not _QUERY.search(one.written), "it asked the terminal something"
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGQUIT", "SIGINT"])
-def test_signals_restore_the_terminal(terminal: Start, name: str) -> None:
-    one = terminal()
-    one.until_text("vault")
-    os.kill(one.process.pid, getattr(signal, name))
-    one.ended()
-    restored(one)
-
-
 def test_resize_is_followed(terminal: Start) -> None:
     one = terminal()
     one.until_text("vault")
@@ -61,31 +52,11 @@ def test_resize_is_followed(terminal: Start) -> None:
     assert one.ended() == 0
 
 
-def test_noise_on_the_line_is_survived(terminal: Start) -> None:
-    one = terminal()
-    one.until_text("vault")
-    one.send(b"\xff\xfe\x80\xc3\x28\x1b[M \xb1\x82\xe9\x00\x1b[999;999;999R\x1b]52;c;\x07")
-    one.quiet()
-    one.send(b"\x1b\x1b\x1b")
-    one.quiet()
-    one.send(b"2")
-    one.until_text("backup/home")
-
-
-def test_end_of_file_ends_it(terminal: Start) -> None:
-    one = terminal()
-    one.until_text("vault")
-    os.close(one.master)
-    os.close(one.slave)
-    assert one.process.wait(60) is not None
-    one.master = one.slave = os.open(os.devnull, os.O_RDWR)
-
-
-def test_no_terminal_is_a_sentence_and_an_exit_code(terminal: Start) -> None:
-    one = terminal("-m", "dplane_tui", TERM="dumb")
-    assert one.ended() == 6
-    assert b"needs a terminal" in one.written
-    assert b"dplane health" in one.written
+def test_without_a_cursor_the_screens_are_printed_as_text(terminal: Start) -> None:
+    one = terminal("-m", "dplane_tui", TERM="dumb", size=(200, 100))
+    assert one.ended() in {0, 6}  # whatever this machine has
+    assert b"\nHealth\r\n" in one.written
+    assert b"\x1b" not in one.written
     assert b"Traceback" not in one.written
 
 
@@ -120,21 +91,52 @@ def test_idle_sleeps(terminal: Start) -> None:
     assert after[main] - before[main] < 60
 
 
-def test_a_stalled_line_stops_nothing_and_is_painted_afresh(terminal: Start) -> None:
-    one = terminal()
+def test_a_stalled_line_stops_nothing_and_is_painted_afresh(terminal: Start, tmp_path: Path) -> None:
+    reads = tmp_path / "reads"
+    one = terminal(PLAY_EVERY="0.2", PLAY_MOVES="1", PLAY_READS=str(reads))
     one.until_text("vault")
-    one.quiet()
     termios.tcflow(one.slave, termios.TCOOFF)  # XOFF
-    for _ in range(300):
-        one.send(b"2")
-        one.send(b"1")
-    one.quiet()
+    before = reads.stat().st_size
+    goes_on(one, reads, before)
     one.send(b"4")
-    one.read(2.0)
+    goes_on(one, reads, reads.stat().st_size, other=True)
+    # The terminal was switched off meanwhile.
+    one.screen.reset()
     termios.tcflow(one.slave, termios.TCOON)
     one.until_text("What to know")
     one.quiet()
-    assert "vault" not in one.text.split("\n")[3]
+    assert one.text.split("\n")[0].startswith(" nas-a  1 Pools")
+    assert "quit" in one.text.split("\n")[23]
+    assert one.screen.cursor.hidden
+    one.send(b"q")
+    assert one.ended() == 0
+    restored(one)
+
+
+def goes_on(one: Terminal, reads: Path, before: int, other: bool = False) -> None:
+    """The pools are read and read again, for longer than a stall takes to be noticed."""
+    end = time.monotonic() + 60
+    least = time.monotonic() + 4
+    while reads.stat().st_size < before + (1 if other else 8) or time.monotonic() < least:
+        assert time.monotonic() < end, "the polling stands still"
+        time.sleep(0.1)
+    assert one.process.poll() is None
+
+
+def test_a_terminal_that_reads_nothing_stops_nothing(terminal: Start, tmp_path: Path) -> None:
+    """No XOFF, nobody reads the other end: the kernel's buffer fills up."""
+    reads = tmp_path / "reads"
+    one = terminal(PLAY_EVERY="0.2", PLAY_MOVES="1", PLAY_READS=str(reads))
+    one.until_text("vault")
+    for _ in range(200):
+        one.send(b"21")
+    before = reads.stat().st_size
+    goes_on(one, reads, before)
+    one.until_text("> tank")
+    one.quiet(0.1)
+    one.send(b"4")
+    one.until_text("What to know")
+    assert one.text.split("\n")[0].startswith(" nas-a  1 Pools")
     one.send(b"q")
     assert one.ended() == 0
     restored(one)
@@ -212,3 +214,59 @@ def test_one_changed_row_is_few_bytes(terminal: Start) -> None:
     one.send(b"\x1b[B")
     got = one.read(2.0)
     assert 0 < len(got) < 700  # the row the cursor left and the one it came to
+
+
+def test_a_name_is_sent_to_the_clipboard_and_no_more_is_claimed(terminal: Start) -> None:
+    one = terminal()
+    one.until_text("vault")
+    one.send(b"Y")
+    one.until_text("Sent to the terminal's clipboard, if it has one: tank")
+    assert one.written.count(b"\x1b]52;c;" + base64.b64encode(b"tank") + b"\x1b\\") == 1
+    assert "opied" not in one.text
+
+
+@pytest.mark.parametrize("term", ["linux", "vt220"])
+def test_where_there_is_no_clipboard_nothing_is_sent(terminal: Start, term: str) -> None:
+    one = terminal(TERM=term)
+    one.until_text("vault")
+    one.send(b"Y")
+    one.until_text("The name is tank")
+    assert b"]52" not in one.written
+
+
+def test_own_keys_work_and_what_is_wrong_is_told(terminal: Start, tmp_path: Path) -> None:
+    file = tmp_path / ".config" / "dplane" / "keys.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text('[keys]\nsection-health = "v"\nrefresh = "q"\n')
+    one = terminal(size=(132, 30))
+    one.until_text("q is the key of “quit” already")
+    one.send(b"v")
+    one.until_text("What to know")
+    one.send(b"q")
+    assert one.ended() == 0
+
+
+@pytest.mark.parametrize("keys", [b"l", b"\x1b[C", b"]", b"t"])
+def test_tabs_change_with_letters_and_arrows(terminal: Start, keys: bytes) -> None:
+    one = terminal()
+    one.until_text("[devices]")
+    one.send(keys)
+    one.until_text("[datasets]")
+    one.send(b"h" if keys == b"l" else b"\x1b[D")
+    one.until_text("[devices]")
+
+
+def test_keys_that_come_together_go_where_they_were_meant(terminal: Start) -> None:
+    one = terminal()
+    one.until_text("vault")
+    one.send(b"4")
+    one.until_text("What to know")
+    one.send(b"1n")
+    one.until_text("New pool")
+    one.send(b"\x1b2")
+    one.until_text("backup/home")
+    one.send(b"1/vau")
+    one.until_text("/vau_")
+    assert "New dataset" not in one.text
+    one.send(b"\rtj")
+    one.until_text("[datasets]")

@@ -75,7 +75,7 @@ def check_command(said: list[str], known: dict[tuple[str, ...], set[str]]) -> st
             flag = word.split("=")[0]
             if flag not in known[path] | top:
                 return f"no option {flag} after {' '.join(path)}"
-            value_follows = flag == "--host"
+            value_follows = flag in {"--host", "--profile", "--size"} and "=" not in word
         elif value_follows:
             value_follows = False
         elif (*path, word) in known:

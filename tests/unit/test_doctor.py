@@ -120,7 +120,7 @@ def test_space() -> None:
         ("full", "unicode", 80, 24, "ok"),
         ("full", "unicode", 40, 10, "warn"),
         ("serial", "ascii", 80, 24, "warn"),
-        ("dumb", "ascii", 80, 24, "bad"),
+        ("plain", "ascii", 80, 24, "bad"),
     ],
 )
 def test_terminal(kind: str, symbols: str, columns: int, rows: int, level: str) -> None:

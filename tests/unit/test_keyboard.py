@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from textual.events import Key
+from textual.events import Key, Paste
 
 from dplane_tui.terminal.keyboard import Keyboard
 
@@ -44,3 +44,41 @@ def test_noise_never_ends_it(noise: list[bytes]) -> None:
         list(keyboard.feed(chunk))
     list(keyboard.feed(b"\x1b\\\x07"))
     assert keyboard.patience() is None or keyboard.patience() >= 0  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [b"\xff", b"\x1b[97;1;99999999999u", b"\x1b[99999999999u", b"\x1b[M\xff\xff\xff", b"q\x80D\r", b"\x1b[48;9;9;9;9t"],
+)
+def test_noise_is_no_key_and_the_next_key_is_one(noise: bytes) -> None:
+    keyboard = Keyboard()
+    found = list(keyboard.feed(noise))
+    assert not [event for event in found if isinstance(event, Key) and event.key in {"q", "D", "enter"}]
+    keyboard._noisy_until = 0.0
+    assert [event.key for event in keyboard.feed(b"j") if isinstance(event, Key)] == ["j"]
+
+
+def test_what_follows_noise_at_once_is_noise_too() -> None:
+    keyboard = Keyboard()
+    assert not list(keyboard.feed(b"\xff\xfe"))
+    assert not list(keyboard.feed(b"D\r"))
+
+
+def test_a_paste_without_an_end_is_over_when_nothing_more_comes() -> None:
+    keyboard = Keyboard()
+    assert not list(keyboard.feed(b"\x1b[200~vault\r"))
+    assert keyboard.patience()
+    keyboard._pasting_until = 0.001
+    assert not list(keyboard.tick())
+    assert [event.key for event in keyboard.feed(b"j") if isinstance(event, Key)] == ["j"]
+
+
+def test_a_paste_is_one_paste_however_it_is_cut() -> None:
+    keyboard = Keyboard()
+    found = [event for part in (b"\x1b[200~va", b"ult\x1b[20", b"1~j") for event in keyboard.feed(part)]
+    assert [event.text for event in found if isinstance(event, Paste)] == ["vault"]
+    assert [event.key for event in found if isinstance(event, Key)] == ["j"]
+
+
+def test_mouse_focus_and_windows_are_nothing_to_it() -> None:
+    assert not list(Keyboard().feed(b"\x1b[<0;3;3M\x1b[<0;3;3m\x1b[I\x1b[O\x1b[?2026;1$y"))

@@ -275,8 +275,8 @@ def space(df: str) -> Check:
 def terminal(term: str, kind: str, symbols: str, columns: int, lines: int) -> Check:
     """Where the console would be drawn: `kind` and `symbols` as its terminal profile has them."""
     name, where = clean(term, 40), f"{columns}×{lines}"
-    if kind == "dumb":
-        text = f"TERM is {name!r}, so the console cannot be drawn here."
+    if kind == "plain":
+        text = f"TERM is {name!r}, so the console prints its screens here as text."
         return Check("terminal", "bad", text, "export TERM=vt100 (or what this terminal is)")
     if columns < 80 or lines < 24:
         return Check("terminal", "warn", f"{name}, {where}: smaller than 80×24.", "Enlarge the window.")

@@ -1,0 +1,85 @@
+"""Every screen as text: all rows, words only, and what cannot be read said in a sentence."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from dplane_tui.cli import run
+from dplane_tui.errors import MissingError
+from dplane_tui.plain import SCREENS, screen
+from tests.console.fakes import FakeServices
+from tests.unit.test_import_hygiene import loaded
+
+WANTED = {
+    "pools": ("Pools: 2.", "vault, State DEGRADED, Capacity 91%", "Datasets of tank: 4.", "tank/home/anna, Used"),
+    "replication": (
+        "home is in time",
+        "Tasks: 1.",
+        "home, Source tank/home, Target nas-b:backup/home",
+        "Runs of home: 2.",
+    ),
+    "docker": ("Containers of Docker 26.1: 2.", "web, State running", "job, State exited (1)"),
+    "health": ("Memory 22% of 1000M", "bad: Pool vault is DEGRADED.", "Disks: 2.", "ssh.service, State active"),
+}
+
+
+@pytest.mark.parametrize("name", SCREENS)
+async def test_every_screen_prints_itself_in_words(name: str) -> None:
+    page = await screen(name, FakeServices())
+    text = "\n".join(page.lines)
+    for wanted in WANTED[name]:
+        assert wanted in text
+    assert not page.errors
+    assert not re.search("[\u2500-\u28ff\x00-\x09\x0b-\x1f\x7f-\x9f]", text), "something is drawn"
+    assert not any(line != line.strip() for line in page.lines)
+
+
+async def test_what_cannot_be_read_says_so_and_the_rest_is_there() -> None:
+    services = FakeServices()
+    services.fake_zfs.failure = MissingError("ZFS is not here.", "Install it.")
+    page = await screen("health", services)
+    text = "\n".join(page.lines)
+    assert "ZFS is not here." in text
+    assert "Pools: unknown." in text
+    assert "web" not in text
+    assert "Services: 2." in text
+    assert page.errors[0].exit_code == 6
+
+
+async def test_a_hostile_name_is_shown_and_never_obeyed() -> None:
+    services = FakeServices()
+    services.fake_zfs.pool_list[0] = services.fake_zfs.pool_list[0].__class__("ta\x1b[2Jnk\nx", "1", "ONLINE")
+    page = await screen("pools", services)
+    assert "ta\ufffd[2Jnk x, State ONLINE" in page.lines[1]
+
+
+def test_no_such_screen_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["show", "pols"]) == 2
+    assert "There is no screen “pols”. There are: pools, replication, docker, health, keys." in capsys.readouterr().err
+
+
+def test_the_keys_can_be_read_with_the_names_that_the_file_of_keys_has(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    assert run(["show", "keys"]) == 0
+    said = capsys.readouterr().out
+    assert "global/quit, Keys q f10 ctrl+q, close the console" in said
+    assert "pools.datasets/snapshot-create, Keys p, take a snapshot" in said
+
+
+def test_text_needs_no_textual() -> None:
+    names = ("pool", "replication", "docker", "health")
+    code = "import dplane_tui.plain, dplane_tui.cli.show\n"
+    found = loaded(code + "\n".join(f"import dplane_tui.screens.{name}_rows" for name in names))
+    assert "textual" not in found
+
+
+@pytest.mark.parametrize("size", ["80", "80x", "3x24", "80x9999", "x", "80x24x1"])
+def test_a_size_that_is_none_is_a_sentence(size: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--size", size]) == 2
+    assert "dplane --size 80x24" in capsys.readouterr().err
