@@ -43,3 +43,19 @@ async def test_a_bookmark_that_is_there_is_not_made_again_and_older_ones_go() ->
     assert len(door.asked) == 1
     await bases.drop_old(there, "17")
     assert door.asked[1:] == [("bookmark-destroy", {"bookmark": f"tank/a#{old.name}", "guid": "16"})]
+
+
+async def test_what_this_run_bookmarked_goes_too_once_something_newer_is_proven() -> None:
+    """A first run sends the oldest snapshot and then the others: no listing has the mark of the first."""
+    door = Door()
+    bases = Bases(door, None, Task("t", "tank/a", None, "vault/x"))  # type: ignore[arg-type]
+    steps = [Step("full", name, "vault/x", "filesystem", "s", guid) for name in ("tank/a", "tank/ab") for guid in "56"]
+    await bases.keep_all([(Dataset(step.dataset), step) for step in steps])
+    made = dict(door.asked.pop()[1]["bookmarks"])
+    await bases.drop_all_old([(Dataset("tank/a"), "6")])
+    ((verb, asked),) = door.asked
+    assert (verb, list(asked["bookmarks"].values())) == ("bookmarks-destroy", ["5"])
+    assert all(name in made and name.startswith("tank/a#") for name in asked["bookmarks"])
+    door.asked.clear()
+    await bases.drop_old(Dataset("tank/ab"), "6")
+    assert [(verb, args["guid"]) for verb, args in door.asked] == [("bookmark-destroy", "5")]

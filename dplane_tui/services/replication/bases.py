@@ -37,6 +37,8 @@ class Bases:
     def __init__(self, door: Door, peer: Peer | None, task: Task) -> None:
         self._door = door
         self._mark = mark_of(peer, task)
+        self._made: dict[str, str] = {}
+        """Bookmarks of this run, which no listing from before it has, and their GUIDs."""
 
     async def keep(self, dataset: Dataset, step: Step) -> None:
         """Bookmark what is about to be sent.
@@ -54,6 +56,7 @@ class Bases:
             guid=step.guid,
             bookmark=f"{dataset.name}#{name}",
         )
+        self._made[f"{dataset.name}#{name}"] = step.guid
 
     async def keep_all(self, pairs: Sequence[tuple[Dataset, Step]]) -> None:
         """`keep` for many, with one request for each hundred."""
@@ -65,15 +68,11 @@ class Bases:
                 wanted[f"{dataset.name}#{name}"] = [f"{dataset.name}@{step.snapshot}", step.guid]
         for some in batched(wanted, AT_ONCE):
             await self._door.call("bookmarks-create", bookmarks={name: wanted[name] for name in some})
+            self._made |= {name: wanted[name][1] for name in some}
 
     async def drop_all_old(self, pairs: Sequence[tuple[Dataset, str]]) -> None:
         """`drop_old` for many."""
-        old = {
-            f"{dataset.name}#{mark.name}": mark.guid
-            for dataset, proven in pairs
-            for mark in dataset.bookmarks
-            if mark.name.startswith(self._mark) and mark.guid != proven
-        }
+        old = {name: guid for dataset, proven in pairs for name, guid in self._old(dataset, proven)}
         for some in batched(old, AT_ONCE):
             try:
                 await self._door.call("bookmarks-destroy", bookmarks={name: old[name] for name in some})
@@ -84,11 +83,18 @@ class Bases:
 
     async def drop_old(self, dataset: Dataset, proven: str) -> None:
         """Our other bookmarks for this target are of no use now. What cannot be removed is tried again next time."""
-        for mark in dataset.bookmarks:
-            if mark.name.startswith(self._mark) and mark.guid != proven:
-                try:
-                    await self._door.call("bookmark-destroy", bookmark=f"{dataset.name}#{mark.name}", guid=mark.guid)
-                except UnreachableError:
-                    raise
-                except DPlaneError:
-                    continue
+        for name, guid in self._old(dataset, proven):
+            try:
+                await self._door.call("bookmark-destroy", bookmark=name, guid=guid)
+            except UnreachableError:
+                raise
+            except DPlaneError:
+                continue
+
+    def _old(self, dataset: Dataset, proven: str) -> Iterator[tuple[str, str]]:
+        """Names and GUIDs of a dataset's bookmarks for this target but the proven one."""
+        listed = {f"{dataset.name}#{mark.name}": mark.guid for mark in dataset.bookmarks}
+        known = listed | {name: guid for name, guid in self._made.items() if name.startswith(f"{dataset.name}#")}
+        for name, guid in known.items():
+            if name.startswith(f"{dataset.name}#{self._mark}") and guid != proven:
+                yield name, guid

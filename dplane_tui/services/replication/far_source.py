@@ -47,6 +47,8 @@ class FarSource(abc.ABC):
         self._until = until
         self._pulled = task.source_peer is not None  # else a restore: nothing is ever changed there
         self._side: Side = {}
+        self._made: dict[str, dict[str, str]] = {}
+        """Bookmarks that this run made, which no listing from before it has: names and GUIDs by dataset."""
         self._tag = hashlib.sha256(task.target.encode()).hexdigest()[:8]
         if self._bookmarks:
             self.door = self._holds()
@@ -244,11 +246,13 @@ class PlainSource(FarSource):
             return
         point = f"{step.dataset}@{step.snapshot}"
         await self._run([*self._zfs, "bookmark", "--", point, f"{step.dataset}#{name}"], f"{point} was not bookmarked")
+        self._made.setdefault(step.dataset, {})[name] = step.guid
 
     async def _forget(self, step: Step) -> None:
-        for mark in self._side[step.dataset].bookmarks:
-            if mark.name.startswith(self._mark) and mark.guid != step.guid:
-                name = f"{step.dataset}#{mark.name}"
+        listed = {mark.name: mark.guid for mark in self._side[step.dataset].bookmarks}
+        for short, guid in (listed | self._made.get(step.dataset, {})).items():
+            if short.startswith(self._mark) and guid != step.guid:
+                name = f"{step.dataset}#{short}"
                 await self._run([*self._zfs, "destroy", "--", name], f"the bookmark {name} was not removed")
 
     async def _run(self, argv: list[str], what: str) -> None:
