@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dplane_tui.errors import RefusedError
-from dplane_tui.services.replication import codec
+from dplane_tui.services.replication import codec, records
 from dplane_tui.services.replication.copies import Copies
 from dplane_tui.services.replication.giving import size_of, stream_request
 from dplane_tui.services.replication.model import Options, Restore
@@ -92,7 +92,7 @@ async def test_one_snapshot_of_one_dataset_to_a_new_name(world: World) -> None:
 async def test_all_that_is_there_is_listed_with_what_is_proven_also_when_the_original_is_gone(world: World) -> None:
     had = lose(world)
     world.foreign_snapshot("far", "vault/backup/photos", "mine")
-    run = await world.run("copies")
+    run = await world.run("compare", records.COPIES)
     assert run.state == "succeeded", run.message
     found = codec.decode(Copies, json.loads(run.plan)).copies
     top = [one for one in found if one.dataset == ""]
@@ -104,7 +104,7 @@ async def test_all_that_is_there_is_listed_with_what_is_proven_also_when_the_ori
         state["datasets"] = {
             name: one for name, one in state["datasets"].items() if not name.startswith("vault/backup/")
         }
-    gone = await world.run("copies")
+    gone = await world.run("compare", records.COPIES)
     assert (gone.state, gone.error_code) == ("failed", "missing")
 
 

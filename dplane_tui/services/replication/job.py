@@ -70,7 +70,7 @@ async def run_replication(run_id: str, asked: Asked | None = None) -> str:
         kind = "replicate" if mode == "run" else f"replicate-{mode}"
         report = Reporter(where.jobs, run_id, kind, f"{'replicate' if mode == 'run' else mode} {run.task}")
         await records.update_run(store, run_id, state="running", started=time.time())
-        telling = await hook.begin(run_id, run.task, mode)
+        telling = await hook.begin(run_id, run.task, request if request == records.COPIES else mode)
         state, message, code = await _guarded(Job(store, run, request, report, where, LocalHost()), mode)
         await records.update_run(store, run_id, state=state, ended=time.time(), message=message, error_code=code)
         good = state in records.GOOD
@@ -127,13 +127,9 @@ def _work(mode: str) -> Callable[[Job], Awaitable[Outcome]]:
 
         return verify
     if mode == "compare":
-        from .sides import compare
+        from .sides import look
 
-        return compare
-    if mode == "copies":
-        from .copies import copies
-
-        return copies
+        return look
     if mode in ("conflicts", "resolve"):
         from . import resolve
 
@@ -176,7 +172,7 @@ def _alone(folder: Path, task: str, mode: str) -> Iterator[None]:
 
     A verification may last for days and only reads: it has a lock of its own. A look at what is there needs none.
     """
-    if mode in records.LOOKS:
+    if mode == "compare":
         yield
         return
     name = re.sub(r"[^A-Za-z0-9._-]", "_", task)

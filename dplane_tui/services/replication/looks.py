@@ -10,7 +10,7 @@ from privhelper import grammar
 
 from ...errors import CommandError, RefusedError
 from ...text import clean
-from . import codec
+from . import codec, records
 from .model import Run
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class LocalLooks(abc.ABC):
     async def _launch(self, run: Run) -> None: ...
 
     @abc.abstractmethod
-    async def _asked(self, name: str, mode: str) -> Run: ...
+    async def _asked(self, name: str, mode: str, request: str = "") -> Run: ...
 
     async def compare(self, name: str) -> Comparison:
         from .compare import Comparison
@@ -59,7 +59,7 @@ class LocalLooks(abc.ABC):
     async def copies(self, name: str) -> tuple[Copy, ...]:
         from .copies import Copies
 
-        done = await self._asked(name, "copies")
+        done = await self._asked(name, "compare", records.COPIES)
         try:
             return codec.decode(Copies, json.loads(done.plan)).copies
         except ValueError as error:

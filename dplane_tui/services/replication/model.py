@@ -134,8 +134,7 @@ class Run:
     plan: str = ""
     """The plan as JSON, the very one that ran; of a verification what it found (`content.Verified`)."""
     kind: str = "run"
-    """`run`, `restore` or `verify` (which sends nothing); a dry run is a `plan`, a comparison a `compare`, a look at
-    what can be brought back `copies`."""
+    """`run`, `restore` or `verify` (which sends nothing); a dry run is a `plan`, a comparison a `compare`."""
     pruned: tuple[Pruned, ...] = ()
     """What retention destroyed after it, or could not."""
 

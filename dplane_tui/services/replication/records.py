@@ -22,10 +22,10 @@ PLANS_KEPT_SECONDS = 3600.0
 MOVING = ("run", "restore")
 """Kinds of run that move data: one at a time for each task."""
 SHOWN = (*MOVING, "verify", "resolve")
-ANSWERS = ("plan", "compare", "copies", "prune", "conflicts")
+ANSWERS = ("plan", "compare", "prune", "conflicts")
 """Kinds that are of interest to who asked, not to history."""
-LOOKS = ("compare", "copies")
-"""Kinds that only read and disturb nothing."""
+COPIES = "copies"
+"""The request of a `compare` that looks at the target alone."""
 _RECENT = 20_000  # rows of evidence, so that a long history costs nothing
 GOOD = frozenset({"succeeded", "nothing-new"})
 

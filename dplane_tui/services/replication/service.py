@@ -274,7 +274,7 @@ class LocalReplication(LocalLooks):
         """A queued run of a task, not yet started. Raises MissingError, RefusedError when the task runs already."""
         async with self._store(write=True) as store:
             await records.task(store, name)
-            if mode not in records.LOOKS:
+            if mode != "compare":
                 await self._refuse_running(store, name, ("verify",) if mode == "verify" else records.MOVING)
             return await records.new_run(store, name, mode, request)
 

@@ -129,6 +129,15 @@ async def other_box(job: Job, task: Task) -> Peer | None:
     return await records.peer(job.store, name) if name is not None else None
 
 
+async def look(job: Job) -> Outcome:
+    """The job of a comparison, or of a look at the target alone. Raises DPlaneError."""
+    if job.request == records.COPIES:
+        from .copies import copies
+
+        return await copies(job)
+    return await compare(job)
+
+
 async def compare(job: Job) -> Outcome:
     """The job of a comparison: what it finds is stored with the run. Raises DPlaneError."""
     task = await records.task(job.store, job.run.task)
