@@ -161,15 +161,13 @@ ACTIONS: tuple[Action, ...] = (
     _write("peer-remove", "d", "remove", "replication.peers", "forget the peer and its key", "admin", 30),
     Action(
         "tab-next",
-        ("right_square_bracket", "t", "right", "l"),
+        ("right_square_bracket", "t", "right"),
         "next tab",
         "replication",
         "tasks, peers, jobs",
         hint=12,
     ),
-    Action(
-        "tab-previous", ("left_square_bracket", "left", "h"), "previous tab", "replication", "the tab before", hint=0
-    ),
+    Action("tab-previous", ("left_square_bracket", "left"), "previous tab", "replication", "the tab before", hint=0),
     # Docker
     Action("container-logs", ("enter",), "logs", "docker", "follow the container's log", hint=10),
     Action("log-follow", ("f",), "follow", "docker", "follow the log, or hold still", hint=12),

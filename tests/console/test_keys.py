@@ -29,10 +29,10 @@ def laid(wanted: dict[str, object]) -> tuple[dict[str, Action], tuple[str, ...]]
 
 
 def test_an_action_gets_its_keys_and_the_others_keep_theirs() -> None:
-    table, problems = laid({"refresh": ["F5", "&"], "pools/scrub": "B"})
+    table, problems = laid({"refresh": ["F5", "&"], "pools/scrub": "Z"})
     assert problems == ()
     assert table["global/refresh"].keys == ("f5", "ampersand")
-    assert table["pools/scrub"].keys == ("B",)
+    assert table["pools/scrub"].keys == ("Z",)
     changed = {"global/refresh", "pools/scrub"}
     assert all(table[f"{one.group}/{one.id}"] == one for one in ACTIONS if f"{one.group}/{one.id}" not in changed)
 
