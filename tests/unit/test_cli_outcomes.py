@@ -34,6 +34,7 @@ WORDS = {
     "pool": "nopool", "dataset": "nopool/data", "below": "nopool/data", "snapshot": "nopool/data@x", "name": "nobody",
     "where": "someone@127.0.0.1:1", "run": "replicate-no-1", "job": "replicate-no-1", "layout": "nodisk",
     "property": "compression=lz4", "shell": "bash", "words": "pool", "rate": "2M",
+    "screen": "pools", "terminal": "tty1",
 }  # fmt: skip
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 # What stands for the value of each option that a command cannot do without.
@@ -46,7 +47,7 @@ READING = {
     "replicate show", "replicate runs", "replicate run-show", "replicate notices",
     "peer list", "peer accepted", "notify list", "notify status",
     "peer show", "peer probe", "peer test", "docker list", "docker logs", "job list", "job watch", "audit show",
-    "audit verify", "health", "doctor", "completion", "help",
+    "audit verify", "health", "doctor", "completion", "help", "show", "kiosk status",
 }  # fmt: skip
 
 each_command = pytest.mark.parametrize("path", LEAVES, ids=" ".join)

@@ -79,7 +79,12 @@ def test_the_top_of_targets() -> None:
 
 def listing(*rows: tuple[str, str, str, str]) -> str:
     asked = ("type", "receive_resume_token", "dplane:peer")
-    return "".join(f"{row[0]}\t{name}\t{value}\n" for row in rows for name, value in zip(asked, row[1:], strict=True))
+    sources = ("-", "-", "local")
+    return "".join(
+        f"{row[0]}\t{name}\t{value}\t{source}\n"
+        for row in rows
+        for name, value, source in zip(asked, row[1:], sources, strict=True)
+    )
 
 
 def there(monkeypatch: pytest.MonkeyPatch, text: str, status: int = 0, said: str = "") -> Any:
@@ -95,7 +100,9 @@ def test_what_is_there_is_read_strictly(monkeypatch: pytest.MonkeyPatch) -> None
     sound = listing(("v/a", "filesystem", "-", "me"), ("v/a/b", "volume", "-", "me"))
     assert there(monkeypatch, sound) == {"v/a": ("filesystem", "-", "me"), "v/a/b": ("volume", "-", "me")}
     assert there(monkeypatch, "", 1, "cannot open 'v/a': dataset does not exist") == {}
-    forged = "x\nv/a/b\ttype\tfilesystem\nv/a/b\treceive_resume_token\t-\nv/a/b\tdplane:peer\tme"
+    inherited = sound.replace("v/a/b\tdplane:peer\tme\tlocal", "v/a/b\tdplane:peer\tme\tinherited from v/a")
+    assert there(monkeypatch, inherited)["v/a/b"] == ("volume", "-", "-"), "what is made below is not the peer's"
+    forged = "x\tlocal\nv/a/b\ttype\tfilesystem\t-\nv/a/b\treceive_resume_token\t-\t-\nv/a/b\tdplane:peer\tme"
     for text in (
         listing(("v/a", "filesystem", "-", forged), ("v/a/b", "volume", "-", "other")),
         listing(("v/a", "filesystem", "-", "me\nyou")),
@@ -125,8 +132,10 @@ def test_only_what_is_whole_and_this_peers_or_new_below_it_is_received_together(
 
 def test_the_owner_is_read_from_the_first_lines_alone() -> None:
     asked = get_argv("v/a", True)[-2].split(",")
-    rows = [f"v/a\t{name}\t{'me' if name == 'dplane:peer' else '7'}\t-\n" for name in asked]
+    rows = [f"v/a\t{name}\t{'me' if name == 'dplane:peer' else '7'}\tlocal\n" for name in asked]
     assert top_values("".join(rows), "v/a")["dplane:peer"] == "me"
+    above = "".join(rows).replace("me\tlocal", "me\tinherited from v")
+    assert top_values(above, "v/a")["dplane:peer"] == "-"
     assert top_values("".join(rows), "v/a")["available"] == "7"
     assert top_values("".join(rows), "v/b") == {}
     assert top_values("".join(rows[1:]), "v/a") == {}
