@@ -17,5 +17,6 @@ SMARTCTL = "/usr/sbin/smartctl"
 SYSTEMCTL = "/usr/bin/systemctl"
 SYSTEMD_ANALYZE = "/usr/bin/systemd-analyze"
 UNITS = "/etc/systemd/system"
+FILE_SYSTEM = "zfs"  # what the kernel calls the file system of datasets
 OWNER_UID = 0  # who must own the helper, its directories and its log, and as whom it must run
 INSTALLED = False  # whether this is the one file that build.py makes, not a checkout

@@ -146,9 +146,7 @@ class Session:
         command = argv(verb, args)
         self._intend(durable=verb.acts)
         if command[0] == OURS:
-            from .content import tell
-
-            self._note("done", {"code": 0, **tell(args)}, durable=False)
+            self._note("done", {"code": 0, **_own_stream(verb.name, args)}, durable=verb.acts)
             return 0
         if verb.name == "pair":
             from .account import become_dplane
@@ -322,6 +320,17 @@ def _own_act(name: str, args: Args) -> dict[str, object]:
     from . import peers
 
     return peers.change(name, args)
+
+
+def _own_stream(name: str, args: Args) -> dict[str, object]:
+    """What the helper tells line by line itself; returns what the audit log keeps of it."""
+    if name.startswith("files-"):
+        from .files import serve
+
+        return serve(name, args, own=False)
+    from .content import tell
+
+    return tell(args)
 
 
 def own_file() -> str:

@@ -1,4 +1,4 @@
-"""The one table of everything the helper can do; verbs_pools, verbs_datasets and verbs_streams are its other pages.
+"""The one table of everything the helper can do; verbs_pools, …_datasets, …_streams and …_files are its other pages.
 
 A verb's `argv` is made of parts: a plain text is itself; Value, Option, When, Pairs and so on take checked arguments.
 Nothing else can reach a program. A verb whose argv starts with "privhelper" starts none: the helper does it itself.
@@ -13,6 +13,7 @@ from .places import CURRENT, SYSTEMCTL, ZFS
 from .shape import ADMIN, OPERATE, VIEW, Arg, Value, Verb, When
 from .verbargs import CHILD, GUID, PEER
 from .verbs_datasets import DATASETS_AND_SNAPSHOTS
+from .verbs_files import FILES
 from .verbs_pools import POOLS
 from .verbs_streams import STREAMS
 
@@ -119,5 +120,5 @@ SYSTEM = (
     ),
 )
 
-VERBS = (*SYSTEM, *POOLS, *DATASETS_AND_SNAPSHOTS, *STREAMS)
+VERBS = (*SYSTEM, *POOLS, *DATASETS_AND_SNAPSHOTS, *STREAMS, *FILES)
 BY_NAME = {verb.name: verb for verb in VERBS}
