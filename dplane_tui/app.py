@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .actions import SECTIONS, Action, allowed
+from .actions import SECTIONS, WITHOUT_TAB, Action, allowed
 from .errors import DPlaneError, MissingError
 from .terminal.profile import Profile, detect
 
@@ -83,7 +83,7 @@ class Console(Background, Dressed, App[int], inherit_bindings=False):
         self._connect = connect
         self._sections: dict[str, Section] = {}
         self._job = JobFollower(follow_job, then_host) if follow_job else None
-        for section in SECTIONS:
+        for section in (*SECTIONS, *WITHOUT_TAB):
             self.add_mode(section, partial(self._section, section))
         self.put_on(self.look)
 

@@ -234,9 +234,15 @@ class FilesService:
 
 def _restored(measured: Measured, done: dict[str, Any]) -> Restored:
     counts = {key: _number(done, key) for key in ("files", "folders", "links", "left_out")}
-    words = {key: str(done.get(key, "")) for key in ("sha256", "evidence")}
-    size = _number(done, "bytes")
-    return Restored(measured.place.name, _path(done, "restored"), _path(done, "kept"), **counts, size=size, **words)
+    return Restored(
+        measured.place.name,
+        _path(done, "restored"),
+        _path(done, "kept"),
+        **counts,
+        size=_number(done, "bytes"),
+        sha256=str(done.get("sha256", "")),
+        evidence=str(done.get("evidence", "")),
+    )
 
 
 def newest_holder(version: Version) -> Place:
