@@ -99,7 +99,8 @@ class FilesScreen(Section):
         """Show a folder; where it cannot be read, stay where it was. Raises DPlaneError."""
         self._asked += 1
         asked = self._asked
-        self.entries.set_caption(f"{place.name}:/{readable(path)}", "reading…")
+        # The caption stays with the rows until others are there: what it says is what a key acts on.
+        self.entries.set_caption(self.entries.caption, f"reading {place.name}:/{readable(path)}…")
         try:
             listing = await self.files.list(place, path, as_root=self.as_root)
         except DPlaneError as error:

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import struct
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,9 @@ class World:
     """The mounts, and a helper that takes them for ZFS."""
 
     def __init__(self, root: Path) -> None:
+        # The helper finds a dataset by its name among all mounts, so there is one such world at a time.
+        self._lock = os.open(Path(tempfile.gettempdir()) / "dplane-files-world.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
         self.live = root / "live"
         self.live.mkdir()
         self.mounted: list[Path] = []
@@ -87,6 +92,7 @@ class World:
     def close(self) -> None:
         for where in reversed(self.mounted):
             subprocess.run(["umount", "-l", str(where)], check=True)
+        os.close(self._lock)
 
 
 def left_over(folder: Path) -> list[str]:

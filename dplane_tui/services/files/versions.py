@@ -28,7 +28,7 @@ def is_text(data: bytes) -> bool:
     """Whether this is text for people: no NUL at its beginning, and few bytes that no text has."""
     head = data[:8192]
     odd = sum(byte < 32 and byte not in b"\t\n\r\f\x1b\b" for byte in head)
-    return b"\0" not in head and odd * 20 <= len(head)
+    return b"\0" not in head and (odd <= 8 or odd * 20 <= len(head))
 
 
 def lines(content: Content) -> list[str]:
