@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import os
+import pty
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -85,24 +85,24 @@ def test_versions(cli: Cli, world: World) -> None:
 
 
 def test_cat_is_the_very_bytes_and_on_a_terminal_only_safe_text(
-    cli: Cli, world: World, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     raw = b"\x1b[2Jplain \xff\n" + os.urandom(200_000)
     (world.live / ".zfs/snapshot/s1/raw").write_bytes(raw)
 
-    class Out(io.TextIOWrapper):
-        def isatty(self) -> bool:
-            return False
-
-    sink = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", Out(sink, encoding="utf-8"))
-    assert run(["files", "cat", "tank/a@s1", "raw"]) == 0
-    assert sink.getvalue() == raw
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    assert run(["files", "cat", "tank/a@s1", "raw"]) == 4
     (world.live / ".zfs/snapshot/s1/text").write_bytes(b"\x1b[2Jred\xe2\x80\xae\n")
-    assert run(["files", "cat", "tank/a@s1", "text"]) == 0
-    shown = sink.getvalue()[len(raw) :]
+    with (tmp_path / "out").open("w", encoding="utf-8") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        assert run(["files", "cat", "tank/a@s1", "raw"]) == 0
+    assert (tmp_path / "out").read_bytes() == raw
+    monkeypatch.setenv("TERM", "xterm-256color")
+    master, slave = pty.openpty()
+    with open(slave, "w", encoding="utf-8") as terminal:
+        monkeypatch.setattr(sys, "stdout", terminal)
+        assert run(["files", "cat", "tank/a@s1", "raw"]) == 4
+        assert run(["files", "cat", "tank/a@s1", "text"]) == 0
+        shown = os.read(master, 65536)
+    os.close(master)
     assert b"red" in shown
     assert b"\x1b" not in shown
     assert "\u202e".encode() not in shown
