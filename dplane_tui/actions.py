@@ -103,9 +103,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("files-here", ("f",), "files", "pools.snapshots", "browse its files and bring old ones back", hint=22),
     # Files
     Action("file-open", ("enter",), "open", "files", "go into the folder, or look at the file", hint=10),
-    Action("file-up", ("backspace", "u"), "up", "files", "go to the folder above", hint=12),
+    Action("file-up", ("u", "backspace"), "up", "files", "go to the folder above", hint=14),
     Action("file-older", ("left_square_bracket",), "older", "files", "the same folder one snapshot earlier", hint=13),
-    Action("file-newer", ("right_square_bracket",), "newer", "files", "the same folder one snapshot later", hint=14),
+    Action("file-newer", ("right_square_bracket",), "newer", "files", "the same folder one snapshot later", hint=15),
     Action("file-versions", ("v",), "versions", "files", "every version of what is under the cursor", hint=11),
     Action("file-compare", ("c",), "compare", "files", "what differs from the file as it is now", hint=16),
     Action(
@@ -114,8 +114,9 @@ ACTIONS: tuple[Action, ...] = (
         "bring back",
         "files",
         "restore it, beside its old place or in it",
+        role="",
         mutating=True,
-        hint=15,
+        hint=12,
     ),
     Action("file-at", ("a",), "at", "files", "choose the snapshot to look at", hint=18),
     Action("file-dataset", ("d",), "dataset", "files", "choose the dataset", hint=19),

@@ -156,7 +156,7 @@ async def test_a_folder_brought_back_beside_and_no_more_while_read_only(
         await seen.until_text("Bring back docs")
         await seen.press("enter")
         await seen.until_text("Bring back docs?")
-        assert "2 files in 1 folders" in seen.text
+        assert "2 files in 1 folder," in seen.text
         await seen.press("tab", "enter")
         await seen.until_text("docs.restored-s1 was restored")
         assert sorted(os.listdir(world.live / "docs.restored-s1")) == sorted(

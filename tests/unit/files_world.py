@@ -27,6 +27,14 @@ def acl(user: int) -> bytes:
     return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
 
 
+def _clear_up() -> None:
+    """Unmount what a world left whose process was killed; whoever calls holds the lock."""
+    for line in reversed(Path("/proc/self/mounts").read_text().splitlines()):
+        source, where, kind = line.split(" ")[:3]
+        if kind == "tmpfs" and source.startswith("tank/") and "/dplane-files-" in where:
+            subprocess.run(["umount", "-l", where], check=False)
+
+
 class World:
     """The mounts, and a helper that takes them for ZFS."""
 
@@ -34,6 +42,7 @@ class World:
         # The helper finds a dataset by its name among all mounts, so there is one such world at a time.
         self._lock = os.open(Path(tempfile.gettempdir()) / "dplane-files-world.lock", os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
+        _clear_up()
         self.live = root / "live"
         self.live.mkdir()
         self.mounted: list[Path] = []

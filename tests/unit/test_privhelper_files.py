@@ -303,3 +303,31 @@ def test_a_snapshot_that_is_something_else_is_not_taken_for_it(world: World) -> 
     assert "something else" in said
     world._mount("tank/x", world.live)
     assert world.ask("files-list", of=DATASET)[0] == 1, "covered by another mount, it cannot be reached"
+
+
+def test_through_the_door_it_mounts_for_itself_alone_and_is_written_down(world: World) -> None:
+    fill(world.snapshot("s1"))  # what the door mounts is another one here, and empty: no ZFS puts the files there
+    before = Path("/proc/self/mountinfo").read_text()
+    request = {"verb": "files-list", "of": "tank/a@s1", "guid": world.guids["s1"]}
+    done = world.door.run(request)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [
+        {"begin": "tank/a@s1", "guid": world.guids["s1"]},
+        {"end": True, "items": 0, "bytes": 0},
+    ]
+    assert Path("/proc/self/mountinfo").read_text() == before
+    restore = {**request, "verb": "files-restore", "snapshot": "tank/a@s1", "path": "docs/a.txt"}
+    del restore["of"]
+    (world.live / "docs").mkdir()
+    done = world.door.run(restore)
+    assert (done.returncode, done.stdout.count(b"\n")) == (4, 1)
+    assert b"not there" in done.stderr
+    assert os.listdir(world.live / "docs") == []
+    told = [(line["verb"], line["phase"], line.get("code")) for line in world.door.audit()]
+    assert told == [
+        ("files-list", "intent", None),
+        ("files-list", "done", 0),
+        ("files-restore", "intent", None),
+        ("files-restore", "done", 4),
+    ]
+    assert world.door.audit()[-1]["args"]["path"] == "docs/a.txt"

@@ -15,6 +15,11 @@ def readable(raw: bytes) -> str:
     return clean(raw.decode("utf-8", "replace"))
 
 
+def counted(number: int, what: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A dataset, as it is now or as it was at a snapshot, with the GUID the person saw."""
@@ -151,9 +156,9 @@ class Restored:
 
     def sentence(self) -> str:
         """What happened, and how to get back."""
-        what = "1 file" if self.files == 1 and not self.folders else f"{self.files} files in {self.folders} folders"
-        if not self.files and not self.folders:
-            what = "1 link"
+        what = counted(self.files, "file") if self.files or self.folders else counted(self.links, "link")
+        if self.folders:
+            what += f" in {counted(self.folders, 'folder')}"
         said = f"{readable(self.path)} was restored from {self.snapshot} ({what}) and reads back as in the snapshot."
         if self.left_out:
             said += f" {self.left_out} devices, pipes or sockets were left out."

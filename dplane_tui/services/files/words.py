@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from ...text import clean, size
-from .model import Entry, Measured, Place, Versions, readable
+from .model import Entry, Measured, Place, Versions, counted, readable
 
 
 def when(entry: Entry) -> str:
@@ -34,7 +34,11 @@ def told_of(found: Versions) -> list[str]:
 def preview(measured: Measured, over: bool) -> list[str]:
     """What a restore would do, a sentence each."""
     name = readable(measured.path.rpartition(b"/")[2])
-    what = f"{measured.files} files in {measured.folders} folders" if measured.folders else f"a {measured.entry.kind}"
+    what = (
+        f"{counted(measured.files, 'file')} in {counted(measured.folders, 'folder')}"
+        if measured.folders
+        else f"a {measured.entry.kind}"
+    )
     said = [f"From {measured.place.name}: {readable(measured.path)}, {what}, {size(measured.size)}."]
     if measured.others:
         said.append(f"{measured.others} devices, pipes or sockets are left out.")
