@@ -68,7 +68,7 @@ FILES = (
     Verb(
         "files-versions",
         ADMIN,
-        "Tells what stands at a path of a dataset now and in each of its `newest` snapshots (1000), as JSON lines.",
+        "Tells what stands at a path of a dataset now and in each of its `newest` snapshots (200), as JSON lines.",
         (DATASET, GUID, _PATH, Arg("newest", NEWEST, optional=True)),
         (OURS, "files-versions", Value("dataset"), Value("path")),
         guard="dataset",

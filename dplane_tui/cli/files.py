@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import DPlaneError, MissingError, RefusedError, UsageError
 from ..services.files import versions as compared
 from ..services.files.model import Content, Entry, Measured, Place, readable
-from ..services.files.service import FilesService
+from ..services.files.service import NEWEST, FilesService
 from ..services.files.words import held, preview, told_of, when
 from ..services.host import Host
 from ..text import clean, size
@@ -27,7 +27,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     _at(listing)
     listing.set_defaults(handler=_ls, reads=True)
     versions = _where(verbs.add_parser("versions", help="every version of a file or folder, the newest first"))
-    versions.add_argument("--newest", type=int, default=1000, metavar="N", help="how many snapshots to look at (1000)")
+    versions.add_argument(
+        "--newest", type=int, default=NEWEST, metavar="N", help=f"how many snapshots to look at ({NEWEST})"
+    )
     versions.set_defaults(handler=_versions, reads=True)
     cat = _where(verbs.add_parser("cat", help="write a file out; on a terminal only text, made safe"))
     _at(cat)

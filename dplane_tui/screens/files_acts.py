@@ -12,7 +12,7 @@ from textual.widget import Widget
 from ..errors import DPlaneError, RefusedError, StoppedError
 from ..services.files import versions as compared
 from ..services.files.model import NOW, Content, Measured, Place, readable
-from ..services.files.service import newest_holder
+from ..services.files.service import NEWEST, newest_holder
 from ..services.files.words import preview
 from ..text import size
 from ..widgets.dialogs import Choose, Confirm, Form, Reader, TypedConfirm, ask
@@ -173,7 +173,7 @@ class FilesActs:
         name = readable(entry.name)
 
         def progress(looked: int, of: int) -> None:
-            self._tell(f"Looking for versions of {name}: {looked} of {min(of, 1000)} snapshots…")
+            self._tell(f"Looking for versions of {name}: {looked} of {min(of, NEWEST)} snapshots…")
 
         found = await screen.files.versions(
             place.dataset, screen.path_of(entry), as_root=screen.as_root, progress=progress

@@ -21,6 +21,8 @@ from .versions import group
 
 VIEWED = 1 << 20
 """Bytes of a file that are read to be looked at or compared."""
+NEWEST = 200
+"""Snapshots looked at for versions, when nothing else is said."""
 _KINDS = frozenset({"file", "dir", "link", "fifo", "socket", "char", "block", "unknown", "unread"})
 
 
@@ -98,7 +100,7 @@ class FilesService:
         path: bytes,
         *,
         as_root: bool = False,
-        newest: int = 1000,
+        newest: int = NEWEST,
         progress: Callable[[int, int], None] = lambda _looked, _of: None,
     ) -> Versions:
         """Every version of what stands at a path, in the `newest` snapshots and now."""
