@@ -46,7 +46,7 @@ READING = {
     "replicate show", "replicate runs", "replicate run-show", "replicate notices",
     "peer list", "peer accepted", "notify list", "notify status",
     "peer show", "peer probe", "peer test", "docker list", "docker logs", "job list", "job watch", "audit show",
-    "audit verify", "health", "doctor", "completion", "help",
+    "audit verify", "health", "doctor", "completion", "help", "files cat", "files diff", "files ls", "files versions",
 }  # fmt: skip
 
 each_command = pytest.mark.parametrize("path", LEAVES, ids=" ".join)
