@@ -67,6 +67,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("section-replication", ("2",), "Replication", "global", "go to Replication", hint=0),
     Action("section-docker", ("3",), "Docker", "global", "go to Docker", hint=0),
     Action("section-health", ("4",), "Health", "global", "go to Health", hint=0),
+    Action("section-files", ("F",), "Files", "global", "files as they were: browse, versions, bring back", hint=0),
     Action("help", ("question_mark", "f1"), "help", "global", "every key that works here", hint=97),
     Action("palette", ("colon", "ctrl+p"), "find", "global", "find anything by its name, or what to do", hint=98),
     Action("quit", ("q", "f10", "ctrl+q"), "quit", "global", "close the console; transfers go on without it", hint=99),
@@ -134,6 +135,30 @@ ACTIONS: tuple[Action, ...] = (
         "snapshot-rollback", "o", "roll back", "pools.snapshots", "roll the dataset back to the snapshot", "admin", 25
     ),
     _write("snapshot-destroy", "d", "destroy", "pools.snapshots", "destroy the snapshot", "admin", 33),
+    Action("files-here", ("f",), "files", "pools.datasets", "browse its files and bring old ones back", hint=22),
+    Action("files-here", ("f",), "files", "pools.snapshots", "browse its files and bring old ones back", hint=22),
+    # Files
+    Action("file-open", ("enter",), "open", "files", "go into the folder, or look at the file", hint=10),
+    Action("file-up", ("u", "backspace"), "up", "files", "go to the folder above", hint=14),
+    Action("file-older", ("left_square_bracket",), "older", "files", "the same folder one snapshot earlier", hint=13),
+    Action("file-newer", ("right_square_bracket",), "newer", "files", "the same folder one snapshot later", hint=15),
+    Action("file-versions", ("v",), "versions", "files", "every version of what is under the cursor", hint=11),
+    Action("file-compare", ("c",), "compare", "files", "what differs from the file as it is now", hint=16),
+    Action(
+        "file-restore",
+        ("b",),
+        "bring back",
+        "files",
+        "restore it, beside its old place or in it",
+        role="",
+        mutating=True,
+        hint=12,
+    ),
+    Action("file-at", ("a",), "at", "files", "choose the snapshot to look at", hint=18),
+    Action("file-dataset", ("d",), "dataset", "files", "choose the dataset", hint=19),
+    Action("file-path", ("p",), "path", "files", "type the path of a folder", hint=20),
+    Action("file-stop", ("x",), "stop", "files", "stop the restore; it is undone", hint=0),
+    _write("file-root", "A", "as root", "files", "read and restore as root, or as yourself again", "admin", 30),
     # Replication
     Action("evidence", ("enter",), "open", "replication", "a task in detail; why a run failed, its proof", hint=10),
     _write("peer-pair", "n", "pair a box", "replication", "pair with another NAS", "admin", 20),
@@ -188,6 +213,8 @@ ACTIONS: tuple[Action, ...] = (
 )
 
 SECTIONS = ("start", "pools", "replication", "docker", "health")
+WITHOUT_TAB = ("files",)
+"""Sections that are reached from others and have no number in the title."""
 STAYS = frozenset({"kiosk", "view-only", "session"})
 """Groups of a console that stands on the box's own terminal: nobody closes it, its session is signed out of."""
 

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .actions import SECTIONS, Action, allowed
+from .actions import SECTIONS, WITHOUT_TAB, Action, allowed
 from .errors import DPlaneError, MissingError
 from .terminal.profile import Profile, detect
 
@@ -102,7 +102,7 @@ class Console(
         self.gather_fleet(boxes, connect, lambda: self._source_changed("fleet"))
         self._sections: dict[str, Section] = {}
         self._job = JobFollower(follow_job, then_host) if follow_job else None
-        for section in SECTIONS:
+        for section in (*SECTIONS, *WITHOUT_TAB):
             self.add_mode(section, partial(self.section_screen, section))
         self.put_on(self.look)
         self.remapped, self._told = keys.take_over()

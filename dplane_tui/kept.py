@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import crash
-from .actions import SECTIONS
+from .actions import SECTIONS, WITHOUT_TAB
 from .paths import user_state
 from .place import FILE, Place, from_data, to_data
 
@@ -83,7 +83,7 @@ def _table(data: Any) -> dict[str, Any]:
 
 def _place(data: Any) -> Place:
     place = from_data(data)
-    if place.section not in SECTIONS:
+    if place.section not in (*SECTIONS, *WITHOUT_TAB):
         raise ValueError("there is no such section")
     return place
 

@@ -11,6 +11,7 @@ import os
 import stat
 from time import monotonic
 
+from .beneath import shown
 from .failure import Failure
 from .places import ZFS
 from .shape import Args
@@ -95,11 +96,6 @@ def sampled(seed: str, percent: int) -> Chosen:
 
     start = seed.encode()
     return lambda path: int.from_bytes(sha256(start + b"\0" + path).digest()[:8], "big") % 10000 < percent * 100
-
-
-def shown(raw: bytes) -> str:
-    """Bytes as plain ASCII, each other one and `%` as `%XX`."""
-    return "".join(chr(byte) if 0x20 <= byte < 0x7F and byte != 0x25 else f"%{byte:02X}" for byte in raw)
 
 
 def files(root: int, teller: Teller, chosen: Chosen) -> None:

@@ -53,6 +53,7 @@ def as_text() -> str:
         "",
         "privhelper help --json   the same as data, with the grammar and an example of every argument",
         "privhelper check         read a request, print the argv it would become, or why it is refused (exit 2)",
+        "privhelper files         do a request of a verb files-… with your own rights",
     ]
     return "\n".join(lines) + "\n"
 

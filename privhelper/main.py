@@ -7,7 +7,9 @@ import sys
 
 from . import places
 
-USAGE = "usage: privhelper [help [--json] | check | docs | build FILE]; without a word it reads a request as root\n"
+USAGE = (
+    "usage: privhelper [help [--json] | check | files | docs | build FILE]; without a word it reads a request as root\n"
+)
 
 
 def main(words: list[str]) -> int:
@@ -28,6 +30,10 @@ def _dispatch(words: list[str]) -> int:
         return _help(words)
     if words == ["check"]:
         return _check()
+    if words == ["files"]:
+        from .ownfiles import serve as serve_own
+
+        return serve_own()
     if len(words) == 2 and words[0] == "build" and not places.INSTALLED:
         from .build import build
 

@@ -22,5 +22,6 @@ TTYS = "/sys/class/tty"
 CGROUP = "/proc/self/cgroup"  # which unit we run in: systemd's word, not the caller's
 SHADOW = "/etc/shadow"
 PAM_CONFDIR = ""  # "" is PAM's own: /etc/pam.d
+FILE_SYSTEM = "zfs"  # what the kernel calls the file system of datasets
 OWNER_UID = 0  # who must own the helper, its directories and its log, and as whom it must run
 INSTALLED = False  # whether this is the one file that build.py makes, not a checkout

@@ -152,9 +152,7 @@ class Session:
         command = argv(verb, args)
         self._intend(durable=verb.acts)
         if command[0] == OURS:
-            from .content import tell
-
-            self._note("done", {"code": 0, **tell(args)}, durable=False)
+            self._note("done", {"code": 0, **_own_stream(verb.name, args)}, durable=verb.acts)
             return 0
         if verb.name == "pair":
             from .account import become_dplane
@@ -323,6 +321,17 @@ def steady() -> None:
     signal(SIGCHLD, SIG_DFL)
     for number in (SIGTSTP, SIGTTIN, SIGTTOU):  # Ctrl-Z would stop the helper with its locks held
         signal(number, SIG_IGN)
+
+
+def _own_stream(name: str, args: Args) -> dict[str, object]:
+    """What the helper tells line by line itself; returns what the audit log keeps of it."""
+    if name.startswith("files-"):
+        from .files import serve
+
+        return serve(name, args, own=False)
+    from .content import tell
+
+    return tell(args)
 
 
 def own_file() -> str:

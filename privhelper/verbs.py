@@ -13,6 +13,7 @@ from .places import CURRENT, SYSTEMCTL
 from .shape import ADMIN, OPERATE, VIEW, Arg, Value, Verb, When
 from .verbargs import CHILD, GUID, PEER
 from .verbs_datasets import DATASETS_AND_SNAPSHOTS
+from .verbs_files import FILES
 from .verbs_pools import POOLS
 from .verbs_streams import STREAMS
 from .verbs_terminals import TERMINALS
@@ -119,5 +120,5 @@ SYSTEM = (
     ),
 )
 
-VERBS = (*SYSTEM, *TERMINALS, *POOLS, *DATASETS_AND_SNAPSHOTS, *STREAMS)
+VERBS = (*SYSTEM, *TERMINALS, *POOLS, *DATASETS_AND_SNAPSHOTS, *STREAMS, *FILES)
 BY_NAME = {verb.name: verb for verb in VERBS}

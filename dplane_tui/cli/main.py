@@ -27,6 +27,7 @@ GROUPS: dict[str, tuple[str, str]] = {
     "pool": ("pool", "pools: list, show, create, scrub, clear, import, export, destroy"),
     "dataset": ("dataset", "file systems and volumes"),
     "snapshot": ("snapshot", "snapshots"),
+    "files": ("files", "files of snapshots: list, all versions, read, compare, restore"),
     "replicate": ("replicate", "replication tasks and their runs"),
     "peer": ("peer", "paired boxes"),
     "docker": ("docker", "containers"),

@@ -26,6 +26,10 @@ def open_section(name: str) -> Section:
         from .docker import DockerScreen
 
         return DockerScreen()
+    if name == "files":
+        from .files import FilesScreen
+
+        return FilesScreen()
     from .health import HealthScreen
 
     return HealthScreen()

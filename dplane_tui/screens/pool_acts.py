@@ -171,6 +171,18 @@ class PoolActs:
         made = await self.console.services.zfs.create_dataset(_dataset(values))
         return f"{made.name} was created (GUID {made.guid})."
 
+    def do_files_here(self) -> None:
+        """The files of the dataset, or of the snapshot, under the cursor."""
+        from .files import browse
+
+        snapshot, dataset = self._screen.snapshot_chosen, self._screen.dataset
+        if snapshot is not None and not snapshot.bookmark:
+            browse(self.console, snapshot.dataset, snapshot.short)
+        elif dataset is not None and dataset.kind == "filesystem":
+            browse(self.console, dataset.name)
+        else:
+            self.console.say("There are no files under the cursor: choose a file system or a snapshot.", "warn")
+
     async def do_protect(self) -> str | None:
         """Make a replication task for the dataset under the cursor."""
         dataset = self._screen.dataset

@@ -9,6 +9,7 @@ from .host import Host, connect
 
 if TYPE_CHECKING:
     from .docker.service import DockerService
+    from .files.service import FilesService
     from .health.service import HealthService
     from .jobs.service import JobService
     from .replication.model import TaskStatus
@@ -29,6 +30,13 @@ class Services:
         from .zfs.service import ZfsService
 
         return ZfsService(self.host)
+
+    @cached_property
+    def files(self) -> FilesService:
+        """Files of snapshots."""
+        from .files.service import FilesService
+
+        return FilesService(self.host)
 
     @cached_property
     def replication(self) -> ReplicationService:

@@ -48,6 +48,7 @@ READING = {
     "peer list", "peer accepted", "notify list", "notify status",
     "peer show", "peer probe", "peer test", "docker list", "docker logs", "job list", "job watch", "audit show",
     "audit verify", "health", "doctor", "completion", "help", "show", "kiosk status",
+    "files cat", "files diff", "files ls", "files versions",
 }  # fmt: skip
 
 each_command = pytest.mark.parametrize("path", LEAVES, ids=" ".join)

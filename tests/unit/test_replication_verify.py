@@ -35,7 +35,8 @@ from dplane_tui.services.replication.model import Run
 from dplane_tui.services.replication.remote import RemoteReplication
 from dplane_tui.services.replication.verify import judged
 from dplane_tui.services.store import open_store
-from privhelper.content import sampled, shown
+from privhelper.beneath import shown
+from privhelper.content import sampled
 
 from .replication_world.world import World
 from .test_agent import Far, far  # noqa: F401 (a fixture)

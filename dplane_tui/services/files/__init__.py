@@ -1,0 +1,1 @@
+"""The time machine: files of snapshots, their versions, and bringing them back."""
