@@ -30,7 +30,7 @@ def main() -> int:
             (world.live / "docs").mkdir()
             services = FakeServices()
             services.__dict__["files"] = FilesService(FilesBox(world))
-            app = Console(services, detect(os.environ, terminal_line()))
+            app = Console(services, detect(os.environ, terminal_line()), section="pools")
             app.run(mouse=False)
             print(sorted(os.listdir(world.live / "docs")), flush=True)
             return app.return_code or 0

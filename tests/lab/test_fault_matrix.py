@@ -223,7 +223,7 @@ SPECIAL = (
     (
         "the target is full",
         Fault("nas-b", RECEIVE, f"{REAL} set quota=$({REAL} get -Hpo value used {COPY}) {COPY}"),
-        How("failed", "the quota was raised", f"{REAL} set quota=none {COPY}"),
+        How("no-space", "the quota was raised", f"{REAL} set quota=none {COPY}"),
     ),
     (
         "the far box shows another host key, and the link breaks",
