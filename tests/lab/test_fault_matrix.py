@@ -93,6 +93,8 @@ class Matrix:
         except AssertionError as error:
             self.broken.append(f"{name}, {fault.place}: {str(error)[:1500]}")
             print(f"BROKEN {self.broken[-1]}", flush=True)
+            self.faults.shell("nas-a", how.mend_here, check=False)
+            self.faults.shell("nas-b", how.mend, check=False)
             self.faults.disarm()
             self.faults.run(self.task)
 
