@@ -84,7 +84,7 @@ class Console(Background, Dressed, App[int], inherit_bindings=False):
         self._sections: dict[str, Section] = {}
         self._job = JobFollower(follow_job, then_host) if follow_job else None
         for section in SECTIONS:
-            self.add_mode(section, partial(self._section, section))
+            self.add_mode(section, partial(self.section_screen, section))
         self.put_on(self.look)
 
     # -- start and end -----------------------------------------------------------------------------------------
@@ -99,7 +99,8 @@ class Console(Background, Dressed, App[int], inherit_bindings=False):
         await self.poller.close()
         await self.services.close()
 
-    def _section(self, name: str) -> Section:
+    def section_screen(self, name: str) -> Section:
+        """The screen of a section, made when it is first asked for."""
         if name not in self._sections:
             from .screens import open_section
 
@@ -113,7 +114,7 @@ class Console(Background, Dressed, App[int], inherit_bindings=False):
         self._sections[self.section].left()
         self.section = name
         self.switch_mode(name)
-        screen = self._section(name)
+        screen = self.section_screen(name)
         if screen.is_mounted:
             self.call_after_refresh(screen.entered)
 

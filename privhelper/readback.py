@@ -97,6 +97,20 @@ def _adopted(args: Args) -> Found:
     return {"peer": args["peer"]}
 
 
+def _of_trees(name: str) -> Callable[[Args], Found]:
+    """A read-back of trees.py, which is loaded when it is asked for."""
+
+    def evidence_of(args: Args) -> Found:
+        from . import trees
+
+        found: Found = getattr(trees, name.replace("-", "_"))(args)
+        return found
+
+    return evidence_of
+
+
+_TREES = ("promoted", "unmounted", "inherited", "key-loaded", "key-unloaded", "key-changed", "snapshot-renamed")
+
 AFTER: dict[str, Callable[[Args], Found]] = {
     "pool": _guid("pool"),
     "dataset": _guid("dataset"),
@@ -109,6 +123,7 @@ AFTER: dict[str, Callable[[Args], Found]] = {
     "rolled": _rolled,
     "pruned": _pruned,
     "adopted": _adopted,
+    **{name: _of_trees(name) for name in _TREES},
 }
 
 

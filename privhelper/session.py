@@ -119,7 +119,7 @@ class Session:
         programs.prepare()
         found = checks.look(verb, args)
         command = argv(verb, args)
-        output = programs.run(command, verb.limit)
+        output = programs.run(command, verb.limit, _secret(verb, args))
         if verb.name == "smart-read":  # smartctl's status is a set of bits about the disk, not a failure
             return {"stdout": output.text, "status": output.status}
         if output.status != 0 and not (
@@ -306,6 +306,15 @@ def steady() -> None:
     signal(SIGCHLD, SIG_DFL)
     for number in (SIGTSTP, SIGTTIN, SIGTTOU):  # Ctrl-Z would stop the helper with its locks held
         signal(number, SIG_IGN)
+
+
+def _secret(verb: Verb, args: Args) -> bytes:
+    """What goes to the program's standard input: a passphrase where the verb takes one."""
+    if not verb.wants_secret(args):
+        return b""
+    from .secret import read_secret
+
+    return read_secret(0)
 
 
 def _own_act(name: str, args: Args) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The one table of everything the helper can do; verbs_pools, verbs_datasets and verbs_streams are its other pages.
+"""The one table of everything the helper can do; verbs_pools, _datasets, _trees and _streams are its other pages.
 
 A verb's `argv` is made of parts: a plain text is itself; Value, Option, When, Pairs and so on take checked arguments.
 Nothing else can reach a program. A verb whose argv starts with "privhelper" starts none: the helper does it itself.
@@ -15,6 +15,7 @@ from .verbargs import CHILD, GUID, PEER
 from .verbs_datasets import DATASETS_AND_SNAPSHOTS
 from .verbs_pools import POOLS
 from .verbs_streams import STREAMS
+from .verbs_trees import TREES
 
 OURS = "privhelper"  # the first word of an argv that no program gets
 OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgEA"
@@ -119,5 +120,5 @@ SYSTEM = (
     ),
 )
 
-VERBS = (*SYSTEM, *POOLS, *DATASETS_AND_SNAPSHOTS, *STREAMS)
+VERBS = (*SYSTEM, *POOLS, *DATASETS_AND_SNAPSHOTS, *TREES, *STREAMS)
 BY_NAME = {verb.name: verb for verb in VERBS}

@@ -22,6 +22,14 @@ def open_section(name: str) -> Section:
         from .docker import DockerScreen
 
         return DockerScreen()
+    if name == "datasets":
+        from .datasets import DatasetsScreen
+
+        return DatasetsScreen()
+    if name == "snapshots":
+        from .snapshots import SnapshotsScreen
+
+        return SnapshotsScreen()
     from .health import HealthScreen
 
     return HealthScreen()

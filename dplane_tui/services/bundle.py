@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .jobs.service import JobService
     from .replication.service import ReplicationService
     from .zfs.service import ZfsService
+    from .zfs.storage import StorageService
 
 
 class Services:
@@ -27,6 +28,13 @@ class Services:
         from .zfs.service import ZfsService
 
         return ZfsService(self.host)
+
+    @cached_property
+    def storage(self) -> StorageService:
+        """Datasets and snapshots, whole."""
+        from .zfs.storage import StorageService
+
+        return StorageService(self.host)
 
     @cached_property
     def replication(self) -> ReplicationService:
