@@ -46,11 +46,11 @@ _PATIENCE = 120.0
 class OnPty:
     """One run of `python args` on a pty; the clock starts before the process does."""
 
-    def __init__(self, args: tuple[str, ...], scratch: Path) -> None:
+    def __init__(self, args: tuple[str, ...], scratch: Path, path: str = "") -> None:
         self.begun = perf_counter()
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        env = {"PATH": os.environ["PATH"], "HOME": str(scratch), "TERM": "xterm-256color", "LANG": "C.UTF-8"}
+        env = {"PATH": path or os.environ["PATH"], "HOME": str(scratch), "TERM": "xterm-256color", "LANG": "C.UTF-8"}
         self._process = subprocess.Popen(
             [sys.executable, *args], stdin=slave, stdout=slave, stderr=slave, env=env, cwd=ROOT, start_new_session=True
         )
@@ -76,6 +76,23 @@ class OnPty:
                 self._written += os.read(self._master, 65536)
             except OSError:
                 return
+
+    def send(self, keys: bytes) -> None:
+        """Type; what was written before is forgotten."""
+        self._written = b""
+        os.write(self._master, keys)
+
+    def fresh(self) -> bytes:
+        """What was written since the last key."""
+        self._read(0.05)
+        return self._written
+
+    def quiet(self, seconds: float) -> None:
+        """Read until nothing comes for so long."""
+        size = -1
+        while size != len(self._written):
+            size = len(self._written)
+            self._read(seconds)
 
     def drawn(self, mark: bytes) -> float:
         """Seconds from the start until `mark` was written."""

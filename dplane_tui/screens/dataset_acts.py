@@ -93,14 +93,11 @@ class DatasetScreenActs(DatasetKeyActs, DatasetPropertyActs):
             self.console,
             f"{one.name}: what shall become of it?",
             (
-                (
-                    "aside",
-                    "set it aside",
-                    "renamed to …-kept-… and not mounted; frees nothing, renaming brings it back",
-                ),
-                ("destroy", "destroy it", f"{len(preview.objects)} objects go for good and free {freed}"),
+                ("aside", "set it aside", "renamed and not mounted; renaming brings it back"),
+                ("destroy", "destroy it", "for good"),
             ),
-            "A snapshot would go with it, so what can be brought back is only what is set aside.",
+            f"Destroying takes {len(preview.objects)} objects and frees {freed}. A snapshot of it would go along: only "
+            "what is set aside can be brought back, and that frees nothing.",
         )
         if way == "aside":
             kept = await self.storage.set_aside(one)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
+
+from textual.widget import Widget
 
 from ..errors import RefusedError
 from ..services.zfs import properties as props
 from ..services.zfs.requests import check_property
 from ..text import size
+from ..widgets.bars import Lines
 from ..widgets.dialogs import Choose, Form, Values, ask
 from ..widgets.fields import Choice, Field, TextField
 from ..widgets.layout import Cell, Column, Row, row
@@ -21,8 +24,7 @@ if TYPE_CHECKING:
 _COLUMNS = (
     Column("PROPERTY", least=12, most=22),
     Column("VALUE", least=8, most=24),
-    Column("FROM", least=7, most=20),
-    Column("WHAT IT IS", drop=1, least=10, most=90, grow=True),
+    Column("FROM", least=7, most=30, grow=True),
 )
 _QUOTAS = ("quota", "refquota", "reservation", "refreservation")
 _SIZES = frozenset((*_QUOTAS, "available", "used", "referenced", "volsize", "recordsize", "volblocksize", "written",
@@ -51,10 +53,38 @@ def property_rows(found: Sequence[props.Setting], dataset: Holding) -> list[Row]
                 Cell(one.name, "strong" if can else "dim"),
                 Cell(shown(one), "text" if can else "dim"),
                 Cell("here" if one.source == "local" else one.source, "accent" if own else "dim"),
-                Cell(one.help, "dim"),
             )
         )
     return rows
+
+
+class PropertyList(Choose):
+    """The properties, and a line about the one under the cursor."""
+
+    wide = True
+
+    def __init__(self, one: Holding, found: Sequence[props.Setting], at: str) -> None:
+        super().__init__(f"Properties of {one.name}", _COLUMNS, property_rows(found, one), pick="Edit", first=at)
+        self._found = {setting.name: setting for setting in found}
+
+    def content(self) -> Iterable[Widget]:
+        yield from super().content()
+        self.table.styles.height = min(len(self._found) + 2, max(4, self.app.size.height - 7))
+        self._help = Lines()
+        yield self._help
+
+    def begin(self) -> None:
+        super().begin()
+        self._tell()
+
+    def on_table_moved(self) -> None:
+        """Another property."""
+        self._tell()
+
+    def _tell(self) -> None:
+        one = self._found.get(self.table.key or "")
+        if one is not None:
+            self._help.show([[(f"{one.name}: ", "strong"), (one.help or "no help here", "text")]])
 
 
 class DatasetPropertyActs:
@@ -74,9 +104,7 @@ class DatasetPropertyActs:
         at, said = "", None
         while True:
             found = await self.storage.settings(one.name)
-            dialog = Choose(f"Properties of {one.name}", _COLUMNS, property_rows(found, one), pick="Edit", first=at)
-            dialog.wide = True
-            at = await ask(self.console, dialog) or ""
+            at = await ask(self.console, PropertyList(one, found, at)) or ""
             setting = next((s for s in found if s.name == at), None)
             if setting is None:
                 return said

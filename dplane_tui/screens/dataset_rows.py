@@ -50,7 +50,7 @@ def quota_word(one: Holding) -> Cell:
     if found is None:
         return Cell("-", "dim")
     percent = 100 * found[0] / found[1]
-    return Cell(f"{text_bar(percent, 5)} {percent:.0f}%", share_role(percent), percent)
+    return Cell(f"{percent:3.0f}% {text_bar(percent, 5)}", share_role(percent), percent)
 
 
 def verdict_word(verdict: Verdict | None) -> Cell:
@@ -141,9 +141,8 @@ def space_lines(one: Holding, tree: Iterable[Holding]) -> list[Pieces]:
     lines: list[Pieces] = [[(f"{one.name} uses {size(one.used)}.", "strong")], []]
     for share in shares:
         percent = 100 * share.bytes / one.used if one.used else None
-        lines.append(
-            [(f"{size(share.bytes):>6} ", "text"), *bar(percent, 10), (f" {share.what}", "strong"), (f": {share.about}", "dim")]
-        )  # fmt: skip
+        about = [(f" {share.what}", "strong"), (f": {share.about}", "dim")]
+        lines.append([(f"{size(share.bytes):>6} ", "text"), *bar(percent, 10), *about])
     if not shares:
         lines.append([("Nothing is in it.", "dim")])
     lines.append([])

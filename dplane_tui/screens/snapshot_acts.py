@@ -136,19 +136,16 @@ class SnapshotScreenActs:
         """Roll back, after showing what is lost; or clone instead, which loses nothing."""
         one = self.chosen()
         preview = await self.storage.rollback_preview(one)
-        newer = f"{len(preview.objects)} newer snapshots or bookmarks and " if preview.objects else ""
+        newer = f", {len(preview.objects)} newer snapshots or bookmarks among it" if preview.objects else ""
         way = await choose_way(
             self.console,
             f"Back to {one.name}",
             (
-                (
-                    "clone",
-                    "clone it beside",
-                    "a new dataset as it was then; nothing is lost, take from it what you need",
-                ),
-                ("back", "roll back", f"{newer}everything written since is lost"),
+                ("clone", "clone it beside", "nothing is lost; take from it what you need"),
+                ("back", "roll back", "what is newer is lost"),
             ),
-            "A rollback takes newer snapshots with it, so a snapshot taken before could not bring anything back.",
+            f"A rollback loses everything newer in {one.dataset}{newer}. A snapshot taken before it would be newer, "
+            "too, so it could bring nothing back.",
         )
         if way == "clone":
             return await self.do_snapshot_clone()
@@ -206,10 +203,11 @@ class SnapshotScreenActs:
             self.console,
             f"Destroy {what}",
             (
-                ("first", "take a snapshot first", f"of {dataset.name} as it is now, then destroy"),
-                ("destroy", "just destroy", f"frees {freed}"),
+                ("first", "take a snapshot first", "of what is there now, then destroy"),
+                ("destroy", "just destroy", "what only they hold is gone for good"),
             ),
-            "What only they hold is gone for good. What is in the dataset now stays; a snapshot keeps it reachable.",
+            f"That would free {freed}. What only they hold is gone for good. What is in the dataset now stays; a "
+            "snapshot keeps it reachable.",
         )
         if way is None:
             return None
