@@ -11,13 +11,13 @@ from ..widgets.gauge import bar, share_role, text_bar
 from ..widgets.layout import Cell, Column, Pieces, Row, paragraphs, row
 
 COLUMNS = (
-    Column("DATASET", least=16, most=80, grow=True),
+    Column("DATASET", least=20, most=80, grow=True),
     Column("USED", right=True, least=5),
     Column("AVAIL", drop=1, right=True, least=5),
     Column("REFER", drop=5, right=True, least=5),
-    Column("QUOTA", drop=4, least=4, most=11),
+    Column("QUOTA", drop=4, least=10, most=10),
     Column("RATIO", drop=6, right=True, least=5),
-    Column("MOUNTED", drop=2, least=3),
+    Column("MOUNT", drop=2, least=6),
     Column("KEY", drop=3, least=6),
     Column("PROTECTED", least=9),
 )

@@ -51,7 +51,7 @@ class DatasetsScreen(Section):
         if self.snapshot("tree").value is not None:
             wanted["pools"] = (services.zfs.pools, 6.0)
             wanted["newest"] = (services.storage.newest, 60.0)
-            wanted["tasks"] = (services.replication.tasks, 12.0)
+            wanted["tasks"] = (lambda: services.replication.tasks(), 12.0)  # loaded when it is read
         return wanted
 
     def left(self) -> None:
@@ -79,7 +79,7 @@ class DatasetsScreen(Section):
 
     def show_source(self, name: str) -> None:
         if name == "tree":
-            self._watch_later()
+            self.call_after_refresh(self._watch_later)
         self._judge()
         found = self.snapshot("tree")
         message = found.error if found.error and found.value is None else "Reading the datasets…"
@@ -91,14 +91,19 @@ class DatasetsScreen(Section):
         self._show_about()
 
     def _watch_later(self) -> None:
+        """Read what the protection needs; the tree stands on the screen by then."""
+        if self.console.section != self.section:
+            return
         for name, (read, pace) in self.sources().items():
             if name not in self.console.poller.watched:
                 self.console.poller.watch(name, read, self.console.every * pace)
 
     def _judge(self) -> None:
+        pools, tasks, newest = (self.snapshot(name).value for name in ("pools", "tasks", "newest"))
+        if newest is None and tasks is None:
+            return  # nothing could be said yet, so nothing is loaded for it
         from ..services.protection.gather import verdicts
 
-        pools, tasks, newest = (self.snapshot(name).value for name in ("pools", "tasks", "newest"))
         self.verdicts = verdicts(self.listed, pools, tasks, newest, time.time())
 
     def _show_waiting(self) -> None:
