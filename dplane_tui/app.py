@@ -214,7 +214,7 @@ class Console(Background, Dressed, App[int], inherit_bindings=False):
             todo = getattr(screen, name, None) or getattr(screen.acts, name, None) or getattr(self, name)
             result = todo()
             if asyncio.iscoroutine(result):
-                self.act(result)
+                self.act(result, refresh=action.mutating)
 
     def do_refresh(self) -> None:
         """Read everything again now."""

@@ -220,7 +220,10 @@ async def take_snapshot(console: Console, dataset: Holding) -> str | None:
         TextField("Name", stamp("manual"), id="name"),
         Choice("Below as well", (("", "no, only this one"), ("yes", "yes, all below, at one moment")), id="recursive"),
     )
-    values = await ask(console, Form(f"Snapshot of {dataset.name}", fields, "Take it"))
+    text = ""
+    if dataset.peer:
+        text = f"It is the copy of a dataset of {dataset.peer}: a snapshot of its own keeps the next increment out."
+    values = await ask(console, Form(f"Snapshot of {dataset.name}", fields, "Take it", text=text))
     if values is None:
         return None
     made = await console.services.storage.snapshot(dataset, values["name"].strip(), bool(values["recursive"]))

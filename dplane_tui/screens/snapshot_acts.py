@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..actions import within
 from ..errors import RefusedError
 from ..services.zfs.choose import chosen as choose
-from ..services.zfs.model import Dataset, Snapshot
+from ..services.zfs.model import Snapshot
 from ..services.zfs.snapshot_acts import OUR_HOLD
 from ..text import age, size
 from ..widgets.dialogs import Confirm, Form, Reader, ask
@@ -20,6 +20,7 @@ from .sure import choose_way, preview_lines, snapshot_first, sure
 if TYPE_CHECKING:
     from ..app import Console
     from ..services.zfs.storage import StorageService
+    from ..services.zfs.tree import Holding
     from .snapshots import SnapshotsScreen
 
 
@@ -46,7 +47,7 @@ class SnapshotScreenActs:
             raise RefusedError("There is no snapshot under the cursor.")
         return one
 
-    async def _dataset(self) -> Dataset:
+    async def _dataset(self) -> Holding:
         name = self._screen.dataset_name
         if not name:
             raise RefusedError("There is no dataset under the cursor.", "5 goes to the datasets; p there takes one.")
@@ -56,7 +57,7 @@ class SnapshotScreenActs:
         """A snapshot of the dataset under the cursor."""
         from .dataset_acts import take_snapshot
 
-        return await take_snapshot(self.console, await self.storage.holding((await self._dataset()).name))
+        return await take_snapshot(self.console, await self._dataset())
 
     async def do_snapshot_show(self) -> str | None:
         """Everything known about it: holds, and what hangs on it."""
@@ -188,7 +189,7 @@ class SnapshotScreenActs:
             return None
         return await self._destroy(dataset, choose(values["which"], there))
 
-    async def _destroy(self, dataset: Dataset, chosen: Sequence[Snapshot]) -> str | None:
+    async def _destroy(self, dataset: Holding, chosen: Sequence[Snapshot]) -> str | None:
         """Preview, offer a snapshot first, ask for the name, act."""
         storage, count = self.storage, len(chosen)
         hanging = await storage.dependents([one.name for one in chosen])
@@ -199,16 +200,7 @@ class SnapshotScreenActs:
         preview = await storage.destroy_many_preview(dataset, chosen)
         what = chosen[0].name if count == 1 else f"{count} snapshots of {dataset.name}"
         freed = "?" if preview.reclaim is None else size(preview.reclaim)
-        way = await choose_way(
-            self.console,
-            f"Destroy {what}",
-            (
-                ("first", "take a snapshot first", "of what is there now, then destroy"),
-                ("destroy", "just destroy", "what only they hold is gone for good"),
-            ),
-            f"That would free {freed}. What only they hold is gone for good. What is in the dataset now stays; a "
-            "snapshot keeps it reachable.",
-        )
+        way = await choose_way(self.console, f"Destroy {what}", _ways(dataset), _about(dataset, freed))
         if way is None:
             return None
         name = chosen[0].name if count == 1 else dataset.name
@@ -235,6 +227,25 @@ class SnapshotScreenActs:
             first, second = sorted((marked, here), key=lambda one: one.createtxg)
         await ask(self.console, DiffReader(self.storage.diff(first, second), first, second))
         return None
+
+
+def _ways(dataset: Holding) -> tuple[tuple[str, str, str], ...]:
+    """A copy of another box gets no snapshot of its own: its next increment would not fit any more."""
+    first = ("first", "take a snapshot first", "of what is there now, then destroy")
+    just = ("destroy", "just destroy", "what only they hold is gone for good")
+    return (just,) if dataset.peer else (first, just)
+
+
+def _about(dataset: Holding, freed: str) -> str:
+    if dataset.peer:
+        return (
+            f"That would free {freed}. {dataset.name} is the copy of a dataset of {dataset.peer}: without the snapshot "
+            "that its next increment starts from, that cannot go on."
+        )
+    return (
+        f"That would free {freed}. What only they hold is gone for good. What is in the dataset now stays; a snapshot "
+        "keeps it reachable."
+    )
 
 
 def _counted(words: str, there: Sequence[Snapshot]) -> list[str]:

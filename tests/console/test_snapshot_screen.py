@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 import pytest
@@ -47,6 +48,17 @@ async def test_a_range_is_marked_previewed_and_destroyed_after_a_snapshot(consol
     assert calls == [("snapshot", "2001", "before", False), ("destroy_many", "tank/home", ("daily-2", "daily-3"))]
 
 
+async def test_a_copy_of_another_box_gets_no_snapshot_of_its_own(console: Opener) -> None:
+    services = FakeServices()
+    tree = services.fake_storage.tree_list
+    services.fake_storage.tree_list = [dataclasses.replace(one, peer="attic") for one in tree if not one.origin]
+    async with console(services, section="snapshots") as seen:
+        await seen.until_text("tank/home@daily-3")
+        await seen.press("d")
+        await seen.until_text("is the copy of a dataset of attic")
+        assert "take a snapshot first" not in seen.text
+
+
 async def test_rollback_shows_what_is_lost_and_offers_a_clone(console: Opener) -> None:
     async with console(section="snapshots") as seen:
         await seen.until_text("tank/home@daily-3")
@@ -76,8 +88,12 @@ async def test_hold_release_and_rename(console: Opener) -> None:
         await seen.until_text("Release tank/home@daily-3?")
         await seen.press("tab", "enter")
         await seen.until_text("The hold dplane-keep of tank/home@daily-3 is released; 0 left.")
+        before = seen.services.fake_storage.listings
         await seen.press("enter")
         await seen.until_text("GUID 3003")
+        await seen.press("escape", "f", "escape", "enter")
+        await seen.until_text("GUID 3003")
+        assert seen.services.fake_storage.listings == before  # nothing is listed again for a look
         await seen.press("escape", "e")
         await seen.until_text("Rename tank/home@daily-3")
         await seen.press("ctrl+u")

@@ -115,6 +115,20 @@ async def test_setting_aside_unmounts_and_renames_and_destroys_nothing(box: Stor
     assert [request["verb"] for request in box.requests] == ["dataset-set", "dataset-unmount", "dataset-rename"]
 
 
+async def test_what_cannot_be_set_aside_stays_as_it_was(box: StorageBox) -> None:
+    box.values = {"canmount": "on"}
+
+    def does(request: dict[str, Any]) -> None:
+        if request["verb"] == "dataset-set":
+            box.values = {"canmount": request["value"]}
+
+    box.does = does
+    with pytest.raises(CommandError, match="is mounted"):  # the box takes the order to unmount and does not follow
+        await service(box).set_aside(DATA)
+    told = [(request["verb"], request.get("value")) for request in box.requests]
+    assert told == [("dataset-set", "noauto"), ("dataset-unmount", None), ("dataset-set", "on")]
+
+
 async def test_a_clone_says_what_it_came_from_or_is_no_success(box: StorageBox) -> None:
     box.answer = {"guid": "77"}
     with pytest.raises(CommandError, match="not listed as a clone"):

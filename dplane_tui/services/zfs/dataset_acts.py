@@ -57,12 +57,19 @@ class DatasetActs(ZfsService):
         Nothing is freed; renaming it back (and `canmount=on`) brings it back.
         """
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(time.time() if now is None else now))
-        if dataset.kind == "filesystem":
-            await self.set_property(dataset, "canmount", "noauto")
+        to = names.new_dataset(f"{dataset.name}-kept-{stamp}")
+        if dataset.kind != "filesystem":
+            return await self.rename(dataset, to)
+        before = await self.property_value(dataset.name, "canmount")
+        await self.set_property(dataset, "canmount", "noauto")
+        try:
             for one in reversed(await self.datasets(dataset.name)):
                 if one.mounted:
                     await self.unmount(one)
-        return await self.rename(dataset, f"{dataset.name}-kept-{stamp}")
+            return await self.rename(dataset, to)
+        except DPlaneError:  # something in it is open, for instance: it stays as it was
+            await self.set_property(dataset, "canmount", before)
+            raise
 
     async def promote(self, dataset: Dataset) -> Dataset:
         """Make a clone independent of what it was cloned from. Returns it as it then is."""
