@@ -27,7 +27,7 @@ LEAST = (60, 15)
 
 
 class Section(Screen[None], inherit_bindings=False):
-    """One of the four sections. Subclasses give `body`, `sources`, `show_source`, and `do_*` for their actions."""
+    """One of the sections. Subclasses give `body`, `sources`, `show_source`, and `do_*` for their actions."""
 
     section: ClassVar[str]
     source: ClassVar[str] = ""

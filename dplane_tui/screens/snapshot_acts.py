@@ -192,11 +192,6 @@ class SnapshotScreenActs:
     async def _destroy(self, dataset: Holding, chosen: Sequence[Snapshot]) -> str | None:
         """Preview, offer a snapshot first, ask for the name, act."""
         storage, count = self.storage, len(chosen)
-        hanging = await storage.dependents([one.name for one in chosen])
-        if hanging:
-            raise RefusedError(
-                f"{hanging[0]} is a clone of one of them, so that one cannot go.", "Promote or destroy the clone first."
-            )
         preview = await storage.destroy_many_preview(dataset, chosen)
         what = chosen[0].name if count == 1 else f"{count} snapshots of {dataset.name}"
         freed = "?" if preview.reclaim is None else size(preview.reclaim)

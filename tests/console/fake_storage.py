@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dplane_tui.errors import CommandError, DPlaneError
+from dplane_tui.errors import CommandError, DPlaneError, RefusedError
 from dplane_tui.services.zfs.dataset_acts import Unlocked
 from dplane_tui.services.zfs.diff import Change
 from dplane_tui.services.zfs.model import Dataset, Preview, Snapshot
@@ -211,6 +211,9 @@ class FakeStorage:
         return preview.target
 
     async def destroy_many_preview(self, dataset: Dataset, chosen: Sequence[Snapshot]) -> Preview:
+        clone = next(iter(await self.dependents([one.name for one in chosen])), None)
+        if clone is not None:
+            raise RefusedError(f"{clone} is a clone of one of them, so that cannot go.")
         return Preview("destroy", dataset, tuple(one.name for one in chosen), 7 * M)
 
     async def destroy_many(self, dataset: Dataset, chosen: Sequence[Snapshot]) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ async def test_a_range_is_marked_previewed_and_destroyed_after_a_snapshot(consol
         await seen.until_text("Destroy snapshots of tank/home")
         assert "2 of 4: daily-1, daily-2" in seen.text
         await seen.press("enter", "enter")
-        await seen.until_text("tank/try is a clone of one of them, so that one cannot go.")
+        await seen.until_text("tank/try is a clone of one of them, so that cannot go.")
         await seen.press("escape", "escape", "up", "m", "up", "D")
         await seen.until_text("2 of 4: daily-2, daily-3")
         await seen.press("enter", "enter")

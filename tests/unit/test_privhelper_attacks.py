@@ -254,11 +254,14 @@ def test_17_nothing_that_could_start_a_pager_an_editor_or_a_shell() -> None:
     assert {argv(BY_NAME[v], {"job": "j"})[1] for v in ("job-start", "job-stop")} == {"start", "stop"}
 
 
-def test_18_no_verb_takes_a_secret() -> None:
+def test_18_no_argument_is_a_secret() -> None:
     secret = re.compile(r"pass|secret|credential|private|keylocation|keyformat", re.IGNORECASE)
     for verb in VERBS:
         assert not any(secret.search(arg.name) for arg in verb.args)
+        # Those that read a passphrase let nothing else come behind the request, and say so to whoever reads the table.
+        assert verb.secret is None or (not verb.stream and "line behind the request" in verb.about)
     assert not any(secret.search(name) for name in PROPERTIES)
+    assert sum(verb.secret is not None for verb in VERBS) == 5
 
 
 def test_20_a_peers_key_never_gives_a_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

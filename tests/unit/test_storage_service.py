@@ -149,6 +149,17 @@ async def test_many_go_only_when_none_is_listed_afterwards(box: StorageBox) -> N
     assert await service(box).destroy_many(DATA, SNAPS[:2]) == ("tank/a@s0", "tank/a@s1")
 
 
+async def test_what_is_held_or_cloned_is_refused_before_anything_is_asked(box: StorageBox) -> None:
+    box.values = {"holds": "tank/a@s1\tdplane-run-1\t1700000000\n"}
+    with pytest.raises(RefusedError, match=r"tank/a@s1 is held \(dplane-run-1\)"):
+        await service(box).destroy_many_preview(DATA, SNAPS)
+    box.values = {}
+    box.datasets.append(row("tank/try", 78).replace("\t-\ton\toff\t", "\ttank/a@s2\ton\toff\t"))
+    with pytest.raises(RefusedError, match="tank/try is a clone of tank/a@s2"):
+        await service(box).destroy_many_preview(DATA, SNAPS)
+    assert box.requests == []
+
+
 async def test_only_the_holds_of_a_person_are_released(box: StorageBox) -> None:
     box.values = {"holds": "tank/a@s0\tdplane-run-1\t1700000000\n"}
     assert await service(box).holds(SNAPS[0]) == ("dplane-run-1",)

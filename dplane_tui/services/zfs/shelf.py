@@ -78,10 +78,8 @@ class Shelf:
         return len(self._ends)
 
     def __eq__(self, other: object) -> bool:
-        return (
-            self is other
-            or (isinstance(other, Shelf)
-            and all(getattr(self, at) == getattr(other, at) for at in Shelf.__slots__))
+        return self is other or (
+            isinstance(other, Shelf) and all(getattr(self, at) == getattr(other, at) for at in Shelf.__slots__)
         )
 
     __hash__ = None  # type: ignore[assignment]  # it is filled line by line

@@ -75,7 +75,12 @@ class SnapshotActs(ZfsService):
         return found
 
     async def destroy_many_preview(self, dataset: Dataset, chosen: Sequence[Snapshot]) -> Preview:
-        """What destroying several snapshots of one dataset frees, all of them together. Nothing is changed."""
+        """What destroying several snapshots of one dataset frees, all of them together. Nothing is changed.
+
+        Raises RefusedError for what ZFS would refuse in the end: one of them is held, or a clone hangs on it. Of more
+        than one batch the sum is a lower bound: what only two batches share is not counted.
+        """
+        await self._may_go(chosen)
         objects: list[str] = []
         freed: int | None = 0
         for part in batches(chosen):
@@ -86,6 +91,23 @@ class SnapshotActs(ZfsService):
             objects += shown.objects
             freed = None if freed is None or shown.reclaim is None else freed + shown.reclaim
         return Preview("destroy", dataset, tuple(objects), freed)
+
+    async def _may_go(self, chosen: Sequence[Snapshot]) -> None:
+        for part in batches(chosen):
+            names_ = [f"{chosen[0].dataset}@{short}" for short in part]
+            held = (await self._run(["zfs", "holds", "-H", *names_])).text.split("\n")[0].split("\t")
+            if len(held) > 1:
+                raise RefusedError(
+                    f"{clean(held[0])} is held ({clean(held[1], 60)}), so it cannot go, nor can the others with it.",
+                    "Release the hold first, or leave that one out.",
+                )
+        wanted = {one.name for one in chosen}
+        clone = next((one for one in await self.datasets() if one.origin in wanted), None)
+        if clone is not None:
+            raise RefusedError(
+                f"{clean(clone.name)} is a clone of {clean(clone.origin or '')}, so that cannot go.",
+                "Promote or destroy the clone first.",
+            )
 
     async def destroy_many(self, dataset: Dataset, chosen: Sequence[Snapshot]) -> tuple[str, ...]:
         """Destroy just those, each compared by its GUID; done when none of them is listed. Returns their names."""
