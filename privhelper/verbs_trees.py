@@ -29,7 +29,7 @@ TREES = (
         ADMIN,
         "Makes a clone the owner of the snapshots it hangs on; what it was cloned from becomes its clone.",
         (CHILD, GUID),
-        (ZFS, "promote", "--", Value("dataset")),
+        (ZFS, "promote", Value("dataset")),  # it knows no --
         guard="dataset",
         after="promoted",
     ),

@@ -52,6 +52,17 @@ class SnapshotsScreen(Section):
         pace = _CALM if shelf is not None and len(shelf) > _MANY else _PACE
         return {"shelf": (lambda: self.console.services.storage.shelf(scope or None), pace)}
 
+    def left(self) -> None:
+        """Very many are given back: they take memory, and are old when the person returns."""
+        super().left()
+        shelf: Shelf | None = self.snapshot("shelf").value
+        if shelf is not None and len(shelf) > _MANY:
+            key = self.list.key
+            self.console.poller.forget("shelf")
+            self._listing = None
+            self.list.set_listing(None, "Reading the snapshots…")
+            self.list.want(key or "")
+
     def host_changed(self) -> None:
         super().host_changed()
         self.scope = self.last_scope = self.marked = ""

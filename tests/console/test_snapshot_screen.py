@@ -10,6 +10,7 @@ import pytest
 from dplane_tui.screens.snapshot_rows import SnapshotRows
 from dplane_tui.services.zfs.shelf import Shelf, fill
 from dplane_tui.widgets.layout import Row
+from dplane_tui.widgets.longtable import LongTable
 from tests.console.conftest import Opener
 from tests.console.fakes import FakeServices
 
@@ -161,4 +162,8 @@ async def test_scrolling_sorting_and_filtering_read_nothing_and_make_only_rows_t
         await seen.press("enter")
         assert "tank/d042@auto" in seen.text
         assert services.fake_storage.listings == 1
+        at = seen.app.screen.query_one("#snapshots", LongTable).key
+        await seen.press("escape", "1", "6")
+        await seen.until(lambda: services.fake_storage.listings == 2)
+        await seen.until_text(f"> {at}")  # very many were given back, and the cursor is where it was
         assert made < 4000  # what was seen, and samples for the widths; never all of them

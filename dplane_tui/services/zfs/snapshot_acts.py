@@ -49,7 +49,7 @@ class SnapshotActs(ZfsService):
 
     async def holds(self, snapshot: Snapshot) -> tuple[str, ...]:
         """The tags that keep it from being destroyed."""
-        output = await self._run(["zfs", "holds", "-H", "-p", names.snapshot(snapshot.name)])
+        output = await self._run(["zfs", "holds", "-H", names.snapshot(snapshot.name)])
         rows = [line.split("\t") for line in output.text.splitlines()]
         return tuple(row[1] for row in rows if len(row) > 1)
 

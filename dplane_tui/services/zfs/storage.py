@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 from ...errors import MissingError, TimedOutError
 from ...text import clean
@@ -38,18 +39,22 @@ class StorageService(DatasetActs, SnapshotActs):
         """All snapshots, or those of one dataset: one `zfs list`, taken in while it still writes."""
         shelf = Shelf()
         where = [] if dataset is None else ["-d", "1", names.dataset(dataset)]
-        async for line in self._lines(["zfs", "list", "-Hpo", SHELF_COLUMNS, "-t", "snapshot", *where], dataset):
-            shelf.add(line)
+        argv = ["zfs", "list", "-Hpo", SHELF_COLUMNS, "-t", "snapshot", *where]
+        async with aclosing(self._lines(argv, dataset)) as lines:
+            async for line in lines:
+                shelf.add(line)
         return shelf
 
     async def newest(self) -> dict[str, tuple[str, float]]:
         """The newest snapshot of each dataset: name behind the @, when it was taken. No sizes are asked for: cheap."""
         found: dict[str, tuple[str, float]] = {}
-        async for line in self._lines(["zfs", "list", "-Hpo", "name,creation", "-t", "snapshot"], None):
-            name, _, created = line.partition("\t")
-            dataset, _, short = name.partition("@")
-            if created.isdigit() and float(created) >= found.get(dataset, ("", 0.0))[1]:
-                found[dataset] = (short, float(created))
+        argv = ["zfs", "list", "-Hpo", "name,creation", "-t", "snapshot"]
+        async with aclosing(self._lines(argv, None)) as lines:
+            async for line in lines:
+                name, _, created = line.partition("\t")
+                dataset, _, short = name.partition("@")
+                if created.isdigit() and float(created) >= found.get(dataset, ("", 0.0))[1]:
+                    found[dataset] = (short, float(created))
         return found
 
     async def settings(self, dataset: str) -> tuple[Setting, ...]:
@@ -62,7 +67,7 @@ class StorageService(DatasetActs, SnapshotActs):
         wanted = set(snapshots)
         return tuple(one.name for one in await self.datasets() if one.origin in wanted)
 
-    async def _lines(self, argv: Sequence[str], dataset: str | None) -> AsyncIterator[str]:
+    async def _lines(self, argv: Sequence[str], dataset: str | None) -> AsyncGenerator[str, None]:
         """What a listing prints, line by line, so that it is never held whole. Raises as `_run`."""
         try:
             process = await self.host.open(argv)
