@@ -47,7 +47,7 @@ TREES = (
         OPERATE,
         "Takes a property back to what is above, or to its default. setuid and devices need the role admin.",
         (DATASET, GUID, Arg("property", PROPERTY)),
-        (ZFS, "inherit", Value("property"), Value("dataset")),
+        (ZFS, "inherit", "--", Value("property"), Value("dataset")),
         rules=(rules.inheritable,),
         guard="dataset",
         before=("inherit",),

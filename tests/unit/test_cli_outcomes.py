@@ -33,7 +33,7 @@ LEAVES = [command.path for command in commands(PARSER) if command.path and not s
 WORDS = {
     "pool": "nopool", "dataset": "nopool/data", "below": "nopool/data", "snapshot": "nopool/data@x", "name": "nobody",
     "where": "someone@127.0.0.1:1", "run": "replicate-no-1", "job": "replicate-no-1", "layout": "nodisk",
-    "property": "compression=lz4", "shell": "bash", "words": "pool", "rate": "2M",
+    "property": "compression=lz4", "shell": "bash", "words": "pool", "rate": "2M", "to": "nopool/c",
 }  # fmt: skip
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 # What stands for the value of each option that a command cannot do without.
@@ -46,7 +46,8 @@ READING = {
     "replicate show", "replicate runs", "replicate run-show", "replicate notices",
     "peer list", "peer accepted", "notify list", "notify status",
     "peer show", "peer probe", "peer test", "docker list", "docker logs", "job list", "job watch", "audit show",
-    "audit verify", "health", "doctor", "completion", "help",
+    "audit verify", "health", "doctor", "completion", "help", "dataset tree", "dataset get", "dataset space",
+    "dataset locked", "dataset protection", "snapshot holds", "snapshot diff",
 }  # fmt: skip
 
 each_command = pytest.mark.parametrize("path", LEAVES, ids=" ".join)
