@@ -76,7 +76,7 @@ def test_02_operands_stand_behind_two_dashes() -> None:
     for verb in VERBS:
         built = argv(verb, {arg.name: arg.example for arg in verb.args})
         program = Path(built[0]).name
-        # zfs set of 2.1 knows no --; its operand begins with a property of the list. Nor does zfs promote, whose operand
+        # zfs set of 2.1 knows no --; its operand begins with a property of the list. Nor does zfs promote: its operand
         # begins with a letter. -t and -a take their own operand.
         bare = built[1] in ("set", "promote")
         if program in ("zfs", "zpool", "systemctl") and verb.args and not bare and "-t" not in built[:7]:
