@@ -51,11 +51,18 @@ _PATIENCE = 120.0
 class OnPty:
     """One run of `python args` on a pty; the clock starts before the process does."""
 
-    def __init__(self, args: tuple[str, ...], scratch: Path, program: str = sys.executable, **more: str) -> None:
+    def __init__(
+        self, args: tuple[str, ...], scratch: Path, program: str = sys.executable, path: str = "", **more: str
+    ) -> None:
         self.begun = perf_counter()
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        env = {"PATH": os.environ["PATH"], "HOME": str(scratch), "TERM": "xterm-256color", "LANG": "C.UTF-8"} | more
+        env = {
+            "PATH": path or os.environ["PATH"],
+            "HOME": str(scratch),
+            "TERM": "xterm-256color",
+            "LANG": "C.UTF-8",
+        } | more
         self._process = subprocess.Popen(
             [program, *args], stdin=slave, stdout=slave, stderr=slave, env=env, cwd=ROOT, start_new_session=True
         )
@@ -85,6 +92,23 @@ class OnPty:
                 return
             self.count += len(got)
             self._written = self._written[-65536:] + got
+
+    def send(self, keys: bytes) -> None:
+        """Type; what was written before is forgotten."""
+        self._written = b""
+        os.write(self._master, keys)
+
+    def fresh(self) -> bytes:
+        """What was written since the last key."""
+        self._read(0.05)
+        return self._written
+
+    def quiet(self, seconds: float) -> None:
+        """Read until nothing comes for so long."""
+        size = -1
+        while size != len(self._written):
+            size = len(self._written)
+            self._read(seconds)
 
     def drawn(self, mark: bytes) -> float:
         """Seconds from the start until `mark` was written."""

@@ -67,6 +67,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("section-replication", ("2",), "Replication", "global", "go to Replication", hint=0),
     Action("section-docker", ("3",), "Docker", "global", "go to Docker", hint=0),
     Action("section-health", ("4",), "Health", "global", "go to Health", hint=0),
+    Action("section-datasets", ("5",), "Datasets", "global", "go to Datasets", hint=0),
+    Action("section-snapshots", ("6",), "Snapshots", "global", "go to Snapshots", hint=0),
     Action("section-files", ("F",), "Files", "global", "files as they were: browse, versions, bring back", hint=0),
     Action("help", ("question_mark", "f1"), "help", "global", "every key that works here", hint=97),
     Action("palette", ("colon", "ctrl+p"), "find", "global", "find anything by its name, or what to do", hint=98),
@@ -210,9 +212,37 @@ ACTIONS: tuple[Action, ...] = (
         hint=12,
     ),
     Action("tab-previous", ("left_square_bracket", "left", "h"), "previous tab", "health", "the tab before", hint=0),
+    # Datasets
+    Action("dataset-snapshots", ("enter",), "snapshots", "datasets", "the snapshots of the dataset", hint=10),
+    Action("dataset-protection", ("y",), "why", "datasets", "why it is protected or not, and what helps", hint=11),
+    Action("dataset-space", ("x",), "space", "datasets", "where its space went, what destroying it frees", hint=12),
+    _write("dataset-create", "a", "add", "datasets", "create a file system or volume below it", "operate", 20),
+    _write("snapshot-create", "p", "snapshot", "datasets", "take a snapshot of it", "operate", 21),
+    _write("key-load", "E", "unlock", "datasets", "load the key that a dataset waits for, and mount it", "operate", 22),
+    _write("dataset-properties", "o", "properties", "datasets", "see and set its properties", "operate", 23),
+    _write("dataset-quota", "u", "quota", "datasets", "quotas and reservations", "operate", 24),
+    _write("dataset-mount", "m", "mount", "datasets", "mount it, or unmount it", "operate", 25),
+    _write("protect", "P", "protect", "datasets", "copy it to another box or pool", "operate", 26),
+    _write("dataset-rename", "e", "rename", "datasets", "give it another name in its pool", "admin", 30),
+    _write("dataset-destroy", "d", "destroy", "datasets", "set it aside or destroy it, after a look", "admin", 31),
+    _write("dataset-promote", "v", "promote", "datasets", "make a clone stand alone", "admin", 40),
+    _write("key-unload", "C", "lock", "datasets", "unmount what has its key, and forget the key", "operate", 41),
+    _write("key-change", "W", "new key", "datasets", "another passphrase for an encrypted dataset", "admin", 42),
+    # Snapshots
+    Action("snapshot-show", ("enter",), "detail", "snapshots", "holds, clones and figures of the snapshot", hint=10),
+    Action("snapshot-mark", ("m",), "mark", "snapshots", "mark one end of a range or comparison", hint=11),
+    Action("snapshot-diff", ("f",), "compare", "snapshots", "what changed: from the mark, or until now", hint=12),
+    Action("snapshot-scope", ("A",), "all/one", "snapshots", "all snapshots, or those of one dataset", hint=13),
+    _write("snapshot-create", "p", "snapshot", "snapshots", "take a snapshot of the dataset", "operate", 20),
+    _write("snapshot-rollback", "o", "roll back", "snapshots", "roll back to it, or clone it beside", "admin", 21),
+    _write("snapshot-clone", "c", "clone", "snapshots", "make a dataset that begins as it is", "operate", 22),
+    _write("snapshot-hold", "h", "hold", "snapshots", "keep it from being destroyed, or release it", "operate", 23),
+    _write("snapshot-destroy", "d", "destroy", "snapshots", "destroy the snapshot", "admin", 30),
+    _write("snapshots-destroy", "D", "destroy some", "snapshots", "destroy a range or a pattern of them", "admin", 31),
+    _write("snapshot-rename", "e", "rename", "snapshots", "give it another name", "operate", 32),
 )
 
-SECTIONS = ("start", "pools", "replication", "docker", "health")
+SECTIONS = ("start", "pools", "replication", "docker", "health", "datasets", "snapshots")
 WITHOUT_TAB = ("files",)
 """Sections that are reached from others and have no number in the title."""
 STAYS = frozenset({"kiosk", "view-only", "session"})

@@ -233,7 +233,7 @@ class Console(
                 self.log_book.asked(self.host_name, action.help or action.label, screen.about)
             result = todo()
             if asyncio.iscoroutine(result):
-                self.act(result)
+                self.act(result, refresh=action.mutating)
 
     def do_refresh(self) -> None:
         """Read everything again now."""

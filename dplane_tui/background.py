@@ -25,11 +25,14 @@ class Background:
         super().__init__(*args, **kwargs)
         self._work: set[asyncio.Task[None]] = set()
 
-    def act(self, work: Coroutine[Any, Any, str | None]) -> None:
-        """Run `work` beside everything else; what it returns is the sentence of success, an error its own sentence."""
-        self.later(self._finish(work))
+    def act(self, work: Coroutine[Any, Any, str | None], *, refresh: bool = True) -> None:
+        """Run `work` beside everything else; what it returns is the sentence of success, an error its own sentence.
 
-    async def _finish(self, work: Awaitable[str | None]) -> None:
+        What only shows something needs no `refresh`: a long list is not read again because somebody looked at a row.
+        """
+        self.later(self._finish(work, refresh))
+
+    async def _finish(self, work: Awaitable[str | None], refresh: bool) -> None:
         try:
             said = await work
         except DPlaneError as error:
@@ -40,7 +43,8 @@ class Background:
         else:
             if said:
                 self.say(said, "good")
-        self.poller.refresh()
+        if refresh:
+            self.poller.refresh()
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` as a task of its own."""

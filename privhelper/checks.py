@@ -61,7 +61,7 @@ def _given(args: Args, name: str) -> str:
     return str(args.get("value")) if args.get("property") == name else ""
 
 
-def _inherited_mountpoint(dataset: str) -> str:
+def inherited_mountpoint(dataset: str) -> str:
     """Where a new dataset would be mounted by what its nearest existing parent says."""
     parent, _, rest = dataset.rpartition("/")
     while True:
@@ -81,7 +81,7 @@ def _mount(verb: Verb, args: Args) -> Found:
     if not path and verb.name == "pool-create":
         path = f"/{args['pool']}"
     if not path and verb.name == "dataset-create" and args.get("mount") is not False:
-        path = _inherited_mountpoint(str(args["dataset"]))
+        path = inherited_mountpoint(str(args["dataset"]))
         if mountpoint_problem(path):
             raise Failure(
                 "refused", f"It would be mounted at {path}, where the door mounts nothing; give a mountpoint."
@@ -199,7 +199,7 @@ def _received(_verb: Verb, args: Args) -> Found:
         if there != kind:
             raise Failure("refused", f"{name} is a {there}, not a {kind}.")
     elif kind == "filesystem":
-        path = _inherited_mountpoint(name)
+        path = inherited_mountpoint(name)
         if path.startswith("/") and mountpoint_problem(path):
             raise Failure("refused", f"{name} would belong at {path}, where the door mounts nothing.")
     return {}
@@ -425,6 +425,18 @@ def _terminal(verb: Verb, args: Args) -> Found:
     return preview(verb.name, args)
 
 
+def _of_trees(name: str) -> Callable[[Verb, Args], Found]:
+    """A check of trees.py, which is loaded when it is asked for."""
+
+    def check(verb: Verb, args: Args) -> Found:
+        from . import trees
+
+        found: Found = getattr(trees, name)(verb, args)
+        return found
+
+    return check
+
+
 BEFORE: dict[str, Callable[[Verb, Args], Found]] = {
     "terminal": _terminal,
     "disk": _disk,
@@ -441,6 +453,7 @@ BEFORE: dict[str, Callable[[Verb, Args], Found]] = {
     "prune": _prune,
     "adopt": _adopt,
     "bookmarks": _bookmarks,
+    **{name: _of_trees(name) for name in ("rename", "inherit", "clone", "chosen")},
 }
 
 

@@ -72,6 +72,16 @@ def _snapshots_problem(value: object) -> str:
     return ""
 
 
+def _chosen_problem(value: object) -> str:
+    from .grammar import component_problem, guid_problem
+
+    if not isinstance(value, dict) or not 0 < len(value) <= CHOSEN_LIMIT:
+        return f"must be an object of 1 to {CHOSEN_LIMIT} snapshot names and their GUIDs"
+    broken = next(filter(None, (component_problem(name) or guid_problem(guid) for name, guid in value.items())), "")
+    return f"has an item that {broken}" if broken else ""
+
+
+CHOSEN_LIMIT = 1000
 DATASETS_LIMIT = 500
 PRUNED_LIMIT = 100
 HELD_LIMIT = 100
@@ -181,6 +191,12 @@ OWN_SNAPSHOTS = Kind(
     f"an object of 1 to {PRUNED_LIMIT} names behind the @ that start with dplane-, each with its GUID",
     {"dplane-2026-01-02": "1234567890123456789"},
     _own_snapshots_problem,
+)
+CHOSEN = Kind(
+    "chosen-snapshots",
+    f"an object of 1 to {CHOSEN_LIMIT} names behind the @, each with its GUID",
+    {"before-upgrade": "1234567890123456789"},
+    _chosen_problem,
 )
 SNAPSHOTS = Kind(
     "snapshots",

@@ -1,7 +1,7 @@
 """The properties that may be set, and the values each may take. What is not listed here cannot be set through the door.
 
 Left out on purpose: sharenfs and sharesmb (their values are option strings for other programs), keylocation and every
-other encryption property (a secret needs a channel of its own, a later issue), checksum=off, and what names files.
+other encryption property (verbs of their own take the passphrase), checksum=off, and what names files.
 """
 
 from __future__ import annotations
@@ -210,6 +210,26 @@ def needs_admin(name: str, value: object) -> bool:
     """Whether that value of that property may be set by an administrator only."""
     listed = find(name)
     return listed is not None and (listed.only_admin or value in listed.admin)
+
+
+def admin_when_inherited(name: object) -> bool:
+    """Whether taking the property back to what is above may bring a value that only an administrator may set."""
+    listed = find(name) if isinstance(name, str) else None
+    return listed is not None and bool(listed.admin)
+
+
+# zfs knows no inheriting for these: what they have is their own, always.
+_OWN = frozenset(
+    ("quota", "refquota", "reservation", "refreservation", "volsize", "filesystem_limit", "snapshot_limit")
+)
+
+
+def inherit_problem(name: str) -> str:
+    """Why a property of an existing dataset cannot be taken back to what is above."""
+    listed = find(name)
+    if listed is None or POOL in listed.applies or listed.at_birth:
+        return f"property {printable(name)} cannot be inherited"
+    return f"property {name} is never inherited; set it to none" if name in _OWN else ""
 
 
 def printable(name: str) -> str:

@@ -93,6 +93,20 @@ def _mounted(args: Args) -> Found:
     return {"mountpoint": zfs_get(name, "mountpoint")}
 
 
+def _of_trees(name: str) -> Callable[[Args], Found]:
+    """A read-back of trees.py, which is loaded when it is asked for."""
+
+    def evidence_of(args: Args) -> Found:
+        from . import trees
+
+        found: Found = getattr(trees, name.replace("-", "_"))(args)
+        return found
+
+    return evidence_of
+
+
+_TREES = ("promoted", "unmounted", "inherited", "key-loaded", "key-unloaded", "key-changed", "snapshot-renamed")
+
 AFTER: dict[str, Callable[[Args], Found]] = {
     "pool": _guid("pool"),
     "dataset": _guid("dataset"),
@@ -104,6 +118,7 @@ AFTER: dict[str, Callable[[Args], Found]] = {
     "aside": _aside,
     "rolled": _rolled,
     "pruned": _pruned,
+    **{name: _of_trees(name) for name in _TREES},
 }
 
 

@@ -72,7 +72,10 @@ def role_needed(verb: Verb, args: Args) -> str:
         return VIEW
     if "properties" not in args and "property" not in args:
         return verb.role
-    from .properties import needs_admin
+    from .properties import admin_when_inherited, needs_admin
+
+    if verb.name == "dataset-inherit" and admin_when_inherited(args.get("property")):
+        return ADMIN
 
     given = args.get("properties")
     settings = dict(given) if isinstance(given, dict) else {}

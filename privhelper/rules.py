@@ -100,3 +100,57 @@ def volume_properties(args: Args) -> str:
 def pool_properties(args: Args) -> str:
     """The properties of a new pool and of its root file system."""
     return _listed(args, "pool", ("pool", "filesystem"))
+
+
+def same_pool(args: Args) -> str:
+    """A dataset stays in its pool, and never goes below itself."""
+    old, new = _text(args, "dataset"), _text(args, "to")
+    if old.split("/")[0] != new.split("/")[0]:
+        return "dataset and to must be in the same pool"
+    return "to must not be the dataset itself or lie below it" if f"{new}/".startswith(f"{old}/") else ""
+
+
+def same_dataset(args: Args) -> str:
+    """Two snapshots of one dataset, and not the same one."""
+    first, second = _text(args, "snapshot"), _text(args, "to")
+    if not second:
+        return ""
+    if first.split("@")[0] != second.split("@")[0]:
+        return "snapshot and to must be of the same dataset"
+    return "to is the snapshot itself" if first == second else ""
+
+
+def clone_in_pool(args: Args) -> str:
+    """A clone shares its blocks with the snapshot, so it is in the same pool."""
+    same = _text(args, "snapshot").split("/")[0].split("@")[0] == _text(args, "dataset").split("/")[0]
+    return "" if same else "snapshot and dataset must be in the same pool"
+
+
+def clone_properties(args: Args) -> str:
+    """The properties of a clone, which may be a file system or a volume."""
+    given = args.get("properties")
+    if isinstance(given, dict) and {"volsize", "volblocksize"} & set(given):
+        return "the size of a clone is that of the snapshot"
+    return _listed(args, "dataset", ("filesystem", "volume"))
+
+
+def inheritable(args: Args) -> str:
+    """A property that can come from above."""
+    from .properties import inherit_problem
+
+    return inherit_problem(_text(args, "property"))
+
+
+def always(_args: Args) -> str:
+    """A passphrase comes behind the request."""
+    return "always"
+
+
+def key_is_given(args: Args) -> str:
+    """A passphrase comes behind the request unless the key is in a file."""
+    return "" if args.get("from_file") is True else "given"
+
+
+def key_is_wanted(args: Args) -> str:
+    """A passphrase comes behind the request when the new dataset is to be encrypted with one of its own."""
+    return "wanted" if args.get("encrypted") is True else ""

@@ -125,7 +125,7 @@ class Session:
         programs.prepare()
         found = checks.look(verb, args)
         command = argv(verb, args)
-        output = programs.run(command, verb.limit)
+        output = programs.run(command, verb.limit, _secret(verb, args))
         if verb.name == "smart-read":  # smartctl's status is a set of bits about the disk, not a failure
             return {"stdout": output.text, "status": output.status}
         if output.status != 0 and not (
@@ -332,6 +332,15 @@ def _own_stream(name: str, args: Args) -> dict[str, object]:
     from .content import tell
 
     return tell(args)
+
+
+def _secret(verb: Verb, args: Args) -> bytes:
+    """What goes to the program's standard input: a passphrase where the verb takes one."""
+    if not verb.wants_secret(args):
+        return b""
+    from .secret import read_secret
+
+    return read_secret(0)
 
 
 def own_file() -> str:

@@ -220,7 +220,8 @@ class Verb:
     """One thing the helper can do.
 
     `guard` names the argument whose GUID is compared with `guid`; `before` and `after` name further checks and
-    read-backs (functions of checks.py and readback.py); `stream` is "", "in", "out" or "both"; `limit` is in seconds.
+    read-backs (functions of checks.py and readback.py); `stream` is "", "in", "out" or "both"; `secret` says whether
+    a passphrase comes behind the request ("" for no), for the program's standard input; `limit` is in seconds.
     """
 
     __slots__ = (
@@ -236,6 +237,7 @@ class Verb:
         "name",
         "role",
         "rules",
+        "secret",
         "stream",
     )
 
@@ -254,6 +256,7 @@ class Verb:
         acts: bool = True,
         destroys: bool = False,
         stream: str = "",
+        secret: Rule | None = None,
         limit: int = 120,
     ) -> None:
         self.name = name
@@ -268,7 +271,12 @@ class Verb:
         self.acts = acts
         self.destroys = destroys
         self.stream = stream
+        self.secret = secret
         self.limit = limit
+
+    def wants_secret(self, args: Args) -> bool:
+        """Whether a passphrase comes behind this request."""
+        return self.secret is not None and bool(self.secret(args))
 
     def is_dry(self, args: Args) -> bool:
         """Whether this request only asks what would happen."""

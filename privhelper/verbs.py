@@ -17,6 +17,7 @@ from .verbs_files import FILES
 from .verbs_pools import POOLS
 from .verbs_streams import STREAMS
 from .verbs_terminals import TERMINALS
+from .verbs_trees import TREES
 
 OURS = "privhelper"  # the first word of an argv that no program gets
 OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgEA"
@@ -120,5 +121,5 @@ SYSTEM = (
     ),
 )
 
-VERBS = (*SYSTEM, *TERMINALS, *POOLS, *DATASETS_AND_SNAPSHOTS, *STREAMS, *FILES)
+VERBS = (*SYSTEM, *TERMINALS, *POOLS, *DATASETS_AND_SNAPSHOTS, *TREES, *STREAMS, *FILES)
 BY_NAME = {verb.name: verb for verb in VERBS}

@@ -7,43 +7,47 @@ from . import rules
 from .kinds import BOOKMARKED, DATASETS, OWN_BOOKMARKS, OWN_SNAPSHOTS, PROPERTY, SNAPSHOTS, VALUE
 from .places import ZFS
 from .shape import ADMIN, OPERATE, Arg, DatasetOf, Names, Option, Pairs, SameName, Setting, Several, Value, Verb, When
-from .verbargs import CHILD, DATASET, DRY_RUN, GUID, PARENTS, PEER, PLAN, PROPERTY_SET, SNAPSHOT
+from .verbargs import CHILD, DATASET, DRY_RUN, ENCRYPTED, ENCRYPTION, GUID, PARENTS, PEER, PLAN, PROPERTY_SET, SNAPSHOT
 
 DATASETS_AND_SNAPSHOTS = (
     Verb(
         "dataset-create",
         OPERATE,
-        "Creates a file system. Returns its `guid`.",
-        (CHILD, PARENTS, Arg("mount", g.FLAG, optional=True), PROPERTY_SET),
+        "Creates a file system. Returns its `guid`. With `encrypted` its passphrase is the line behind the request.",
+        (CHILD, PARENTS, Arg("mount", g.FLAG, optional=True), ENCRYPTED, PROPERTY_SET),
         (
             ZFS,
             "create",
             When("parents", "-p"),
             When("mount", "-u", equals=False),
+            When("encrypted", *ENCRYPTION),
             Pairs("-o", "properties"),
             "--",
             Value("dataset"),
         ),
         rules=(rules.filesystem_properties,),
+        secret=rules.key_is_wanted,
         before=("mount",),
         after="dataset",
     ),
     Verb(
         "volume-create",
         OPERATE,
-        "Creates a volume. Returns its `guid`.",
-        (CHILD, Arg("size", g.SIZE), Arg("sparse", g.FLAG, optional=True), PARENTS, PROPERTY_SET),
+        "Creates a volume. Returns its `guid`. With `encrypted` its passphrase is the line behind the request.",
+        (CHILD, Arg("size", g.SIZE), Arg("sparse", g.FLAG, optional=True), PARENTS, ENCRYPTED, PROPERTY_SET),
         (
             ZFS,
             "create",
             When("parents", "-p"),
             When("sparse", "-s"),
             Option("-V", "size"),
+            When("encrypted", *ENCRYPTION),
             Pairs("-o", "properties"),
             "--",
             Value("dataset"),
         ),
         rules=(rules.volume_properties,),
+        secret=rules.key_is_wanted,
         after="dataset",
     ),
     Verb(

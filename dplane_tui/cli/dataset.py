@@ -8,8 +8,9 @@ from ..services.host import Host
 from ..services.zfs.model import Dataset, Preview
 from ..services.zfs.requests import CreateDataset
 from ..services.zfs.service import ZfsService
+from ..services.zfs.storage import StorageService
 from ..text import clean, size
-from . import confirm
+from . import confirm, dataset_acts, dataset_look, secret
 from .output import Result, table
 from .pool import parse_properties
 
@@ -30,7 +31,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     create.add_argument("--sparse", action="store_true", help="do not reserve the volume's space")
     create.add_argument("--parents", action="store_true", help="create what is missing above it")
     create.add_argument("--no-mount", action="store_true", help="do not mount it")
-    create.set_defaults(handler=_create)
+    create.add_argument("--encrypt", action="store_true", help="with a passphrase of its own, which is asked for")
+    secret.add(create).set_defaults(handler=_create)
     put = verbs.add_parser("set", help="set a property and read it back")
     put.add_argument("dataset")
     put.add_argument("property", metavar="PROPERTY=VALUE")
@@ -39,6 +41,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     destroy.add_argument("dataset")
     destroy.add_argument("-r", "--recursive", action="store_true", help="with everything below it, snapshots too")
     destroy.set_defaults(handler=_destroy)
+    dataset_acts.add(verbs)
+    dataset_look.add(verbs)
 
 
 async def _list(host: Host, args: argparse.Namespace) -> Result:
@@ -89,7 +93,11 @@ async def _create(host: Host, args: argparse.Namespace) -> Result:
         parents=args.parents,
         mount=not args.no_mount,
     )
-    dataset = await ZfsService(host).create_dataset(request)
+    if args.encrypt:
+        key = await secret.passphrase(args, f"Passphrase of {clean(args.dataset)}", twice=True)
+        dataset = await StorageService(host).create_encrypted(request, key)
+    else:
+        dataset = await ZfsService(host).create_dataset(request)
     where = f", mounted at {dataset.mountpoint}" if dataset.mounted else ""
     return Result(dataset, clean(f"{dataset.kind.capitalize()} {dataset.name} is there, GUID {dataset.guid}{where}."))
 

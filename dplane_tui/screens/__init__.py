@@ -30,6 +30,14 @@ def open_section(name: str) -> Section:
         from .files import FilesScreen
 
         return FilesScreen()
+    if name == "datasets":
+        from .datasets import DatasetsScreen
+
+        return DatasetsScreen()
+    if name == "snapshots":
+        from .snapshots import SnapshotsScreen
+
+        return SnapshotsScreen()
     from .health import HealthScreen
 
     return HealthScreen()

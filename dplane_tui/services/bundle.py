@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .replication.service import ReplicationService
     from .sign_in import SignIn
     from .zfs.service import ZfsService
+    from .zfs.storage import StorageService
 
 
 class Services:
@@ -37,6 +38,13 @@ class Services:
         from .files.service import FilesService
 
         return FilesService(self.host)
+
+    @cached_property
+    def storage(self) -> StorageService:
+        """Datasets and snapshots, whole."""
+        from .zfs.storage import StorageService
+
+        return StorageService(self.host)
 
     @cached_property
     def replication(self) -> ReplicationService:

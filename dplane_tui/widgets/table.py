@@ -54,8 +54,8 @@ class Table(Widget, can_focus=True):
         self.query_text = ""
         self.sort_column: int | None = None
         self.sort_reversed = False
-        self._all: tuple[Row, ...] = ()
-        self._rows: tuple[Row, ...] = ()
+        self._all: Sequence[Row] = ()
+        self._rows: Sequence[Row] = ()
         self._cursor = 0
         self._top = 0
         self._wanted = ""
@@ -128,7 +128,7 @@ class Table(Widget, can_focus=True):
         return row.cells[0].text.strip() if _NUMBER.fullmatch(row.key) else row.key
 
     @property
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> Sequence[Row]:
         """The rows shown now, in their order."""
         return self._rows
 
@@ -172,7 +172,7 @@ class Table(Widget, can_focus=True):
         if self.key != key:
             self.post_message(self.Moved(self, self.key))
 
-    def _repaint_changes(self, old: tuple[Row, ...], cursor: int, top: int) -> None:
+    def _repaint_changes(self, old: Sequence[Row], cursor: int, top: int) -> None:
         widths = self._fit()
         if widths != self._widths or top != self._top or not old or not self._rows:
             self._widths = widths

@@ -16,6 +16,8 @@ from tests.console.fakes import FakeServices
 FULL = detect({"TERM": "xterm-256color", "LANG": "C.UTF-8"})
 MONO = detect({"TERM": "xterm-256color", "LANG": "C.UTF-8", "NO_COLOR": "1"})
 
+SECTION_KEYS = {"pools": "1", "replication": "2", "docker": "3", "health": "4", "datasets": "5", "snapshots": "6"}
+
 
 @pytest.fixture(autouse=True)
 def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +98,7 @@ def console() -> Opener:
             seen = Seen(app, pilot, services)
             await seen.until(lambda: app.role != "" or not services.host.groups)  # type: ignore[attr-defined]  # fake
             if section != "start":  # what the console opens with
-                await seen.press({"": "1", "replication": "2", "docker": "3", "health": "4"}[section])
+                await seen.press(SECTION_KEYS[section or "pools"])
             await seen.settle()
             yield seen
 

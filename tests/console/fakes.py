@@ -30,6 +30,7 @@ from dplane_tui.services.replication.model import (
 from dplane_tui.services.retention.model import Judged, PruneWish, Pruning, SideReport
 from dplane_tui.services.zfs.model import Dataset, Disk, Importable, Pool, Preview, Scan, Snapshot, Vdev
 from dplane_tui.services.zfs.requests import CreateDataset, CreatePool
+from tests.console.fake_storage import FakeStorage
 
 NOW = 1_800_000_000.0
 G = 1 << 30
@@ -482,6 +483,7 @@ class FakeServices(Services):
     def __init__(self, name: str = "nas-a") -> None:
         super().__init__(cast(Any, FakeHost(name)))
         self.fake_zfs = FakeZfs()
+        self.fake_storage = FakeStorage()
         self.fake_replication = FakeReplication()
         self.fake_docker = FakeDocker()
         self.fake_jobs = FakeJobs()
@@ -489,6 +491,7 @@ class FakeServices(Services):
         self.closed = False
         self.__dict__.update(
             zfs=self.fake_zfs,
+            storage=self.fake_storage,
             replication=self.fake_replication,
             docker=self.fake_docker,
             health=FakeHealth(),

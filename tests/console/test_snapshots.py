@@ -18,6 +18,8 @@ READY = {
     "replication": "Nothing new",
     "health": "What to know",
     "docker": "web",
+    "datasets": "partly",
+    "snapshots": "daily-3",
 }
 # How old data is depends on the machine's load; its width is kept where it stands before the frame's end.
 _AGE = re.compile(r"(≤\d+[sm] old|\d+s old|reading…|no data|STALE [\dsm ]+ old)")

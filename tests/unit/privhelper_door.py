@@ -59,6 +59,10 @@ for start, status, out, err in json.load(open(here + "/answers")):
         if out == "SLEEP":
             import time
             time.sleep(60)
+        if out == "SECRET":
+            with open(here + "/secret", "ab") as kept:
+                kept.write(sys.stdin.buffer.read())
+            out = ""
         if out in ("TAKE", "WAIT"):
             while out == "WAIT" and not os.path.exists(here + "/go"):
                 pass

@@ -34,7 +34,7 @@ WORDS = {
     "pool": "nopool", "dataset": "nopool/data", "below": "nopool/data", "snapshot": "nopool/data@x", "name": "nobody",
     "where": "someone@127.0.0.1:1", "run": "replicate-no-1", "job": "replicate-no-1", "layout": "nodisk",
     "property": "compression=lz4", "shell": "bash", "words": "pool", "rate": "2M",
-    "screen": "pools", "terminal": "tty1",
+    "to": "nopool/c", "screen": "pools", "terminal": "tty1",
 }  # fmt: skip
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 # What stands for the value of each option that a command cannot do without.
@@ -49,6 +49,8 @@ READING = {
     "peer show", "peer probe", "peer test", "docker list", "docker logs", "job list", "job watch", "audit show",
     "audit verify", "health", "doctor", "completion", "help", "show", "kiosk status",
     "files cat", "files diff", "files ls", "files versions",
+    "dataset tree", "dataset get", "dataset space", "dataset locked", "dataset protection", "snapshot holds",
+    "snapshot diff",
 }  # fmt: skip
 
 each_command = pytest.mark.parametrize("path", LEAVES, ids=" ".join)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -176,3 +177,18 @@ async def test_read_files_leaves_out_what_cannot_be_read(tmp_path: Path) -> None
     (tmp_path / "folder").mkdir()
     (tmp_path / "nowhere").symlink_to("none")
     assert await LocalHost().read_files([f"{tmp_path}/*", f"{tmp_path}/folder"]) == {}
+
+
+async def test_a_writer_that_belongs_to_root_ends_when_nobody_reads_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = await LocalHost().open(["yes"])
+    lines = process.lines()
+    assert await anext(lines) == "y"
+    pid = process._process.pid
+
+    def not_ours(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "killpg", not_ours)
+    monkeypatch.setattr(subprocess.Popen, "send_signal", not_ours)
+    await process.stop()
+    await gone(pid)

@@ -63,6 +63,12 @@ def test_the_replication_screen_and_its_dialogs_load_nothing_heavy() -> None:
     assert not {name for name in HEAVY if name in found}
 
 
+def test_the_screens_of_storage_and_their_dialogs_load_nothing_heavy() -> None:
+    names = ("datasets", "dataset_acts", "dataset_properties", "snapshots", "snapshot_acts", "snapshot_diff")
+    found = loaded("\n".join(f"import dplane_tui.screens.{name}" for name in names))
+    assert not {name for name in HEAVY if name in found}
+
+
 def test_nothing_of_ours_in_the_console_asks_for_tls() -> None:
     """The promise behind `leave_out_tls`: no module a local console can load imports ssl."""
     sends = ROOT / "dplane_tui" / "services" / "notify" / "wire.py"  # loaded by the process that sends, at that moment
@@ -70,7 +76,8 @@ def test_nothing_of_ours_in_the_console_asks_for_tls() -> None:
         assert not re.search(r"^\s*(import|from) ssl\b", path.read_text(), re.MULTILINE), path
 
 
-@pytest.mark.parametrize("module", ["dplane_tui.services.zfs.service", "dplane_tui.services.health.service",
+@pytest.mark.parametrize("module", ["dplane_tui.services.zfs.service", "dplane_tui.services.zfs.storage",
+                                    "dplane_tui.services.protection.gather", "dplane_tui.services.health.service",
                                     "dplane_tui.services.docker.service", "dplane_tui.services.jobs.service",
                                     "dplane_tui.services.poller", "dplane_tui.cli.main"])  # fmt: skip
 def test_services_and_commands_load_no_textual(module: str) -> None:

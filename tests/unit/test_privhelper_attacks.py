@@ -82,8 +82,10 @@ def test_02_operands_stand_behind_two_dashes() -> None:
     for verb in VERBS:
         built = argv(verb, {arg.name: arg.example for arg in verb.args})
         program = Path(built[0]).name
-        # zfs set of 2.1 knows no --; its operand begins with a property of the list. -t and -a take their own operand.
-        if program in ("zfs", "zpool", "systemctl") and verb.args and built[1] != "set" and "-t" not in built[:7]:
+        # zfs set of 2.1 knows no --; its operand begins with a property of the list. Nor does zfs promote: its operand
+        # begins with a letter. -t and -a take their own operand.
+        bare = built[1] in ("set", "promote")
+        if program in ("zfs", "zpool", "systemctl") and verb.args and not bare and "-t" not in built[:7]:
             assert "--" in built, verb.name
 
 
@@ -215,7 +217,7 @@ def test_10_a_destroy_cannot_be_replayed() -> None:
     # What it names is named by GUID, so a second run finds nothing (the door's tests try that).
     for verb in VERBS:
         if verb.destroys:
-            assert verb.guard or {"prune", "bookmarks"} & set(verb.before), verb.name
+            assert verb.guard or {"prune", "bookmarks", "chosen"} & set(verb.before), verb.name
             needed = {arg.name for arg in verb.args if not arg.optional}
             assert needed & {"guid", "token", "snapshots", "bookmarks"}, verb.name
 
@@ -260,11 +262,14 @@ def test_17_nothing_that_could_start_a_pager_an_editor_or_a_shell() -> None:
     assert {argv(BY_NAME[v], {"job": "j"})[1] for v in ("job-start", "job-stop")} == {"start", "stop"}
 
 
-def test_18_no_verb_takes_a_secret() -> None:
+def test_18_no_argument_is_a_secret() -> None:
     secret = re.compile(r"pass|secret|credential|private|keylocation|keyformat", re.IGNORECASE)
     for verb in VERBS:
         assert not any(secret.search(arg.name) for arg in verb.args)
+        # Those that read a passphrase let nothing else come behind the request, and say so to whoever reads the table.
+        assert verb.secret is None or (not verb.stream and "line behind the request" in verb.about)
     assert not any(secret.search(name) for name in PROPERTIES)
+    assert sum(verb.secret is not None for verb in VERBS) == 5
 
 
 def test_20_a_peers_key_never_gives_a_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

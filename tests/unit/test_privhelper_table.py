@@ -58,7 +58,7 @@ def test_names_are_unique_and_every_reference_exists() -> None:
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
 def test_destructive_verbs_compare_the_guid(verb: Verb) -> None:
     if verb.destroys:
-        assert verb.guard or {"prune", "bookmarks"} & set(verb.before)  # which compare one GUID for each
+        assert verb.guard or {"prune", "bookmarks", "chosen"} & set(verb.before)  # which compare one GUID for each
         assert verb.acts
 
 

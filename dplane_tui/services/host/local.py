@@ -67,6 +67,10 @@ class LocalProcess:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._process.wait(), 3)
             self.kill()  # what it started may have ignored the first signal
+        if self._process.returncode is None:
+            # It belongs to root (sudo): with nobody left at its pipes it ends when it writes the next time.
+            with contextlib.suppress(PermissionError):
+                self._process._transport.close()  # type: ignore[attr-defined]  # Process has no close of its own
         # A process stuck in the kernel (a suspended pool) cannot be reaped: do not wait for it for long.
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._process.wait(), 1)

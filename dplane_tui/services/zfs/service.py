@@ -147,7 +147,7 @@ class ZfsService(ZfsReader):
                 recursive=True if recursive else None,
                 dry_run=True,
             )
-        return _preview("destroy", target, answer, recursive)
+        return read_preview("destroy", target, answer, recursive)
 
     async def destroy(self, preview: Preview) -> None:
         """Destroy just what the preview showed; done when it is no longer listed."""
@@ -191,7 +191,7 @@ class ZfsService(ZfsReader):
             destroy_newer=True if destroy_newer else None,
             dry_run=True,
         )
-        return _preview("rollback", snapshot, answer, destroy_newer)
+        return read_preview("rollback", snapshot, answer, destroy_newer)
 
     async def rollback(self, preview: Preview) -> Snapshot:
         """Roll back as previewed. Returns the snapshot, which is then the newest of its dataset."""
@@ -229,7 +229,7 @@ class ZfsService(ZfsReader):
             raise CommandError(f"ZFS took the order, but {pool.name} is still there, not {word}.", "Look at it again.")
 
 
-def _preview(act: str, target: Dataset | Snapshot, answer: dict[str, object], recursive: bool) -> Preview:
+def read_preview(act: str, target: Dataset | Snapshot, answer: dict[str, object], recursive: bool) -> Preview:
     """What a dry run of the helper told: the objects that would go, the space, and the plan they are bound to."""
     lines = [line.split("\t") for line in str(answer.get("stdout", "")).splitlines()]
     reclaim = next((int(line[1]) for line in lines if line[0] == "reclaim" and line[1:2] and line[1].isdigit()), None)

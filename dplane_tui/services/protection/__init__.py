@@ -1,0 +1,1 @@
+"""How well each dataset is protected: a judgement of evidence, and where the evidence comes from."""

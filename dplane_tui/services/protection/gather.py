@@ -1,0 +1,103 @@
+"""From pools, tasks, snapshots and datasets to the facts of each dataset. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+
+from ..replication.model import Task, TaskStatus
+from ..zfs.model import Dataset, Pool, Vdev
+from .judge import Copy, Facts, PoolFacts, Verdict, judge
+
+_REDUNDANT = ("mirror", "raidz", "draid")
+_MUST_HOLD = ("data", "special", "dedup")
+"""Whose loss takes the pool: a lost cache or log device does not."""
+
+
+def pool_facts(pool: Pool) -> PoolFacts:
+    """What a pool adds."""
+    tops = [vdev for vdev in pool.vdevs if vdev.role in _MUST_HOLD and vdev.kind not in ("hole", "spare")]
+    scan = pool.scan
+    done = scan if scan is not None and scan.kind == "scrub" and scan.state == "finished" else None
+    return PoolFacts(
+        pool.state,
+        all(_redundant(top) for top in tops) if tops else None,
+        done.ended if done else None,
+        done.errors if done else None,
+    )
+
+
+def _redundant(top: Vdev) -> bool:
+    return top.kind.startswith(_REDUNDANT)
+
+
+def covers(task: Task, dataset: str) -> str | None:
+    """The dataset that becomes the copy of `dataset` by this task; None when it takes it not."""
+    if task.source_peer is not None:
+        return None  # its source is on another box
+    if dataset == task.source:
+        return task.target
+    if not task.recursive or not dataset.startswith(f"{task.source}/"):
+        return None
+    below = dataset[len(task.source) + 1 :]
+    above = ["/".join(below.split("/")[:depth]) for depth in range(1, below.count("/") + 2)]
+    if any(fnmatchcase(part, pattern) for part in above for pattern in task.options.exclude):
+        return None
+    include = task.options.include
+    if include and not any(fnmatchcase(part, pattern) for part in above for pattern in include):
+        return None
+    return f"{task.target}/{below}"
+
+
+def copies_of(dataset: str, tasks: Iterable[TaskStatus]) -> tuple[Copy, ...]:
+    """Where it is replicated to, with what was proven."""
+    found = []
+    for status in tasks:
+        target = covers(status.task, dataset)
+        if target is not None:
+            here = status.task.peer is None
+            found.append(
+                Copy(
+                    status.task.name,
+                    target if here else f"{status.task.peer}:{target}",
+                    status.verified_at,
+                    status.fresh_at,
+                    status.late,
+                    here and target.split("/")[0] == dataset.split("/")[0],
+                )
+            )
+    return tuple(found)
+
+
+def gather(
+    datasets: Iterable[Dataset],
+    pools: Iterable[Pool] | None,
+    tasks: Iterable[TaskStatus] | None,
+    newest: Mapping[str, tuple[str, float]] | None,
+) -> dict[str, Facts]:
+    """The facts of each dataset; None for what was not read."""
+    by_name = {pool.name: pool_facts(pool) for pool in pools or ()}
+    known = None if tasks is None else tuple(tasks)
+    return {
+        one.name: Facts(
+            one.name,
+            one.encryption,
+            None if newest is None else newest.get(one.name),
+            newest is not None,
+            None if known is None else copies_of(one.name, known),
+            by_name.get(one.name.split("/")[0]),
+            getattr(one, "peer", ""),
+        )
+        for one in datasets
+    }
+
+
+def verdicts(
+    datasets: Iterable[Dataset],
+    pools: Iterable[Pool] | None,
+    tasks: Iterable[TaskStatus] | None,
+    newest: Mapping[str, tuple[str, float]] | None,
+    now: float,
+) -> dict[str, Verdict]:
+    """The verdict of each dataset."""
+    return {name: judge(facts, now) for name, facts in gather(datasets, pools, tasks, newest).items()}

@@ -1,0 +1,182 @@
+"""Datasets and snapshots on a real box, by `dplane … --json` there: life, keys, many at once, and every refusal."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from .test_pools import Command
+
+pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+
+SECRET = "correct horse battery"
+OTHER = "staple and horse"
+
+
+class Box(Command):
+    """`dplane` on nas-a, with standard input where it is wanted."""
+
+    def __init__(self, node: Any) -> None:
+        super().__init__(node)
+        self.node = node
+
+    def given(self, secret: str, *words: str, status: int = 0) -> Any:
+        """The same with a passphrase on standard input."""
+        done = self.node.ssh("dplane", *words, "--stdin", "--json", user="owner", check=False, input=secret + "\n")
+        assert done.returncode == status, (words, done.returncode, done.stdout, done.stderr)
+        answer = json.loads(done.stdout)
+        return answer["data"] if "data" in answer else answer["error"]
+
+    def root(self, *argv: str) -> str:
+        """Something that the box's root does beside us."""
+        return str(self.node.ssh(*argv, user="root").stdout)
+
+    def door(self, request: dict[str, object], secret: str = "") -> dict[str, Any]:
+        """A request straight to the helper; its answer, or {} with the words of a stream."""
+        line = json.dumps(request) + "\n" + (secret + "\n" if secret else "")
+        helper = self.root("readlink", "-e", "/opt/dplane/current/libexec/privhelper").strip()
+        done = self.node.ssh(helper, user="root", check=False, input=line)
+        try:
+            answer: dict[str, Any] = json.loads(done.stdout)
+        except ValueError:
+            return {"status": done.returncode, "said": done.stderr}
+        return {"status": done.returncode, **answer}
+
+
+@pytest.fixture
+def box(fresh_pair: Any) -> Box:
+    """nas-a with a mirror called tank."""
+    found = Box(fresh_pair.nas_a)
+    found("pool", "create", "tank", "mirror", *found.free_disks()[:2])
+    return found
+
+
+def test_create_properties_snapshot_rollback_destroy(box: Box) -> None:
+    made = box("dataset", "create", "tank/data", "-o", "compression=lz4")
+    assert made["mounted"] is True
+    assert box("dataset", "set", "tank/data", "quota=64M")["value"] == str(64 << 20)
+    got = {one["name"]: one for one in box("dataset", "get", "tank/data")}
+    assert (got["quota"]["value"], got["quota"]["source"]) == (str(64 << 20), "local")
+    assert box("dataset", "inherit", "tank/data", "compression")["source"] != "local"
+    box.root("sh", "-c", "echo one > /tank/data/a; sync")
+    first = box("snapshot", "create", "tank/data@first")
+    box.root("sh", "-c", "echo two > /tank/data/a; echo more > '/tank/data/b \u00e4'; rm -f /tank/data/none; sync")
+    box("snapshot", "create", "tank/data@second")
+    changes = box("snapshot", "diff", "tank/data@first", "second")["changes"]
+    assert {(one["kind"], one["path"]) for one in changes} >= {
+        ("changed", "/tank/data/a"), ("added", "/tank/data/b \u00e4"),
+    }  # fmt: skip
+    assert box("snapshot", "rollback", "tank/data@first", status=2)["code"] == "usage"
+    preview = box("snapshot", "rollback", "tank/data@first", "--dry-run")
+    assert preview["objects"] == ["tank/data@second"]
+    back = box("snapshot", "rollback", "tank/data@first", "--destroy-newer", "--confirm", "tank/data@first")
+    assert back["guid"] == first["guid"]
+    assert box.root("cat", "/tank/data/a") == "one\n"
+    shown = box("dataset", "destroy", "tank/data", "-r", "--dry-run")
+    assert shown["objects"] == ["tank/data", "tank/data@first"]
+    kept = box("dataset", "set-aside", "tank/data")
+    assert kept["name"].startswith("tank/data-kept-")
+    assert kept["guid"] == made["guid"]
+    assert box("dataset", "rename", kept["name"], "tank/data")["guid"] == made["guid"]
+    assert box("dataset", "mount", "tank/data")["mounted"] is True
+    assert box.root("cat", "/tank/data/a") == "one\n"
+    box("dataset", "destroy", "tank/data", "-r", "--confirm", "tank/data")
+    assert box("dataset", "show", "tank/data", status=6)["code"] == "missing"
+
+
+def test_an_encrypted_dataset_is_locked_and_unlocked(box: Box) -> None:
+    made = box.given(SECRET, "dataset", "create", "tank/safe", "--encrypt")
+    assert (made["encryption"], made["key_status"], made["mounted"]) == ("aes-256-gcm", "available", True)
+    box("dataset", "create", "tank/safe/deep")
+    box.root("sh", "-c", "echo hidden > /tank/safe/deep/x; sync")
+    locked = box("dataset", "unload-key", "tank/safe")
+    assert (locked["key_status"], locked["mounted"]) == ("unavailable", False)
+    [waits] = box("dataset", "locked", status=3)
+    assert (waits["dataset"], waits["below"]) == ("tank/safe", ["tank/safe/deep"])
+    wrong = box.given("nothing like it", "dataset", "load-key", "tank/safe", status=1)
+    assert "Incorrect key" in wrong["message"]
+    done = box.given(SECRET, "dataset", "load-key", "tank/safe")
+    assert sorted(done["mounted"]) == ["tank/safe", "tank/safe/deep"]
+    assert box.root("cat", "/tank/safe/deep/x") == "hidden\n"
+    box.given(OTHER, "dataset", "change-key", "tank/safe")
+    box("dataset", "unload-key", "tank/safe")
+    box.given(SECRET, "dataset", "load-key", "tank/safe", status=1)
+    box.given(OTHER, "dataset", "load-key", "tank/safe")
+    assert box("dataset", "locked") == []
+    log = box.root("sh", "-c", "cat /var/log/dplane/*; journalctl --no-pager | grep -i dplane || true")
+    assert SECRET not in log
+    assert OTHER not in log
+
+
+def test_holds_clones_promotion_and_many_at_once(box: Box) -> None:
+    box("dataset", "create", "tank/data")
+    for at in range(4):
+        box.root("sh", "-c", f"dd if=/dev/urandom of=/tank/data/x bs=64k count=8 status=none; sync; echo {at}")
+        box("snapshot", "create", f"tank/data@auto-{at}")
+    box("snapshot", "hold", "tank/data@auto-0")
+    assert box("snapshot", "holds", "tank/data@auto-0") == ["dplane-keep"]
+    shown = box("snapshot", "destroy", "tank/data@auto-1%auto-2", "--dry-run")
+    assert shown["objects"] == ["tank/data@auto-1", "tank/data@auto-2"]
+    alone = [box("snapshot", "destroy", f"tank/data@auto-{at}", "--dry-run")["reclaim"] for at in (1, 2)]
+    assert shown["reclaim"] >= sum(alone) > 0
+    done = box("snapshot", "destroy", "tank/data@auto-1%auto-2", "--snapshot-first", "--confirm", "tank/data")
+    assert done["kept"].startswith("tank/data@before-")
+    names = [one["name"] for one in box("snapshot", "list", "tank/data")]
+    assert names == ["tank/data@auto-0", "tank/data@auto-3", done["kept"]]
+    assert box("snapshot", "destroy", "tank/data@auto-*", "--confirm", "tank/data", status=4)["code"] == "refused"
+    assert [one["name"] for one in box("snapshot", "list", "tank/data")] == names  # all or none: one is held
+    box("snapshot", "release", "tank/data@auto-0")
+    assert box("snapshot", "rename", "tank/data@auto-0", "old")["name"] == "tank/data@old"
+    box("snapshot", "clone", "tank/data@old", "tank/try")
+    assert box("dataset", "promote", "tank/try")["origin"] is None
+    assert box("dataset", "show", "tank/data")["origin"] == "tank/try@old"
+
+
+REPLACED = [
+    {"verb": "dataset-rename", "dataset": "tank/data", "to": "tank/other"},
+    {"verb": "dataset-promote", "dataset": "tank/data"},
+    {"verb": "dataset-unmount", "dataset": "tank/data"},
+    {"verb": "dataset-inherit", "dataset": "tank/data", "property": "atime"},
+    {"verb": "dataset-destroy", "dataset": "tank/data"},
+    {"verb": "key-load", "dataset": "tank/data"},
+    {"verb": "key-unload", "dataset": "tank/data"},
+    {"verb": "key-change", "dataset": "tank/data"},
+]
+REPLACED_SNAPSHOT = [
+    {"verb": "snapshot-destroy", "snapshot": "tank/data@x"},
+    {"verb": "snapshot-rollback", "snapshot": "tank/data@x"},
+    {"verb": "snapshot-rename", "snapshot": "tank/data@x", "to": "tank/data@y"},
+    {"verb": "snapshot-clone", "snapshot": "tank/data@x", "dataset": "tank/try"},
+]
+
+
+def test_every_act_is_refused_when_the_guid_changed(box: Box) -> None:
+    old = box("dataset", "create", "tank/data")
+    seen = box("snapshot", "create", "tank/data@x")
+    box.root("zfs", "destroy", "-r", "tank/data")
+    new = box("dataset", "create", "tank/data")
+    box("snapshot", "create", "tank/data@x")
+    for request in REPLACED:
+        answer = box.door({**request, "guid": old["guid"]}, SECRET if request["verb"].startswith("key") else "")
+        assert (answer["status"], answer["error"]["code"]) == (4, "changed"), request
+    for request in REPLACED_SNAPSHOT:
+        answer = box.door({**request, "guid": seen["guid"]})
+        assert (answer["status"], answer["error"]["code"]) == (4, "changed"), request
+    answer = box.door({"verb": "snapshots-destroy", "dataset": "tank/data", "snapshots": {"x": seen["guid"]}})
+    assert (answer["status"], answer["error"]["code"]) == (4, "changed")
+    answer = box.door({"verb": "snapshot-diff", "snapshot": "tank/data@x", "guid": seen["guid"]})
+    assert (answer["status"], "is not what you saw" in answer["said"]) == (4, True)
+    assert box("dataset", "show", "tank/data")["guid"] == new["guid"]
+    assert len(box("snapshot", "list", "tank/data")) == 1
+
+
+def test_protection_says_what_lacks(box: Box) -> None:
+    box("dataset", "create", "tank/data")
+    assert box("dataset", "protection", "tank/data")["tank/data"]["protection"] == "not"
+    box("snapshot", "create", "tank/data@manual-1")
+    found = box("dataset", "protection", "tank/data")["tank/data"]
+    assert found["protection"] == "partly"
+    assert any(one["state"] == "good" and "loss of a disk" in one["text"] for one in found["reasons"])
+    box("dataset", "protection", "--check", status=3)

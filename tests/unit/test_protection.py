@@ -1,0 +1,145 @@
+"""Protected, partly or not: the verdict as a pure function of evidence."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dplane_tui.services.protection.gather import covers, pool_facts, verdicts
+from dplane_tui.services.protection.judge import (
+    FRESH,
+    NOT,
+    PARTLY,
+    PROTECTED,
+    SCRUBBED,
+    UNKNOWN,
+    Copy,
+    Facts,
+    PoolFacts,
+    judge,
+    taken_by,
+)
+from dplane_tui.services.replication.model import Options, Task, TaskStatus
+from dplane_tui.services.zfs.model import Dataset, Pool, Scan, Vdev
+
+NOW = 1_800_000_000.0
+COPY = Copy("photos", "attic:backup/photos", NOW - 60, NOW - 70, False)
+POOL = PoolFacts("ONLINE", True, NOW - 86400, 0)
+GOOD = Facts("t/a", "aes-256-gcm", ("dplane-1", NOW - 3600), True, (COPY,), POOL)
+
+
+def word(**changes: object) -> str:
+    return judge(dataclasses.replace(GOOD, **changes), NOW).word  # type: ignore[arg-type]  # fields of Facts
+
+
+def test_all_of_it_is_protected() -> None:
+    verdict = judge(GOOD, NOW)
+    assert verdict.word == PROTECTED
+    assert {reason.state for reason in verdict.reasons} == {"good", "note"}
+    assert "by D-Plane" in verdict.reasons[0].text
+
+
+def test_one_thing_that_lacks_makes_it_partly() -> None:
+    assert word(snapshot=None) == PARTLY
+    assert word(snapshot=("daily", NOW - FRESH - 1)) == PARTLY
+    assert word(copies=()) == PARTLY
+    assert word(copies=(dataclasses.replace(COPY, late=True),)) == PARTLY
+    assert word(copies=(dataclasses.replace(COPY, verified_at=None, late=None),)) == PARTLY
+    assert word(copies=(dataclasses.replace(COPY, same_pool=True),)) == PARTLY
+    assert word(pool=dataclasses.replace(POOL, state="DEGRADED")) == PARTLY
+    assert word(pool=dataclasses.replace(POOL, redundant=False)) == PARTLY
+    assert word(pool=dataclasses.replace(POOL, scrub_errors=3)) == PARTLY
+    assert word(pool=dataclasses.replace(POOL, scrubbed_at=None)) == PARTLY
+    assert word(pool=dataclasses.replace(POOL, scrubbed_at=NOW - SCRUBBED - 1)) == PARTLY
+
+
+def test_neither_snapshot_nor_copy_is_not() -> None:
+    assert word(snapshot=None, copies=()) == NOT
+    assert word(snapshot=("x", NOW - 30 * 86400), copies=(dataclasses.replace(COPY, late=True),)) == NOT
+
+
+def test_what_was_not_read_is_never_good() -> None:
+    assert word(snapshots_known=False) == UNKNOWN
+    assert word(copies=None) == UNKNOWN
+    assert word(pool=None) == UNKNOWN
+    assert word(copies=None, snapshot=None) == UNKNOWN  # it may be `not`
+    assert word(pool=dataclasses.replace(POOL, redundant=None)) == UNKNOWN
+
+
+def test_encryption_is_told_and_not_judged_and_a_copy_of_a_peer_has_its_original() -> None:
+    assert word(encryption="off") == PROTECTED
+    assert word(copies=None, peer="attic") == PROTECTED
+
+
+def test_a_late_copy_beside_a_good_one_is_told_and_still_lacks() -> None:
+    assert word(copies=(COPY, dataclasses.replace(COPY, task="second", late=True))) == PARTLY
+
+
+AGES = st.one_of(st.none(), st.floats(0, 10 * SCRUBBED))
+
+
+@given(
+    AGES, AGES, st.sampled_from((True, False, None)), st.sampled_from((True, False, None)),
+    st.sampled_from((None, 0, 2)), st.sampled_from(("ONLINE", "DEGRADED")), st.booleans(),
+)  # fmt: skip
+def test_protected_only_when_every_reason_is_good(
+    snapshot: float | None, scrub: float | None, late: bool | None, redundant: bool | None, errors: int | None,
+    state: str, known: bool,
+) -> None:  # fmt: skip
+    facts = Facts(
+        "t/a",
+        snapshot=None if snapshot is None else ("x", NOW - snapshot),
+        snapshots_known=known,
+        copies=(dataclasses.replace(COPY, late=late),),
+        pool=PoolFacts(state, redundant, None if scrub is None else NOW - scrub, errors),
+    )
+    verdict = judge(facts, NOW)
+    states = {reason.state for reason in verdict.reasons} - {"note"}
+    assert (verdict.word == PROTECTED) == (states == {"good"})
+    assert verdict.word != NOT or late is not False
+
+
+def test_what_a_task_takes() -> None:
+    task = Task("t", "tank/a", "attic", "b/a", recursive=True, options=Options(exclude=("cache", "*/tmp")))
+    assert covers(task, "tank/a") == "b/a"
+    assert covers(task, "tank/a/x") == "b/a/x"
+    assert covers(task, "tank/a/cache") is None
+    assert covers(task, "tank/a/cache/deep") is None
+    assert covers(task, "tank/a/x/tmp") is None
+    assert covers(task, "tank/ab") is None
+    assert covers(dataclasses.replace(task, recursive=False), "tank/a/x") is None
+    assert covers(dataclasses.replace(task, source_peer="attic"), "tank/a") is None
+    only = dataclasses.replace(task, options=Options(include=("x",)))
+    assert covers(only, "tank/a/x/deep") == "b/a/x/deep"
+    assert covers(only, "tank/a/y") is None
+
+
+def test_redundancy_is_that_of_every_vdev_whose_loss_takes_the_pool() -> None:
+    mirror, disk = Vdev("mirror-0", "mirror", "ONLINE"), Vdev("sda", "disk", "ONLINE")
+    scan = Scan("scrub", "finished", ended=NOW, errors=0)
+    pool = Pool("t", "1", "ONLINE", scan=scan, vdevs=(mirror, dataclasses.replace(disk, role="cache")))
+    assert pool_facts(pool) == PoolFacts("ONLINE", True, NOW, 0)
+    assert pool_facts(dataclasses.replace(pool, vdevs=(mirror, disk))).redundant is False
+    special = dataclasses.replace(disk, role="special")
+    assert pool_facts(dataclasses.replace(pool, vdevs=(mirror, special))).redundant is False
+    assert pool_facts(dataclasses.replace(pool, vdevs=())).redundant is None
+    resilver = dataclasses.replace(scan, kind="resilver")
+    assert pool_facts(dataclasses.replace(pool, scan=resilver)).scrubbed_at is None
+
+
+def test_verdicts_of_a_box() -> None:
+    mirror = Vdev("mirror-0", "mirror", "ONLINE")
+    pool = Pool("t", "1", "ONLINE", scan=Scan("scrub", "finished", ended=NOW - 5, errors=0), vdevs=(mirror,))
+    task = TaskStatus(Task("a", "t/a", None, "t/copy"), None, NOW - 5, "x", NOW - 6, False, None, NOW - 6)
+    datasets = [Dataset("t/a", "filesystem", "1"), Dataset("t/b", "filesystem", "2")]
+    found = verdicts(datasets, [pool], [task], {"t/a": ("autosnap_1", NOW - 9)}, NOW)
+    assert {name: one.word for name, one in found.items()} == {"t/a": PARTLY, "t/b": NOT}
+    assert any("same pool" in reason.text for reason in found["t/a"].reasons)
+    assert {one.word for one in verdicts(datasets, None, None, None, NOW).values()} == {UNKNOWN}
+
+
+def test_who_took_it() -> None:
+    assert taken_by("autosnap_2026-01-01_00:00:01_daily") == "sanoid"
+    assert taken_by("mine") == ""
