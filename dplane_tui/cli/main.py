@@ -27,6 +27,8 @@ GROUPS: dict[str, tuple[str, str]] = {
     "pool": ("pool", "pools: list, show, create, scrub, clear, import, export, destroy"),
     "dataset": ("dataset", "file systems and volumes"),
     "snapshot": ("snapshot", "snapshots"),
+    "policy": ("policy", "snapshots that are taken and let go by themselves"),
+    "schedule": ("schedule", "scrubs, trims and self-tests of disks by timers"),
     "replicate": ("replicate", "replication tasks and their runs"),
     "peer": ("peer", "paired boxes"),
     "docker": ("docker", "containers"),

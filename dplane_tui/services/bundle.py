@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .docker.service import DockerService
     from .health.service import HealthService
     from .jobs.service import JobService
+    from .policies.service import PolicyService
     from .replication.service import ReplicationService
     from .zfs.service import ZfsService
 
@@ -34,6 +35,13 @@ class Services:
         from .replication.service import open_replication
 
         return open_replication(self.host)
+
+    @cached_property
+    def policies(self) -> PolicyService:
+        """Snapshot policies and their runs."""
+        from .policies.service import open_policies
+
+        return open_policies(self.host)
 
     @cached_property
     def docker(self) -> DockerService:

@@ -9,12 +9,14 @@ from typing import TypeVar
 
 from ...errors import DPlaneError, UnreachableError
 from ..host import Host
+from ..policies import news as policy_news
+from ..policies.service import open_policies
 from ..replication.model import TaskStatus
 from ..replication.service import open_replication
 from ..zfs.model import Pool
 from ..zfs.service import ZfsService
 from .model import DiskHealth, Health, News
-from .news import news
+from .news import LEVELS, news
 from .service import HealthService
 
 CPU_SAMPLE = 0.5
@@ -56,4 +58,9 @@ async def report(host: Host) -> Report:
     tasks = await known("replication", open_replication(host).tasks())
     disks = await known("disks", smart())
     told = news(health, pools, tasks, disks, reasons=reasons)
+    policies = await known("policies", open_policies(host).status())
+    more = policy_news.news(policies, health.taken_at, reasons.get("policies", ""))
+    if policies is None and not pools:
+        more = ()  # without a pool there is nothing a policy could be for
+    told = tuple(sorted((*told, *more), key=lambda item: LEVELS.index(item.level)))
     return Report(replace(health, disks=disks or ()), pools, tasks, told)
