@@ -65,6 +65,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("quit", ("q", "f10", "ctrl+q"), "quit", "global", "close the console; transfers go on without it", hint=99),
     Action("refresh", ("r", "f5"), "refresh", "global", "read everything on this screen again", hint=0),
     Action("theme", ("T",), "theme", "global", "choose the colours", hint=0),
+    Action(
+        "policies", ("Y",), "policies", "global", "snapshots by themselves: how many are kept, what is late", hint=0
+    ),
     Action("messages", ("N",), "messages", "global", "what was said in the message line before", hint=0),
     Action("back", ("escape",), "back", "global", "one step back: filter, pane, dialog", hint=0),
     Action("filter", ("slash",), "filter", "list", "show only rows with a word (! before it: without)", hint=90),
@@ -98,6 +101,13 @@ ACTIONS: tuple[Action, ...] = (
         "snapshot-rollback", "o", "roll back", "pools.snapshots", "roll the dataset back to the snapshot", "admin", 25
     ),
     _write("snapshot-destroy", "d", "destroy", "pools.snapshots", "destroy the snapshot", "admin", 33),
+    # Snapshot policies (the list that `Y` opens)
+    _write("policy-set", "enter", "set", "policies", "give the dataset a policy, with a preview", "operate", 10),
+    Action("policy-preview", ("p",), "preview", "policies", "what the next run would take and let go", hint=12),
+    _write("policy-run", "u", "run now", "policies", "run the policies of the dataset and below", "operate", 14),
+    _write("policy-none", "x", "none", "policies", "no policy for the dataset and below", "operate", 16),
+    _write("policy-unset", "i", "inherit", "policies", "let the policy of its parent count", "operate", 18),
+    Action("policy-runs", ("h",), "history", "policies", "what the last runs did", hint=20),
     # Replication
     Action("evidence", ("enter",), "open", "replication", "a task in detail; why a run failed, its proof", hint=10),
     _write("peer-pair", "n", "pair a box", "replication", "pair with another NAS", "admin", 20),

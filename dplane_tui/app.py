@@ -235,6 +235,12 @@ class Console(Background, Dressed, App[int], inherit_bindings=False):
 
         await show_palette(self)
 
+    async def do_policies(self) -> str | None:
+        """Snapshot policies."""
+        from .screens.policies import show_policies
+
+        return await show_policies(self)
+
     async def do_messages(self) -> None:
         """What was said before."""
         from .screens.help import show_messages
