@@ -44,17 +44,22 @@ async def _scheduled(host: Host, args: argparse.Namespace) -> Result:
 
 
 async def _policies(host: Host) -> Result:
-    from ..services.notify.service import NotifyService
     from ..services.policies.model import Wish
     from ..services.policies.service import open_policies
     from .policy import tell, trouble
 
     done = await open_policies(host).run(Wish(dry=False))
+    await _told(host)
+    return Result(done, tell(done, only_changes=True), trouble(done))
+
+
+async def _told(host: Host) -> None:
+    from ..services.notify.service import NotifyService
+
     try:
         await NotifyService(host).policies()
-    except DPlaneError as error:  # the run is stored; the next regular look tells of it
+    except DPlaneError as error:  # it is stored; the next regular look tells of it
         print(f"dplane: {error}", file=sys.stderr, flush=True)
-    return Result(done, tell(done, only_changes=True), trouble(done))
 
 
 async def _upkeep(host: Host, timer: str) -> Result:
@@ -63,6 +68,7 @@ async def _upkeep(host: Host, timer: str) -> Result:
     from ..services.upkeep.service import UpkeepService
 
     done = await UpkeepService(host).start(timer)
+    await _told(host)
     error = CommandError(f"{timer} could not be started: {done.message}") if done.state == FAILED else None
     return Result({"timer": timer, "start": done}, done.message, error)
 

@@ -34,7 +34,7 @@ async def show_policies(app: Console) -> str | None:
     app.say("")
     at = ""
     while True:
-        answer = await ask(app, PolicyList(found, at, app.role, read_only=app.read_only))
+        answer = await ask(app, PolicyList(found, at, app))
         if answer is None:
             return None
         act, _, at = answer.partition("\t")
@@ -55,9 +55,9 @@ class PolicyList(Dialog[str]):
 
     wide = True
 
-    def __init__(self, found: Policies, at: str, role: str, *, read_only: bool) -> None:
+    def __init__(self, found: Policies, at: str, console: Console) -> None:
         super().__init__("Snapshot policies")
-        self._found, self._at, self._role, self._read_only = found, at, role, read_only
+        self._found, self._at, self._shown_by = found, at, console
 
     def content(self) -> Iterable[Widget]:
         now = time.time()
@@ -89,7 +89,7 @@ class PolicyList(Dialog[str]):
 
     def _may(self, act: str) -> bool:
         action = next(action for action in within((GROUP,)) if action.id == act)
-        return not action.mutating or (not self._read_only and allowed(action, self._role))
+        return not action.mutating or (not self._shown_by.read_only and allowed(action, self._shown_by.role))
 
     def on_table_moved(self, message: Table.Moved) -> None:
         """Another dataset is under the cursor."""
@@ -104,7 +104,9 @@ class PolicyList(Dialog[str]):
             return
         event.stop()
         if not self._may(action.id):
-            need = "this console was opened read-only" if self._read_only else f"it needs the role {action.role}"
+            need = (
+                "this console was opened read-only" if self._shown_by.read_only else f"it needs the role {action.role}"
+            )
             self._tell(f"“{action.label}” changes things, and {need}.")
             return
         self.dismiss(f"{action.id}\t{self.table.key}")

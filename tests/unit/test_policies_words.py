@@ -215,3 +215,16 @@ def test_a_hostile_file_is_an_error_of_ours_or_a_problem(text: str) -> None:
         said.append(str(error))
     assert said
     assert all(part.isprintable() for part in said)
+
+
+def test_a_start_that_failed_is_an_alarm_until_one_succeeds_or_it_is_planned_no_more() -> None:
+    from dplane_tui.services.notify.model import Alarm
+    from dplane_tui.services.upkeep.model import Start
+    from dplane_tui.services.upkeep.news import observations
+
+    for state, active in (("failed", True), ("left-out", None), ("started", False)):
+        (one,) = observations({"scrub-tank": Start(1.0, state, "why")}, ())
+        assert (one.key, one.event, one.active) == ("upkeep:scrub-tank", "pool", active)
+    known = Alarm("upkeep:smart-long", "disk", "smart-long", True, 2, "", "", False, 0.0, 0.0)
+    (ended,) = observations({}, (known,))
+    assert (ended.active, ended.title) == (False, "")

@@ -182,7 +182,10 @@ class Runner:
                 else item
                 for item in one.judged
             )
-            lost = next((item for item in judged if item.keep and item.guid not in left), None)
+            ours = [
+                item for item in judged if wording.taken_at(item.snapshot) is not None
+            ]  # others are others' to drop
+            lost = next((item for item in ours if item.keep and item.guid not in left), None)
             why = f"@{clean(lost.snapshot)} was to stay, but is not listed any more" if lost else one.problem
             if not why and judged != one.judged:
                 why = "something that was destroyed is still listed"

@@ -7,6 +7,7 @@ order, the section's own.
 from __future__ import annotations
 
 import configparser
+import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -49,7 +50,7 @@ class Setting:
     def command(self) -> str:
         """It as it is typed."""
         named = f" --as {self.template}" if self.template else ""
-        return f"dplane policy set {self.dataset} {self.policy}{named}"
+        return f"dplane policy set {shlex.quote(self.dataset)} {self.policy}{named}"
 
 
 @dataclass(frozen=True, slots=True)

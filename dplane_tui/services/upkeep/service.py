@@ -54,7 +54,7 @@ class UpkeepService:
         """
         files = await self._host.read_files([f"{_UNITS}{kind}-*.timer" for kind in ("scrub", "trim", "smart")])
         starts = await schedule.starts(self._host)
-        noted = await self._noted()
+        noted = await self.noted()
         found: list[Schedule] = []
         for path, text in sorted(files.items()):
             timer = path.removeprefix(_UNITS).removesuffix(".timer")
@@ -115,6 +115,9 @@ class UpkeepService:
         """Remove the timer; returns its name."""
         timer = self._timer(kind, pool)
         await self._door.call("timer-remove", timer=timer)
+        if self._host.local:  # what is planned no more is no alarm any more
+            async with open_store(paths.current().database, write=True) as store, store.transaction() as db:
+                await db.execute("DELETE FROM upkeep_runs WHERE timer = ?", (timer,))
         return timer
 
     def _timer(self, kind: str, pool: str) -> str:
@@ -199,7 +202,7 @@ class UpkeepService:
                 (_KEPT,),
             )
 
-    async def _noted(self) -> dict[str, Start]:
+    async def noted(self) -> dict[str, Start]:
         """The last start of each timer of this machine; of a far one, only systemd's own word is known."""
         if not self._host.local:
             return {}
