@@ -96,6 +96,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("redraw", ("ctrl+l",), "redraw", "global", "draw it all again; a serial terminal is asked its size", hint=0),
     Action("suspend", ("ctrl+z",), "suspend", "global", "back to the shell for a while; fg returns", hint=0),
     Action("copy", ("Y",), "copy name", "list", "send the row's name to the terminal's clipboard", hint=0),
+    Action(
+        "policies", ("O",), "policies", "global", "snapshots by themselves: how many are kept, what is late", hint=0
+    ),
     Action("back", ("escape",), "back", "global", "one step back: filter, pane, dialog", hint=0),
     Action("filter", ("slash",), "filter", "list", "show only rows with a word (! before it: without)", hint=90),
     Action("sort", ("s",), "sort", "list", "sort by the next column", hint=91),
@@ -161,6 +164,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("file-path", ("p",), "path", "files", "type the path of a folder", hint=20),
     Action("file-stop", ("x",), "stop", "files", "stop the restore; it is undone", hint=0),
     _write("file-root", "A", "as root", "files", "read and restore as root, or as yourself again", "admin", 30),
+    # Snapshot policies (the list that `O` opens)
+    _write("policy-set", "enter", "set", "policies", "give the dataset a policy, with a preview", "operate", 10),
+    Action("policy-preview", ("p",), "preview", "policies", "what the next run would take and let go", hint=12),
+    _write("policy-run", "u", "run now", "policies", "run the policies of the dataset and below", "operate", 14),
+    _write("policy-none", "x", "none", "policies", "no policy for the dataset and below", "operate", 16),
+    _write("policy-unset", "i", "inherit", "policies", "let the policy of its parent count", "operate", 18),
+    Action("policy-runs", ("h",), "history", "policies", "what the last runs did", hint=20),
     # Replication
     Action("evidence", ("enter",), "open", "replication", "a task in detail; why a run failed, its proof", hint=10),
     _write("peer-pair", "n", "pair a box", "replication", "pair with another NAS", "admin", 20),

@@ -271,6 +271,12 @@ class Console(
 
         await find(self)
 
+    async def do_policies(self) -> str | None:
+        """Snapshot policies."""
+        from .screens.policies import show_policies
+
+        return await show_policies(self)
+
     async def do_messages(self) -> None:
         """What this session did and said."""
         from .screens.session_log import show_log

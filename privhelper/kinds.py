@@ -121,7 +121,21 @@ def _seed_problem(value: object) -> str:
     return text(value, 64, LETTERS | DIGITS | {"-"})
 
 
-TIMER_KINDS = ("task",)
+TIMER_KINDS = ("task", "policy", "scrub", "trim", "smart")
+
+
+def _policy_name_problem(value: object) -> str:
+    """`dplane-auto-` and a UTC time, as 2026-01-02T03-04-05Z."""
+    shape = "dplane-auto-0000-00-00T00-00-00Z"
+    plain = "".join("0" if char in DIGITS else char for char in value) if isinstance(value, str) else ""
+    return "" if plain == shape else "must be dplane-auto- and a UTC time such as 2026-01-02T03-04-05Z"
+
+
+def _one_pools_datasets_problem(value: object) -> str:
+    broken = _datasets_problem(value)
+    if broken or not isinstance(value, list):
+        return broken
+    return "" if len({name.split("/")[0] for name in value}) == 1 else "must be of one pool"
 
 
 def _bookmarked_problem(value: object) -> str:
@@ -186,6 +200,18 @@ DATASETS = Kind(
     ["tank/data/a", "tank/data/b"],
     _datasets_problem,
 )
+POOL_DATASETS = Kind(
+    "pool-datasets", DATASETS.rule + ", all of one pool", ["tank/data", "tank/home"], _one_pools_datasets_problem
+)
+POLICY_NAME = Kind(
+    "policy-name",
+    "dplane-auto- and a UTC time with hyphens",
+    "dplane-auto-2026-01-02T03-04-05Z",
+    _policy_name_problem,
+)
+SELF_TEST = Kind(
+    "self-test", "short or long", "short", lambda value: "" if value in ("short", "long") else "must be short or long"
+)
 OWN_SNAPSHOTS = Kind(
     "own-snapshots",
     f"an object of 1 to {PRUNED_LIMIT} names behind the @ that start with dplane-, each with its GUID",
@@ -205,7 +231,10 @@ SNAPSHOTS = Kind(
     _snapshots_problem,
 )
 TIMER = Kind(
-    "timer", "a word, a hyphen, and letters, digits and _ . -; at most 80 bytes", "task-photos", _timer_problem
+    "timer",
+    "task, policy, scrub, trim or smart, a hyphen, and letters, digits and _ . -; at most 80 bytes",
+    "task-photos",
+    _timer_problem,
 )
 WHEN = Kind(
     "when",

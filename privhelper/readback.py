@@ -107,6 +107,29 @@ def _of_trees(name: str) -> Callable[[Args], Found]:
 
 _TREES = ("promoted", "unmounted", "inherited", "key-loaded", "key-unloaded", "key-changed", "snapshot-renamed")
 
+
+def _policy_snapshots(args: Args) -> Found:
+    """The GUID that each snapshot has now. Raises Failure when one is not listed."""
+    datasets = args["datasets"]
+    assert isinstance(datasets, list)
+    names = [f"{dataset}@{args['name']}" for dataset in datasets]
+    listed = ask([ZFS, "list", "-H", "-p", "-t", "snapshot", "-o", "name,guid", "--", *names])
+    found = dict(line.split("\t") for line in listed.splitlines())
+    missing = next((name for name in names if name not in found), "")
+    if missing:
+        raise Failure("failed", f"zfs took the snapshots, but {missing} is not listed.")
+    return {"guids": {dataset: found[name] for dataset, name in zip(datasets, names, strict=True)}}
+
+
+def _policy_unset(args: Args) -> Found:
+    """What counts now. Raises Failure when the dataset still has a policy of its own."""
+    told = ask([ZFS, "get", "-H", "-p", "-o", "value,source", "dplane:policy", str(args["dataset"])]).rstrip("\n")
+    value, _, source = told.partition("\t")
+    if source == "local":
+        raise Failure("failed", f"zfs took the order, but {args['dataset']} still has a policy of its own.")
+    return {"value": value}
+
+
 AFTER: dict[str, Callable[[Args], Found]] = {
     "pool": _guid("pool"),
     "dataset": _guid("dataset"),
@@ -119,6 +142,8 @@ AFTER: dict[str, Callable[[Args], Found]] = {
     "rolled": _rolled,
     "pruned": _pruned,
     **{name: _of_trees(name) for name in _TREES},
+    "policy-snapshots": _policy_snapshots,
+    "policy-unset": _policy_unset,
 }
 
 

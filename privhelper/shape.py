@@ -147,6 +147,24 @@ class SameName(Part):
         return f"[each of {self.arg}@<name of {self.snapshot}>]"
 
 
+class EachAt(Part):
+    """For each dataset of a list, its snapshot of the name that another argument gives."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, arg: str, name: str) -> None:
+        super().__init__(arg)
+        self.name = name
+
+    def build(self, args: Args) -> list[str]:
+        given = args[self.arg]
+        assert isinstance(given, list)
+        return [f"{dataset}@{args[self.name]}" for dataset in given]
+
+    def show(self) -> str:
+        return f"[each of {self.arg}@<{self.name}>]"
+
+
 class Several(Part):
     """One element: a dataset and the names of several of its snapshots."""
 

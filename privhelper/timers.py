@@ -24,7 +24,11 @@ def unit(timer: str) -> str:
 
 def content(timer: str, when: list[str]) -> str:
     """The unit file. All values have passed their grammar: none holds a line end, a % or a backslash."""
-    lines = ["# Written by D-Plane; `dplane replicate set` changes it.", "[Unit]", f"Description=D-Plane: {timer}"]
+    lines = [
+        "# Written by D-Plane; `dplane replicate set`, `dplane policy` and `dplane schedule` change it.",
+        "[Unit]",
+        f"Description=D-Plane: {timer}",
+    ]
     lines += ["", "[Timer]"]
     for entry in when:
         kind, _, value = entry.partition(":")

@@ -4,9 +4,34 @@ from __future__ import annotations
 
 from . import grammar as g
 from . import rules
-from .kinds import BOOKMARKED, DATASETS, OWN_BOOKMARKS, OWN_SNAPSHOTS, PROPERTY, SNAPSHOTS, VALUE
+from .kinds import (
+    BOOKMARKED,
+    DATASETS,
+    OWN_BOOKMARKS,
+    OWN_SNAPSHOTS,
+    POLICY_NAME,
+    POOL_DATASETS,
+    PROPERTY,
+    SNAPSHOTS,
+    VALUE,
+)
 from .places import ZFS
-from .shape import ADMIN, OPERATE, Arg, DatasetOf, Names, Option, Pairs, SameName, Setting, Several, Value, Verb, When
+from .shape import (
+    ADMIN,
+    OPERATE,
+    Arg,
+    DatasetOf,
+    EachAt,
+    Names,
+    Option,
+    Pairs,
+    SameName,
+    Setting,
+    Several,
+    Value,
+    Verb,
+    When,
+)
 from .verbargs import CHILD, DATASET, DRY_RUN, ENCRYPTED, ENCRYPTION, GUID, PARENTS, PEER, PLAN, PROPERTY_SET, SNAPSHOT
 
 DATASETS_AND_SNAPSHOTS = (
@@ -86,6 +111,24 @@ DATASETS_AND_SNAPSHOTS = (
         ),
         rules=(rules.below_snapshot,),
         after="snapshot",
+    ),
+    Verb(
+        "policy-snapshots",
+        OPERATE,
+        "Takes a policy's snapshot of each dataset in one transaction. Returns their `guids`, read back.",
+        (Arg("datasets", POOL_DATASETS), Arg("name", POLICY_NAME)),
+        (ZFS, "snapshot", "--", EachAt("datasets", "name")),
+        after="policy-snapshots",
+        limit=300,
+    ),
+    Verb(
+        "policy-unset",
+        OPERATE,
+        "Takes away a dataset's own snapshot policy, so that what is above it counts. Returns the `value` read back.",
+        (DATASET, GUID),
+        (ZFS, "inherit", "dplane:policy", Value("dataset")),
+        guard="dataset",
+        after="policy-unset",
     ),
     Verb(
         "bookmark-create",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import grammar as g
 from . import rules
-from .kinds import VDEVS
+from .kinds import SELF_TEST, VDEVS
 from .places import DISKS, SMARTCTL, ZPOOL
 from .shape import ADMIN, OPERATE, VIEW, Arg, Disks, Pairs, Value, Verb, When
 from .verbargs import GUID, POOL, PROPERTY_SET
@@ -67,6 +67,22 @@ POOLS = (
     ),
     Verb(
         "scrub-stop", OPERATE, "Stops a scrub.", (POOL, GUID), (ZPOOL, "scrub", "-s", "--", Value("pool")), guard="pool"
+    ),
+    Verb(
+        "trim-start",
+        OPERATE,
+        "Tells the pool's disks which of their blocks are free.",
+        (POOL, GUID),
+        (ZPOOL, "trim", "--", Value("pool")),
+        guard="pool",
+    ),
+    Verb(
+        "smart-test",
+        OPERATE,
+        "Starts a self-test of a disk, which goes on in the disk itself. `smart-read` tells how it ended.",
+        (Arg("disk", g.DISK_ID), Arg("kind", SELF_TEST)),
+        (SMARTCTL, "-t", Value("kind"), Value("disk", f"{DISKS}/")),
+        before=("disk",),
     ),
     Verb(
         "pool-clear",

@@ -28,6 +28,8 @@ GROUPS: dict[str, tuple[str, str]] = {
     "dataset": ("dataset", "file systems and volumes"),
     "snapshot": ("snapshot", "snapshots"),
     "files": ("files", "files of snapshots: list, all versions, read, compare, restore"),
+    "policy": ("policy", "snapshots that are taken and let go by themselves"),
+    "schedule": ("schedule", "scrubs, trims and self-tests of disks by timers"),
     "replicate": ("replicate", "replication tasks and their runs"),
     "peer": ("peer", "paired boxes"),
     "docker": ("docker", "containers"),

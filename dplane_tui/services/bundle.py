@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .files.service import FilesService
     from .health.service import HealthService
     from .jobs.service import JobService
+    from .policies.service import PolicyService
     from .replication.model import TaskStatus
     from .replication.service import ReplicationService
     from .sign_in import SignIn
@@ -60,6 +61,13 @@ class Services:
         from .replication.glance import task_states
 
         return await task_states(self.host)
+
+    @cached_property
+    def policies(self) -> PolicyService:
+        """Snapshot policies and their runs."""
+        from .policies.service import open_policies
+
+        return open_policies(self.host)
 
     @cached_property
     def docker(self) -> DockerService:

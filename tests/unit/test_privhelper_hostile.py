@@ -52,7 +52,7 @@ SHAPES = {
     "property": r"[a-z0-9_]+|dplane:[a-z][a-z0-9-]*",
     "property-value": r"[A-Za-z0-9/][A-Za-z0-9_.:@/+, -]*",
     "resume-token": r"1-[0-9a-f]+-[0-9a-f]+-[0-9a-f]+",
-    "timer": r"task-[A-Za-z0-9_.-]+",
+    "timer": r"(?:task|policy|scrub|trim|smart)-[A-Za-z0-9_.-]+",
 }
 NASTY = [
     *(";", "|", "&", "$(id)", "`id`", "\n", "\r\n", "\0", "\t", "\x1b[31m", "\x7f", "\\", "'", '"', "*", "?", "~", "%"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ...errors import DPlaneError, UnreachableError
 from ..host import Host
@@ -13,8 +13,11 @@ from ..replication.model import TaskStatus
 from ..zfs.model import Pool
 from ..zfs.service import ZfsService
 from .model import DiskHealth, Health, News
-from .news import news
+from .news import LEVELS, news
 from .service import HealthService
+
+if TYPE_CHECKING:
+    from ..policies.model import Policies
 
 CPU_SAMPLE = 0.5
 """Seconds between the two readings that give the CPU percentage."""
@@ -35,12 +38,14 @@ class Report:
 
 async def report(host: Host) -> Report:
     """Read everything. What cannot be read becomes unknown with its reason. Raises UnreachableError and its kinds."""
+    from ..policies.service import open_policies
     from ..replication.service import open_replication
 
     service = HealthService(host)
     first = await service.read()
     await asyncio.sleep(CPU_SAMPLE)
-    return await look(service, ZfsService(host), open_replication(host).tasks, first)
+    tasks, policies = open_replication(host).tasks, open_policies(host).status
+    return await look(service, ZfsService(host), tasks, first, policies=policies)
 
 
 async def look(
@@ -49,6 +54,7 @@ async def look(
     tasks: Callable[[], Awaitable[tuple[TaskStatus, ...]]],
     previous: Health | None = None,
     disks: tuple[DiskHealth, ...] | None = None,
+    policies: Callable[[], Awaitable[Policies]] | None = None,
 ) -> Report:
     """As `report`, through services that are open. `disks` is SMART as it was read before: then it is not read now."""
     reasons: dict[str, str] = {}
@@ -71,4 +77,11 @@ async def look(
     if disks is None:
         disks = await known("disks", smart())
     told = news(health, pools, copies, disks, reasons=reasons)
+    if policies is not None:
+        from ..policies import news as policy_news
+
+        found = await known("policies", policies())
+        if found is not None or pools:  # without a pool there is nothing a policy could be for
+            more = policy_news.news(found, health.taken_at, reasons.get("policies", ""))
+            told = tuple(sorted((*told, *more), key=lambda item: LEVELS.index(item.level)))
     return Report(replace(health, disks=disks or ()), pools, copies, told, disks)

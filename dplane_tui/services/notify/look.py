@@ -10,8 +10,12 @@ from collections.abc import Sequence
 from ...errors import DPlaneError, MissingError, TimedOutError
 from ..health.service import HealthService
 from ..host import Host
+from ..policies import news as policy_news
+from ..policies.service import LocalPolicies
 from ..replication.service import LocalReplication
 from ..store import Store
+from ..upkeep import news as upkeep_news
+from ..upkeep.service import UpkeepService
 from ..zfs.service import ZfsService
 from . import observe, records
 from .model import DISK, Alarm, Observation
@@ -33,8 +37,23 @@ async def look(host: Host, store: Store) -> None:
     await records.forget(store, (status.task.name for status in tasks), time.time())
     seen = time.time()
     await records.observe(store, await _pools(host, known, bool(tasks)), seen, time.time())
+    await policies(host, store)
     seen = time.time()
     await records.observe(store, await _disks(host, known, seen), seen, time.time())
+
+
+async def policies(host: Host, store: Store) -> None:
+    """Bring the alarms of policies, and of scheduled scrubs, trims and self-tests, up to date.
+
+    What cannot be read neither raises nor ends one.
+    """
+    seen = time.time()
+    with contextlib.suppress(DPlaneError):
+        found = policy_news.observations(await LocalPolicies(host).status(), await records.alarms(store), seen)
+        await records.observe(store, found, seen, time.time())
+    with contextlib.suppress(DPlaneError):
+        noted = await UpkeepService(host).noted()
+        await records.observe(store, upkeep_news.observations(noted, await records.alarms(store)), seen, time.time())
 
 
 async def _pools(host: Host, known: Sequence[Alarm], tasks: bool) -> tuple[Observation, ...]:

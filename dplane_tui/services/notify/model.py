@@ -12,8 +12,8 @@ EVENTS: dict[str, str] = {
     STARTED: "a run of a task began",
     SUCCEEDED: "a run ended, and the target was read back to have what was sent",
     NOTHING_NEW: "a run ended, and the target was read back to have everything already",
-    FAILED: "a run, restore, verification, comparison or retention of a task failed, died, or found a conflict",
-    LATE: "what is proven at a task's target is older than its RPO",
+    FAILED: "a run, restore, verification or retention of a task, or the policies, failed, died, or found a conflict",
+    LATE: "what is proven at a task's target is older than its RPO, or a dataset lacks snapshots of its policy",
     POOL: "a pool is not well, or the pools cannot be read",
     DISK: "SMART says that a disk fails, or counts what should not be",
     STORE: "D-Plane's own store was damaged and replaced",
@@ -59,8 +59,8 @@ class Observation:
     """What was found out about one thing that can be well or not."""
 
     key: str
-    """`run:TASK`, `late:TASK`, `verify:TASK`, `restore:RUN`, `compare:RUN`, `prune:RUN`,
-    `pool:GUID`, `full:GUID`, `gone:GUID`, `zfs`, `disk:ID`, `store:NUMBER`."""
+    """`run:TASK`, `late:TASK`, `verify:TASK`, `restore:RUN`, `compare:RUN`, `prune:RUN`, `policy:run`,
+    `policy-late:GUID`, `pool:GUID`, `full:GUID`, `gone:GUID`, `zfs`, `disk:ID`, `store:NUMBER`."""
     event: str
     active: bool | None
     """Whether it is an alarm. None: known to be neither, what was last known stays."""

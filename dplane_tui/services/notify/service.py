@@ -17,7 +17,7 @@ from ..replication.service import LocalReplication
 from ..store import Store, open_store
 from . import compose, observe, records
 from .config import Config, load
-from .look import look
+from .look import look, policies
 from .model import (
     FAILED,
     NOTHING_NEW,
@@ -91,6 +91,15 @@ class NotifyService:
                 await records.observe(store, observe.of_task(status, seen), seen, time.time())
             event = STARTED if started else _EVENTS.get(run.state, "")
             return await tell(store, config, _name(config), _of_run(config, run, status, event))
+
+    async def policies(self) -> tuple[Delivery, ...]:
+        """Tell of a run of snapshot policies that failed, or of the end of that. Raises DPlaneError."""
+        config = self.config()
+        if not config.channels:
+            return ()
+        async with open_store(self._paths.database, write=True) as store:
+            await policies(self._host, store)
+            return await tell(store, config, _name(config), {})
 
     async def test(self, name: str | None = None) -> tuple[Delivery, ...]:
         """Send a test to the channel called `name`, or to all. Raises MissingError when there is none."""

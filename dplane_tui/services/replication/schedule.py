@@ -69,15 +69,30 @@ def _clock(hour: str, minute: str, text: str) -> str:
 
 async def next_runs(host: Host) -> dict[str, float]:
     """The next start of each task that has a timer, Unix seconds, as systemd tells; nothing where it does not."""
+    starts = await next_starts(host)
+    return {name.removeprefix("task-"): due for name, due in starts.items() if name.startswith("task-")}
+
+
+async def next_starts(host: Host) -> dict[str, float]:
+    """The next start of each timer of ours by the timer's name, Unix seconds; nothing where systemd does not tell."""
+    return {name: due for name, (due, _) in (await starts(host)).items() if due is not None}
+
+
+async def starts(host: Host) -> dict[str, tuple[float | None, float | None]]:
+    """The next and the last start of each timer of ours, by the timer's name; None where systemd tells none."""
     argv = ["systemctl", "list-timers", "--all", "--output=json", "--no-pager", f"{PREFIX}*"]
     answer = await host.run(argv, timeout=20)
     try:
         listed = json.loads(answer.text) if answer.status == 0 else []
     except ValueError:
         return {}
-    found: dict[str, float] = {}
+    found: dict[str, tuple[float | None, float | None]] = {}
     for item in listed if isinstance(listed, list) else ():
-        unit, due = (item.get("unit"), item.get("next")) if isinstance(item, dict) else (None, None)
-        if isinstance(unit, str) and isinstance(due, int) and not isinstance(due, bool) and due > 0:
-            found[unit.removeprefix(f"{PREFIX}task-").removesuffix(".timer")] = due / 1_000_000
+        unit = item.get("unit") if isinstance(item, dict) else None
+        if isinstance(unit, str) and unit.startswith(PREFIX):
+            found[unit.removeprefix(PREFIX).removesuffix(".timer")] = (_when(item.get("next")), _when(item.get("last")))
     return found
+
+
+def _when(value: object) -> float | None:
+    return value / 1_000_000 if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None

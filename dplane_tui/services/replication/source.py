@@ -219,7 +219,7 @@ def named_time(snapshot: str) -> float | None:
     if not short.startswith(OWN_SNAPSHOT):
         return None
     try:
-        return float(calendar.timegm(time.strptime(short[len(OWN_SNAPSHOT) :], OWN_TIME)))
+        return float(calendar.timegm(time.strptime(short[len(OWN_SNAPSHOT) :].removeprefix("auto-"), OWN_TIME)))
     except ValueError:
         return None
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ...errors import DPlaneError, UnreachableError
 from ..replication.read import Dataset
 from .backlog import Backlog
+from .clock import local_now
 from .looking import AT_ONCE
 from .model import Judged
 from .needs import decide
 from .plan import Decision
+from .points import ALL
 from .policy import Policy
 from .pruners import Pruner
 
@@ -28,6 +30,9 @@ class Hand:
     dry: bool = False
     sizes: bool = True
     """Ask what each dataset's part frees; a command more for each."""
+    of: str = ALL
+    """Whose snapshots may go, see `points`."""
+    clock: Callable[[], datetime] = local_now
     refused: int = 0
     lost: str = ""
     """Why the side cannot be reached any more."""
@@ -39,7 +44,7 @@ class Hand:
 
         Raises DPlaneError when the dataset cannot be looked at; what cannot be destroyed is told in the result.
         """
-        now = datetime.now().astimezone()
+        now = self.clock()
         decided, frees = await self._looked(dataset, policy, now, dict(reasons), backlog)
         going = {one.point.name: one.point.guid for one in decided if not one.keep}
         errors = {} if self.dry else await self._destroy(dataset.name, going)
@@ -66,7 +71,7 @@ class Hand:
         for _ in range(_LOOKS):
             fresh = [
                 one.point
-                for one in decide(dataset, policy, now, reasons, backlog)
+                for one in decide(dataset, policy, now, reasons, backlog, self.of)
                 if not one.keep and one.point.guid not in seen
             ]
             if not fresh:
@@ -77,7 +82,7 @@ class Hand:
                 reasons |= {batch[name]: why for name, why in looked.kept.items()}
                 seen |= set(batch.values())
                 frees = None if frees is None or looked.frees is None else frees + looked.frees
-        decided = decide(dataset, policy, now, reasons, backlog)
+        decided = decide(dataset, policy, now, reasons, backlog, self.of)
         unseen = "something else turned out to be in the way: the next run looks again"
         return tuple(
             one if one.keep or one.point.guid in seen else replace(one, keep=True, why=unseen) for one in decided

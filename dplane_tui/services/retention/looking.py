@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-OWN = re.compile(r"dplane-[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}-[0-9]{2}-[0-9]{2}Z")
-"""The names that tasks give. What a person calls `dplane-before-the-upgrade` is a person's."""
+OWN = re.compile(r"dplane-(?:auto-)?[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}-[0-9]{2}-[0-9]{2}Z")
+"""The names that tasks and policies give. What a person calls `dplane-before-the-upgrade` is a person's."""
 AT_ONCE = 100
+NEWEST = "the newest snapshot"
 _OURS = "dplane-"
 
 
@@ -72,13 +73,13 @@ def _told(dataset: str, details: str) -> dict[str, dict[str, str]]:
 def _why(name: str, guid: str, now: str, newest: str, told: Mapping[str, str]) -> str:
     """What is against it, or an empty text."""
     if not OWN.fullmatch(name):
-        return "no task gives such a name"
+        return "no task or policy gives such a name"
     if not now:
         return "it is gone already"
     if now != guid or told.get("guid") != guid:
         return "another snapshot has its name now"
     if name == newest:
-        return "the newest snapshot"
+        return NEWEST
     if told.get("userrefs") != "0":
         return "it is held" if told.get("userrefs", "").isdigit() else "ZFS does not tell whether it is held"
     if told.get("clones") not in ("", "-"):

@@ -12,7 +12,7 @@ from ..replication.source import named_time
 from .backlog import Backlog
 from .looking import OWN
 from .plan import NEXT_BASE, Decision, plan
-from .points import Point
+from .points import ALL, Point
 from .policy import Policy
 
 NONE_WAIT = 2**64  # later than any transaction group
@@ -72,15 +72,21 @@ def needs_of(dataset: Dataset, claims: Sequence[Claim]) -> Needs:
 
 
 def decide(
-    dataset: Dataset, policy: Policy, now: datetime, reasons: Mapping[str, str], backlog: Backlog | None = None
+    dataset: Dataset,
+    policy: Policy,
+    now: datetime,
+    reasons: Mapping[str, str],
+    backlog: Backlog | None = None,
+    of: str = ALL,
 ) -> tuple[Decision, ...]:
-    """What becomes of each snapshot of `dataset`, oldest first; `reasons` are GUIDs that must stay."""
+    """What becomes of each snapshot of `dataset`, oldest first; `reasons` are GUIDs that must stay, `of` is whose
+    snapshots the policy is for (see `points`)."""
     points: list[Point] = []
     unnamed: dict[str, str] = {}
     for point in dataset.snapshots:
         when = named_time(f"{dataset.name}@{point.name}") if OWN.fullmatch(point.name) else None
         if when is None and point.name.startswith(OWN_SNAPSHOT):
-            unnamed[point.guid] = "no task gives such a name"
+            unnamed[point.guid] = "no task or policy gives such a name"
         # ZFS tells when others were taken only by opening each of them, and none of those goes anyhow.
         points.append(Point(point.name, point.guid, point.createtxg, int(when or 0)))
-    return plan(points, policy, now, {**unnamed, **reasons}, backlog=backlog)
+    return plan(points, policy, now, {**unnamed, **reasons}, backlog=backlog, of=of)

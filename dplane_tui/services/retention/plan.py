@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from .backlog import Backlog, thinned
-from .points import Point
+from .points import ALL, TASKS, Point
 from .policy import Policy
 from .rules import Verdict, judge
 
@@ -37,12 +37,15 @@ def plan(
     *,
     only_ours: bool = True,
     backlog: Backlog | None = None,
+    of: str = ALL,
 ) -> tuple[Decision, ...]:
     """A decision for each snapshot of one dataset, in the order of createtxg.
 
     `now` is the box's time with its time zone. `protected` are GUIDs that must stay, as a mapping each with the reason:
     the newest snapshot in common with each target, and what an interrupted transfer goes on with. With a `backlog`,
-    what the target does not have yet is kept up to that cap. Raises ValueError when `now` has no time zone.
+    what the target does not have yet is kept up to that cap. `of` is whose snapshots of ours may go: a task leaves
+    those of the dataset's policy alone at its source, and the policy those of tasks. Raises ValueError when `now`
+    has no time zone.
     """
     if now.tzinfo is None:
         raise ValueError("the time has no zone, so days and weeks have no beginning")
@@ -50,16 +53,18 @@ def plan(
     stopped = why_nothing(ordered, now)
     if stopped:
         return tuple(Decision(point, True, stopped) for point in ordered)
-    chosen = [index for index, point in enumerate(ordered) if point.ours or not only_ours]
+    chosen = [
+        index for index, point in enumerate(ordered) if (of in (ALL, point.owner) if point.ours else not only_ours)
+    ]
     verdicts = _verdicts(ordered, chosen, policy, now)
-    never = _never(ordered, protected)
+    never = _never(ordered, protected, chosen)
     waiting = [index for index in chosen if backlog is not None and ordered[index].createtxg > backlog.after]
     thin = _thin(ordered, waiting, never, verdicts, backlog) if backlog is not None else set()
     held_back = set(waiting)
     found: list[Decision] = []
     for index, point in enumerate(ordered):
         if index not in verdicts:
-            found.append(Decision(point, True, f"{point.maker or 'somebody else'} took it, not D-Plane"))
+            found.append(Decision(point, True, _not_asked(point)))
         elif index in never:
             found.append(Decision(point, True, never[index]))
         elif index in thin:
@@ -100,7 +105,16 @@ def _verdicts(points: Sequence[Point], chosen: Sequence[int], policy: Policy, no
     return dict(zip(chosen, judge(policy, [points[index] for index in chosen], at), strict=True))
 
 
-def _never(points: Sequence[Point], protected: Collection[str] | Mapping[str, str]) -> dict[int, str]:
+def _not_asked(point: Point) -> str:
+    """Why a snapshot is not the policy's to let go."""
+    if point.ours:
+        return "a replication task took it" if point.owner == TASKS else "the dataset's own policy took it"
+    return f"{point.maker or 'somebody else'} took it, not D-Plane"
+
+
+def _never(
+    points: Sequence[Point], protected: Collection[str] | Mapping[str, str], chosen: Sequence[int]
+) -> dict[int, str]:
     """What stays whatever the policy says, with the reason."""
     stays: dict[int, str] = {}
     reasons = protected if isinstance(protected, Mapping) else dict.fromkeys(protected, NEXT_BASE)
@@ -116,7 +130,7 @@ def _never(points: Sequence[Point], protected: Collection[str] | Mapping[str, st
         if not point.ours and point.maker:
             newest[point.family] = index
     stays |= {index: f"the newest of {points[index].maker}, which may go on from it" for index in newest.values()}
-    ours = [index for index, point in enumerate(points) if point.ours]
+    ours = [index for index in chosen if points[index].ours]
     if ours:
         stays[ours[-1]] = "the newest snapshot of ours"
     if points:

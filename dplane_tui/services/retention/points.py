@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 from ..replication.plan import OWN_SNAPSHOT
 
+POLICY_SNAPSHOT = f"{OWN_SNAPSHOT}auto-"
+"""How the names of snapshots begin that a dataset's policy took; the UTC time stands behind it."""
+TASKS, POLICY, ALL = "tasks", "policy", "all"
+"""Whose snapshots a plan may let go: those of replication tasks, those of the dataset's policy, or both."""
 _MAKERS = {"syncoid_": "syncoid", "autosnap_": "sanoid", "zrepl_": "zrepl", "bzfs_": "bzfs"}
 _DATE = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}")
 
@@ -32,6 +36,11 @@ class Point:
     def ours(self) -> bool:
         """Whether D-Plane took it."""
         return self.name.startswith(OWN_SNAPSHOT)
+
+    @property
+    def owner(self) -> str:
+        """POLICY or TASKS; empty for what D-Plane did not take."""
+        return "" if not self.ours else POLICY if self.name.startswith(POLICY_SNAPSHOT) else TASKS
 
     @property
     def maker(self) -> str:

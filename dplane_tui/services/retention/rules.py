@@ -39,6 +39,11 @@ _PERIOD_OF: dict[str, Callable[[datetime], Hashable]] = {
 }
 
 
+def slot(period: str, local: datetime) -> Hashable:
+    """Which one of `period` (a key of PERIODS) a local time lies in; equal for all times of the same one."""
+    return _PERIOD_OF[period](local)
+
+
 def _counts(policy: Policy, points: Sequence[Point], now: datetime) -> list[Verdict]:
     """Sanoid: of those that stand for a period, the newest so many, and all that are not older than so many periods."""
     times = [datetime.fromtimestamp(point.creation, now.tzinfo) for point in points]

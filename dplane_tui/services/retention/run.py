@@ -22,6 +22,7 @@ from .backlog import Backlog
 from .hand import Hand
 from .model import SOURCE, TARGET, Judged, Pruned, Pruning, SideReport
 from .needs import NONE_WAIT, Claim, Needs, needs_of
+from .points import ALL, TASKS
 from .policy import Policy, parse
 
 _UNPROVEN = "nothing of it is proven at the target, so the policy waits"
@@ -96,7 +97,9 @@ class Retention:
     async def _side(self, scope: Scope, report: SideReport) -> SideReport:
         """One side; a dataset that cannot be looked at ends it, as the others will not be any better."""
         far = report.side == TARGET
-        hand = Hand((self._target if far else self._source).pruner(), scope.dry, sizes=scope.proven is None)
+        pruner = (self._target if far else self._source).pruner()
+        # At the source, what the dataset's own policy took is that policy's; a copy's history is the task's alone.
+        hand = Hand(pruner, scope.dry, sizes=scope.proven is None, of=ALL if far else TASKS)
         side = (self._there or {}) if far else self._here
         others = await self._claims(side, far=far)
         judged: list[Judged] = []

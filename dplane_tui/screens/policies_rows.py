@@ -1,0 +1,130 @@
+"""Snapshot policies as table rows and lines. Pure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from ..services.policies import wording
+from ..services.policies.model import BROKEN, ON, REPLICA, Policies, PolicyRun, PolicyStatus
+from ..services.retention.policy import PERIODS, amount
+from ..text import age, clean, duration, size
+from ..widgets.layout import Cell, Column, Pieces, Row, row
+
+COLUMNS = (
+    Column("DATASET", least=14, most=40, grow=True, middle=True),
+    Column("POLICY", least=12, most=34),
+    Column("NEWEST", least=8, most=14),
+    Column("STATE", least=9),
+    Column("COUNT", drop=1, right=True, least=5),
+    Column("FROM", drop=2, least=8, most=24, middle=True),
+)
+CUSTOM = "own"
+"""The choice of the wizard that is no template."""
+
+
+def policy_rows(found: Policies, now: float) -> list[Row]:
+    """A row a dataset, those without a policy as well: a person gives them one from here."""
+    return [_row(one, now) for one in found.datasets]
+
+
+def _row(one: PolicyStatus, now: float) -> Row:
+    origin = "itself" if one.set_on == one.dataset else one.set_on or "-"
+    on = one.state == ON
+    policy = f"{one.template}: {one.policy}" if one.template else one.policy
+    return row(
+        one.dataset,
+        one.dataset,
+        Cell(policy or "none", "text" if on else "dim"),
+        Cell(age(one.newest, now) if on else "-", "text" if on else "dim", one.newest or 0.0),
+        _state(one),
+        Cell(str(one.snapshots), "text" if one.snapshots else "dim", float(one.snapshots)),
+        Cell(origin, "dim"),
+    )
+
+
+def _state(one: PolicyStatus) -> Cell:
+    if one.state == BROKEN:
+        return Cell("BROKEN", "bad")
+    if one.state == REPLICA:
+        return Cell("copy", "dim")
+    if one.state != ON:
+        return Cell("-", "dim")
+    if one.late:
+        return Cell("LATE", "bad")
+    return Cell("in time", "good") if one.newest is not None and one.late is False else Cell("none yet", "unknown")
+
+
+def head(found: Policies, now: float) -> list[Pieces]:
+    """Above the list: whether all is in time, when the next run is, how the last one ended."""
+    on = [one for one in found.datasets if one.state == ON]
+    late = [one for one in on if one.late]
+    lines: list[Pieces] = []
+    if not on:
+        lines.append([("No dataset has a snapshot policy yet: Enter on one gives it a policy.", "text")])
+    elif late:
+        lines.append([(f"LATE: {len(late)} of {len(on)} datasets lack a snapshot that is due.", "bad")])
+    else:
+        lines.append([(f"{len(on)} dataset(s) with a policy, none is late.", "good")])
+    if on:
+        due = f"in {duration(max(0.0, found.next_run - now))}" if found.next_run is not None else "unknown"
+        role = "bad" if found.last_state in ("failed", "died") else "text"
+        last = f"{found.last_state} {age(found.last_ended, now)}" if found.last_run else "never"
+        lines.append([("next run ", "dim"), (due, "text"), ("   last run ", "dim"), (last, role)])
+        if role == "bad":
+            lines.append([(clean(found.last_message, 200), "bad")])
+    return [*lines, *([(clean(problem, 200), "warn")] for problem in found.problems)]
+
+
+def counts_of(values: Mapping[str, str], templates: Mapping[str, str]) -> str:
+    """The policy that the wizard's fields say, as text."""
+    if values["template"] != CUSTOM:
+        return templates[values["template"]]
+    given = {period: values[period].strip() for period in PERIODS}
+    return ",".join(f"{period}={number}" for period, number in given.items() if number not in ("", "0"))
+
+
+def in_words(policy: str) -> list[str]:
+    """What a policy means, a sentence each; nothing for one that is not whole yet."""
+    checked = wording.check(policy)
+    every = amount(wording.interval(checked))
+    return [
+        f"{checked}: one snapshot every {every}, about {wording.most(checked)} when it has run for long enough.",
+        f"Late is told when there is none for {duration(2 * wording.interval(checked))}.",
+    ]
+
+
+def shown(run: PolicyRun, *, stays: bool = True) -> list[Pieces]:
+    """A preview, or what a run did, in lines."""
+    lines: list[Pieces] = []
+    for one in run.datasets:
+        lines.append([(one.dataset, "strong"), (f"  keeping {one.policy}", "dim")])
+        if one.taken:
+            lines.append([(f"  {'would take' if run.dry else 'taken'} @{one.taken}", "text")])
+        for item in one.judged:
+            if item.keep and not stays:
+                continue
+            word = "stays" if item.keep else "goes" if run.dry else "gone" if item.destroyed else "LEFT"
+            role = "dim" if item.keep else "warn" if run.dry or item.destroyed else "bad"
+            lines.append([(f"  {word:<6}", role), (f"@{item.snapshot}  ", "text"), (item.error or item.why, "dim")])
+        if run.dry:
+            going = sum(not item.keep for item in one.judged)
+            room = f", about {size(one.frees)} free by it" if going and one.frees is not None else ""
+            lines.append([(f"  {going} would go, {len(one.judged) - going} stay{room}", "text")])
+        if one.problem:
+            lines.append([(f"  PROBLEM {one.problem}", "bad")])
+    lines += [[(problem, "warn")] for problem in run.problems]
+    return [[(clean(text), role) for text, role in line] for line in lines] or [[("Nothing is due.", "text")]]
+
+
+def runs_lines(runs: tuple[PolicyRun, ...]) -> list[Pieces]:
+    """The last runs, newest first."""
+    now = time.time()
+    return [
+        [
+            (f"{age(one.started, now):<16}", "dim"),
+            (f"{one.state:<10}", "bad" if one.state in ("failed", "died") else "text"),
+            (clean(one.message), "text"),
+        ]
+        for one in runs
+    ] or [[("No policy has run yet.", "text")]]

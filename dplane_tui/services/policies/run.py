@@ -1,0 +1,237 @@
+"""A run of the policies, or its preview: take what is due, one transaction a pool, then let go by the one planner."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ...errors import DPlaneError
+from ...text import clean
+from ..door import Door
+from ..host import Host
+from ..replication import records as tasks_of
+from ..replication.read import Dataset, Point
+from ..retention import looking
+from ..retention.claims import claims_of
+from ..retention.clock import local_now
+from ..retention.hand import Hand
+from ..retention.needs import needs_of
+from ..retention.plan import why_nothing
+from ..retention.points import POLICY
+from ..retention.points import Point as Named
+from ..retention.pruners import LocalPruner, Looked, Pruner
+from ..store import Store
+from . import wording
+from .model import ON, DatasetRun, PolicyRun, Wish
+from .read import Box, Place, read_box
+
+AT_ONCE = 500
+"""Datasets in one transaction: what the door takes."""
+_SECONDS = 330.0
+_LATER = 2**63  # a transaction group after any other: that of a snapshot which is still to be taken
+_NOT_TAKEN = "its snapshot could not be taken, so nothing of it is let go"
+
+
+@dataclass(slots=True)
+class _Ahead:
+    """Looks as it will be once a snapshot was taken: the newest of today is not the newest then."""
+
+    pruner: Pruner
+
+    async def look(self, dataset: str, chosen: Mapping[str, str], *, sizes: bool = True) -> Looked:
+        looked = await self.pruner.look(dataset, chosen, sizes=sizes)
+        kept = {name: why for name, why in looked.kept.items() if why != looking.NEWEST}
+        return Looked(kept, looked.frees if len(kept) == len(looked.kept) else None)
+
+    async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
+        raise NotImplementedError  # a preview destroys nothing
+
+
+class Runner:
+    """One run on this box. The store must be writable for a run, not for a preview."""
+
+    def __init__(
+        self,
+        host: Host,
+        store: Store,
+        jobs: Path,
+        *,
+        clock: Callable[[], datetime] = local_now,
+        pruner: Pruner | None = None,
+    ) -> None:
+        self._host = host
+        self._door = Door(host)
+        self._store = store
+        self._jobs = jobs
+        self._clock = clock
+        self._pruner = pruner or LocalPruner(host, self._door)
+
+    async def apply(self, wish: Wish, run: PolicyRun, keep: Callable[[PolicyRun], Awaitable[Any]]) -> PolicyRun:
+        """Do what is wished; `keep` is told how far it is. Raises DPlaneError when the box cannot be read at all."""
+        box = await self._read(wish)
+        run = replace(run, problems=box.problems)
+        name = wording.name_at(self._clock())
+        due = self._due(box, name)
+        taken = dict.fromkeys(due, "") if wish.dry else {}
+        broken: dict[str, str] = {}
+        if due and not wish.dry:
+            taken, broken = await self._take(due, name)
+            run = replace(run, datasets=tuple(_taken(due[one], name, taken, broken) for one in due))
+            await keep(run)
+            box = await self._read(wish)
+            for one in taken:
+                place = box.places.get(one)
+                if place is None or not any(point.guid == taken[one] for point in place.dataset.snapshots):
+                    broken[one] = f"its snapshot @{name} was taken, but is not listed"
+        done = [
+            await self._dataset(wish, place, (one in taken and name) or "", taken.get(one, ""), broken.get(one, ""))
+            for one, place in (await self._with_claims(box)).items()
+        ]
+        run = replace(run, datasets=tuple(done))
+        return run if wish.dry else await self._read_back(run, wish)
+
+    async def _read(self, wish: Wish) -> Box:
+        box = await read_box(self._host, await tasks_of.tasks(self._store), always=bool(wish.policy))
+        if not wish.dataset:
+            return box
+        wanted = {
+            name: _wished(place, wish)
+            for name, place in box.places.items()
+            if name == wish.dataset or name.startswith(f"{wish.dataset}/")
+        }
+        return Box(wanted, box.problems)
+
+    def _due(self, box: Box, name: str) -> dict[str, Place]:
+        now = self._clock()
+        found: dict[str, Place] = {}
+        for one, place in box.on().items():
+            names = [point.name for point in place.dataset.snapshots]
+            assert place.policy is not None
+            if name not in names and wording.is_due(place.policy, names, now):
+                found[one] = place
+        return found
+
+    async def _take(self, due: Mapping[str, Place], name: str) -> tuple[dict[str, str], dict[str, str]]:
+        """GUIDs by dataset of what was taken, and a clause for each that could not be. A pool is one transaction."""
+        pools: dict[str, list[str]] = {}
+        for one in due:
+            pools.setdefault(one.split("/")[0], []).append(one)
+        taken: dict[str, str] = {}
+        broken: dict[str, str] = {}
+        for names in pools.values():
+            for start in range(0, len(names), AT_ONCE):
+                batch = names[start : start + AT_ONCE]
+                try:
+                    answer = await self._door.call("policy-snapshots", timeout=_SECONDS, datasets=batch, name=name)
+                except DPlaneError as error:
+                    broken |= dict.fromkeys(batch, error.message.rstrip("."))
+                    continue
+                guids = answer.get("guids")
+                told = guids if isinstance(guids, dict) else {}
+                for one in batch:
+                    guid = told.get(one)
+                    if isinstance(guid, str) and guid.isdigit():
+                        taken[one] = guid
+                    else:
+                        broken[one] = "the helper did not say which snapshot it took"
+        return taken, broken
+
+    async def _with_claims(self, box: Box) -> dict[str, Place]:
+        """Those with a policy; what their tasks need is learnt once for all."""
+        on = box.on()
+        side = {name: place.dataset for name, place in on.items()}
+        self._claims = await claims_of(self._store, side, self._jobs, "") if on else {}
+        return on
+
+    async def _dataset(self, wish: Wish, place: Place, taken: str, guid: str, broken: str) -> DatasetRun:
+        """Let go what the policy does not keep."""
+        assert place.policy is not None
+        found = DatasetRun(place.name, str(place.policy), taken, guid, problem=broken)
+        if broken:
+            return replace(found, problem=f"{broken}; {_NOT_TAKEN}")
+        dataset = _with(place.dataset, taken) if wish.dry and taken else place.dataset
+        stopped = why_nothing(_named(dataset), self._clock())
+        pruner = _Ahead(self._pruner) if wish.dry and taken else self._pruner
+        hand = Hand(pruner, wish.dry, sizes=wish.dry, of=POLICY, clock=self._clock)
+        reasons = needs_of(place.dataset, self._claims[place.name]).reasons
+        try:
+            judged, frees = await hand.apply(dataset, place.policy, reasons, None)
+        except DPlaneError as error:
+            return replace(found, problem=error.message.rstrip("."))
+        left = next((one for one in judged if one.error), None)
+        problem = stopped or (
+            f"@{clean(left.snapshot)} could not be destroyed: {clean(left.error, 300)}" if left else ""
+        )
+        return replace(found, judged=judged, frees=frees, problem=problem)
+
+    async def _read_back(self, run: PolicyRun, wish: Wish) -> PolicyRun:
+        """List once more when something was destroyed: it must be gone, and what was to stay must be there."""
+        if not any(item.destroyed for one in run.datasets for item in one.judged):
+            return run
+        box = await self._read(replace(wish, policy=""))
+        done: list[DatasetRun] = []
+        for one in run.datasets:
+            place = box.places.get(one.dataset)
+            left = {point.guid for point in place.dataset.snapshots} if place is not None else set()
+            judged = tuple(
+                replace(item, destroyed=False, error="it is still listed")
+                if item.destroyed and item.guid in left
+                else item
+                for item in one.judged
+            )
+            ours = [
+                item for item in judged if wording.taken_at(item.snapshot) is not None
+            ]  # others are others' to drop
+            lost = next((item for item in ours if item.keep and item.guid not in left), None)
+            why = f"@{clean(lost.snapshot)} was to stay, but is not listed any more" if lost else one.problem
+            if not why and judged != one.judged:
+                why = "something that was destroyed is still listed"
+            done.append(replace(one, judged=judged, problem=why))
+        return replace(run, datasets=tuple(done))
+
+
+def _wished(place: Place, wish: Wish) -> Place:
+    """The place with the policy that is tried on it, where that one would count."""
+    if not wish.policy:
+        return place
+    inherits = place.name == wish.dataset or not (
+        place.set_on == place.name or place.set_on.startswith(f"{wish.dataset}/")
+    )
+    if not inherits or place.state not in ("on", "none", "broken"):
+        return place
+    return replace(place, state=ON, policy=wording.check(wish.policy), set_on=wish.dataset, why="")
+
+
+def _taken(place: Place, name: str, taken: Mapping[str, str], broken: Mapping[str, str]) -> DatasetRun:
+    guid = taken.get(place.name, "")
+    return DatasetRun(place.name, str(place.policy), name if guid else "", guid, problem=broken.get(place.name, ""))
+
+
+def _with(dataset: Dataset, name: str) -> Dataset:
+    """The dataset as it will be."""
+    return replace(dataset, snapshots=(*dataset.snapshots, Point(name, "to be taken", _LATER)))
+
+
+def _named(dataset: Dataset) -> list[Named]:
+    """Its snapshots with the times that their names say; others say none."""
+    return [
+        Named(point.name, point.guid, point.createtxg, int(when))
+        for point in dataset.snapshots
+        if (when := wording.taken_at(point.name)) is not None
+    ]
+
+
+def summary(run: PolicyRun) -> tuple[str, str]:
+    """How a run ended: its state, and a sentence or two."""
+    taken = sum(bool(one.taken_guid) for one in run.datasets)
+    gone = sum(item.destroyed for one in run.datasets for item in one.judged)
+    said = f"{taken} snapshot(s) taken, {gone} let go, in {len(run.datasets)} dataset(s) with a policy."
+    bad = [f"{clean(one.dataset)}: {one.problem}." for one in run.datasets if one.problem]
+    bad = [*run.problems, *bad]
+    if not bad:
+        return "succeeded", said
+    more = f" And {len(bad) - 1} more." if len(bad) > 1 else ""
+    return "failed", f"{said} {bad[0]}{more}"

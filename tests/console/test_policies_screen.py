@@ -1,0 +1,178 @@
+"""The policies' list and wizard by keys: what is late, the preview before it is on, and what no role may do."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import Any
+
+from dplane_tui.errors import CommandError
+from dplane_tui.services.policies.model import DatasetRun, Policies, PolicyRun, PolicyStatus, Wish
+from dplane_tui.services.policies.wording import TEMPLATES
+from dplane_tui.services.retention.model import Judged
+from tests.console.conftest import Opener
+from tests.console.fakes import FakeServices
+
+
+class FakePolicies:
+    """Three datasets; what is set is kept."""
+
+    def __init__(self) -> None:
+        now = time.time()
+        self.calls: list[Any] = []
+        self.goes = False
+        self.fails = ""
+        self.found = Policies(
+            (
+                PolicyStatus("tank", "1", "none"),
+                PolicyStatus(
+                    "tank/data", "2", "on", "hourly=24,daily=30", "", "tank/data", "", now - 600, 5, 3600, late=False
+                ),
+                PolicyStatus(
+                    "tank/late", "3", "on", "daily=7", "", "tank/late", "", now - 9 * 86400, 7, 86400, late=True
+                ),
+                PolicyStatus("tank/copy", "4", "replica", "daily=7", "", "tank", "it is a copy that nas-b sends"),
+            ),
+            next_run=now + 1800,
+            last_run="policy-1",
+            last_state="succeeded",
+            last_ended=now - 60,
+        )
+
+    async def status(self) -> Policies:
+        return self.found
+
+    async def templates(self) -> dict[str, str]:
+        return TEMPLATES
+
+    async def preview(self, wish: Wish) -> PolicyRun:
+        self.calls.append(("preview", wish))
+        old = Judged(
+            wish.dataset, "dplane-auto-old", "9", not self.goes, "past daily=7" if self.goes else "first of its day"
+        )
+        one = DatasetRun(
+            wish.dataset, wish.policy or "daily=7", "dplane-auto-new", "", (old,), 2048 if self.goes else 0
+        )
+        return PolicyRun("", "preview", time.time(), datasets=(one,))
+
+    async def set(self, dataset: str, policy: str, template: str = "") -> PolicyStatus:
+        if self.fails:
+            raise CommandError(self.fails)
+        self.calls.append(("set", dataset, policy, template))
+        one = next(one for one in self.found.datasets if one.dataset == dataset)
+        new = dataclasses.replace(one, state="none" if policy == "none" else "on", policy=policy, set_on=dataset)
+        rest = tuple(new if item is one else item for item in self.found.datasets)
+        self.found = dataclasses.replace(self.found, datasets=rest)
+        return new
+
+    async def runs(self, limit: int = 20) -> tuple[PolicyRun, ...]:
+        return (PolicyRun("policy-1", "failed", time.time() - 60, time.time(), "tank/late: it is busy."),)
+
+
+def made() -> tuple[FakeServices, FakePolicies]:
+    services, policies = FakeServices(), FakePolicies()
+    services.__dict__["policies"] = policies
+    return services, policies
+
+
+async def test_the_list_says_in_words_what_is_late_and_when_the_next_run_is(console: Opener) -> None:
+    services, _ = made()
+    async with console(services) as seen:
+        await seen.press("O")
+        await seen.until_text("Snapshot policies")
+        assert "LATE: 1 of 2 datasets" in seen.text
+        assert "next run in 30m" in seen.text or "next run in 29m" in seen.text
+        line = next(line for line in seen.text.splitlines() if "tank/late" in line)
+        assert "LATE" in line
+        assert "daily=7" in line
+        assert "in time" in next(line for line in seen.text.splitlines() if "tank/data" in line)
+        await seen.press("G")
+        assert "it is a copy that nas-b sends" in seen.text
+        await seen.press("h")
+        await seen.until_text("it is busy")
+        await seen.press("escape")
+        await seen.until_text("Snapshot policies")
+        await seen.press("escape")
+        assert "Snapshot policies" not in seen.text
+
+
+async def test_the_wizard_shows_the_preview_before_it_switches_on(console: Opener) -> None:
+    services, policies = made()
+    async with console(services) as seen:
+        await seen.press("O")
+        await seen.until_text("Snapshot policies")
+        await seen.press("enter")
+        await seen.until_text("Snapshot policy of tank")
+        assert "about 66" in seen.text
+        await seen.press("down", "down", "ctrl+u")
+        await seen.type("12")
+        await seen.until_text("about 54")
+        await seen.press(*["enter"] * 5)
+        assert not policies.calls, "nothing before Preview"
+        await seen.press("enter")
+        await seen.until_text("would take @dplane-auto-new")
+        assert policies.calls == [("preview", Wish(True, "tank", "hourly=12,daily=30,monthly=12"))]
+        await seen.press("escape")
+        await seen.until_text("Switch it on for tank?")
+        await seen.press("tab", "enter")
+        await seen.until(lambda: len(policies.calls) == 2)
+        assert policies.calls[1] == ("set", "tank", "hourly=12,daily=30,monthly=12", "")
+        await seen.until_text("Snapshot policies")
+        assert "hourly=12" in next(line for line in seen.text.splitlines() if "tank " in line)
+
+
+async def test_what_would_go_needs_the_name_typed_and_esc_changes_nothing(console: Opener) -> None:
+    services, policies = made()
+    policies.goes = True
+    async with console(services) as seen:
+        await seen.press("O")
+        await seen.until_text("Snapshot policies")
+        await seen.press("enter")
+        await seen.until_text("Snapshot policy of tank")
+        await seen.press(*["enter"] * 8)
+        await seen.until_text("1 would go")
+        await seen.press("escape")
+        await seen.until_text("To go on, type the name")
+        await seen.press("escape")
+        await seen.until_text("Snapshot policies")
+        assert [call[0] for call in policies.calls] == ["preview"]
+
+
+async def test_numbers_that_make_no_policy_are_refused_in_the_form(console: Opener) -> None:
+    services, policies = made()
+    async with console(services) as seen:
+        await seen.press("O")
+        await seen.until_text("Snapshot policies")
+        await seen.press("enter")
+        await seen.until_text("Snapshot policy of tank")
+        await seen.press("down", "down", "ctrl+u")
+        await seen.type("x")
+        await seen.press(*["enter"] * 6)
+        await seen.settle()
+        assert "is not" in seen.text
+        assert not policies.calls
+
+
+async def test_read_only_changes_nothing_and_says_why(console: Opener) -> None:
+    services, policies = made()
+    async with console(services, read_only=True) as seen:
+        await seen.press("O")
+        await seen.until_text("Snapshot policies")
+        await seen.press("enter")
+        await seen.until_text("read-only")
+        await seen.press("x")
+        assert not policies.calls
+
+
+async def test_an_error_is_a_sentence_and_the_list_comes_back(console: Opener) -> None:
+    services, policies = made()
+    policies.fails = "The pool is read-only."
+    async with console(services) as seen:
+        await seen.press("O")
+        await seen.until_text("Snapshot policies")
+        await seen.press("x")
+        await seen.until_text("No policy for tank?")
+        await seen.press("tab", "enter")
+        await seen.until_text("The pool is read-only.")
+        await seen.press("escape")
+        await seen.until_text("Snapshot policies")

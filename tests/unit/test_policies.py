@@ -1,0 +1,386 @@
+"""Snapshot policies against a model box: a run does what its preview said, whatever the clock and the timers do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dplane_tui.errors import BusyError, RefusedError, UsageError
+from dplane_tui.services import door as door_of
+from dplane_tui.services.notify.model import Alarm
+from dplane_tui.services.policies import news, records, wording
+from dplane_tui.services.policies import service as service_of
+from dplane_tui.services.policies.model import PolicyRun, Wish
+from dplane_tui.services.policies.run import Runner, summary
+from dplane_tui.services.policies.service import LocalPolicies
+from dplane_tui.services.replication import records as task_records
+from dplane_tui.services.replication.model import Options, Task
+from dplane_tui.services.store import Store, open_store
+
+from .policy_world.model import ModelBox
+
+VIENNA = ZoneInfo("Europe/Vienna")
+DATA = "tank/data"
+START = datetime(2026, 10, 10, 9, 0, tzinfo=VIENNA)  # the clock goes back on the 25th
+
+
+class Clock:
+    """A clock that is set by hand; it counts in UTC, as a machine does."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def go(self, **by: float) -> None:
+        """On (or back) by real time."""
+        self.now = (self.now.astimezone(UTC) + timedelta(**by)).astimezone(VIENNA)
+
+
+class World:
+    """A box with a clock, a store of its own, and the service on both."""
+
+    def __init__(self, folder: Path, now: datetime = START) -> None:
+        self.clock = Clock(now)
+        self.box = ModelBox(self.clock)
+        self.box.add("tank", DATA, "tank/home", "vault", "vault/a")
+        self.service = LocalPolicies(self.box, self.clock)
+        self.store = folder / "state" / "store" / "dplane.db"
+
+    async def run(self) -> PolicyRun:
+        """A run; it is stored as it ended."""
+        done = await self.service.run(Wish(dry=False))
+        assert (await self.service.runs(1))[0].state == done.state
+        return done
+
+    async def agreed(self, store: Store | None = None) -> PolicyRun:
+        """A preview, then a run: it takes and destroys exactly what the preview said, and leaves exactly what stays."""
+        before = {name: self.box.names(name) for name in self.box.datasets}
+        shown = await (self.bare(store, dry=True) if store else self.service.preview(Wish()))
+        assert {name: self.box.names(name) for name in self.box.datasets} == before, "a preview changes nothing"
+        done = await (self.bare(store) if store else self.run())
+        for one in shown.datasets:
+            stays = [item.snapshot for item in one.judged if item.keep]
+            assert self.box.names(one.dataset) == stays, one.dataset
+        assert [(one.dataset, one.taken) for one in shown.datasets] == [
+            (one.dataset, one.taken) for one in done.datasets
+        ]
+        return done
+
+    async def bare(self, store: Store, *, dry: bool = False) -> PolicyRun:
+        """A run, or its preview, without its record: a disk that is asked to sync each time makes a month long."""
+
+        async def keep(_run: PolicyRun) -> None:
+            """Not kept."""
+
+        blank = PolicyRun("", "preview" if dry else "running", self.clock().timestamp())
+        runner = Runner(self.box, store, self.store.parent, clock=self.clock)
+        done = await runner.apply(Wish(dry), blank, keep)
+        return done if dry else replace(done, state=summary(done)[0], message=summary(done)[1])
+
+    def ages(self, dataset: str = DATA) -> list[float]:
+        """Hours since each snapshot of the policy, the newest first."""
+        times = [at for name in self.box.names(dataset) if (at := wording.taken_at(name)) is not None]
+        return [(self.clock().timestamp() - at) / 3600 for at in reversed(times)]
+
+
+@pytest.fixture(autouse=True)
+def own_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DPLANE_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("DPLANE_RUN_DIR", str(tmp_path / "run"))
+
+    async def argv(_self: object) -> tuple[str, ...]:
+        return ("sudo", "-n", "privhelper")
+
+    monkeypatch.setattr(door_of.Door, "argv", argv)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+# Words and values
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("hourly=24, daily=30,monthly=12", "hourly:24,daily:30,monthly:12"),
+        ("daily=1", "daily:1"),
+        ("yearly=2,frequently=4", "frequently:4,yearly:2"),
+    ],
+)
+def test_what_is_typed_is_what_the_property_says_and_the_door_takes_it(typed: str, kept: str) -> None:
+    from privhelper import properties
+
+    policy = wording.check(typed)
+    assert wording.value_of(policy) == kept
+    assert wording.read_value(f"{kept}@production") == (policy, "production")
+    assert properties.problem(wording.PROPERTY, f"{kept}@production", DATA, ("filesystem",), birth=False) == ""
+    assert wording.read_value(wording.value_of(None)) == (None, "")
+
+
+@pytest.mark.parametrize("typed", ["", "all", "10,1d1w", "1x1h(keep=all) | 24x1h", "hourly=0", "hourly", "none"])
+def test_a_policy_that_does_not_say_how_often_is_refused(typed: str) -> None:
+    with pytest.raises(UsageError):
+        wording.check(typed)
+
+
+@given(st.text(max_size=40))
+def test_whatever_stands_in_the_property_it_is_a_policy_or_an_error_of_ours(value: str) -> None:
+    try:
+        policy, template = wording.read_value(value)
+    except UsageError:
+        return
+    assert policy is None or wording.read_value(wording.value_of(policy, template)) == (policy, template)
+
+
+# 30 days
+
+
+async def test_thirty_days_keep_what_the_preview_said_and_what_the_policy_is_called(world: World) -> None:
+    await world.service.set(DATA, "hourly=24,daily=10,monthly=2")
+    async with open_store(world.store) as store:
+        for _ in range(30 * 24 + 1):  # one more: the night of the 25th has an hour twice
+            assert (await world.agreed(store)).state == "succeeded"
+            world.clock.go(hours=1)
+    world.clock.go(hours=-1)
+    times = [world.clock().timestamp() - age * 3600 for age in world.ages()]
+    local = [datetime.fromtimestamp(at, VIENNA) for at in times]
+    hours = [at for at in local if world.clock() - at < timedelta(hours=24)]
+    assert len(hours) == 24
+    days = sorted({at.date() for at in local if at.hour == 0}, reverse=True)
+    assert days[:10] == [(world.clock() - timedelta(days=back)).date() for back in range(10)], "the first of each day"
+    assert datetime(2026, 11, 1, tzinfo=VIENNA) in [at.replace(minute=0, second=0) for at in local], "the month's first"
+    assert min(local).date() == START.date(), "the first month's first, the day it began"
+    assert len(times) <= 24 + 10 + 2
+
+
+MOVES = st.sampled_from(
+    [
+        *({"minutes": 15}, {"hours": 1}, {"hours": 1}, {"hours": 6}, {"days": 1}, {"days": 3}),
+        *({"hours": -1}, {"hours": -5}, {"days": -2}, {"days": 400}, {"seconds": 1}),
+    ]
+)
+
+
+@settings(max_examples=25)
+@given(st.data())
+async def test_missed_runs_and_jumps_of_the_clock_break_no_promise(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.mktemp("world")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DPLANE_STATE_DIR", str(folder / "state"))
+        patch.setenv("DPLANE_RUN_DIR", str(folder / "run"))
+        starts = [START, datetime(2026, 10, 25, 1, 30, tzinfo=VIENNA), datetime(2027, 3, 28, 0, 50, tzinfo=VIENNA)]
+        world = World(folder, data.draw(st.sampled_from([*starts, datetime(2028, 2, 28, 22, 0, tzinfo=VIENNA)])))
+        await world.service.set(
+            "tank", data.draw(st.sampled_from(["frequently=2,hourly=3", "hourly=4,daily=3", "daily=2"]))
+        )
+        foreign = world.box.snap(DATA, "autosnap_2020-01-01_daily")
+        task = world.box.snap(DATA, "dplane-2020-01-01T00-00-00Z")
+        async with open_store(world.store) as store:
+            for move in data.draw(st.lists(MOVES, min_size=1, max_size=14)):
+                held = data.draw(st.booleans())
+                if held and (names := world.box.names(DATA)):
+                    world.box.datasets[DATA].snaps[data.draw(st.sampled_from(names))].holds = 1
+                kept = {name for name, snap in world.box.datasets[DATA].snaps.items() if snap.holds}
+                newest = world.box.names(DATA)[-1]
+                now = world.clock()
+                done = await world.agreed(store)
+                there = set(world.box.names(DATA))
+                assert kept <= there
+                assert newest in there or any(one.dataset == DATA and one.taken for one in done.datasets)
+                assert {foreign.guid, task.guid} <= {snap.guid for snap in world.box.datasets[DATA].snaps.values()}
+                ahead = max(wording.taken_at(name) or 0 for name in there) > now.timestamp() + 3600
+                assert (done.state == "failed") is ahead, done.message
+                assert not wording.is_due(wording.check("daily=1"), there, now), "today has one"
+                again = await world.bare(store)
+                assert not any(one.taken for one in again.datasets), "a second run at once takes nothing"
+                world.clock.go(**move)
+
+
+# What stays, and what is told
+
+
+async def test_datasets_of_a_pool_are_one_transaction_and_children_inherit(world: World) -> None:
+    await world.service.set("tank", "hourly=2")
+    await world.service.set("vault/a", "daily=2")
+    await world.service.set("tank/home", wording.NONE)
+    done = await world.run()
+    taken = [call for call in world.box.calls if call["verb"] == "policy-snapshots"]
+    assert [call["datasets"] for call in taken] == [["tank", DATA], ["vault/a"]]
+    assert len({snap.txg for name in ("tank", DATA) for snap in world.box.datasets[name].snaps.values()}) == 1
+    assert world.box.names("tank/home") == []
+    assert done.message.startswith("3 snapshot(s) taken, 0 let go, in 3 dataset(s)")
+    found = {one.dataset: one for one in (await world.service.status()).datasets}
+    assert (found[DATA].set_on, found[DATA].policy, found[DATA].late) == ("tank", "hourly=2", False)
+    assert (found["tank/home"].state, found["tank/home"].why) == ("none", "it is told to have none")
+    assert (await world.service.unset("tank/home")).set_on == "tank"
+
+
+async def test_a_copy_and_a_policy_from_a_stream_are_left_alone(world: World) -> None:
+    world.box.add("tank/backup")
+    world.box.add("tank/backup/nas", peer="nas-b")
+    world.box.add("tank/came")
+    world.box.datasets["tank/came"].received["dplane:policy"] = "hourly:1"
+    async with open_store(world.store, write=True) as store:
+        task = Task("local", "vault/a", None, "tank/backup/a", True, None, 3600, True, 0.0, Options())
+        await task_records.add_task(store, task)
+    world.box.add("tank/backup/a")
+    await world.service.set("tank", "hourly=2")
+    await world.run()
+    assert [world.box.names(name) for name in ("tank/backup/nas", "tank/backup/a", "tank/came")] == [[], [], []]
+    found = {one.dataset: one for one in (await world.service.status()).datasets}
+    assert found["tank/backup/nas"].state == "replica"
+    assert "nas-b" in found["tank/backup/nas"].why
+    assert "task local" in found["tank/backup/a"].why
+    assert "stream" in found["tank/came"].why
+    with pytest.raises(RefusedError, match="gets no policy"):
+        await world.service.set("tank/backup/nas", "hourly=2")
+
+
+async def test_what_is_held_cloned_or_a_base_stays_with_its_reason(world: World) -> None:
+    await world.service.set(DATA, "hourly=1")
+    for _ in range(4):
+        await world.run()
+        world.clock.go(hours=1)
+    # hourly=1 would have let them go one by one: made again as they were, and now needed.
+    names = []
+    for hours in (9, 8, 7, 6):
+        world.clock.go(hours=-hours)
+        names.append(wording.name_at(world.clock()))
+        world.clock.go(hours=hours)
+    snaps = world.box.datasets[DATA].snaps
+    newest = snaps.copy()
+    snaps.clear()
+    snaps.update({name: world.box.snap(DATA, name) for name in names})
+    snaps[names[0]].holds = 1
+    snaps[names[1]].clones = "tank/clone"
+    world.box.datasets[DATA].bookmarks["dplane-x"] = snaps[names[2]]
+    for name in newest:
+        world.box.snap(DATA, name)
+    shown = await world.service.preview(Wish())
+    why = {item.snapshot: (item.keep, item.why) for item in shown.datasets[0].judged}
+    assert why[names[0]] == (True, "it is held")
+    assert why[names[1]] == (True, "tank/clone is a clone of it")
+    assert why[names[2]] == (True, "a target's next increment starts from it")
+    assert why[names[3]][0] is False
+    assert shown.datasets[0].frees is None or shown.datasets[0].frees > 0
+    await world.agreed()
+
+
+async def test_what_cannot_be_taken_or_destroyed_is_a_failed_run_and_an_alarm(world: World) -> None:
+    await world.service.set("tank", "hourly=1")
+    await world.service.set("vault", "hourly=1")
+    await world.run()
+    world.clock.go(hours=1)
+    await world.run()
+    world.clock.go(hours=1)
+    oldest = world.box.names(DATA)[0]
+    world.box.busy.add(f"{DATA}@{oldest}")
+    world.box.broken.add("vault/a")
+    done = await world.run()
+    assert done.state == "failed"
+    what = {one.dataset: one.problem for one in done.datasets}
+    assert "busy" in what[DATA]
+    assert "no snapshots were created" in what["vault/a"]
+    assert "nothing of it is let go" in what["vault"], "its pool's transaction failed as a whole"
+    assert what["tank/home"] == ""
+    found = await world.service.status()
+    now = world.clock().timestamp()
+    assert [item.level for item in news.news(found, now)].count("bad") == 1
+    told = {one.key: one for one in news.observations(found, (), now)}
+    assert (told["policy:run"].active, told["policy:run"].event) == (True, "failed")
+    world.box.busy.clear()
+    world.box.broken.clear()
+    world.clock.go(hours=1)
+    assert (await world.run()).state == "succeeded"
+    known = Alarm("policy:run", "failed", "policies", True, 2, "", "", False, 0.0, 0.0)
+    assert news.observations(await world.service.status(), (known,), now)[0].active is False
+
+
+async def test_late_is_twice_the_interval_and_is_news(world: World) -> None:
+    await world.service.set(DATA, "hourly=3")
+    await world.run()
+    world.clock.go(minutes=119)
+    assert [one.late for one in (await world.service.status()).datasets if one.dataset == DATA] == [False]
+    world.clock.go(minutes=2)
+    found = await world.service.status()
+    assert [one.dataset for one in found.datasets if one.late] == [DATA]
+    now = world.clock().timestamp()
+    assert any(item.level == "bad" and DATA in item.text for item in news.news(found, now))
+    late = next(one for one in news.observations(found, (), now) if one.event == "late")
+    assert late.active is True
+    await world.service.unset(DATA)
+    known = Alarm(late.key, "late", DATA, True, 2, "", "", False, 0.0, 0.0)
+    ended = news.observations(await world.service.status(), (known,), now)
+    assert [(one.active, one.title) for one in ended if one.key == late.key] == [(False, "")], "it ends without a word"
+
+
+async def test_a_new_policy_is_not_late_and_one_that_never_worked_is() -> None:
+    policy = wording.check("hourly=1")
+    assert wording.is_late(policy, None, None, 10.0) is None
+    assert wording.is_late(policy, None, 0.0, 7200.0) is False
+    assert wording.is_late(policy, None, 0.0, 7201.0) is True
+    assert wording.is_late(policy, 90_000.0, None, 7201.0) is None, "a time that lies ahead says nothing"
+
+
+async def test_the_timer_follows_the_policies(world: World) -> None:
+    await world.service.set(DATA, "daily=3")
+    assert world.box.timers == {"policy-snapshots": ["calendar:*-*-* *:00:00"]}
+    await world.service.set("vault", "frequently=4")
+    assert world.box.timers == {"policy-snapshots": ["calendar:*-*-* *:00/15:00"]}
+    await world.service.unset("vault")
+    assert world.box.timers == {"policy-snapshots": ["calendar:*-*-* *:00:00"]}
+    assert (await world.service.status()).next_run is not None
+    await world.service.unset(DATA)
+    assert world.box.timers == {}
+    # A pool that came from another box brings its policies; a run by hand sets the timer.
+    world.box.datasets["vault"].local["dplane:policy"] = "hourly:1@production"
+    assert "No timer" in (await world.service.status()).problems[0]
+    await world.run()
+    assert world.box.timers
+
+
+async def test_a_suspended_pool_does_not_keep_the_others(world: World) -> None:
+    await world.service.set(DATA, "hourly=3")
+    world.box.suspended.add("vault")
+    done = await world.run()
+    assert done.state == "failed"
+    assert "vault is suspended" in done.message
+    assert len(world.box.names(DATA)) == 1
+
+
+async def test_two_runs_at_once_are_one_and_a_dead_one_is_told(world: World, tmp_path: Path) -> None:
+    await world.service.set(DATA, "hourly=3")
+    with service_of._alone(tmp_path / "run" / "jobs"), pytest.raises(BusyError):
+        await world.run()
+    async with open_store(world.store, write=True) as store:
+        await records.begin(store, PolicyRun("policy-dead", "running", 1.0))
+    await world.run()
+    assert [(run.id == "policy-dead", run.state) for run in await world.service.runs()] == [
+        (False, "succeeded"),
+        (True, "died"),
+    ]
+
+
+async def test_a_preview_of_another_policy_is_of_that_dataset_and_what_inherits(world: World) -> None:
+    await world.service.set("tank", "hourly=3")
+    for _ in range(3):
+        await world.run()
+        world.clock.go(hours=1)
+    await world.service.set("tank/home", wording.NONE)
+    shown = await world.service.preview(Wish(True, "tank", "hourly=1"))
+    assert [one.dataset for one in shown.datasets] == ["tank", DATA]
+    assert all(sum(not item.keep for item in one.judged) >= 1 for one in shown.datasets)
+    assert len(world.box.names(DATA)) == 3
