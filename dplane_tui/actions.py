@@ -267,6 +267,11 @@ def use(actions: tuple[Action, ...]) -> None:
     _in_use = actions
 
 
+def in_use() -> tuple[Action, ...]:
+    """All actions, with the keys they have now."""
+    return _in_use
+
+
 def within(groups: tuple[str, ...]) -> tuple[Action, ...]:
     """The actions of `groups`, in the table's order."""
     stays = not STAYS.isdisjoint(groups)

@@ -80,7 +80,7 @@ def keys_page() -> Page:
     remapped, problems = keys.take_over()
     page.head("Keys")
     page.say(remapped, *problems)
-    for one in actions.within(tuple(dict.fromkeys(one.group for one in actions.ACTIONS))):
+    for one in actions.in_use():
         page.say(f"{one.group}/{one.id}, Keys {one.shown_keys}, {one.help or one.label}")
     return page
 

@@ -126,7 +126,7 @@ DATASETS_AND_SNAPSHOTS = (
         OPERATE,
         "Takes away a dataset's own snapshot policy, so that what is above it counts. Returns the `value` read back.",
         (DATASET, GUID),
-        (ZFS, "inherit", "dplane:policy", Value("dataset")),
+        (ZFS, "inherit", "--", "dplane:policy", Value("dataset")),
         guard="dataset",
         after="policy-unset",
     ),

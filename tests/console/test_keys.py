@@ -77,9 +77,9 @@ def test_who_goes_back_to_the_default_takes_it_from_whoever_took_it() -> None:
 
 
 def test_of_two_on_one_new_key_one_keeps_its_default() -> None:
-    table, problems = laid({"refresh": "v", "messages": "v"})
+    table, problems = laid({"refresh": "z", "messages": "z"})
     assert len(problems) == 1
-    assert {table["global/refresh"].keys, table["global/messages"].keys} != {("v",)}
+    assert {table["global/refresh"].keys, table["global/messages"].keys} != {("z",)}
 
 
 @given(st.dictionaries(st.sampled_from([one.id for one in ACTIONS]), st.text(min_size=1, max_size=7), max_size=6))
@@ -96,9 +96,9 @@ def write(home: Path, text: str) -> None:
 
 
 async def test_the_console_obeys_them_and_help_shows_them(console: Opener, tmp_path: Path) -> None:
-    write(tmp_path, '[keys]\nquit = "Q"\nsection-health = "v"\n')
+    write(tmp_path, '[keys]\nquit = "Q"\nsection-health = "z"\n')
     async with console() as seen:
-        await seen.press("v")
+        await seen.press("z")
         await seen.until_text("What to know")
         await seen.press("q", "question_mark")
         await seen.until_text("Keys that work here")
