@@ -207,34 +207,32 @@ async def test_what_is_pulled_is_held_there_meanwhile_and_a_killed_run_leaves_no
 async def test_what_a_pull_took_at_its_source_is_pruned_there_with_the_right_and_never_without(world: World) -> None:
     world.rights = [*READ, "--may-snapshot", "yes"]
     await world.add(replace(PULL, options=Options(keep_source="1")), may_read=SOURCE, may_snapshot=True, may_prune=True)
-    for _ in range(3):
-        far_write(world, 1000)
-        run = await world.run()
-        assert_pulled(world, run)
-        assert "has not granted" in run.message, "our store is wrong; the far box decides"
-        await asyncio.sleep(1.1)  # names have seconds
-    assert len(world.points("far", SOURCE)) == 3
-    shown = await world.run("prune", codec.dumps(PruneWish(True)))
-    assert "has not granted" in decode_pruning(shown.plan).sides[0].problem, "the preview says so"
+    old = [f"dplane-2026-01-0{day}T02-30-00Z" for day in (1, 2, 3)]
+    for name in old:
+        world.foreign_snapshot("far", SOURCE, name)
+    with world.edit("far") as state:
+        for snap, peer in zip(state["datasets"][SOURCE]["snaps"], ("near-box", "another-box", "near-box"), strict=True):
+            snap["peer"] = peer
+    run = await world.run()
+    assert_pulled(world, run)
+    assert "has not granted" in run.message, "our store is wrong; the far box decides"
+    assert [name for name, _ in world.points("far", SOURCE)][:3] == old
 
     world.may_prune = True
-    with world.edit("far") as state:
-        theirs = state["datasets"][SOURCE]["snaps"][1]
-        theirs["peer"] = "another-box"
     shown = await world.run("prune", codec.dumps(PruneWish(True)))
     (side,) = decode_pruning(shown.plan).sides
-    assert (side.problem, [one.snapshot for one in side.goes]) == ("", [world.points("far", SOURCE)[0][0]])
-    assert len(world.points("far", SOURCE)) == 3, "a preview destroys nothing"
+    assert (side.place, side.problem) == ("vault-box", "")
+    assert [one.snapshot for one in side.goes] == [old[0], old[2]]
+    assert len(world.points("far", SOURCE)) == 4, "a preview destroys nothing"
     far_write(world, 1000)
     run = await world.run()
     assert_pulled(world, run)
     assert "destroyed at the source" in run.message
     left = [name for name, _ in world.points("far", SOURCE)]
-    assert theirs["name"] in left, "what another box took stays"
+    assert left[0] == old[1], "what another box took stays"
+    assert old[0] not in left
+    assert old[2] not in left
     assert left[-1] == run.evidence[0].snapshot
-    assert world.points("near", TARGET)[0][0] not in left
-    far_write(world, 1000)
-    assert_pulled(world, await world.run())
 
 
 async def test_a_snapshot_without_the_right_is_refused_there(world: World) -> None:

@@ -138,5 +138,5 @@ def not_granted(name: str, address: str) -> DPlaneError:
     return RefusedError(
         f"{name} has not granted this box to prune snapshots there.",
         f"An administrator of that box grants it by pairing again: `dplane peer add {name} USER@{clean(address)} "
-        "--may-prune`. Or prune at that box itself.",
+        "--may-prune` and the other rights that our key has. Or prune at that box itself.",
     )
