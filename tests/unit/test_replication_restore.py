@@ -150,7 +150,7 @@ def test_what_is_set_on_a_restored_dataset() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [Restore("tank"), Restore("tank/a b "), Restore("tank/a", below="../x"), Restore("tank/a", snapshot="a@b")]
+    "bad", [Restore("tank"), Restore("tank/a\tb"), Restore("tank/a", below="../x"), Restore("tank/a", snapshot="a@b")]
 )
 def test_names_that_are_not_sound_are_refused(bad: Restore) -> None:
     with pytest.raises(RefusedError):
