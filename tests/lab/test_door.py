@@ -131,7 +131,15 @@ def test_sudo_refuses_an_altered_helper(box: Box) -> None:
 
 def test_what_is_refused_leaves_its_line_in_an_unbroken_chain(box: Box, pool_guid: str) -> None:
     before = len(box.audit())
-    hostile = [f"{POOL}/a;id", f" {POOL}/a", f"{POOL}/a\t", f"{POOL}/../a", "-r", f"{POOL}/a\nb", f"{POOL}/" + "a" * 256]
+    hostile = [
+        f"{POOL}/a;id",
+        f" {POOL}/a",
+        f"{POOL}/a\t",
+        f"{POOL}/../a",
+        "-r",
+        f"{POOL}/a\nb",
+        f"{POOL}/" + "a" * 256,
+    ]
     requests: list[dict[str, Any]] = [{"verb": "dataset-create", "dataset": name} for name in hostile]
     requests += [
         {"verb": "snapshot-create", "snapshot": f"{POOL}@a@b"},
