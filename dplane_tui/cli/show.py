@@ -15,7 +15,7 @@ _NAMES = (*SCREENS, "keys")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """It has no verbs; without a name it shows every screen."""
+    """It has no verbs; without a name it shows all it has."""
     parser.add_argument("screen", nargs="*", metavar="SCREEN", help=", ".join(_NAMES))
     parser.epilog = (
         "A line is one thing: no drawing, no colour, nothing left out. A screen that cannot be read says why."
