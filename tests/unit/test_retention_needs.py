@@ -102,7 +102,7 @@ def test_a_name_that_no_task_gives_is_a_persons() -> None:
     mine = Point("dplane-before-the-upgrade", "mine", 1)
     dataset = here(3)
     decided = judge(replace(dataset, snapshots=(mine, *dataset.snapshots)))
-    assert reasons(decided)["mine"] == "no task gives such a name"
+    assert reasons(decided)["mine"] == "no task or policy gives such a name"
     assert guids(decided, keep=False) == {"g0", "g1"}
 
 
@@ -226,8 +226,8 @@ def details(**changed: Mapping[str, str]) -> str:
         ({NAMES[2]: "3"}, details(n2={"clones": "missing"}), "not known"),
         ({NAMES[2]: "3"}, "", "another snapshot has its name"),
         ({named(9 * HOUR): "5"}, details(), "gone already"),
-        ({"autosnap_1": "5"}, details(), "no task gives such a name"),
-        ({"dplane-mine": "5"}, details(), "no task gives such a name"),
+        ({"autosnap_1": "5"}, details(), "no task or policy gives such a name"),
+        ({"dplane-mine": "5"}, details(), "no task or policy gives such a name"),
     ],
 )
 def test_what_the_box_says_right_before_is_heeded(chosen: dict[str, str], told: str, why: str | None) -> None:
