@@ -133,6 +133,8 @@ def test_ctrl_c_leaves_a_job_alone_and_says_so(terminal: Start, tmp_path: Path) 
 def test_the_console_can_be_opened_read_only(terminal: Start) -> None:
     one = terminal("-m", "dplane_tui", "--read-only")
     one.until_text(" RO")
+    one.send(b"1")
+    one.until_text("Pools")
     one.send(b"n")
     one.until_text("opened read-only")
     one.send(b"q")

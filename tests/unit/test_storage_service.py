@@ -99,7 +99,7 @@ async def test_a_rename_that_gave_the_name_to_another_is_no_success(box: Storage
     with pytest.raises(CommandError, match="is another dataset now"):
         await service(box).rename(DATA, "tank/b")
     with pytest.raises(RefusedError):
-        await service(box).rename(DATA, "tank/b ")
+        await service(box).rename(DATA, "tank/b\t")
 
 
 async def test_setting_aside_unmounts_and_renames_and_destroys_nothing(box: StorageBox) -> None:
