@@ -69,6 +69,7 @@ def test_full_then_incremental_then_nothing_new(boxes: Boxes) -> None:
     assert boxes.dplane("replicate", "run", "photos", user="viewer", status=5)["code"] == "not-allowed"
 
 
+@pytest.mark.unproven  # four minutes: keepalives and pauses as they are
 def test_a_cable_that_is_cut_midway_is_told_and_the_next_run_resumes(boxes: Boxes) -> None:
     boxes.dataset("film", 30)
     boxes.task("film", "", "--limit", "2M")

@@ -16,7 +16,7 @@ def test_unlock_mark_compare_and_no_byte_of_the_passphrase(terminal: Start, term
     one.until_text("vault")
     one.send(b"5")
     one.until_text("E unlocks it")
-    one.send(b"U")
+    one.send(b"E")
     one.until_text("Unlock tank/safe")
     one.send(SECRET + b"\r")
     one.quiet(0.5)
