@@ -18,7 +18,9 @@ _TAKES = re.compile(rb"\x1b\[\?([0-9]+)h")
 _CPU_OF_A_START = 60.0
 """Seconds of processor time no start and end ever come to; a process that spins passes it."""
 
-profiles = pytest.mark.parametrize("profile", PROFILES)
+# What is between the two others waits for `make test-all`: these take long.
+LATER = {"console": pytest.mark.unproven}
+profiles = pytest.mark.parametrize("profile", [pytest.param(name, marks=LATER.get(name, ())) for name in PROFILES])
 
 
 def opened(terminal: Start, profile: str, **env: str) -> Terminal:

@@ -31,7 +31,9 @@ SIZES = (
     ((200, 60), "vault"),
 )
 _AGES = re.compile(r"<\d+s old|\b\d+m( ago)?\b")
-profiles = pytest.mark.parametrize("profile", PROFILES)
+# What is between the two others waits for `make test-all`: these take long.
+LATER = {"console": pytest.mark.unproven}
+profiles = pytest.mark.parametrize("profile", [pytest.param(name, marks=LATER.get(name, ())) for name in PROFILES])
 
 
 def seen(one: Terminal) -> str:
