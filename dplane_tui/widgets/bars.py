@@ -74,7 +74,7 @@ class TitleBar(Lines):
         width = self.size.width or 80
         tail = sum(cell_len(text) for text, _ in right)
         name = cut(host, min(cell_len(clean(host)), max(8, width // 5)))
-        for letters in (20, 4, 0):  # the names of the other sections shrink until all of it fits
+        for letters in (20, 4, 3, 2, 0):  # the names of the other sections shrink until all of it fits
             pieces: list[tuple[str, str]] = [(f" {name} ", "title")]
             for key, label, here in sections:
                 text = f" {key} {label if here else label[:letters]}".rstrip() + " "
