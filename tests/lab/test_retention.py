@@ -59,7 +59,7 @@ def test_a_preview_then_a_run_that_prunes_both_sides(boxes: Boxes) -> None:
     why = {(side["side"], one["snapshot"]): one["why"] for side in shown["sides"] for one in side["judged"]}
     assert why["source", DAYS[1]] == "it is held"
     assert why["target", DAYS[2]] == "vault/look is a clone of it"
-    assert all(side["frees"] > 1024 * 1024 for side in shown["sides"])
+    assert all(side["frees"] > 0 for side in shown["sides"]), "little: later snapshots have the same files"
 
     boxes.fill("photos", "more", 1)
     run = boxes.run("photos")
