@@ -97,11 +97,11 @@ def _mount(verb: Verb, args: Args) -> Found:
     if path.startswith("/"):
         no_links(path)
         if verb.name != "pool-create":  # zpool itself wants an empty place
-            _nothing_is_hidden(path, str(args["dataset"]))
+            nothing_is_hidden(path, str(args["dataset"]))
     return {}
 
 
-def _nothing_is_hidden(path: str, dataset: str) -> None:
+def nothing_is_hidden(path: str, dataset: str) -> None:
     """Refuse a place that holds something: ZFS would mount over it, and what is there would be out of sight, or in its
     place something that a stranger sent. Raises Failure `refused`."""
     if _mounted_at(path) == dataset:

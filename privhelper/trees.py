@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .checks import Found, inherited_mountpoint, no_links, snapshots_of, zfs_get
+from .checks import Found, inherited_mountpoint, no_links, nothing_is_hidden, snapshots_of, zfs_get
 from .failure import Failure
 from .places import ZFS
 from .programs import ask, run
@@ -17,6 +17,7 @@ def _place(name: str, path: str) -> None:
     if mountpoint_problem(path):
         raise Failure("refused", f"{name} would be mounted at {path}, where the door mounts nothing.")
     no_links(path)
+    nothing_is_hidden(path, name)
 
 
 def rename(_verb: Verb, args: Args) -> Found:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from privhelper import checks
+from privhelper import checks, trees
 from privhelper.failure import Failure
 from privhelper.verbs import BY_NAME
 
@@ -127,7 +127,33 @@ def test_nothing_is_mounted_over_what_is_there(
         checks.BEFORE["mount"](BY_NAME[verb], wanted)
 
 
+@pytest.mark.parametrize(
+    ("act", "args"),
+    [
+        (trees.rename, {"dataset": "tank/old", "to": "tank/x"}),
+        (trees.inherit, {"dataset": "tank/x", "property": "mountpoint"}),
+        (trees.clone, {"snapshot": "tank/old@s", "dataset": "tank/x"}),
+        (trees.clone, {"snapshot": "tank/old@s", "dataset": "tank/x", "properties": {}}),
+    ],
+)
+def test_nor_by_another_name_a_clone_or_what_is_inherited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: Any, args: dict[str, Any]
+) -> None:
+    place = tmp_path / "x"
+    place.mkdir()
+    monkeypatch.setattr(trees, "mountpoint_problem", lambda _path: "")
+    monkeypatch.setattr(trees, "zfs_get", lambda _name, _prop: "filesystem")
+    monkeypatch.setattr(trees, "ask", lambda _argv: "default\n")
+    monkeypatch.setattr(trees, "inherited_mountpoint", lambda _name: str(place))
+    if "properties" in args:
+        args["properties"]["mountpoint"] = str(place)
+    act(None, args)
+    (place / "authorized_keys").write_text("hers")
+    with pytest.raises(Failure, match="would cover"):
+        act(None, args)
+
+
 def test_a_place_where_something_is_mounted_is_in_use_but_not_for_that_itself() -> None:
     with pytest.raises(Failure, match=r"is in use|holds files"):
-        checks._nothing_is_hidden("/proc", "tank/x")
-    checks._nothing_is_hidden("/proc", "proc")
+        checks.nothing_is_hidden("/proc", "tank/x")
+    checks.nothing_is_hidden("/proc", "proc")

@@ -35,7 +35,8 @@ class Locked:
             os.write(handle, f"{os.getpid()} {name}\n".encode())
             yield
         finally:
-            os.unlink(path)  # while it is held: names that a peer invents must not pile up
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)  # while it is held: names that a peer invents must not pile up
             os.close(handle)
 
     def _take_over(self, name: str) -> None:
