@@ -70,7 +70,9 @@ def verdict_line(host: str, found: Sequence[News], reading: bool) -> tuple[str, 
         return f"{host}: not everything is read yet.", "unknown"
     urgent = sum(one.level in {"bad", "warn"} for one in found)
     count = f" {urgent} {'thing needs' if urgent == 1 else 'things need'} you." if urgent else ""
-    return f"{host}: {VERDICT[level]}{count}", _ROLE[level] if level != "note" else "good"
+    # Start does not read the snapshot policies: what is well here must not speak for them.
+    apart = " Snapshot policies are not judged here: O." if level in {"ok", "note"} else ""
+    return f"{host}: {VERDICT[level]}{count}{apart}", _ROLE[level] if level != "note" else "good"
 
 
 def well_line(found: Iterable[News]) -> str:

@@ -149,8 +149,9 @@ def test_verdict_counts_and_never_promises() -> None:
     assert verdict_line("nas", (bad,), True) == ("nas: Something is wrong. 1 thing needs you.", "bad")
     assert verdict_line("nas", (News("ok", "C.", "memory"),), True) == ("nas: not everything is read yet.", "unknown")
     assert verdict_line("nas", (), False)[1] == "unknown"
-    assert verdict_line("nas", (note,), False)[0] == "nas: Nothing is wrong, but there is something to know."
-    assert verdict_line("nas", (News("ok", "C.", "memory"),), False) == ("nas: All is well.", "good")
+    apart = "Snapshot policies are not judged here: O."
+    assert verdict_line("nas", (note,), False)[0] == f"nas: Nothing is wrong, but there is something to know. {apart}"
+    assert verdict_line("nas", (News("ok", "C.", "memory"),), False) == (f"nas: All is well. {apart}", "good")
 
 
 def test_keys_hold_still_and_lead_somewhere() -> None:

@@ -135,7 +135,8 @@ def _snapshots(facts: Facts, now: float) -> tuple[Reason, ...]:
 
 def _copies(facts: Facts, now: float) -> tuple[Reason, ...]:
     if facts.peer:
-        return (Reason("good", f"It is the copy of a dataset of {facts.peer}; the original is there."),)
+        # Whether the original is still there, nothing on this box was read to say.
+        return (Reason("unknown", f"It is the copy of a dataset of {facts.peer}; the original was not looked at."),)
     if facts.copies is None:
         return (Reason("unknown", "The replication tasks were not read."),)
     if not facts.copies:
