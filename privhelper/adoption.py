@@ -13,20 +13,35 @@ from .shape import Args
 _AT_ONCE = 200  # datasets for one program
 _LIMIT = 300  # seconds
 _KINDS = "filesystem,volume"
+_HARMLESS = {"setuid": "off", "devices": "off", "exec": "off"}  # of file systems; volumes have none of them
 
 
 def adopt(args: Args) -> dict[str, object]:
-    """Mark it and what is below, make it read-only, and read that back. Raises Failure."""
+    """Mark it and what is below, make it harmless, and read that back. Raises Failure."""
     top, peer = str(args["dataset"]), str(args["peer"])
-    names = ask([ZFS, "list", "-H", "-r", "-t", _KINDS, "-o", "name", "--", top]).splitlines()
+    marks = {"readonly": "on", "dplane:peer": peer}
+    names = _names(top, _KINDS)
+    _set(marks, names)
+    _set(_HARMLESS, _names(top, "filesystem"))  # as a receive makes a new one: no increment sets it later
+    _read_back(top, _KINDS, marks)
+    _read_back(top, "filesystem", _HARMLESS)
+    return {"peer": peer, "datasets": len(names)}
+
+
+def _names(top: str, kinds: str) -> list[str]:
+    return ask([ZFS, "list", "-H", "-r", "-t", kinds, "-o", "name", "--", top]).splitlines()
+
+
+def _read_back(top: str, kinds: str, wanted: dict[str, str]) -> None:
+    for name, value in wanted.items():
+        found = ask([ZFS, "get", "-H", "-p", "-r", "-t", kinds, "-o", "value,source", name, top]).splitlines()
+        if set(found) - {f"{value}\tlocal"}:
+            raise Failure("failed", f"zfs set it, but {top}, or something below, does not have {name}={value}.")
+
+
+def _set(values: dict[str, str], names: list[str]) -> None:
     for start in range(0, len(names), _AT_ONCE):
-        argv = [ZFS, "set", "readonly=on", f"dplane:peer={peer}", *names[start : start + _AT_ONCE]]
+        argv = [ZFS, "set", *(f"{name}={value}" for name, value in values.items()), *names[start : start + _AT_ONCE]]
         output = run(argv, _LIMIT)
         if output.status != 0:
             raise failure(argv, output)
-    columns = ["-H", "-p", "-r", "-t", _KINDS, "-o", "value,source"]
-    marks = ask([ZFS, "get", *columns, "dplane:peer", top]).splitlines()
-    locks = ask([ZFS, "get", *columns, "readonly", top]).splitlines()
-    if set(marks) != {f"{peer}\tlocal"} or set(locks) != {"on\tlocal"}:
-        raise Failure("failed", f"zfs set it, but {top}, or something below, is not marked and read-only.")
-    return {"peer": peer, "datasets": len(marks)}

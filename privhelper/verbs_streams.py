@@ -28,20 +28,18 @@ _SEND_OPTIONS = (
 _SHOW_PROGRESS = When("progress", "-v", "-P")
 _RESUMED = (SNAPSHOT, GUID, TOKEN_ARG, RAW)
 
-# What a received dataset must not bring with it: where it is mounted and shared, and programs and devices that are
-# root's. Any increment can carry these, so they are kept out each time.
-_NEVER_RECEIVED = When(
-    "kind",
-    *("-x", "mountpoint", "-x", "sharenfs", "-x", "sharesmb"),
-    *("-o", "setuid=off", "-o", "devices=off", "-o", "exec=off"),
-    equals="filesystem",
-)
-# Set on the first receive only, as local values, so that no later stream overrides them.
+# Set when a stream makes a dataset, also one that is cut short, as local values that no later stream overrides: no
+# programs and devices that are root's, nothing mounted at boot. An increment sets nothing and brings nothing: a stream
+# that carries properties is refused by its head (streamhead.py), and each -o or -x costs a transaction group.
 _FIRST_RECEIVED = When(
     "first",
     "-o",
     "readonly=on",
-    When("kind", "-o", "canmount=noauto", equals="filesystem"),
+    When(
+        "kind",
+        *("-o", "canmount=noauto", "-o", "setuid=off", "-o", "devices=off", "-o", "exec=off"),
+        equals="filesystem",
+    ),
     When("kind", "-o", "volmode=none", equals="volume"),  # no partition or LVM scan of a stranger's volume
     Option("-o", "peer", "dplane:peer="),
 )
@@ -107,7 +105,7 @@ STREAMS = (
         OPERATE,
         "Receives the stream behind the request; never with -F. A new dataset needs `first`, which makes it harmless.",
         (CHILD, Arg("kind", g.DATASET_KIND), Arg("first", g.FLAG, optional=True), Arg("peer", g.PEER, optional=True)),
-        (ZFS, "receive", "-s", "-u", _NEVER_RECEIVED, _FIRST_RECEIVED, "--", Value("dataset")),
+        (ZFS, "receive", "-s", "-u", _FIRST_RECEIVED, "--", Value("dataset")),
         before=("received",),
         stream="in",
         limit=0,

@@ -26,7 +26,8 @@ def tell(seen: adopt.Adoption) -> str:
     newest = f", newest of its own @{seen.newest}" if seen.newest else ""
     lines = [
         f"{seen.dataset}{below} would be copies of the peer {seen.peer}, with {seen.snapshots} snapshot(s){newest}.",
-        "It may then add to them and read them back. They become read-only here; nothing is destroyed.",
+        "It may then add to them and read them back. They become read-only here, and programs and devices in them are "
+        "not run; nothing is destroyed.",
     ]
     if seen.owner == seen.peer:
         lines.append("It is marked for that peer already.")

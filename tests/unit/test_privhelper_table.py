@@ -132,8 +132,10 @@ def test_what_some_verbs_become() -> None:
     assert becomes("receive", dataset="t/a", kind="volume") == ["/usr/sbin/zfs", "receive", "-s", "-u", "--", "t/a"]
     first = becomes("receive", dataset="t/a", kind="filesystem", first=True, peer="nas-b")
     assert "-F" not in first
-    for wanted in ("mountpoint", "sharenfs", "sharesmb", "readonly=on", "canmount=noauto", "setuid=off", "devices=off"):
+    for wanted in ("readonly=on", "canmount=noauto", "setuid=off", "devices=off", "exec=off"):
         assert wanted in first
+    again = becomes("receive", dataset="t/a", kind="filesystem")
+    assert again == ["/usr/sbin/zfs", "receive", "-s", "-u", "--", "t/a"]
     assert "canmount=noauto" not in becomes("receive", dataset="t/a", kind="volume", first=True)
     assert becomes("dataset-destroy", dataset="t/a", guid=GUID) == ["/usr/sbin/zfs", "destroy", "--", "t/a"]
     created = becomes(

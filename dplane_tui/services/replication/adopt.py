@@ -1,6 +1,7 @@
 """Letting a paired box go on with a copy that another tool made here: seen first, then marked as that peer's.
 
-Runs on the box that has the copy. Nothing of the copy is changed but two settings, `dplane:peer` and `readonly`.
+Runs on the box that has the copy. Nothing of the copy is changed but settings: `dplane:peer`, `readonly`, and what
+makes a received file system harmless (`setuid`, `devices`, `exec` off).
 """
 
 from __future__ import annotations
