@@ -123,7 +123,8 @@ def pair() -> Iterator[PracticePair]:
     # One test session a machine, whoever's pair it uses: two pairs on two cores only time out on each other.
     with locked(ensure_private(cache_dir()) / "tests.lock", "tests on a pair"):
         try:
-            saved = build.build(checked_config(os.environ.get("LAB_ZFS") or "2.3", Config().memory), Progress())
+            memory = int(os.environ.get("LAB_MEMORY") or Config().memory)
+            saved = build.build(checked_config(os.environ.get("LAB_ZFS") or "2.3", memory), Progress())
             state = running.state()
             was_up = state is not None and any(node.process is not None for node in state.nodes.values())
             if was_up and state is not None and (state.ready != saved.ready or state.config != saved.config):
