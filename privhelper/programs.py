@@ -13,6 +13,7 @@ _SIGTERM, _SIGKILL = 15, 9  # the module signal is slow to import
 # Ignored here: SIGPIPE and SIGXFSZ by Python, SIGTSTP, SIGTTIN and SIGTTOU by the session. A program would inherit it,
 # and a send would not end with its reader.
 _IGNORED = (13, 25, 20, 21, 22)
+_SIDE_BY_SIDE = 8
 _NOT_STARTED = 127  # what the shell uses, and no program of the table
 _GONE = ("does not exist", "no such pool", "dataset not found", "could not find any snapshots")
 _NO_ZFS = ("modules cannot be auto-loaded", "modules are not loaded", "/dev/zfs", "Failed to initialize the libzfs")
@@ -114,6 +115,20 @@ def run_together(commands: list[list[str]], limit: int) -> list[tuple[list[str],
                 os.close(said)
             end(child)
     return found
+
+
+def run_spread(argv: list[str], names: int, limit: int) -> Output:
+    """Run `argv`, whose last `names` words are names that it takes one by one, as several that go side by side.
+
+    Each name costs `zfs` a transaction group of the pool, which those side by side share. Raises Failure as `run` does.
+    """
+    if names <= _SIDE_BY_SIDE:
+        return run(argv, limit)
+    fixed, rest = argv[:-names], argv[-names:]
+    parts = [[*fixed, *rest[start::_SIDE_BY_SIDE]] for start in range(_SIDE_BY_SIDE)]
+    outputs = [output for _, output in run_together(parts, limit)]
+    status = next((output.status for output in outputs if output.status), 0)
+    return Output(status, b"", b"".join(output.stderr for output in outputs if output.stderr))
 
 
 def pass_on(argv: list[str]) -> Output:

@@ -125,7 +125,11 @@ class Session:
         programs.prepare()
         found = checks.look(verb, args)
         command = argv(verb, args)
-        output = programs.run(command, verb.limit, _secret(verb, args))
+        also = args.get("also")
+        if verb.name in ("hold-add", "hold-release") and isinstance(also, dict):
+            output = programs.run_spread(command, len(also) + 1, verb.limit)
+        else:
+            output = programs.run(command, verb.limit, _secret(verb, args))
         if verb.name == "smart-read":  # smartctl's status is a set of bits about the disk, not a failure
             return {"stdout": output.text, "status": output.status}
         if output.status != 0 and not (

@@ -140,3 +140,23 @@ def test_several_are_held_at_once_each_as_it_was_seen(door: Door) -> None:
     for broken in ({}, {"-r": "1"}, {"tank/a@s2": 12}, {f"tank/a@s{number}": "1" for number in range(HELD_LIMIT + 1)}):
         assert door.ask("hold-add", **args, also=broken)[0] == 2
     assert len(acts(door, "hold")) == 1
+
+
+def test_many_are_held_side_by_side_and_one_that_fails_is_told(door: Door) -> None:
+    also = {f"tank/a@t{number}": str(100 + number) for number in range(30)}
+    rows = "".join(f"{name}\t{number}\n" for name, number in also.items())
+    door.answers(("get -H -p -o name,value guid", 0, rows, ""), guid("tank/a@s1", "11"))
+    args = {"snapshot": "tank/a@s1", "guid": "11", "tag": "dplane-r", "also": also}
+    assert door.ask("hold-add", **args)[0] == 0
+    started = acts(door, "hold")
+    assert len(started) == 8
+    assert all(words[:3] == ["hold", "--", "dplane-r"] for words in started)
+    assert sorted(name for words in started for name in words[3:]) == sorted(["tank/a@s1", *also])
+    door.answers(
+        ("get -H -p -o name,value guid", 0, rows, ""), guid("tank/a@s1", "11"),
+        ("release -- dplane-r tank/a@t1", 1, "", "cannot release: no such tag on this dataset"),
+    )  # fmt: skip
+    status, answer = door.ask("hold-release", **args)
+    assert status != 0
+    assert "no such tag" in answer["error"]["message"]
+    assert len(acts(door, "release")) == 8
