@@ -16,7 +16,7 @@ def console_hosts(argv: list[str]) -> tuple[bool, tuple[str, ...]]:
 
 
 def leave_out_tls() -> None:
-    """Let `import ssl` fail from now on: asyncio does without, and nothing in the console speaks TLS. Saves 2.7 MiB."""
+    """Let `import ssl` fail from now on: asyncio does without, and no console and no run speaks TLS. Saves 2.7 MiB."""
     if "ssl" not in sys.modules:
         sys.modules["ssl"] = None  # type: ignore[assignment]  # the documented way to forbid an import
 

@@ -91,6 +91,23 @@ def test_a_job_that_may_have_to_tell_of_itself_loads_no_network() -> None:
     assert not (found - before) & {"ssl", "http.client", "smtplib", "email.message", "aiosqlite"}
 
 
+@pytest.mark.parametrize("words", [("job", "run"), ("replicate", "run", "--foreground")])
+def test_the_process_of_a_run_loads_no_tls_and_says_what_is_wrong(words: tuple[str, ...], tmp_path: Path) -> None:
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)}
+    code = f"""
+import sys
+sys.argv = ["dplane", *{words!r}, "replicate-none-1"]
+from dplane_tui.__main__ import main
+status = main()
+assert status == 6, status  # there is none of that name
+assert "asyncio" in sys.modules
+assert sys.modules["ssl"] is None
+assert "_ssl" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_helper_loads_only_the_standard_library() -> None:
     names = [path.stem for path in (ROOT / "privhelper").glob("*.py") if path.stem != "__main__"]
     assert len(names) > 3
