@@ -134,6 +134,31 @@ def test_holds_clones_promotion_and_many_at_once(box: Box) -> None:
     assert box("dataset", "show", "tank/data")["origin"] == "tank/try@old"
 
 
+def value(box: Box, dataset: str, name: str) -> str:
+    """One property as the box's own `zfs` tells it."""
+    return box.root("zfs", "get", "-Hpo", "value", name, dataset).strip()
+
+
+def test_a_clone_of_what_was_received_is_as_harmless(box: Box) -> None:
+    box("dataset", "create", "tank/data")
+    box("snapshot", "create", "tank/data@x")
+    box.root(
+        *("sh", "-c"),
+        "zfs send tank/data@x | zfs receive -u -o setuid=off -o devices=off -o exec=off -o canmount=noauto tank/in",
+    )
+    box("snapshot", "clone", "tank/in@x", "tank/look")
+    assert [value(box, "tank/look", name) for name in ("setuid", "devices", "exec", "mounted")] == [
+        *("off", "off", "off", "yes"),
+    ]
+    assert "nosuid" in box.root("findmnt", "-no", "OPTIONS", "/tank/look")
+    box("snapshot", "clone", "tank/data@x", "tank/plain")
+    assert [value(box, "tank/plain", name) for name in ("setuid", "exec")] == ["off", "on"]
+    box.root("zfs", "create", "-V", "1M", "tank/vol")
+    box("snapshot", "create", "tank/vol@x")
+    box("snapshot", "clone", "tank/vol@x", "tank/vol2")
+    assert value(box, "tank/vol2", "type") == "volume"
+
+
 REPLACED = [
     {"verb": "dataset-rename", "dataset": "tank/data", "to": "tank/other"},
     {"verb": "dataset-promote", "dataset": "tank/data"},
@@ -148,7 +173,7 @@ REPLACED_SNAPSHOT = [
     {"verb": "snapshot-destroy", "snapshot": "tank/data@x"},
     {"verb": "snapshot-rollback", "snapshot": "tank/data@x"},
     {"verb": "snapshot-rename", "snapshot": "tank/data@x", "to": "tank/data@y"},
-    {"verb": "snapshot-clone", "snapshot": "tank/data@x", "dataset": "tank/try"},
+    {"verb": "snapshot-clone", "snapshot": "tank/data@x", "dataset": "tank/try", "kind": "filesystem"},
 ]
 
 

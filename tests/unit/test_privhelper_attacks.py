@@ -21,7 +21,7 @@ from privhelper.failure import Failure, one_line
 from privhelper.grammar import KEY
 from privhelper.kinds import TOKEN
 from privhelper.properties import PROPERTIES, problem
-from privhelper.request import Refused, argv, parse
+from privhelper.request import Refused, argv, parse, role_needed
 from privhelper.trust import problem as distrust
 from privhelper.verbs import BY_NAME, VERBS
 
@@ -335,6 +335,21 @@ def test_21_a_malicious_stream(kind: str, first: bool) -> None:
     for setting in ("setuid=off", "devices=off", "exec=off"):
         assert (setting in built) == (kind == "filesystem")
     assert ("canmount=noauto" in built) == (first and kind == "filesystem")
+
+
+def test_53_a_clone_of_what_was_received_runs_nothing_as_root() -> None:
+    wanted = {"snapshot": "tank/in@a", "guid": GUID, "dataset": "tank/out", "kind": "filesystem"}
+    for properties in ({}, {"mountpoint": "/srv/out"}, {"setuid": "off", "devices": "off"}):
+        verb, args = parse(request("snapshot-clone", **wanted, properties=properties))
+        built = argv(verb, args)
+        for setting in ("setuid=off", "devices=off"):
+            assert built.count(setting) == 1
+            assert built[built.index(setting) - 1] == "-o"
+        assert role_needed(verb, args) == "operate"
+    for name in ("setuid", "devices"):
+        verb, args = parse(request("snapshot-clone", **wanted, properties={name: "on"}))
+        assert role_needed(verb, args) == "admin"
+        assert f"{name}=off" not in argv(verb, args)
 
 
 def test_27_no_way_to_the_docker_socket() -> None:

@@ -132,8 +132,8 @@ def test_nothing_is_mounted_over_what_is_there(
     [
         (trees.rename, {"dataset": "tank/old", "to": "tank/x"}),
         (trees.inherit, {"dataset": "tank/x", "property": "mountpoint"}),
-        (trees.clone, {"snapshot": "tank/old@s", "dataset": "tank/x"}),
-        (trees.clone, {"snapshot": "tank/old@s", "dataset": "tank/x", "properties": {}}),
+        (trees.clone, {"snapshot": "tank/old@s", "dataset": "tank/x", "kind": "filesystem"}),
+        (trees.clone, {"snapshot": "tank/old@s", "dataset": "tank/x", "kind": "filesystem", "properties": {}}),
     ],
 )
 def test_nor_by_another_name_a_clone_or_what_is_inherited(

@@ -40,6 +40,8 @@ def test_what_they_become() -> None:
     assert some == [zfs, "destroy", "-n", "-v", "-p", "--", "t/a@x,y"]
     assert becomes("snapshot-diff", snapshot="t/a@x", guid=GUID)[1:] == ["diff", "-F", "-H", "--", "t/a@x", "t/a"]
     assert becomes("snapshot-diff", snapshot="t/a@x", guid=GUID, to="t/a@y")[-1] == "t/a@y"
+    volume = becomes("snapshot-clone", snapshot="t/a@x", guid=GUID, dataset="t/b", kind="volume")
+    assert volume == [zfs, "clone", "--", "t/a@x", "t/b"]
     made = becomes("dataset-create", dataset="t/a", encrypted=True)
     assert made[2:-2] == ["-o", "encryption=on", "-o", "keyformat=passphrase", "-o", "keylocation=prompt"]
 
@@ -52,8 +54,12 @@ def test_what_they_become() -> None:
         ("dataset-rename", {"dataset": "t/a", "to": "t/a"}),
         ("dataset-rename", {"dataset": "t", "to": "t/b"}),
         ("snapshot-rename", {"snapshot": "t/a@x", "to": "t/b@x"}),
-        ("snapshot-clone", {"snapshot": "t/a@x", "dataset": "other/a"}),
-        ("snapshot-clone", {"snapshot": "t/a@x", "dataset": "t/b", "properties": {"volsize": "1G"}}),
+        ("snapshot-clone", {"snapshot": "t/a@x", "dataset": "other/a", "kind": "volume"}),
+        ("snapshot-clone", {"snapshot": "t/a@x", "dataset": "t/b"}),
+        (
+            "snapshot-clone",
+            {"snapshot": "t/a@x", "dataset": "t/b", "kind": "volume", "properties": {"volsize": "1G"}},
+        ),
         ("snapshot-diff", {"snapshot": "t/a@x", "to": "t/b@y"}),
         ("dataset-inherit", {"dataset": "t/a", "property": "quota"}),
         ("dataset-inherit", {"dataset": "t/a", "property": "sharenfs"}),
@@ -118,7 +124,7 @@ CHANGED = [
     ("key-unload", {"dataset": "t/a"}, "unload-key"),
     ("key-change", {"dataset": "t/a"}, "change-key"),
     ("snapshot-rename", {"snapshot": "t/a@x", "to": "t/a@y"}, "rename"),
-    ("snapshot-clone", {"snapshot": "t/a@x", "dataset": "t/b"}, "clone"),
+    ("snapshot-clone", {"snapshot": "t/a@x", "dataset": "t/b", "kind": "volume"}, "clone"),
 ]
 
 
@@ -128,6 +134,13 @@ def test_another_guid_stops_it(door: Door, verb: str, args: dict[str, object], w
     status, answer = give(door, b"long enough\n", verb, guid=GUID, **args)
     assert (status, answer["error"]["code"]) == (4, "changed")
     assert not any(start["argv"][1] == word for start in door.started())
+
+
+def test_a_clone_is_not_of_another_kind_than_it_says(door: Door) -> None:
+    door.answers((f"{GET} guid", 0, GUID + "\n", ""), (f"{GET} type t/a", 0, "filesystem\n", ""))
+    status, answer = door.ask("snapshot-clone", snapshot="t/a@x", guid=GUID, dataset="t/b", kind="volume")
+    assert (status, answer["error"]["message"]) == (2, "t/a is a filesystem, not a volume.")
+    assert not any(start["argv"][1] == "clone" for start in door.started())
 
 
 def test_several_snapshots_go_only_when_each_is_the_one_that_was_seen(door: Door) -> None:

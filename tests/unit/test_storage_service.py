@@ -131,8 +131,14 @@ async def test_what_cannot_be_set_aside_stays_as_it_was(box: StorageBox) -> None
 
 async def test_a_clone_says_what_it_came_from_or_is_no_success(box: StorageBox) -> None:
     box.answer = {"guid": "77"}
+    box.values = {"exec": "on"}
     with pytest.raises(CommandError, match="not listed as a clone"):
         await service(box).clone(SNAPS[0], "tank/a")
+    assert "properties" not in box.requests[0]
+    box.values = {"exec": "off"}  # as on what was received
+    with pytest.raises(CommandError, match="not listed as a clone"):
+        await service(box).clone(SNAPS[0], "tank/a")
+    assert (box.requests[1]["kind"], box.requests[1]["properties"]) == ("filesystem", {"exec": "off"})
     with pytest.raises(RefusedError, match="is no clone"):
         await service(box).promote(DATA)
 

@@ -166,8 +166,16 @@ class DatasetActs(ZfsService):
 
     async def clone(self, snapshot: Snapshot, to: str) -> Dataset:
         """A new dataset that begins as the snapshot is. Returns it as read back."""
+        origin = await self.dataset(snapshot.dataset)
+        # What was set on the origin does not come with it; programs of a copy that was received stay unrunnable.
+        quiet = origin.kind == "filesystem" and await self.property_value(origin.name, "exec") == "off"
         answer = await self.door.call(
-            "snapshot-clone", snapshot=snapshot.name, guid=snapshot.guid, dataset=names.new_dataset(to)
+            "snapshot-clone",
+            snapshot=snapshot.name,
+            guid=snapshot.guid,
+            dataset=names.new_dataset(to),
+            kind=origin.kind,
+            properties={"exec": "off"} if quiet else None,
         )
         found = await self.dataset(to)
         if found.guid != answer.get("guid") or found.origin != snapshot.name:
