@@ -76,11 +76,39 @@ def inherited_mountpoint(dataset: str) -> str:
         return f"{above.rstrip('/')}/{rest}" if above.startswith("/") else above
 
 
+def _parents(args: Args) -> None:
+    """Look at the place of each parent that `zfs create -p` would make: it mounts them, whatever is asked of the last.
+    Raises Failure."""
+    parent, missing = str(args.get("dataset", "")).rpartition("/")[0], []
+    while args.get("parents") is True and "/" in parent:
+        try:
+            zfs_get(parent, "type")
+        except Failure as error:
+            if error.code != "changed":
+                raise
+        else:
+            break
+        missing.append(parent)
+        parent = parent.rpartition("/")[0]
+    for name in missing:
+        path = inherited_mountpoint(name)
+        if mountpoint_problem(path):
+            raise Failure(
+                "refused", f"{name} would be made and mounted at {path}, where the door mounts nothing; make it first."
+            )
+        if path.startswith("/"):
+            no_links(path)
+            nothing_is_hidden(path, name)
+
+
 def _mount(verb: Verb, args: Args) -> Found:
+    _parents(args)
     path = _given(args, "mountpoint")
     if not path and verb.name == "pool-create":
         path = f"/{args['pool']}"
-    if not path and verb.name == "dataset-create" and args.get("mount") is not False:
+    # What is only not mounted at once is mounted at the next start.
+    never = args.get("mount") is False and _given(args, "canmount") in ("off", "noauto")
+    if not path and verb.name == "dataset-create" and not never:
         path = inherited_mountpoint(str(args["dataset"]))
         if mountpoint_problem(path):
             raise Failure(

@@ -73,6 +73,7 @@ DATASETS_AND_SNAPSHOTS = (
         ),
         rules=(rules.volume_properties,),
         secret=rules.key_is_wanted,
+        before=("mount",),
         after="dataset",
     ),
     Verb(

@@ -159,6 +159,20 @@ def test_a_clone_of_what_was_received_is_as_harmless(box: Box) -> None:
     assert value(box, "tank/vol2", "type") == "volume"
 
 
+def test_parents_and_what_is_not_mounted_at_once_cover_nothing(box: Box) -> None:
+    box.root("sh", "-c", "mkdir -p /tank/media && echo hers > /tank/media/holiday")
+    for request in (
+        {"verb": "dataset-create", "dataset": "tank/media/films", "parents": True},
+        {"verb": "volume-create", "dataset": "tank/media/disk", "size": "1M", "parents": True},
+        {"verb": "dataset-create", "dataset": "tank/media", "mount": False},
+    ):
+        answer = box.door(request)
+        assert (answer["status"], answer["error"]["code"]) == (2, "refused"), request
+    assert box.root("zfs", "list", "-Ho", "name").split() == ["tank"]
+    assert box.door({"verb": "dataset-create", "dataset": "tank/a/b/c", "parents": True, "mount": False})["ok"] is True
+    assert [value(box, name, "mounted") for name in ("tank/a", "tank/a/b", "tank/a/b/c")] == ["yes", "yes", "no"]
+
+
 REPLACED = [
     {"verb": "dataset-rename", "dataset": "tank/data", "to": "tank/other"},
     {"verb": "dataset-promote", "dataset": "tank/data"},

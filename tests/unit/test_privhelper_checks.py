@@ -127,6 +127,56 @@ def test_nothing_is_mounted_over_what_is_there(
         checks.BEFORE["mount"](BY_NAME[verb], wanted)
 
 
+def tank_at(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """A pool whose mountpoint is `place` and that has nothing else."""
+
+    def get(name: str, prop: str) -> str:
+        if name != "tank":
+            raise Failure("changed", f"{name} does not exist (any more).")
+        return place if prop == "mountpoint" else "filesystem"
+
+    monkeypatch.setattr(checks, "zfs_get", get)
+
+
+PARENTS = [("dataset-create", {}), ("dataset-create", {"mount": False, "properties": {"canmount": "off"}}),
+           ("dataset-create", {"properties": {"mountpoint": "/srv/not-there"}}),
+           ("volume-create", {"size": "1M"})]  # fmt: skip
+
+
+@pytest.mark.parametrize(("verb", "args"), PARENTS)
+def test_parents_cover_nothing_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str, args: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(checks, "mountpoint_problem", lambda _path: "")
+    tank_at(monkeypatch, str(tmp_path))
+    wanted = {"dataset": "tank/media/films/new", "parents": True, **args}
+    checks.look(BY_NAME[verb], wanted)
+    (tmp_path / "media" / "films").mkdir(parents=True)
+    checks.look(BY_NAME[verb], wanted)
+    (tmp_path / "media" / "films" / "holiday.mkv").write_text("hers")
+    with pytest.raises(Failure, match="would cover"):
+        checks.look(BY_NAME[verb], wanted)
+
+
+@pytest.mark.parametrize(("verb", "args"), PARENTS)
+def test_parents_are_not_mounted_in_a_place_of_the_system(
+    monkeypatch: pytest.MonkeyPatch, verb: str, args: dict[str, Any]
+) -> None:
+    tank_at(monkeypatch, "/")  # a root file system on ZFS, with canmount=off
+    with pytest.raises(Failure, match="tank/etc would be made and mounted at /etc"):
+        checks.look(BY_NAME[verb], {"dataset": "tank/etc/x", "parents": True, **args})
+
+
+def test_what_is_not_mounted_at_once_would_be_at_the_next_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    tank_at(monkeypatch, "/")
+    wanted = {"dataset": "tank/etc", "mount": False}
+    for properties in ({}, {"canmount": "on"}):
+        with pytest.raises(Failure, match="mounted at /etc"):
+            checks.look(BY_NAME["dataset-create"], {**wanted, "properties": properties})
+    for value in ("off", "noauto"):
+        checks.look(BY_NAME["dataset-create"], {**wanted, "properties": {"canmount": value}})
+
+
 @pytest.mark.parametrize(
     ("act", "args"),
     [
