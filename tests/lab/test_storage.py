@@ -173,6 +173,31 @@ def test_parents_and_what_is_not_mounted_at_once_cover_nothing(box: Box) -> None
     assert [value(box, name, "mounted") for name in ("tank/a", "tank/a/b", "tank/a/b/c")] == ["yes", "yes", "no"]
 
 
+def test_an_imported_pool_does_nothing_at_the_next_start(box: Box) -> None:
+    box.root("sh", "-c", "mkdir -p /srv/www && echo hers > /srv/www/index")
+    for name, place in (("evil", "/etc/cron.d"), ("www", "/srv/www")):
+        box.root("zfs", "create", "-o", "canmount=noauto", "-o", f"mountpoint={place}", f"tank/{name}")
+        box.root("zfs", "set", "canmount=on", f"tank/{name}")
+        box.root("sh", "-c", f"zfs unmount tank/{name} 2>/dev/null || true")
+    box.root("zfs", "create", "-o", "canmount=off", "-o", "sharenfs=rw", "tank/shared")
+    box("dataset", "create", "tank/fine")
+    box("pool", "export", "tank")
+    told = box("pool", "import", "tank", status=3)
+    assert [one.partition(":")[0] for one in told["not_mounted"]] == ["tank/evil", "tank/www"]
+    assert told["unshared"] == ["tank/shared: sharenfs was rw"]
+    assert [value(box, f"tank/{name}", "canmount") for name in ("evil", "www", "fine")] == ["noauto", "noauto", "on"]
+    assert value(box, "tank/shared", "sharenfs") == "off"
+    assert value(box, "tank/fine", "mounted") == "yes"
+    box.root("zfs", "mount", "-a")
+    assert "hers" in box.root("cat", "/srv/www/index")
+    assert "/etc/cron.d" not in box.root("cat", "/proc/mounts")
+    assert box.root("zpool", "get", "-Hpo", "value", "cachefile", "tank").strip() == "-"
+    assert box.root("sh", "-c", "grep -c tank /etc/zfs/zpool.cache || true").strip() != "0"
+    box("pool", "export", "tank")
+    box("pool", "import", "tank", "--readonly", status=0)
+    assert box.root("zpool", "get", "-Hpo", "value", "cachefile", "tank").strip() == "none"
+
+
 REPLACED = [
     {"verb": "dataset-rename", "dataset": "tank/data", "to": "tank/other"},
     {"verb": "dataset-promote", "dataset": "tank/data"},

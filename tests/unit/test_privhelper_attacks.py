@@ -198,7 +198,8 @@ def test_08_a_new_pool_over_a_system_directory() -> None:
 
 
 def test_08_an_imported_pool_mounts_nothing_by_itself() -> None:
-    assert "-N" in argv(*parse(request("pool-import", guid=GUID)))
+    built = argv(*parse(request("pool-import", guid=GUID)))
+    assert built[2:5] == ["-N", "-o", "cachefile=none"], "nor at a start, before it was judged"
     assert problem("mountpoint", "/etc/cron.d", "evil/data", ("filesystem",), birth=False)
     assert problem("mountpoint", "/tank2/data", "tank/data", ("filesystem",), birth=False)
 
