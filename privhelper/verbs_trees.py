@@ -96,7 +96,8 @@ TREES = (
     Verb(
         "snapshot-rename",
         OPERATE,
-        "Renames a snapshot of one dataset.",
+        "Renames a snapshot of one dataset. A name of ours (dplane-, dplane-auto-) for one that has none needs "
+        "the role admin: such snapshots are pruned.",
         (SNAPSHOT, GUID, Arg("to", g.SNAPSHOT, example="tank/data@before-upgrade")),
         (ZFS, "rename", "--", Value("snapshot"), Value("to")),
         rules=(rules.same_dataset,),

@@ -83,6 +83,21 @@ def test_taking_setuid_back_to_its_default_needs_an_administrator() -> None:
     assert role("snapshots-destroy", dataset="t/a", snapshots={"x": GUID}) == "admin"
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "needed"),
+    [
+        ("before-upgrade", "old", "operate"),
+        ("dplane-auto-1", "before-upgrade", "operate"),
+        ("dplane-1", "dplane-2", "operate"),
+        ("before-upgrade", "dplane-x", "admin"),
+        ("before-upgrade", "dplane-auto-2020-01-01T00-00-00Z", "admin"),
+        ("dplane-1", "dplane-auto-2020-01-01T00-00-00Z", "admin"),
+    ],
+)
+def test_what_nobody_may_prune_does_not_become_ours_by_its_name(old: str, new: str, needed: str) -> None:
+    assert role("snapshot-rename", snapshot=f"t/a@{old}", guid=GUID, to=f"t/a@{new}") == needed
+
+
 def test_a_passphrase_reaches_zfs_and_neither_its_argv_nor_the_log(door: Door) -> None:
     door.answers(
         (f"{GET} guid t/a", 0, GUID + "\n", ""),
