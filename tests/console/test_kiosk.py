@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from dplane_tui.errors import UsageError
 from dplane_tui.line import KIOSK, SESSION, VIEW_ONLY, Line, read, seconds
 from dplane_tui.place import Place
 from dplane_tui.screens.files import browse
+from dplane_tui.screens.sign_in import Locked
 from dplane_tui.terminal.profile import detect
+from dplane_tui.widgets.dialogs import Confirm, ask
 from tests.console.conftest import Opener, Seen
 from tests.console.fakes import FakeServices
 
@@ -221,6 +224,36 @@ async def test_a_dialog_is_still_there_after_unlocking(console: Opener) -> None:
         await seen.type("sesame")
         await seen.press("enter")
         await seen.until_text("New pool")
+
+
+async def test_a_dialog_that_comes_late_waits_behind_the_lock(console: Opener) -> None:
+    """The preview of an act took its time; meanwhile the console was locked."""
+    answers: list[bool | None] = []
+    looked = asyncio.Event()
+    async with console() as seen:
+        await seen.until_text("vault")
+
+        async def act() -> None:
+            await looked.wait()
+            answers.append(await ask(seen.app, Confirm("Destroy?", "all of secret/payroll goes", "Destroy")))
+
+        seen.app.act(act())
+        await seen.press("L")
+        await seen.until_text("unlocks this console")
+        looked.set()
+        await seen.settle()
+        assert isinstance(seen.app.screen, Locked)
+        assert "payroll" not in seen.text
+        await seen.press("tab", "enter")
+        await seen.settle()
+        assert answers == []
+        await seen.press("escape")
+        await seen.type("sesame")
+        await seen.press("enter")
+        await seen.until_text("all of secret/payroll goes")
+        await seen.press("escape")
+        await seen.settle()
+        assert answers in ([None], [False])
 
 
 async def test_an_account_without_a_password_is_not_locked_out(console: Opener) -> None:
