@@ -9,10 +9,10 @@ from time import monotonic
 
 from .audit import sha256
 from .failure import Failure
-from .places import DISKS, ZFS, ZPOOL
+from .places import DISKS, OWNER_UID, ZFS, ZPOOL
 from .programs import ask, run
 from .properties import mountpoint_problem
-from .shape import Args, Verb
+from .shape import ADMIN, Args, Verb
 from .vdevs import WORDS
 
 Found = dict[str, object]  # what a check adds to the answer
@@ -52,6 +52,24 @@ def no_links(path: str) -> None:
             raise Failure("refused", f"The mountpoint {path} cannot be checked: {error.strerror}.") from None
         if not stat.S_ISDIR(mode):
             raise Failure("refused", f"The mountpoint {path} is refused: {at} is a link or a file, not a directory.")
+
+
+def roots_ground(path: str) -> None:
+    """Refuse a mountpoint to which others than root could put a link in the way later: each start follows it. Raises
+    Failure `role`, for an administrator may know better."""
+    from .trust import problem
+
+    above = path
+    while above == path or not os.path.lexists(above):
+        above = above.rpartition("/")[0] or "/"
+    broken = problem(above, OWNER_UID)
+    if not broken and os.lstat(above).st_mode & 0o022:  # sticky, but what is to come is not there yet
+        broken = f"{above} can be written by others than root"
+    if broken:
+        raise Failure(
+            "role",
+            f"The mountpoint {path} needs the role admin (group dplane-admin): {broken}, so it can be led astray.",
+        )
 
 
 def _given(args: Args, name: str) -> str:
@@ -485,9 +503,12 @@ BEFORE: dict[str, Callable[[Verb, Args], Found]] = {
 }
 
 
-def look(verb: Verb, args: Args) -> Found:
+def look(verb: Verb, args: Args, role: str = ADMIN) -> Found:
     """All checks of the verb, the GUID last, as near to the act as can be. Raises Failure."""
     found: Found = {}
+    chosen = _given(args, "mountpoint")
+    if role != ADMIN and chosen.startswith("/"):
+        roots_ground(chosen)
     for name in verb.before:
         found.update(BEFORE[name](verb, args))
     guard(verb, args)

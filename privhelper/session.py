@@ -123,7 +123,7 @@ class Session:
         from . import checks, programs
 
         programs.prepare()
-        found = checks.look(verb, args)
+        found = checks.look(verb, args, self._caller.role)
         command = argv(verb, args)
         output = programs.run(command, verb.limit, _secret(verb, args))
         if verb.name == "smart-read":  # smartctl's status is a set of bits about the disk, not a failure

@@ -99,6 +99,64 @@ def test_04_a_link_below_a_mountpoint(tmp_path: Path) -> None:
         assert failure.value.code == "refused"
 
 
+def test_04_a_mountpoint_below_a_folder_that_somebody_owns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing looks for links again when a start mounts it."""
+    monkeypatch.setattr(checks, "OWNER_UID", os.getuid())
+    for name in ("root/new", "shared/hers", "sticky/hers"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "shared").chmod(0o2775)
+    (tmp_path / "sticky").chmod(0o1777)
+    below = str(tmp_path)
+    for path in ("root", "root/new", "root/new/x/y", "shared"):
+        checks.roots_ground(f"{below}/{path}")
+    for path in ("shared/hers", "shared/new", "shared/hers/x", "sticky/new", "sticky/new/x"):
+        with pytest.raises(Failure, match="needs the role admin") as failure:
+            checks.roots_ground(f"{below}/{path}")
+        assert failure.value.code == "role"
+    if os.getuid() == 0:
+        os.chown(tmp_path / "root" / "new", 65534, -1)
+        checks.roots_ground(f"{below}/root/new")
+        with pytest.raises(Failure, match="does not belong to root"):
+            checks.roots_ground(f"{below}/root/new/x")
+
+
+@pytest.mark.parametrize(
+    ("verb", "args"),
+    [
+        ("dataset-create", {"dataset": "tank/x", "properties": {"mountpoint": "/srv/hers/x"}}),
+        ("dataset-set", {"dataset": "tank/x", "guid": GUID, "property": "mountpoint", "value": "/srv/hers/x"}),
+        (
+            "snapshot-clone",
+            {
+                "snapshot": "tank/x@a",
+                "guid": GUID,
+                "dataset": "tank/y",
+                "kind": "filesystem",
+                "properties": {"mountpoint": "/srv/hers/x"},
+            },
+        ),
+    ],
+)
+def test_04_only_an_administrator_insists_on_such_a_mountpoint(
+    verb: str, args: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def ground(path: str) -> None:
+        asked.append(path)
+        raise Failure("role", "it is hers")
+
+    monkeypatch.setattr(checks, "roots_ground", ground)
+    monkeypatch.setattr(checks, "BEFORE", dict.fromkeys(checks.BEFORE, lambda _verb, _args: {}))
+    monkeypatch.setattr(checks, "guard", lambda _verb, _args: None)
+    with pytest.raises(Failure, match="it is hers"):
+        checks.look(BY_NAME[verb], args, "operate")
+    checks.look(BY_NAME[verb], args, "admin")
+    assert asked == ["/srv/hers/x"]
+    inherited = {"dataset": "tank/hers/x"}  # what is inherited is not chosen: a dataset below a share works as ever
+    checks.look(BY_NAME["dataset-create"], inherited, "operate")
+
+
 def test_04_a_disk_that_is_no_link_to_a_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "DISKS", str(tmp_path))
     (tmp_path / "file").write_text("")
