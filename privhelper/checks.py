@@ -403,6 +403,13 @@ def _copy(_verb: Verb, args: Args) -> Found:
     value = zfs_get(dataset, name)
     if value not in idle:
         raise Failure("refused", f"{dataset} has {name}={value}, so it may be in use; set {name}={idle[0]} first.")
+    if ask([ZFS, "get", "-H", "-p", "-o", "source", "dplane:peer", dataset]) != "local\n":
+        # A peer's copy is one by its mark, which only an administrator sets; any other must not be in use, nor what is
+        # below it: those who may set canmount are not those who may rename.
+        listed = ask([ZFS, "list", "-H", "-p", "-r", "-t", "filesystem", "-o", "mounted,name", "--", dataset])
+        used = next((line[4:] for line in listed.splitlines() if line.startswith("yes\t")), "")
+        if used:
+            raise Failure("refused", f"{used} is mounted, so it may be in use; unmount it first.")
     return {}
 
 
