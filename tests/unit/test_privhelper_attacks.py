@@ -153,7 +153,9 @@ def test_04_only_an_administrator_insists_on_such_a_mountpoint(
         checks.look(BY_NAME[verb], args, "operate")
     checks.look(BY_NAME[verb], args, "admin")
     assert asked == ["/srv/hers/x"]
-    inherited = {"dataset": "tank/hers/x"}  # what is inherited is not chosen: a dataset below a share works as ever
+    inherited: dict[str, Any] = {
+        "dataset": "tank/hers/x"
+    }  # what is inherited is not chosen: a dataset below a share works as ever
     checks.look(BY_NAME["dataset-create"], inherited, "operate")
 
 

@@ -171,7 +171,7 @@ def test_what_gets_the_name_of_our_folder_meanwhile_stays(
     docs = place.live / "docs"
     (docs / "alice" / "deep").mkdir(parents=True)
     (docs / "alice" / "deep" / "work").write_text("irreplaceable")
-    real = restoring.read_back
+    real = copying.read_back
 
     def swapped(*args: object) -> bytes:
         mine = next(path for path in docs.iterdir() if path.name.startswith(".dplane-restoring-"))
