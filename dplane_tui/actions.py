@@ -257,6 +257,9 @@ WITHOUT_TAB = ("files",)
 """Sections that are reached from others and have no number in the title."""
 STAYS = frozenset({"kiosk", "view-only", "session"})
 """Groups of a console that stands on the box's own terminal: nobody closes it, its session is signed out of."""
+FOR_EVERYBODY = frozenset({"kiosk", "view-only"})
+"""Those of one that shows to whoever passes by: it reads no files of people, and writes none."""
+_OWN_EYES = frozenset({"section-files", "files-here", "picture"})
 
 _in_use = ACTIONS
 
@@ -274,8 +277,10 @@ def in_use() -> tuple[Action, ...]:
 
 def within(groups: tuple[str, ...]) -> tuple[Action, ...]:
     """The actions of `groups`, in the table's order."""
-    stays = not STAYS.isdisjoint(groups)
-    return tuple(a for a in _in_use if a.group in groups and not (stays and a.id in ("quit", "suspend")))
+    kept = {"quit", "suspend"} if not STAYS.isdisjoint(groups) else set()
+    if not FOR_EVERYBODY.isdisjoint(groups):
+        groups, kept = tuple(group for group in groups if group != "files"), kept | _OWN_EYES
+    return tuple(action for action in _in_use if action.group in groups and action.id not in kept)
 
 
 def hints(groups: tuple[str, ...], role: str) -> tuple[Action, ...]:

@@ -50,6 +50,9 @@ class Locking:
         self._touched = 0.0
         self._alarm: asyncio.TimerHandle | None = None
         self._locked = False
+        self.unlocked = asyncio.Event()
+        """Set unless the console is locked: what wants to ask something waits for it."""
+        self.unlocked.set()
 
     @property
     def _app(self) -> Console:
@@ -120,11 +123,13 @@ class Locking:
         from .widgets.dialogs import ask
 
         self._locked = True
+        self.unlocked.clear()
         app.current.left()  # what is not seen is not read
         try:
             await ask(app, Locked(app.host_name, account(), app.services.sign_in.unlock))
         finally:
             self._locked = False
+            self.unlocked.set()
         app.current.entered()
         app.say("Unlocked.")
 

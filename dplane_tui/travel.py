@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
+from .actions import WITHOUT_TAB
 from .paths import user_state
 from .place import FILE, Place
 from .services.bundle import Services
@@ -58,8 +59,8 @@ class Travelling:
     def visit(self, place: Place, *, remember: bool = True) -> None:
         """Show `place`: its section, tab and rows. Nothing happens while a dialog is open."""
         app = self._app
-        if len(app.screen_stack) > 1:
-            return
+        if len(app.screen_stack) > 1 or (app.line.shows_only and place.section in WITHOUT_TAB):
+            return  # a place that was kept leads a passer-by to no files either
         here = self.section_screen(self.section)
         if remember:
             self.been.append((self.host, here.place()))

@@ -9,10 +9,10 @@ from time import monotonic
 
 from .audit import sha256
 from .failure import Failure
-from .places import DISKS, ZFS, ZPOOL
+from .places import DISKS, OWNER_UID, ZFS, ZPOOL
 from .programs import ask, run
 from .properties import mountpoint_problem
-from .shape import Args, Verb
+from .shape import ADMIN, Args, Verb
 from .vdevs import WORDS
 
 Found = dict[str, object]  # what a check adds to the answer
@@ -54,6 +54,24 @@ def no_links(path: str) -> None:
             raise Failure("refused", f"The mountpoint {path} is refused: {at} is a link or a file, not a directory.")
 
 
+def roots_ground(path: str) -> None:
+    """Refuse a mountpoint to which others than root could put a link in the way later: each start follows it. Raises
+    Failure `role`, for an administrator may know better."""
+    from .trust import problem
+
+    above = path
+    while above == path or not os.path.lexists(above):
+        above = above.rpartition("/")[0] or "/"
+    broken = problem(above, OWNER_UID)
+    if not broken and os.lstat(above).st_mode & 0o022:  # sticky, but what is to come is not there yet
+        broken = f"{above} can be written by others than root"
+    if broken:
+        raise Failure(
+            "role",
+            f"The mountpoint {path} needs the role admin (group dplane-admin): {broken}, so it can be led astray.",
+        )
+
+
 def _given(args: Args, name: str) -> str:
     given = args.get("properties")
     if isinstance(given, dict) and name in given:
@@ -76,11 +94,39 @@ def inherited_mountpoint(dataset: str) -> str:
         return f"{above.rstrip('/')}/{rest}" if above.startswith("/") else above
 
 
+def _parents(args: Args) -> None:
+    """Look at the place of each parent that `zfs create -p` would make: it mounts them, whatever is asked of the last.
+    Raises Failure."""
+    parent, missing = str(args.get("dataset", "")).rpartition("/")[0], []
+    while args.get("parents") is True and "/" in parent:
+        try:
+            zfs_get(parent, "type")
+        except Failure as error:
+            if error.code != "changed":
+                raise
+        else:
+            break
+        missing.append(parent)
+        parent = parent.rpartition("/")[0]
+    for name in missing:
+        path = inherited_mountpoint(name)
+        if mountpoint_problem(path):
+            raise Failure(
+                "refused", f"{name} would be made and mounted at {path}, where the door mounts nothing; make it first."
+            )
+        if path.startswith("/"):
+            no_links(path)
+            nothing_is_hidden(path, name)
+
+
 def _mount(verb: Verb, args: Args) -> Found:
+    _parents(args)
     path = _given(args, "mountpoint")
     if not path and verb.name == "pool-create":
         path = f"/{args['pool']}"
-    if not path and verb.name == "dataset-create" and args.get("mount") is not False:
+    # What is only not mounted at once is mounted at the next start.
+    never = args.get("mount") is False and _given(args, "canmount") in ("off", "noauto")
+    if not path and verb.name == "dataset-create" and not never:
         path = inherited_mountpoint(str(args["dataset"]))
         if mountpoint_problem(path):
             raise Failure(
@@ -357,6 +403,13 @@ def _copy(_verb: Verb, args: Args) -> Found:
     value = zfs_get(dataset, name)
     if value not in idle:
         raise Failure("refused", f"{dataset} has {name}={value}, so it may be in use; set {name}={idle[0]} first.")
+    if ask([ZFS, "get", "-H", "-p", "-o", "source", "dplane:peer", dataset]) != "local\n":
+        # A peer's copy is one by its mark, which only an administrator sets; any other must not be in use, nor what is
+        # below it: those who may set canmount are not those who may rename.
+        listed = ask([ZFS, "list", "-H", "-p", "-r", "-t", "filesystem", "-o", "mounted,name", "--", dataset])
+        used = next((line[4:] for line in listed.splitlines() if line.startswith("yes\t")), "")
+        if used:
+            raise Failure("refused", f"{used} is mounted, so it may be in use; unmount it first.")
     return {}
 
 
@@ -457,9 +510,12 @@ BEFORE: dict[str, Callable[[Verb, Args], Found]] = {
 }
 
 
-def look(verb: Verb, args: Args) -> Found:
+def look(verb: Verb, args: Args, role: str = ADMIN) -> Found:
     """All checks of the verb, the GUID last, as near to the act as can be. Raises Failure."""
     found: Found = {}
+    chosen = _given(args, "mountpoint")
+    if role != ADMIN and chosen.startswith("/"):
+        roots_ground(chosen)
     for name in verb.before:
         found.update(BEFORE[name](verb, args))
     guard(verb, args)

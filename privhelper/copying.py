@@ -283,25 +283,47 @@ def _told(at: int, name: bytes, path: bytes, seen: os.stat_result, listen: Liste
     return attributes.line(path, seen, has, digest)
 
 
-def remove(parent: int, name: bytes) -> None:
-    """Remove what we made, all of it and nothing else: no link is followed, no other mount entered. Raises OSError."""
-    at = os.open(name, DIRECTORY, dir_fd=parent)
+def remove(parent: int, name: bytes, work: int) -> None:
+    """Remove the open directory `work`, which we made as `name` of `parent`, with all that is in it.
+
+    No link is followed, no other mount entered, and what somebody else has put under that name stays. Raises Failure,
+    OSError.
+    """
+    _clear(work)
+    drop(parent, name, work)
+
+
+def drop(parent: int, name: bytes, work: int) -> None:
+    """Remove the empty open directory `work`, if it still is `name` of `parent`. Raises OSError."""
+    mine = os.fstat(work)
+    try:
+        there = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        if (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino):
+            os.rmdir(name, dir_fd=parent)  # and if it was swapped since that look, only an empty one can go
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+
+
+def _clear(work: int) -> None:
+    """Remove everything in an open directory."""
+    at = os.open(".", DIRECTORY, dir_fd=work)
     try:
         device = os.fstat(at).st_dev
-        path: list[bytes] = [name]
-        while path:
+        entered: list[tuple[bytes, int]] = []  # the name, and the inode of the directory it was found in
+        while True:
             below = _empty(at, device)
             if below:
+                entered.append((below, os.fstat(at).st_ino))
                 at = _changed(at, below)
                 os.fchmod(at, 0o700)  # a folder of the copy may be closed to its own owner
-                path.append(below)
                 continue
-            gone = path.pop()
-            above = parent if not path else _above(at)
-            os.rmdir(gone, dir_fd=above)
-            if path:
-                os.close(at)
-                at = above
+            if not entered:
+                return
+            gone, above = entered.pop()
+            at = _changed(at, b"..")
+            if os.fstat(at).st_ino != above:
+                raise Failure("changed", f"Somebody moved {shown(gone)} while it was being removed, so the rest stays.")
+            os.rmdir(gone, dir_fd=at)
     finally:
         os.close(at)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .checks import Found, guid_of, no_links, snapshots_of, zfs_get
-from .failure import Failure
+from .checks import Found, guid_of, no_links, nothing_is_hidden, snapshots_of, zfs_get
+from .failure import Failure, one_line
 from .places import ZFS, ZPOOL
 from .programs import ask, failure, run
 from .properties import FILESYSTEM, problem
@@ -25,12 +25,46 @@ def _import(args: Args) -> Found:
     for line in ask([ZPOOL, "list", "-H", "-p", "-o", "name,guid"]).splitlines():
         name, _, guid = line.partition("\t")
         if guid == args["guid"]:
-            return {"pool": name, "not_mounted": _mount_all(name)}
+            return {"pool": name, **_let_in(name, readonly=args.get("readonly") is True)}
     raise Failure("failed", f"zpool imported a pool, but none with the GUID {args['guid']} is listed.")
 
 
-def _mount_all(pool: str) -> list[str]:
-    """Mount the file systems of a pool that wants them mounted; returns those that were not, each with the reason."""
+def _let_in(pool: str, *, readonly: bool) -> Found:
+    """Mount what may be mounted, then let the next start import the pool, too: by then it mounts and shares nothing
+    that was refused now. One that is read-only cannot be changed, so no start imports it."""
+    try:
+        found: Found = {"not_mounted": _mount_all(pool, readonly=readonly), "unshared": []}
+        if not readonly:
+            found["unshared"] = _unshare(pool)
+            _run([ZPOOL, "set", "cachefile=", pool])
+    except Failure as error:
+        raise Failure(error.code, f"{error} No start imports {pool} now; export it and import it again.") from None
+    return found
+
+
+def _unshare(pool: str) -> list[str]:
+    """Switch off what the pool itself would share at the next start; returns what was on."""
+    # Names alone: the values are the pool's, and could look like rows.
+    of = ["-t", "filesystem", "-s", "local,received", "-o", "name,property"]
+    rows = ask([ZFS, "get", "-H", "-r", *of, "sharenfs,sharesmb", pool]).splitlines()
+    was: list[str] = []
+    for name, _, shared in (row.partition("\t") for row in rows):
+        value = zfs_get(name, shared)
+        if value != "off":
+            _run([ZFS, "set", f"{shared}=off", name])
+            was.append(f"{name}: {shared} was {one_line(value)}")
+    return was
+
+
+def _run(argv: list[str]) -> None:
+    output = run(argv, 60)
+    if output.status != 0:
+        raise failure(argv, output)
+
+
+def _mount_all(pool: str, *, readonly: bool) -> list[str]:
+    """Mount the file systems of a pool that wants them mounted; returns those that were not, each with the reason.
+    What may not be mounted is not mounted by the next start either: it gets canmount=noauto."""
     columns = ["-t", "filesystem", "-o", "name,canmount,mounted"]
     listed = ask([ZFS, "list", "-H", "-p", "-r", *columns, "--", pool])
     rows = [line.split("\t") for line in listed.splitlines()]
@@ -45,13 +79,17 @@ def _mount_all(pool: str) -> list[str]:
         try:
             refused = problem("mountpoint", mountpoint, name, (FILESYSTEM,), birth=False)
             if refused:
-                raise Failure("refused", refused)
+                raise Failure("refused", f"{refused}.")
             no_links(mountpoint)
-            argv = [ZFS, "mount", "--", name]
-            output = run(argv, 60)
-            if output.status != 0:
-                raise failure(argv, output)
+            nothing_is_hidden(mountpoint, name)
         except Failure as reason:
+            if not readonly:
+                _run([ZFS, "set", "canmount=noauto", name])
+            left.append(f"{name}: {reason}{'' if readonly else ' It has canmount=noauto now.'}")
+            continue
+        try:
+            _run([ZFS, "mount", "--", name])
+        except Failure as reason:  # a key that is not loaded, for instance
             left.append(f"{name}: {reason}")
     return left
 

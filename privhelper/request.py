@@ -70,6 +70,8 @@ def role_needed(verb: Verb, args: Args) -> str:
     """The role this request needs: a dry run is a look, and some property values are an administrator's."""
     if verb.is_dry(args):
         return VIEW
+    if verb.name == "snapshot-rename" and _becomes_ours(str(args["snapshot"]), str(args["to"])):
+        return ADMIN
     if "properties" not in args and "property" not in args:
         return verb.role
     from .properties import admin_when_inherited, needs_admin
@@ -84,6 +86,12 @@ def role_needed(verb: Verb, args: Args) -> str:
     if any(needs_admin(name, value) for name, value in settings.items()):
         return ADMIN
     return verb.role
+
+
+def _becomes_ours(old: str, new: str) -> bool:
+    """Whether a snapshot would get a name by which `snapshot-prune`, or a policy's run, may destroy it."""
+    before, after = old.partition("@")[2], new.partition("@")[2]
+    return any(after.startswith(ours) and not before.startswith(ours) for ours in ("dplane-", "dplane-auto-"))
 
 
 def allows(held: str, needed: str) -> bool:

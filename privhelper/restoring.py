@@ -9,14 +9,13 @@ power left behind goes with the next restore to that place.
 from __future__ import annotations
 
 import os
-import stat
 from errno import EEXIST, ENOENT
 from time import gmtime, monotonic, strftime
 
 from . import attributes, beneath, roots
 from .beneath import DIRECTORY, NAME_LIMIT, shown
 from .content import Teller
-from .copying import Copy, read_back, remove
+from .copying import Copy, drop, read_back, remove
 from .failure import Failure
 
 OURS = b".dplane-restoring-"
@@ -73,17 +72,31 @@ class Restore:
         os.mkdir(name, 0o700, dir_fd=parent)
         work = os.open(name, DIRECTORY, dir_fd=parent)
         try:
-            _lock(work)
-            attributes.make_private(work)
-            copy = self._copy(work)
-            placed, kept = self._place(copy, work, parent, over)
+            self._take(work, parent, name)
+            try:
+                copy = self._copy(work)
+                placed, kept = self._place(copy, work, parent, over)
+            finally:
+                remove(parent, name, work)
         finally:
-            remove(parent, name)
             os.close(work)
         os.fsync(parent)
         self._prove(placed, copy)
         result: dict[str, object] = {"restored": self._beside(placed), **copy.counts()}
         return {**result, "kept": self._beside(kept)} if kept else result
+
+    def _take(self, work: int, parent: int, name: bytes) -> None:
+        """Make the folder that was opened ours alone, if it is the one we made. Raises Failure `changed`, OSError."""
+        if os.fstat(work).st_uid == os.geteuid() and not os.listdir(work):
+            try:
+                _lock(work)
+                attributes.make_private(work)
+            except OSError:
+                drop(parent, name, work)
+                raise
+            if not os.listdir(work):  # an inherited ACL may have let somebody in until now
+                return
+        raise Failure("changed", f"Somebody changed the folder in which {self._what} was to be copied; try again.")
 
     def _copy(self, work: int) -> Copy:
         """Make the copy `new` and compare what is then read back. Raises Failure, OSError."""
@@ -156,8 +169,17 @@ def _lock(work: int) -> None:
     flock(work, LOCK_EX | LOCK_NB)
 
 
+def _private(work: int) -> bool:
+    """Whether an open directory is ours and nobody else may enter it."""
+    seen = os.fstat(work)
+    return seen.st_uid == os.geteuid() and seen.st_mode & 0o777 == 0o700
+
+
 def sweep(parent: int) -> None:
-    """Remove what an earlier restore left in this folder when the machine stopped. Raises OSError."""
+    """Remove what an earlier restore left in this folder when the machine stopped. Raises Failure, OSError.
+
+    A name proves nothing where others may rename: only what holds a copy and nothing else, or nothing, can be ours.
+    """
     for name in map(os.fsencode, os.listdir(parent)):
         if not name.startswith(OURS) or len(name) != len(OURS) + 16:
             continue
@@ -166,10 +188,10 @@ def sweep(parent: int) -> None:
         except OSError:
             continue  # not a folder, so not of ours
         try:
-            seen = os.fstat(work)
-            if seen.st_uid == os.geteuid() and stat.S_IMODE(seen.st_mode) == 0o700:
+            if _private(work):
                 _lock(work)
-                remove(parent, name)
+                if os.listdir(work) in ([], ["new"]):
+                    remove(parent, name, work)
         except BlockingIOError:
             pass  # another restore is at work there
         finally:

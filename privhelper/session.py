@@ -123,7 +123,7 @@ class Session:
         from . import checks, programs
 
         programs.prepare()
-        found = checks.look(verb, args)
+        found = checks.look(verb, args, self._caller.role)
         command = argv(verb, args)
         also = args.get("also")
         if verb.name in ("hold-add", "hold-release") and isinstance(also, dict):

@@ -218,6 +218,25 @@ class Pairs(Part):
         return f"[{self.flag} <name>=<value> for each of {self.arg}]"
 
 
+class Unless(Part):
+    """A fixed flag and a setting, unless the object of properties gives another value for it."""
+
+    __slots__ = ("flag", "setting")
+
+    def __init__(self, flag: str, setting: str, arg: str) -> None:
+        super().__init__(arg)
+        self.flag = flag
+        self.setting = setting
+
+    def build(self, args: Args) -> list[str]:
+        given = args.get(self.arg)
+        name = self.setting.partition("=")[0]
+        return [] if isinstance(given, dict) and name in given else [self.flag, self.setting]
+
+    def show(self) -> str:
+        return f"[{self.flag} {self.setting} unless in {self.arg}]"
+
+
 class Disks(Part):
     """The layout of a pool: its words as they are, its disks as paths in /dev/disk/by-id."""
 

@@ -41,7 +41,7 @@ def _check(user: str, terminal: str) -> int:
     """The uid of `user`, who typed the right password and has a role. Raises Failure."""
     import pwd
 
-    _ask_pam(user, terminal)
+    _ask_pam(user, terminal, "sign-in")
     account = pwd.getpwnam(user)
     if account.pw_uid == _ROOT:
         raise Failure("role", "root has no console of its own: sign in as yourself, or log in at a login prompt.")
@@ -57,7 +57,7 @@ def unlock(caller: Caller) -> dict[str, object]:
     programs.prepare()
     if caller.uid == _ROOT:
         raise Failure("refused", "root is not asked for a password; a console of root cannot be locked.")
-    _ask_pam(caller.user, "")
+    _ask_pam(caller.user, "", f"unlock-{caller.uid}")
     return {"user": caller.user}
 
 
@@ -71,14 +71,15 @@ def has_password(caller: Caller) -> dict[str, object]:
     return {"password": "unknown"}
 
 
-def _ask_pam(user: str, terminal: str) -> None:
+def _ask_pam(user: str, terminal: str, whose: str) -> None:
     from .session import one_at_a_time, read_request
 
     password = read_request(0).removesuffix(b"\n")
     if not 0 < len(password) <= _MAX_PASSWORD or b"\0" in password:
         raise Failure("refused", pam.WRONG)
-    # One guess at a time on this box: with the pause that PAM makes after a wrong one, that is the rate.
-    lock = one_at_a_time("lock-sign-in", "Another password is being checked")
+    # One guess at a time: with the pause that PAM makes after a wrong one, that is the rate. The kiosks of a box have
+    # one together; who unlocks a console of their own guesses at that account alone, and keeps nobody else waiting.
+    lock = one_at_a_time(f"lock-{whose}", "Another password is being checked")
     try:
         pam.check(user, password, terminal)
     finally:
@@ -146,6 +147,7 @@ def session_argv(terminal: str, user: str, settings: dict[str, str]) -> list[str
         "NotifyAccess=main",
         "TimeoutStartSec=120",
         "TimeoutStopSec=30",
+        "RuntimeMaxSec=12h",  # whoever signed in could stop the process that counts the minutes
         "StandardInput=tty",
         "StandardOutput=inherit",
         "StandardError=inherit",

@@ -41,10 +41,13 @@ def inherit(_verb: Verb, args: Args) -> Found:
 
 
 def clone(_verb: Verb, args: Args) -> Found:
-    """A clone of a file system is mounted where the door may mount."""
-    given = args.get("properties")
+    """It is of the kind that says what makes it harmless; one of a file system is mounted where the door may mount."""
+    given, origin, kind = args.get("properties"), str(args["snapshot"]).split("@")[0], str(args["kind"])
+    there = zfs_get(origin, "type")
+    if there != kind:
+        raise Failure("refused", f"{origin} is a {there}, not a {kind}.")
     path = str(given["mountpoint"]) if isinstance(given, dict) and "mountpoint" in given else ""
-    if zfs_get(str(args["snapshot"]).split("@")[0], "type") == "filesystem":
+    if kind == "filesystem":
         _place(str(args["dataset"]), path or inherited_mountpoint(str(args["dataset"])))
     return {}
 

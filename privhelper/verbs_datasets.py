@@ -73,6 +73,7 @@ DATASETS_AND_SNAPSHOTS = (
         ),
         rules=(rules.volume_properties,),
         secret=rules.key_is_wanted,
+        before=("mount",),
         after="dataset",
     ),
     Verb(
@@ -186,7 +187,8 @@ DATASETS_AND_SNAPSHOTS = (
     Verb(
         "dataset-set-aside",
         OPERATE,
-        "Renames a copy that does not mount by itself, with all below it, to its own name and -kept- and a word.",
+        "Renames a copy that does not mount by itself, with all below it, to its own name and -kept- and a word. If "
+        "it is no peer's, nothing of it may be mounted.",
         (CHILD, GUID, Arg("to", g.CHILD, example="tank/data-kept-2026-01-02"), Arg("kind", g.DATASET_KIND)),
         (ZFS, "rename", When("kind", "-u", equals="filesystem"), "--", Value("dataset"), Value("to")),
         rules=(rules.beside_itself,),

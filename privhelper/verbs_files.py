@@ -1,4 +1,4 @@
-"""The verbs for files in snapshots. All of them need the role admin: see docs/threats.md, 34."""
+"""The verbs for files in snapshots. All of them need the role admin: see docs/threats.md, 46."""
 
 from __future__ import annotations
 

@@ -115,9 +115,20 @@ POOLS = (
     Verb(
         "pool-import",
         ADMIN,
-        "Imports a pool, then mounts what the rules allow. Returns its `pool` and what was `not_mounted`.",
+        "Imports a pool, then mounts what the rules allow. Returns its `pool` and what was `not_mounted`: what "
+        "the rules refuse gets canmount=noauto. What it would share is switched off, and told as `unshared`.",
         (GUID, Arg("name", g.NEW_POOL, optional=True), Arg("readonly", g.FLAG, optional=True)),
-        (ZPOOL, "import", "-N", When("readonly", "-o", "readonly=on"), "--", Value("guid"), Value("name")),
+        (
+            ZPOOL,
+            "import",
+            "-N",
+            "-o",
+            "cachefile=none",
+            When("readonly", "-o", "readonly=on"),
+            "--",
+            Value("guid"),
+            Value("name"),
+        ),
         after="import",
         limit=300,
     ),

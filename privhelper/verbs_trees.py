@@ -6,11 +6,13 @@ from . import grammar as g
 from . import rules
 from .kinds import CHOSEN, PROPERTY
 from .places import ZFS
-from .shape import ADMIN, OPERATE, Arg, DatasetOf, Pairs, Several, Value, Verb, When
+from .shape import ADMIN, OPERATE, Arg, DatasetOf, Pairs, Several, Unless, Value, Verb, When
 from .verbargs import CHILD, DATASET, DRY_RUN, GUID, PROPERTY_SET, SNAPSHOT
 
 _TO_CHILD = Arg("to", g.CHILD, example="tank/other")
 _PROMPT = ("-o", "keyformat=passphrase", "-o", "keylocation=prompt")
+# What was received may hold programs and devices that are root's; a clone of it is as harmless as it is.
+_HARMLESS = (Unless("-o", "setuid=off", "properties"), Unless("-o", "devices=off", "properties"))
 
 TREES = (
     Verb(
@@ -94,7 +96,8 @@ TREES = (
     Verb(
         "snapshot-rename",
         OPERATE,
-        "Renames a snapshot of one dataset.",
+        "Renames a snapshot of one dataset. A name of ours (dplane-, dplane-auto-) for one that has none needs "
+        "the role admin: such snapshots are pruned.",
         (SNAPSHOT, GUID, Arg("to", g.SNAPSHOT, example="tank/data@before-upgrade")),
         (ZFS, "rename", "--", Value("snapshot"), Value("to")),
         rules=(rules.same_dataset,),
@@ -104,9 +107,21 @@ TREES = (
     Verb(
         "snapshot-clone",
         OPERATE,
-        "Makes a dataset that begins as the snapshot is, in the same pool. Returns its `guid`.",
-        (SNAPSHOT, GUID, Arg("dataset", g.CHILD, example="tank/clone"), PROPERTY_SET),
-        (ZFS, "clone", Pairs("-o", "properties"), "--", Value("snapshot"), Value("dataset")),
+        "Makes a dataset that begins as the snapshot is, in the same pool. Returns its `guid`. "
+        "A clone has nothing of what was set on its origin, so a file system's gets setuid=off and devices=off anew.",
+        (
+            *(SNAPSHOT, GUID, Arg("dataset", g.CHILD, example="tank/clone"), Arg("kind", g.DATASET_KIND)),
+            PROPERTY_SET,
+        ),
+        (
+            ZFS,
+            "clone",
+            When("kind", *_HARMLESS, equals="filesystem"),
+            Pairs("-o", "properties"),
+            "--",
+            Value("snapshot"),
+            Value("dataset"),
+        ),
         rules=(rules.clone_in_pool, rules.clone_properties),
         guard="snapshot",
         before=("clone",),

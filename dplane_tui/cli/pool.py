@@ -228,7 +228,10 @@ async def _import(host: Host, args: argparse.Namespace) -> Result:
     service = ZfsService(host)
     found = pick(await service.importable(), args.pool)
     pool = await service.import_pool(found, args.new_name, args.readonly)
-    return Result(pool, clean(f"Pool {pool.name} is imported and {pool.state}, GUID {pool.guid}."))
+    told = clean(f"Pool {pool.name} is imported and {pool.state}, GUID {pool.guid}.")
+    left = [clean(one, 500) for one in pool.left()]
+    bad = BadNewsError(f"Not all of {clean(pool.name)} is as it was: {left[0]}") if left else None
+    return Result(pool, "\n".join([told, *left]), bad)
 
 
 def pick(found: Sequence[Importable], wanted: str) -> Importable:

@@ -142,7 +142,7 @@ class DatasetScreenActs(DatasetKeyActs, DatasetPropertyActs):
             raise RefusedError(f"{one.name} is no clone.", "Only a clone can be promoted.")
         text = (
             f"{one.name} hangs on {one.origin}. Promoted, it owns that snapshot and the older ones, and "
-            f"{one.origin.partition('@')[0]} becomes its clone. Nothing is lost; tasks that copy either look different."
+            f"{one.origin.partition('@')[0]} becomes its clone. Nothing goes; tasks that copy either look different."
         )
         if not await ask(self.console, Confirm(f"Promote {one.name}?", text, "Promote")):
             return None

@@ -43,7 +43,7 @@ def _value(app: Console, name: str) -> object:
 
 
 def _actions(app: Console) -> Iterator[Thing]:
-    for action in within(app.current.groups()):
+    for action in within(app.current.all_groups()):
         if action.id == "palette" or (action.mutating and app.read_only):
             continue
         what = action.help or action.label

@@ -7,10 +7,10 @@ import time
 from typing import TYPE_CHECKING
 
 from ..errors import RefusedError
-from ..text import size
-from ..widgets.dialogs import Choose, Confirm, Form, TypedConfirm, Values, ask
+from ..text import clean, size
+from ..widgets.dialogs import Choose, Confirm, Form, Reader, TypedConfirm, Values, ask
 from ..widgets.fields import Choice, TextField
-from ..widgets.layout import Column, row
+from ..widgets.layout import Column, Pieces, row
 from .pool_rows import IMPORTABLE, importable_rows
 
 if TYPE_CHECKING:
@@ -92,7 +92,14 @@ class PoolActs:
         one = next(candidate for candidate in found if candidate.guid == chosen)
         self.console.say(f"Importing {one.name}…", "dim")
         pool = await self.console.services.zfs.import_pool(one)
-        return f"{pool.name} was imported; it is {pool.state}."
+        told = f"{pool.name} was imported; it is {pool.state}."
+        left = pool.left()
+        if not left:
+            return told
+        self.console.say(f"{told} Not all of it is as it was: {'; '.join(clean(one, 200) for one in left)}", "warn")
+        lines: list[Pieces] = [[(clean(one, 500), "text")] for one in (told, *left)]
+        await ask(self.console, Reader(f"Not all of {clean(pool.name, 40)} is as it was", lines))
+        return None
 
     async def do_pool_destroy(self) -> str | None:
         """Destroy the pool."""

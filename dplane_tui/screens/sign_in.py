@@ -116,6 +116,7 @@ class Locked(Asking):
     """Nothing is seen and nothing works until the password of the console's own account was typed."""
 
     wide = True
+    locks = True
 
     def __init__(self, box: str, user: str, ask: Callable[[str], Awaitable[None]]) -> None:
         super().__init__(f"Locked: {user} on {box}", f"The password of {user} unlocks this console.", "Unlock")

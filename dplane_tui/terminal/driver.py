@@ -178,7 +178,9 @@ class ConsoleDriver(LinuxDriver):
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGWINCH, self._resized)
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT):
-            loop.add_signal_handler(number, self._leave)
+            # What who started us has them ignore (the unit of a kiosk: what keys send) stays ignored.
+            if number in (signal.SIGTERM, signal.SIGHUP) or signal.getsignal(number) != signal.SIG_IGN:
+                loop.add_signal_handler(number, self._leave)
         loop.add_signal_handler(signal.SIGTSTP, self.stop_here)
         loop.add_signal_handler(signal.SIGCONT, self._go_on)
 

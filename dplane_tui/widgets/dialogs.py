@@ -37,6 +37,8 @@ class Dialog(ModalScreen[R], Generic[R], inherit_bindings=False):
     Dialog .room { height: 1fr; }
     """
     wide = False
+    locks = False
+    """Whether it is the lock itself, over everything else."""
 
     def __init__(self, title: str) -> None:
         super().__init__()
@@ -347,6 +349,8 @@ async def ask(app: Console, dialog: Dialog[R]) -> R | None:
 
     from .leaks import forget_closed_screens
 
+    while not (dialog.locks or app.unlocked.is_set()):
+        await app.unlocked.wait()  # it would lie over the lock and take the keys of whoever sits there
     answer: asyncio.Future[R | None] = asyncio.get_running_loop().create_future()
 
     def done(result: R | None) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, cast
 
 from dplane_tui.errors import DPlaneError, MissingError, RefusedError
@@ -28,7 +28,7 @@ from dplane_tui.services.replication.model import (
     TaskStatus,
 )
 from dplane_tui.services.retention.model import Judged, PruneWish, Pruning, SideReport
-from dplane_tui.services.zfs.model import Dataset, Disk, Importable, Pool, Preview, Scan, Snapshot, Vdev
+from dplane_tui.services.zfs.model import Dataset, Disk, Importable, Imported, Pool, Preview, Scan, Snapshot, Vdev
 from dplane_tui.services.zfs.requests import CreateDataset, CreatePool
 from tests.console.fake_storage import FakeStorage
 
@@ -140,6 +140,7 @@ class FakeZfs:
     pool_list: list[Pool] = field(default_factory=lambda: [tank(), vault()])
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     failure: DPlaneError | None = None
+    not_mounted: tuple[str, ...] = ()
 
     async def pools(self) -> tuple[Pool, ...]:
         if self.failure:
@@ -200,9 +201,11 @@ class FakeZfs:
         self.pool_list.append(made)
         return made
 
-    async def import_pool(self, found: Importable, name: str | None = None, readonly: bool = False) -> Pool:
+    async def import_pool(self, found: Importable, name: str | None = None, readonly: bool = False) -> Imported:
         self.calls.append(("import", found.guid))
-        return tank(name=found.name, guid=found.guid)
+        pool = tank(name=found.name, guid=found.guid)
+        told = {field.name: getattr(pool, field.name) for field in fields(pool)}
+        return Imported(**told, not_mounted=self.not_mounted)
 
     async def export(self, pool: Pool) -> None:
         self.calls.append(("export", pool.guid))

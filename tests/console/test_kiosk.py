@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
 from dplane_tui import choices
+from dplane_tui.actions import ACTIONS, within
 from dplane_tui.errors import UsageError
 from dplane_tui.line import KIOSK, SESSION, VIEW_ONLY, Line, read, seconds
+from dplane_tui.place import Place
+from dplane_tui.screens.files import browse
+from dplane_tui.screens.sign_in import Locked
 from dplane_tui.terminal.profile import detect
+from dplane_tui.widgets.dialogs import Confirm, ask
 from tests.console.conftest import Opener, Seen
 from tests.console.fakes import FakeServices
 
@@ -58,6 +66,44 @@ async def test_a_kiosk_shows_everything_and_does_nothing(console: Opener) -> Non
         await seen.press("question_mark")
         await seen.until_text("Keys that work here")
         assert "with your account's password" in seen.text
+
+
+# Every act that a console standing there for everybody carries out by itself; a new one has to be thought about.
+FOR_PASSERS_BY = {
+    *(f"section-{name}" for name in ("start", "pools", "replication", "docker", "health", "datasets", "snapshots")),
+    *("help", "palette", "refresh", "theme", "messages", "jobs", "next-box", "jump-back", "redraw", "copy", "policies"),
+    *("back", "filter", "sort", "sort-reverse", "next-pane", "lead", "open", "tab-next", "tab-previous"),
+    *("policy-preview", "policy-runs", "evidence", "peer-test", "host-key", "task-plan", "container-logs"),
+    *("log-follow", "smart", "dataset-snapshots", "dataset-protection", "dataset-space"),
+    *("snapshot-show", "snapshot-mark", "snapshot-diff", "snapshot-scope"),
+}
+
+
+@pytest.mark.parametrize(("part", "own"), [(KIOSK, "sign-in"), (VIEW_ONLY, "how-to-act")])
+def test_what_a_passer_by_can_do(part: str, own: str) -> None:
+    everywhere = tuple({action.group for action in ACTIONS} - {"kiosk", "view-only", "session", "own"})
+    done = {action.id for action in within((*everywhere, part)) if not action.mutating}
+    assert done == FOR_PASSERS_BY | {own}
+
+
+@pytest.mark.parametrize("part", [KIOSK, VIEW_ONLY])
+async def test_a_passer_by_reads_no_files_and_writes_none(console: Opener, tmp_path: Path, part: str) -> None:
+    async with console(standing(), line=Line(part, 300)) as seen:
+        await seen.until_text("vault")
+        await seen.press("F", "S")
+        await seen.settle()
+        assert (seen.app.section, len(seen.app.screen_stack)) == ("pools", 1)
+        seen.app.visit(Place("files"))  # as kept from a session before
+        browse(seen.app, "tank/home")
+        await seen.settle()
+        assert seen.app.section == "pools"
+        await seen.press("colon")
+        await seen.type("picture")
+        await seen.until_text("Nothing that was read has these letters.")
+        await seen.press("escape", "colon")
+        await seen.type("browse")
+        await seen.until_text("Nothing that was read has these letters.")
+    assert list(tmp_path.rglob("screenshots/*")) == []
 
 
 async def test_where_nobody_signs_in_it_says_where_to_go(console: Opener) -> None:
@@ -178,6 +224,37 @@ async def test_a_dialog_is_still_there_after_unlocking(console: Opener) -> None:
         await seen.type("sesame")
         await seen.press("enter")
         await seen.until_text("New pool")
+
+
+async def test_a_dialog_that_comes_late_waits_behind_the_lock(console: Opener) -> None:
+    """The preview of an act took its time; meanwhile the console was locked."""
+    answers: list[bool] = []
+    looked = asyncio.Event()
+    async with console() as seen:
+        await seen.until_text("vault")
+
+        async def act() -> None:
+            await looked.wait()
+            sure = await ask(seen.app, Confirm("Destroy?", "all of secret/payroll goes", "Destroy"))
+            answers.append(bool(sure))
+
+        seen.app.act(act())
+        await seen.press("L")
+        await seen.until_text("unlocks this console")
+        looked.set()
+        await seen.settle()
+        assert isinstance(seen.app.screen, Locked)
+        assert "payroll" not in seen.text
+        await seen.press("tab", "enter")
+        await seen.settle()
+        assert answers == []
+        await seen.press("escape")
+        await seen.type("sesame")
+        await seen.press("enter")
+        await seen.until_text("all of secret/payroll goes")
+        await seen.press("escape")
+        await seen.settle()
+        assert answers == [False]
 
 
 async def test_an_account_without_a_password_is_not_locked_out(console: Opener) -> None:

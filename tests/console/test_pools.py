@@ -122,6 +122,18 @@ async def test_import_export_clear(console: Opener) -> None:
     assert [call[0] for call in seen.services.fake_zfs.calls] == ["import", "clear", "export"]
 
 
+async def test_an_import_tells_what_is_not_mounted(console: Opener) -> None:
+    async with console() as seen:
+        seen.services.fake_zfs.not_mounted = ("old/evil: the mountpoint /etc is refused. It has canmount=noauto now.",)
+        await seen.until_text("vault")
+        await seen.press("i")
+        await seen.until_text("4711")
+        await seen.press("enter")
+        await seen.until_text("Not mounted: old/evil: the mountpoint /etc is refused.")
+        await seen.press("escape")
+        await seen.until_text("Not all of it is as it was")
+
+
 async def test_datasets_and_snapshots(console: Opener) -> None:
     async with console() as seen:
         await seen.until_text("vault")

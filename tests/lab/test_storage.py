@@ -134,6 +134,70 @@ def test_holds_clones_promotion_and_many_at_once(box: Box) -> None:
     assert box("dataset", "show", "tank/data")["origin"] == "tank/try@old"
 
 
+def value(box: Box, dataset: str, name: str) -> str:
+    """One property as the box's own `zfs` tells it."""
+    return box.root("zfs", "get", "-Hpo", "value", name, dataset).strip()
+
+
+def test_a_clone_of_what_was_received_is_as_harmless(box: Box) -> None:
+    box("dataset", "create", "tank/data")
+    box("snapshot", "create", "tank/data@x")
+    box.root(
+        *("sh", "-c"),
+        "zfs send tank/data@x | zfs receive -u -o setuid=off -o devices=off -o exec=off -o canmount=noauto tank/in",
+    )
+    box("snapshot", "clone", "tank/in@x", "tank/look")
+    assert [value(box, "tank/look", name) for name in ("setuid", "devices", "exec", "mounted")] == [
+        *("off", "off", "off", "yes"),
+    ]
+    assert "nosuid" in box.root("findmnt", "-no", "OPTIONS", "/tank/look")
+    box("snapshot", "clone", "tank/data@x", "tank/plain")
+    assert [value(box, "tank/plain", name) for name in ("setuid", "exec")] == ["off", "on"]
+    box.root("zfs", "create", "-V", "1M", "tank/vol")
+    box("snapshot", "create", "tank/vol@x")
+    box("snapshot", "clone", "tank/vol@x", "tank/vol2")
+    assert value(box, "tank/vol2", "type") == "volume"
+
+
+def test_parents_and_what_is_not_mounted_at_once_cover_nothing(box: Box) -> None:
+    box.root("sh", "-c", "mkdir -p /tank/media && echo hers > /tank/media/holiday")
+    for request in (
+        {"verb": "dataset-create", "dataset": "tank/media/films", "parents": True},
+        {"verb": "volume-create", "dataset": "tank/media/disk", "size": "1M", "parents": True},
+        {"verb": "dataset-create", "dataset": "tank/media", "mount": False},
+    ):
+        answer = box.door(request)
+        assert (answer["status"], answer["error"]["code"]) == (2, "refused"), request
+    assert box.root("zfs", "list", "-Ho", "name").split() == ["tank"]
+    assert box.door({"verb": "dataset-create", "dataset": "tank/a/b/c", "parents": True, "mount": False})["ok"] is True
+    assert [value(box, name, "mounted") for name in ("tank/a", "tank/a/b", "tank/a/b/c")] == ["yes", "yes", "no"]
+
+
+def test_an_imported_pool_does_nothing_at_the_next_start(box: Box) -> None:
+    box.root("sh", "-c", "mkdir -p /srv/www && echo hers > /srv/www/index")
+    for name, place in (("evil", "/etc/cron.d"), ("www", "/srv/www")):
+        box.root("zfs", "create", "-o", "canmount=noauto", "-o", f"mountpoint={place}", f"tank/{name}")
+        box.root("zfs", "set", "canmount=on", f"tank/{name}")
+        box.root("sh", "-c", f"zfs unmount tank/{name} 2>/dev/null || true")
+    box.root("zfs", "create", "-o", "canmount=off", "-o", "sharenfs=rw", "tank/shared")
+    box("dataset", "create", "tank/fine")
+    box("pool", "export", "tank")
+    told = box("pool", "import", "tank", status=3)
+    assert [one.partition(":")[0] for one in told["not_mounted"]] == ["tank/evil", "tank/www"]
+    assert told["unshared"] == ["tank/shared: sharenfs was rw"]
+    assert [value(box, f"tank/{name}", "canmount") for name in ("evil", "www", "fine")] == ["noauto", "noauto", "on"]
+    assert value(box, "tank/shared", "sharenfs") == "off"
+    assert value(box, "tank/fine", "mounted") == "yes"
+    box.root("zfs", "mount", "-a")
+    assert "hers" in box.root("cat", "/srv/www/index")
+    assert "/etc/cron.d" not in box.root("cat", "/proc/mounts")
+    assert box.root("zpool", "get", "-Hpo", "value", "cachefile", "tank").strip() == "-"
+    assert box.root("sh", "-c", "grep -c tank /etc/zfs/zpool.cache || true").strip() != "0"
+    box("pool", "export", "tank")
+    box("pool", "import", "tank", "--readonly", status=0)
+    assert box.root("zpool", "get", "-Hpo", "value", "cachefile", "tank").strip() == "none"
+
+
 REPLACED = [
     {"verb": "dataset-rename", "dataset": "tank/data", "to": "tank/other"},
     {"verb": "dataset-promote", "dataset": "tank/data"},
@@ -148,7 +212,7 @@ REPLACED_SNAPSHOT = [
     {"verb": "snapshot-destroy", "snapshot": "tank/data@x"},
     {"verb": "snapshot-rollback", "snapshot": "tank/data@x"},
     {"verb": "snapshot-rename", "snapshot": "tank/data@x", "to": "tank/data@y"},
-    {"verb": "snapshot-clone", "snapshot": "tank/data@x", "dataset": "tank/try"},
+    {"verb": "snapshot-clone", "snapshot": "tank/data@x", "dataset": "tank/try", "kind": "filesystem"},
 ]
 
 

@@ -423,7 +423,12 @@ def test_who_may_read_gets_streams_of_that_and_nothing_else(far: Far) -> None:
     assert far.state == before
 
 
-OWN_NAME = "dplane-2026-01-02T03-04-05Z"
+def named(seconds: float = 0.0) -> str:
+    """The name of a task's snapshot taken so many seconds from now."""
+    return time.strftime("dplane-%Y-%m-%dT%H-%M-%SZ", time.gmtime(time.time() + seconds))
+
+
+OWN_NAME = named()
 
 
 def test_who_may_take_snapshots_takes_ours_and_forgets_only_its_own_bookmarks(far: Far) -> None:
@@ -432,19 +437,20 @@ def test_who_may_take_snapshots_takes_ours_and_forgets_only_its_own_bookmarks(fa
     def ask(peer: str = "box-a", **request: Any) -> dict[str, Any]:
         return far.ask({"dataset": "vault/nobody", **request}, peer=peer, more=rights)
 
-    for bad in ("mine", "dplane-x", f"{OWN_NAME}x", "", 7, f"{OWN_NAME}\n", "../x"):
+    far_off = (named(2 * 86400), named(-2 * 86400), "dplane-2099-01-01T00-00-00Z", "dplane-2026-13-01T00-00-00Z")
+    for bad in ("mine", "dplane-x", f"{OWN_NAME}x", "", 7, f"{OWN_NAME}\n", "../x", *far_off):
         assert ask(op="snapshot", name=bad)["error"]["code"] == "refused", bad
     assert ask(op="snapshot", name=OWN_NAME, also=["vault/theirs"])["ok"] is False
     assert ask(op="snapshot", name=OWN_NAME)["ok"]
     with state_of(far.path / "far") as state:
         (snap,) = state["datasets"]["vault/nobody"]["snaps"]
         state["datasets"]["vault/nobody"]["marks"].append({"name": "dplane-somebody", "guid": new_guid(), "txg": 1})
-    named = {"snapshot": OWN_NAME, "guid": snap["guid"]}
+    taken = {"snapshot": OWN_NAME, "guid": snap["guid"]}
     for tag in ("", "x" * 8, "0123456", 7, None):
-        assert ask(op="bookmark", tag=tag, **named)["error"]["code"] == "refused", tag
+        assert ask(op="bookmark", tag=tag, **taken)["error"]["code"] == "refused", tag
         assert ask(op="forget", tag=tag, keep=snap["guid"])["error"]["code"] == "refused", tag
     for peer in ("box-a", "box-b", "box-a"):
-        assert ask(peer, op="bookmark", tag="0123abcd", **named)["ok"]
+        assert ask(peer, op="bookmark", tag="0123abcd", **taken)["ok"]
 
     def marks() -> list[str]:
         found = json.loads(far.state)["datasets"]["vault/nobody"]["marks"]

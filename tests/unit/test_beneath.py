@@ -121,12 +121,14 @@ def test_a_path_longer_than_the_kernel_takes_at_once(top: Path) -> None:
     assert os.listdir(deep) == []
     os.close(deep)
     remove_all(handle, path[0])
+    assert os.listdir(handle) == []
     os.close(handle)
 
 
 def remove_all(at: int, name: bytes) -> None:
-    remove(at, name)
-    assert os.listdir(at) == []
+    below = os.open(name, beneath.DIRECTORY, dir_fd=at)
+    remove(at, name, below)
+    os.close(below)
 
 
 def test_a_folder_that_is_swapped_for_a_link_never_leads_out(top: Path) -> None:
@@ -180,8 +182,8 @@ def test_nothing_is_ever_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyP
             assert told == ["2", "1"]
             beneath.put(at, one.name.encode(), at, b"free")
             assert not one.exists()
-            remove(at, b"free") if kind == "folder" else (tmp_path / "free").unlink()
-            remove(at, two.name.encode()) if kind == "folder" else two.unlink()
+            remove_all(at, b"free") if kind == "folder" else (tmp_path / "free").unlink()
+            remove_all(at, two.name.encode()) if kind == "folder" else two.unlink()
         assert os.listdir(at) == []
 
     ways()
@@ -238,7 +240,7 @@ def test_any_tree_is_copied_counted_read_back_and_removed(what: dict[bytes, obje
         assert [counted[k] for k in ("files", "folders", "links")] == [tally[k] for k in ("files", "folders", "links")]
         assert counted["others"] == tally["left_out"]
         assert int(str(counted["size"])) == tally["bytes"]
-        remove(handle, b"copy")
+        remove_all(handle, b"copy")
         assert os.listdir(handle) == ["source"]
         assert os.listdir("/proc/self/fd") == before, "no descriptor is left"
         os.close(handle)

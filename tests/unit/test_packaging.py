@@ -6,6 +6,7 @@ import hashlib
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -187,7 +188,11 @@ def test_the_units_of_terminals(name: str, getty: str, term: str) -> None:
     """They look and come back: no account but the one that looks, no shell, and nothing that shuts the door."""
     settings = settings_of(name)
     assert settings["User"] == ["dplane-kiosk"]
-    assert settings["ExecStart"] == ["/opt/dplane/current/bin/dplane"]
+    [start] = settings["ExecStart"]
+    assert start.split()[-1] == "/opt/dplane/current/bin/dplane"
+    asks = "import signal; print(*(signal.getsignal(n) == signal.SIG_IGN for n in (2, 3, 20)))"
+    told = subprocess.run([*start.split()[:-1], sys.executable, "-c", asks], capture_output=True, text=True, check=True)
+    assert told.stdout == "True True True\n", "no key ends it before it has the keyboard"
     assert "ExecStartPre" not in settings
     assert settings["Restart"] == ["always"]
     assert int(settings["StartLimitBurst"][0]) * int(settings["RestartSec"][0]) < 600, "systemd gives up some time"

@@ -249,6 +249,34 @@ async def test_a_copy_and_a_policy_from_a_stream_are_left_alone(world: World) ->
         await world.service.set("tank/backup/nas", "hourly=2")
 
 
+async def test_a_task_s_snapshot_from_the_future_makes_the_run_say_that_nothing_goes(world: World) -> None:
+    await world.service.set(DATA, "hourly=1")
+    await world.run()
+    world.clock.go(hours=2)
+    world.box.snap(DATA, "dplane-2099-01-01T00-00-00Z")  # as a peer that may take snapshots could have named one
+    done = await world.run()
+    assert done.state == "failed"
+    assert "nothing is pruned: the clock says" in done.message
+    assert "destroy that snapshot" in done.message
+    assert done.datasets[0].taken
+
+
+async def test_a_value_with_line_ends_speaks_for_no_other_dataset(world: World) -> None:
+    kept = "hourly:24,daily:30"
+    world.box.datasets[DATA].local["dplane:policy"] = kept
+    lie = f"none\tlocal\n{DATA}\tdplane:policy\tfrequently:1\tlocal\n{DATA}\tfrequently:1\nghost\tdplane:policy\tnone"
+    world.box.datasets["vault"].local["dplane:policy"] = lie
+    world.box.add("vault/b", peer=f"x\tlocal\n{DATA}\tdplane:policy\tfrequently:1\tlocal\n{DATA}\tfrequently:1")
+    world.box.datasets["vault/b"].received["dplane:policy"] = f"hourly:1\tlocal\n{DATA}\thourly:1"
+    found = {one.dataset: one for one in (await world.service.status()).datasets}
+    assert set(found) == set(world.box.datasets)
+    assert (found[DATA].state, found[DATA].policy) == ("on", "hourly=24,daily=30")
+    assert found["vault"].state == "broken"
+    assert found["vault/b"].state == "none", "what was received does not count as set here"
+    done = await world.run()
+    assert [one.dataset for one in done.datasets] == [DATA]
+
+
 async def test_what_is_held_cloned_or_a_base_stays_with_its_reason(world: World) -> None:
     await world.service.set(DATA, "hourly=1")
     for _ in range(4):

@@ -102,6 +102,10 @@ def aside(door: Door, *answers: tuple[str, int, str, str], **args: str) -> tuple
 def test_a_copy_is_set_aside_and_read_back_under_its_new_name(door: Door) -> None:
     assert aside(door) == (0, "")
     assert acts(door, "rename") == [["rename", "-u", "--", "tank/a", TO]]
+    marked = ("get -H -p -o source dplane:peer tank/a", 0, "local\n", "")
+    assert aside(door, marked, ("list -H -p -r", 0, "yes\ttank/a\n", "")) == (0, ""), (
+        "a peer's copy is known by its mark"
+    )
 
 
 @pytest.mark.parametrize(
@@ -113,6 +117,7 @@ def test_a_copy_is_set_aside_and_read_back_under_its_new_name(door: Door) -> Non
         ((), {"guid": "12"}, "not what you saw", 0),
         ((), {"kind": "volume"}, "not a volume", 0),
         ((("get -H -p -o value canmount", 0, "on\n", ""),), {}, "may be in use", 0),
+        ((("list -H -p -r", 0, "no\ttank/a\nyes\ttank/a/b\n", ""),), {}, "tank/a/b is mounted", 0),
         ((guid(TO, "99"),), {}, "is not what was tank/a", 1),
         ((("list -H -o name -- tank/a", 0, "tank/a\n", ""),), {}, "still listed", 1),
     ],

@@ -21,7 +21,7 @@ from privhelper.failure import Failure, one_line
 from privhelper.grammar import KEY
 from privhelper.kinds import TOKEN
 from privhelper.properties import PROPERTIES, problem
-from privhelper.request import Refused, argv, parse
+from privhelper.request import Refused, argv, parse, role_needed
 from privhelper.trust import problem as distrust
 from privhelper.verbs import BY_NAME, VERBS
 
@@ -97,6 +97,66 @@ def test_04_a_link_below_a_mountpoint(tmp_path: Path) -> None:
         with pytest.raises(Failure) as failure:
             checks.no_links(str(tmp_path / path))
         assert failure.value.code == "refused"
+
+
+def test_04_a_mountpoint_below_a_folder_that_somebody_owns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing looks for links again when a start mounts it."""
+    monkeypatch.setattr(checks, "OWNER_UID", os.getuid())
+    for name in ("root/new", "shared/hers", "sticky/hers"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "shared").chmod(0o2775)
+    (tmp_path / "sticky").chmod(0o1777)
+    below = str(tmp_path)
+    for path in ("root", "root/new", "root/new/x/y", "shared"):
+        checks.roots_ground(f"{below}/{path}")
+    for path in ("shared/hers", "shared/new", "shared/hers/x", "sticky/new", "sticky/new/x"):
+        with pytest.raises(Failure, match="needs the role admin") as failure:
+            checks.roots_ground(f"{below}/{path}")
+        assert failure.value.code == "role"
+    if os.getuid() == 0:
+        os.chown(tmp_path / "root" / "new", 65534, -1)
+        checks.roots_ground(f"{below}/root/new")
+        with pytest.raises(Failure, match="does not belong to root"):
+            checks.roots_ground(f"{below}/root/new/x")
+
+
+@pytest.mark.parametrize(
+    ("verb", "args"),
+    [
+        ("dataset-create", {"dataset": "tank/x", "properties": {"mountpoint": "/srv/hers/x"}}),
+        ("dataset-set", {"dataset": "tank/x", "guid": GUID, "property": "mountpoint", "value": "/srv/hers/x"}),
+        (
+            "snapshot-clone",
+            {
+                "snapshot": "tank/x@a",
+                "guid": GUID,
+                "dataset": "tank/y",
+                "kind": "filesystem",
+                "properties": {"mountpoint": "/srv/hers/x"},
+            },
+        ),
+    ],
+)
+def test_04_only_an_administrator_insists_on_such_a_mountpoint(
+    verb: str, args: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def ground(path: str) -> None:
+        asked.append(path)
+        raise Failure("role", "it is hers")
+
+    monkeypatch.setattr(checks, "roots_ground", ground)
+    monkeypatch.setattr(checks, "BEFORE", dict.fromkeys(checks.BEFORE, lambda _verb, _args: {}))
+    monkeypatch.setattr(checks, "guard", lambda _verb, _args: None)
+    with pytest.raises(Failure, match="it is hers"):
+        checks.look(BY_NAME[verb], args, "operate")
+    checks.look(BY_NAME[verb], args, "admin")
+    assert asked == ["/srv/hers/x"]
+    inherited: dict[str, Any] = {
+        "dataset": "tank/hers/x"
+    }  # what is inherited is not chosen: a dataset below a share works as ever
+    checks.look(BY_NAME["dataset-create"], inherited, "operate")
 
 
 def test_04_a_disk_that_is_no_link_to_a_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,7 +258,8 @@ def test_08_a_new_pool_over_a_system_directory() -> None:
 
 
 def test_08_an_imported_pool_mounts_nothing_by_itself() -> None:
-    assert "-N" in argv(*parse(request("pool-import", guid=GUID)))
+    built = argv(*parse(request("pool-import", guid=GUID)))
+    assert built[2:5] == ["-N", "-o", "cachefile=none"], "nor at a start, before it was judged"
     assert problem("mountpoint", "/etc/cron.d", "evil/data", ("filesystem",), birth=False)
     assert problem("mountpoint", "/tank2/data", "tank/data", ("filesystem",), birth=False)
 
@@ -329,6 +390,21 @@ def test_21_a_malicious_stream(kind: str, first: bool) -> None:
     for setting in ("setuid=off", "devices=off", "exec=off"):
         assert (setting in built) == (first and kind == "filesystem")
     assert ("canmount=noauto" in built) == (first and kind == "filesystem")
+
+
+def test_53_a_clone_of_what_was_received_runs_nothing_as_root() -> None:
+    wanted = {"snapshot": "tank/in@a", "guid": GUID, "dataset": "tank/out", "kind": "filesystem"}
+    for properties in ({}, {"mountpoint": "/srv/out"}, {"setuid": "off", "devices": "off"}):
+        verb, args = parse(request("snapshot-clone", **wanted, properties=properties))
+        built = argv(verb, args)
+        for setting in ("setuid=off", "devices=off"):
+            assert built.count(setting) == 1
+            assert built[built.index(setting) - 1] == "-o"
+        assert role_needed(verb, args) == "operate"
+    for name in ("setuid", "devices"):
+        verb, args = parse(request("snapshot-clone", **wanted, properties={name: "on"}))
+        assert role_needed(verb, args) == "admin"
+        assert f"{name}=off" not in argv(verb, args)
 
 
 def test_27_no_way_to_the_docker_socket() -> None:

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
-from privhelper import checks, trees
+from privhelper import checks, readback, trees
 from privhelper.failure import Failure
+from privhelper.programs import Output
 from privhelper.verbs import BY_NAME
 
 from .privhelper_door import GUID, Door
+
+GET = "get -H -p -o value"
 
 
 def test_a_guid_that_changed_and_an_object_that_is_gone(door: Door) -> None:
@@ -94,8 +97,65 @@ def test_an_import_mounts_in_order_and_only_where_it_may(door: Door) -> None:
     ]
     mounts = [start["argv"][3] for start in door.started() if start["argv"][1] == "mount"]
     assert mounts == ["tank/b", "tank/a0", "tank/locked"]
+    # The next start would mount what was refused; a key may be there by then.
+    noauto = [start["argv"][3] for start in door.started() if start["argv"][1:3] == ["set", "canmount=noauto"]]
+    assert noauto == ["tank/evil", "tank/foreign", "tank/odd"]
+    assert answer["not_mounted"][0].endswith("It has canmount=noauto now.")
     door.answers(("list -H -p -o name,guid", 0, "rpool\t1\n", ""))
     assert door.ask("pool-import", guid=GUID)[0] == 1
+
+
+def test_an_imported_pool_covers_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[list[str]] = []
+
+    def run(argv: list[str], _limit: int) -> Output:
+        ran.append(argv[1:])
+        return Output(0, b"", b"")
+
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / "index").write_text("hers")
+    monkeypatch.setattr(readback, "problem", lambda *_args, **_more: "")  # it lies below /tmp, where nothing is mounted
+    monkeypatch.setattr(readback, "ask", lambda _argv: "usb/www\ton\tno\n")
+    monkeypatch.setattr(readback, "zfs_get", lambda _name, _prop: str(tmp_path / "www"))
+    monkeypatch.setattr(readback, "run", run)
+    [left] = readback._mount_all("usb", readonly=False)
+    assert "would cover" in left
+    assert ran == [["set", "canmount=noauto", "usb/www"]]
+    ran.clear()
+    assert "noauto" not in readback._mount_all("usb", readonly=True)[0]
+    assert ran == [], "a pool that is read-only cannot be changed"
+
+
+def test_an_imported_pool_shares_nothing_at_the_next_start(door: Door) -> None:
+    hostile = "rw\n/ *(rw,no_root_squash)"
+    door.answers(
+        ("list -H -p -o name,guid", 0, f"tank\t{GUID}\n", ""),
+        ("get -H -r -t filesystem -s local,received -o name,property sharenfs,sharesmb tank", 0,
+         "tank/a\tsharenfs\ntank/a\tsharesmb\ntank/b\tsharenfs\n", ""),
+        (f"{GET} sharenfs tank/a", 0, f"{hostile}\n", ""),
+        (GET, 0, "off\n", ""),
+    )  # fmt: skip
+    status, answer = door.ask("pool-import", guid=GUID)
+    assert (status, answer["unshared"]) == (0, ["tank/a: sharenfs was rw / *(rw,no_root_squash)"])
+    did = [start["argv"][1:] for start in door.started() if start["argv"][1] in ("import", "set")]
+    assert did == [
+        ["import", "-N", "-o", "cachefile=none", "--", GUID],
+        ["set", "sharenfs=off", "tank/a"],
+        ["set", "cachefile=", "tank"],  # and only now may a start import it
+    ]
+    assert door.ask("pool-import", guid=GUID, readonly=True)[1]["unshared"] == []
+    assert not any("set" in start["argv"] for start in door.started()[-3:])
+
+
+def test_what_could_not_be_judged_is_imported_by_no_start(door: Door) -> None:
+    door.answers(
+        ("list -H -p -o name,guid", 0, f"tank\t{GUID}\n", ""),
+        ("list -H -p -r", 1, "", "cannot open 'tank': I/O error\n"),
+    )
+    status, answer = door.ask("pool-import", guid=GUID)
+    assert status == 1
+    assert "No start imports tank now" in answer["error"]["message"]
+    assert not any(start["argv"][1] == "set" for start in door.started())
 
 
 @pytest.mark.parametrize(
@@ -127,13 +187,63 @@ def test_nothing_is_mounted_over_what_is_there(
         checks.BEFORE["mount"](BY_NAME[verb], wanted)
 
 
+def tank_at(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """A pool whose mountpoint is `place` and that has nothing else."""
+
+    def get(name: str, prop: str) -> str:
+        if name != "tank":
+            raise Failure("changed", f"{name} does not exist (any more).")
+        return place if prop == "mountpoint" else "filesystem"
+
+    monkeypatch.setattr(checks, "zfs_get", get)
+
+
+PARENTS = [("dataset-create", {}), ("dataset-create", {"mount": False, "properties": {"canmount": "off"}}),
+           ("dataset-create", {"properties": {"mountpoint": "/srv/not-there"}}),
+           ("volume-create", {"size": "1M"})]  # fmt: skip
+
+
+@pytest.mark.parametrize(("verb", "args"), PARENTS)
+def test_parents_cover_nothing_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str, args: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(checks, "mountpoint_problem", lambda _path: "")
+    tank_at(monkeypatch, str(tmp_path))
+    wanted = {"dataset": "tank/media/films/new", "parents": True, **args}
+    checks.look(BY_NAME[verb], wanted)
+    (tmp_path / "media" / "films").mkdir(parents=True)
+    checks.look(BY_NAME[verb], wanted)
+    (tmp_path / "media" / "films" / "holiday.mkv").write_text("hers")
+    with pytest.raises(Failure, match="would cover"):
+        checks.look(BY_NAME[verb], wanted)
+
+
+@pytest.mark.parametrize(("verb", "args"), PARENTS)
+def test_parents_are_not_mounted_in_a_place_of_the_system(
+    monkeypatch: pytest.MonkeyPatch, verb: str, args: dict[str, Any]
+) -> None:
+    tank_at(monkeypatch, "/")  # a root file system on ZFS, with canmount=off
+    with pytest.raises(Failure, match="tank/etc would be made and mounted at /etc"):
+        checks.look(BY_NAME[verb], {"dataset": "tank/etc/x", "parents": True, **args})
+
+
+def test_what_is_not_mounted_at_once_would_be_at_the_next_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    tank_at(monkeypatch, "/")
+    wanted = {"dataset": "tank/etc", "mount": False}
+    for properties in ({}, {"canmount": "on"}):
+        with pytest.raises(Failure, match="mounted at /etc"):
+            checks.look(BY_NAME["dataset-create"], {**wanted, "properties": properties})
+    for value in ("off", "noauto"):
+        checks.look(BY_NAME["dataset-create"], {**wanted, "properties": {"canmount": value}})
+
+
 @pytest.mark.parametrize(
     ("act", "args"),
     [
         (trees.rename, {"dataset": "tank/old", "to": "tank/x"}),
         (trees.inherit, {"dataset": "tank/x", "property": "mountpoint"}),
-        (trees.clone, {"snapshot": "tank/old@s", "dataset": "tank/x"}),
-        (trees.clone, {"snapshot": "tank/old@s", "dataset": "tank/x", "properties": {}}),
+        (trees.clone, {"snapshot": "tank/old@s", "dataset": "tank/x", "kind": "filesystem"}),
+        (trees.clone, {"snapshot": "tank/old@s", "dataset": "tank/x", "kind": "filesystem", "properties": {}}),
     ],
 )
 def test_nor_by_another_name_a_clone_or_what_is_inherited(

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from privhelper.request import MAX_REQUEST, Refused, argv, parse
-from privhelper.shape import Arg, Part, Verb, When
+from privhelper.shape import Arg, Part, Unless, Verb, When
 from privhelper.vdevs import WORDS
 from privhelper.verbs import BY_NAME, VERBS
 
@@ -85,6 +85,8 @@ def literals(parts: tuple[str | Part, ...]) -> Iterator[str]:
             yield from literals(part.otherwise)
         if hasattr(part, "flag"):
             yield part.flag
+        if isinstance(part, Unless):
+            yield part.setting
 
 
 LITERALS = {verb.name: frozenset(literals(verb.argv)) | WORDS for verb in VERBS}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from privhelper import beneath, linuxcalls, restoring
+from privhelper import beneath, copying, linuxcalls, restoring
 from privhelper.content import Teller
 from privhelper.failure import Failure
 from privhelper.request import allows, parse, role_needed
@@ -153,6 +153,83 @@ def test_a_folder_swapped_while_restoring_never_leads_out(place: Place, tmp_path
     assert (outside / "f").read_text() == "not to be touched"
     real = next(path for path in (place.live / "docs", place.live / "link") if not path.is_symlink())
     assert left_over(real) == []
+
+
+def test_a_folder_of_somebody_that_has_a_name_of_ours_stays(place: Place) -> None:
+    diary = place.live / "docs" / (".dplane-restoring-" + "a" * 16)  # renamed so by whoever may write to docs
+    diary.mkdir(0o700)
+    (diary / "years.txt").write_text("irreplaceable")
+    (diary / "new").write_text("the same")
+    place.restore()
+    assert (diary / "years.txt").read_text() == "irreplaceable"
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_gets_the_name_of_our_folder_meanwhile_stays(
+    place: Place, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    docs = place.live / "docs"
+    (docs / "alice" / "deep").mkdir(parents=True)
+    (docs / "alice" / "deep" / "work").write_text("irreplaceable")
+    real = copying.read_back
+
+    def swapped(*args: object) -> bytes:
+        mine = next(path for path in docs.iterdir() if path.name.startswith(".dplane-restoring-"))
+        mine.rename(docs / "moved")
+        (docs / "alice").rename(mine)
+        return b"other" if fails else real(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(restoring, "read_back", swapped)
+    if fails:
+        with pytest.raises(Failure, match="reads back differently"):
+            place.restore()
+    else:
+        assert place.restore()["restored"] == "docs/f.restored-s1" or (docs / "f").read_text() == "old"
+    [alice] = [path for path in docs.iterdir() if path.name.startswith(".dplane-restoring-")]
+    assert (alice / "deep" / "work").read_text() == "irreplaceable"
+    assert list((docs / "moved").iterdir()) == [], "what was copied is gone from our own"
+
+
+def test_a_folder_swapped_before_it_is_open_is_not_taken_for_ours(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.mkdir
+
+    def swapped(name: bytes, mode: int = 0o777, *, dir_fd: int) -> None:
+        real(name, mode, dir_fd=dir_fd)
+        if name.startswith(restoring.OURS):
+            os.rename(name, b"gone", src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+            real(name, 0o777, dir_fd=dir_fd)
+            real(name + b"/theirs", 0o777, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "mkdir", swapped)
+    with pytest.raises(Failure, match="changed the folder"):
+        place.restore()
+    assert not (place.live / "docs" / "f.restored-s1").exists()
+    [theirs] = [path for path in (place.live / "docs").iterdir() if path.name.startswith(".dplane-restoring-")]
+    assert (theirs / "theirs").is_dir()
+
+
+def test_a_tree_that_is_moved_while_it_is_removed_leads_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("work/new/deep", "hers/kept"):
+        (tmp_path / name).mkdir(parents=True)
+    real, parent = copying._changed, os.open(tmp_path, beneath.DIRECTORY)
+
+    def moved(at: int, name: bytes) -> int:
+        below = real(at, name)
+        if name == b"deep":
+            (tmp_path / "work" / "new" / "deep").rename(tmp_path / "hers" / "deep")
+        return below
+
+    monkeypatch.setattr(copying, "_changed", moved)
+    work = os.open("work", beneath.DIRECTORY, dir_fd=parent)
+    with pytest.raises(Failure, match="Somebody moved deep"):
+        copying.remove(parent, b"work", work)
+    os.close(work)
+    os.close(parent)
+    assert (tmp_path / "hers" / "kept").is_dir()
 
 
 def test_names_at_their_longest(place: Place) -> None:

@@ -391,7 +391,12 @@ def test_one_guess_at_a_time_and_a_pause_behind_each(box: Box) -> None:
     with (box.log / "lock-sign-in").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         status, answer = box.call("sign-in", KIOSK_UID, RIGHT, user="ann")
-    assert status == 1
+        assert status == 1
+        assert box.call("unlock", ANN_UID, RIGHT)[0] == 0, "who unlocks waits for nobody who signs in"
+    with (box.log / f"lock-unlock-{ANN_UID}").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert "Another password" in box.call("unlock", ANN_UID, RIGHT)[1]["error"]["message"]
+        assert box.call("sign-in", KIOSK_UID, RIGHT, user="ann")[0] == 0, "nor keeps others from signing in"
     assert "Another password is being checked" in answer["error"]["message"]
     assert "pam_faildelay.so" in (ROOT / "packaging/etc/pam-dplane").read_text()
 
@@ -434,6 +439,7 @@ def test_the_session_has_nothing_of_a_shell_and_the_kiosk_after_it() -> None:
     given = {word.partition("=")[2] for word in argv if word.startswith("--property=")}
     assert {"OnSuccess=dplane-serial@ttyS0.service", "OnFailure=dplane-serial@ttyS0.service"} <= given
     assert {"TTYReset=yes", "TTYVHangup=yes", "Conflicts=dplane-serial@ttyS0.service"} <= given
+    assert "RuntimeMaxSec=12h" in given, "it ends even if the process that counts the minutes is stopped"
     assert {"Environment=TERM=vt220", "Environment=DPLANE_LINE_SPEED=9600", "Environment=DPLANE_LINE=session"} <= given
     assert argv[argv.index("--") + 1 :] == ["/opt/dplane/current/bin/dplane"]
     assert not any("PATH" in word and "TTYPath" not in word for word in argv)

@@ -40,6 +40,8 @@ def test_what_they_become() -> None:
     assert some == [zfs, "destroy", "-n", "-v", "-p", "--", "t/a@x,y"]
     assert becomes("snapshot-diff", snapshot="t/a@x", guid=GUID)[1:] == ["diff", "-F", "-H", "--", "t/a@x", "t/a"]
     assert becomes("snapshot-diff", snapshot="t/a@x", guid=GUID, to="t/a@y")[-1] == "t/a@y"
+    volume = becomes("snapshot-clone", snapshot="t/a@x", guid=GUID, dataset="t/b", kind="volume")
+    assert volume == [zfs, "clone", "--", "t/a@x", "t/b"]
     made = becomes("dataset-create", dataset="t/a", encrypted=True)
     assert made[2:-2] == ["-o", "encryption=on", "-o", "keyformat=passphrase", "-o", "keylocation=prompt"]
 
@@ -52,8 +54,12 @@ def test_what_they_become() -> None:
         ("dataset-rename", {"dataset": "t/a", "to": "t/a"}),
         ("dataset-rename", {"dataset": "t", "to": "t/b"}),
         ("snapshot-rename", {"snapshot": "t/a@x", "to": "t/b@x"}),
-        ("snapshot-clone", {"snapshot": "t/a@x", "dataset": "other/a"}),
-        ("snapshot-clone", {"snapshot": "t/a@x", "dataset": "t/b", "properties": {"volsize": "1G"}}),
+        ("snapshot-clone", {"snapshot": "t/a@x", "dataset": "other/a", "kind": "volume"}),
+        ("snapshot-clone", {"snapshot": "t/a@x", "dataset": "t/b"}),
+        (
+            "snapshot-clone",
+            {"snapshot": "t/a@x", "dataset": "t/b", "kind": "volume", "properties": {"volsize": "1G"}},
+        ),
         ("snapshot-diff", {"snapshot": "t/a@x", "to": "t/b@y"}),
         ("dataset-inherit", {"dataset": "t/a", "property": "quota"}),
         ("dataset-inherit", {"dataset": "t/a", "property": "sharenfs"}),
@@ -75,6 +81,21 @@ def test_taking_setuid_back_to_its_default_needs_an_administrator() -> None:
     assert role("dataset-inherit", dataset="t/a", guid=GUID, property="atime") == "operate"
     assert role("snapshots-destroy", dataset="t/a", snapshots={"x": GUID}, dry_run=True) == "view"
     assert role("snapshots-destroy", dataset="t/a", snapshots={"x": GUID}) == "admin"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "needed"),
+    [
+        ("before-upgrade", "old", "operate"),
+        ("dplane-auto-1", "before-upgrade", "operate"),
+        ("dplane-1", "dplane-2", "operate"),
+        ("before-upgrade", "dplane-x", "admin"),
+        ("before-upgrade", "dplane-auto-2020-01-01T00-00-00Z", "admin"),
+        ("dplane-1", "dplane-auto-2020-01-01T00-00-00Z", "admin"),
+    ],
+)
+def test_what_nobody_may_prune_does_not_become_ours_by_its_name(old: str, new: str, needed: str) -> None:
+    assert role("snapshot-rename", snapshot=f"t/a@{old}", guid=GUID, to=f"t/a@{new}") == needed
 
 
 def test_a_passphrase_reaches_zfs_and_neither_its_argv_nor_the_log(door: Door) -> None:
@@ -118,7 +139,7 @@ CHANGED = [
     ("key-unload", {"dataset": "t/a"}, "unload-key"),
     ("key-change", {"dataset": "t/a"}, "change-key"),
     ("snapshot-rename", {"snapshot": "t/a@x", "to": "t/a@y"}, "rename"),
-    ("snapshot-clone", {"snapshot": "t/a@x", "dataset": "t/b"}, "clone"),
+    ("snapshot-clone", {"snapshot": "t/a@x", "dataset": "t/b", "kind": "volume"}, "clone"),
 ]
 
 
@@ -128,6 +149,13 @@ def test_another_guid_stops_it(door: Door, verb: str, args: dict[str, object], w
     status, answer = give(door, b"long enough\n", verb, guid=GUID, **args)
     assert (status, answer["error"]["code"]) == (4, "changed")
     assert not any(start["argv"][1] == word for start in door.started())
+
+
+def test_a_clone_is_not_of_another_kind_than_it_says(door: Door) -> None:
+    door.answers((f"{GET} guid", 0, GUID + "\n", ""), (f"{GET} type t/a", 0, "filesystem\n", ""))
+    status, answer = door.ask("snapshot-clone", snapshot="t/a@x", guid=GUID, dataset="t/b", kind="volume")
+    assert (status, answer["error"]["message"]) == (2, "t/a is a filesystem, not a volume.")
+    assert not any(start["argv"][1] == "clone" for start in door.started())
 
 
 def test_several_snapshots_go_only_when_each_is_the_one_that_was_seen(door: Door) -> None:

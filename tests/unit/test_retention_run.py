@@ -93,6 +93,17 @@ async def test_a_proven_run_prunes_both_sides_and_its_record_says_what(world: Wo
     assert again.message.endswith(f"has @{new}.")
 
 
+async def test_a_name_from_the_future_stops_retention_and_the_run_says_so(world: World) -> None:
+    old = history(world, 6)
+    world.foreign_snapshot("near", SOURCE, "dplane-2099-01-01T00-00-00Z")
+    await policies(world, keep_source="3")
+    run = await world.run()
+    assert run.state == "succeeded", "what was copied is copied"
+    assert names(world, "near")[: len(old)] == old
+    assert "Retention at the source was left undone: nothing is pruned: the clock says" in run.message
+    assert "dplane-2099-01-01T00-00-00Z" in run.message
+
+
 async def test_a_preview_changes_nothing_and_says_what_the_next_run_does(world: World) -> None:
     old = history(world, 6, waiting=2)
     edited(world, "near", old[1], holds=["by hand"])

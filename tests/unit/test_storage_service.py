@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -131,10 +132,42 @@ async def test_what_cannot_be_set_aside_stays_as_it_was(box: StorageBox) -> None
 
 async def test_a_clone_says_what_it_came_from_or_is_no_success(box: StorageBox) -> None:
     box.answer = {"guid": "77"}
+    box.values = {"exec": "on"}
     with pytest.raises(CommandError, match="not listed as a clone"):
         await service(box).clone(SNAPS[0], "tank/a")
+    assert "properties" not in box.requests[0]
+    box.values = {"exec": "off"}  # as on what was received
+    with pytest.raises(CommandError, match="not listed as a clone"):
+        await service(box).clone(SNAPS[0], "tank/a")
+    assert (box.requests[1]["kind"], box.requests[1]["properties"]) == ("filesystem", {"exec": "off"})
     with pytest.raises(RefusedError, match="is no clone"):
         await service(box).promote(DATA)
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "goes"),
+    [("-", "hourly:24", True), ("none", "hourly:24", True), ("hourly:24", "hourly:24", True),
+     ("daily:2", "hourly:24", False), ("daily:2", "-", False), ("daily:2", "none", False)],
+)  # fmt: skip
+async def test_a_clone_with_another_policy_is_not_given_the_snapshots_of_its_original(
+    box: StorageBox, monkeypatch: pytest.MonkeyPatch, here: str, there: str, goes: bool
+) -> None:
+    clone = replace(DATA, origin="tank/home@s1")
+    storage = service(box)
+
+    async def value(name: str, prop: str) -> str:
+        assert prop == "dplane:policy"
+        return {"tank/a": here, "tank/home": there}[name]
+
+    monkeypatch.setattr(storage, "property_value", value)
+    if goes:
+        assert (await storage.promote(clone)).name == "tank/a"
+        assert [request["verb"] for request in box.requests] == ["dataset-promote"]
+        return
+    with pytest.raises(RefusedError, match="whose snapshot policy is another") as refused:
+        await storage.promote(clone)
+    assert "dplane policy set tank/a none" in refused.value.next_step
+    assert box.requests == []
 
 
 async def test_many_go_only_when_none_is_listed_afterwards(box: StorageBox) -> None:

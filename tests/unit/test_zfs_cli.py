@@ -107,6 +107,20 @@ def test_a_name_that_nothing_has_is_a_sentence_and_a_code(cli: Cli, words: tuple
     assert (status, answer["ok"], answer["error"]["code"]) == (6, False, "missing")
 
 
+def test_an_import_of_which_something_is_left_is_bad_news(cli: Cli) -> None:
+    found = "   pool: old\n     id: 9\n  state: ONLINE\n config:\n\n\told  ONLINE\n\t  sda  ONLINE\n"
+    cli.box.does = lambda request: cli.box.add_pool("old", 9) if request["verb"] == "pool-import" else None
+    cli.box.answer = {"stdout": found}
+    status, out, err = cli("pool", "import", "old")
+    assert (status, out, err) == (0, "Pool old is imported and ONLINE, GUID 9.\n", "")
+    cli.box.answer = {"stdout": found, "not_mounted": ["old/e: property mountpoint must not."], "unshared": []}
+    status, out, _ = cli("pool", "import", "old")
+    assert (status, out.splitlines()[1]) == (3, "Not mounted: old/e: property mountpoint must not.")
+    status, answer = cli.json("pool", "import", "old")
+    assert (status, answer["data"]["guid"], answer["data"]["not_mounted"]) == (3, "9", cli.box.answer["not_mounted"])
+    assert "old/e" in answer["error"]["message"]
+
+
 DESTRUCTIVE = [
     (("pool", "destroy", "tank"), "tank"),
     (("dataset", "destroy", "tank/a", "-r"), "tank/a"),

@@ -254,7 +254,10 @@ async def test_import_export_and_destroy_are_read_back(box: PlayedBox) -> None:
     with pytest.raises(CommandError, match="is not listed"):
         await zfs.import_pool(Importable("tank", "7", "ONLINE"))
     box.does = lambda _request: box.add_pool("other", 7)
-    assert (await zfs.import_pool(Importable("tank", "7", "ONLINE"), "other", readonly=True)).name == "other"
+    box.answer = {"not_mounted": ["other/x: it is locked."], "unshared": ["other: sharenfs was on"]}
+    made = await zfs.import_pool(Importable("tank", "7", "ONLINE"), "other", readonly=True)
+    assert made.name == "other"
+    assert made.left() == ("Not mounted: other/x: it is locked.", "No longer shared by itself: other: sharenfs was on.")
     assert box.requests[-1] == {"verb": "pool-import", "guid": "7", "name": "other", "readonly": True}
 
 

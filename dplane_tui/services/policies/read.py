@@ -16,6 +16,7 @@ from . import wording
 from .model import BROKEN, OFF, ON, REPLICA
 
 _SECONDS = 300.0
+_OWN = frozenset(("local", "received"))
 _STATES = "/proc/spl/kstat/zfs/*/state"
 
 
@@ -70,16 +71,40 @@ async def read_box(host: Host, tasks: Iterable[Task], *, always: bool = False) -
     problems = tuple(f"The pool {clean(name)} is suspended, so its policies wait." for name in suspended)
     if suspended and not pools:
         return Box({}, problems)
-    recursive = ["-r"] if pools else []
-    columns = ["-t", "filesystem,volume", "-o", "name,property,value,source", f"type,guid,{OWNER},{wording.PROPERTY}"]
-    got = await _ask(host, ["zfs", "get", "-Hp", *recursive, *columns, *pools])
-    places = _places(got, tuple(tasks))
+    of = [*(["-r"] if pools else []), "-t", "filesystem,volume"]
+    names = await _ask(host, ["zfs", "list", "-Hp", *of, "-o", "name,guid,type", *pools])
+    # Without the values: one may hold tabs and line ends, and then look like the row of another dataset.
+    sources = await _ask(
+        host, ["zfs", "get", "-Hp", *of, "-o", "name,property,source", f"{OWNER},{wording.PROPERTY}", *pools]
+    )
+    set_here = _sources(sources)
+    here = {
+        prop: await _values(host, prop, [name for name, told in set_here.items() if told.get(prop) in _OWN])
+        for prop in (OWNER, wording.PROPERTY)
+    }
+    places = _places(names, set_here, here, tuple(tasks))
     if always or any(place.state == ON for place in places.values()):
-        kinds = ["-t", "snapshot,bookmark", "-o", "name,guid,createtxg"]
-        listed = await _ask(host, ["zfs", "list", "-Hp", *recursive, *kinds, *pools])
-        side = parse(listed, got)
+        kinds = [*of[:-1], "snapshot,bookmark", "-o", "name,guid,createtxg"]
+        listed = await _ask(host, ["zfs", "list", "-Hp", *kinds, *pools])
+        known = "".join(
+            f"{name}\t{prop}\t{value}\t-\n"
+            for name, place in places.items()
+            for prop, value in place.dataset.properties.items()
+        )
+        side = parse(listed, known)
         places = {name: replace(place, dataset=side[name]) for name, place in places.items()}
     return Box(places, problems)
+
+
+async def _values(host: Host, prop: str, names: list[str]) -> dict[str, str]:
+    """What is set on these datasets themselves, each by a value that can be of no other."""
+    argv = ["zfs", "get", "-Hp", "-o", "name,value", prop]
+    rows = (await _ask(host, [*argv, *names])).split("\n")[:-1] if names else []
+    told = dict(row.split("\t") for row in rows if row.count("\t") == 1)
+    if len(rows) == len(told) == len(names) and set(told) == set(names):
+        return told
+    alone = ["zfs", "get", "-Hp", "-o", "value", prop]  # some value has a line end: each is asked for alone
+    return {name: (await _ask(host, [*alone, name])).removesuffix("\n") for name in names}
 
 
 async def _ask(host: Host, argv: list[str]) -> str:
@@ -89,28 +114,51 @@ async def _ask(host: Host, argv: list[str]) -> str:
     return answer.text
 
 
-def _places(got: str, tasks: tuple[Task, ...]) -> dict[str, Place]:
-    values: dict[str, dict[str, tuple[str, str]]] = {}
-    for line in got.splitlines():
-        columns = line.split("\t")
-        if len(columns) != 4:
-            raise CommandError(f"A listing of ZFS has a line that cannot be understood: {clean(line, 80)}.")
-        values.setdefault(columns[0], {})[columns[1]] = (columns[2], columns[3])
-    return {name: _place(name, values, tasks) for name in sorted(values)}
+def _rows(text: str) -> list[list[str]]:
+    """The rows of three columns of a listing in which nothing is a person's. Raises CommandError."""
+    rows = [line.split("\t") for line in text.splitlines()]
+    strange = next((row for row in rows if len(row) != 3), None)
+    if strange is not None:
+        raise CommandError(f"A listing of ZFS has a line that cannot be understood: {clean(' '.join(strange), 80)}.")
+    return rows
 
 
-def _place(name: str, values: Mapping[str, Mapping[str, tuple[str, str]]], tasks: tuple[Task, ...]) -> Place:
-    told = values[name]
-    properties = {prop: value for prop, (value, _) in told.items()}
-    dataset = Dataset(name, properties)
-    value, source = told.get(wording.PROPERTY, ("-", "-"))
-    set_on = name if source in ("local", "received") else source.removeprefix("inherited from ")
-    if value == "-" or source == "-":
+def _sources(text: str) -> dict[str, dict[str, str]]:
+    """Where the properties of each dataset come from; `-` for one that is not set."""
+    found: dict[str, dict[str, str]] = {}
+    for name, prop, source in _rows(text):
+        found.setdefault(name, {})[prop] = source
+    return found
+
+
+def _places(
+    names: str,
+    sources: Mapping[str, Mapping[str, str]],
+    here: Mapping[str, Mapping[str, str]],
+    tasks: tuple[Task, ...],
+) -> dict[str, Place]:
+    found = {name: Dataset(name, {"type": kind, "guid": guid}) for name, guid, kind in _rows(names)}
+    return {name: _place(found[name], sources, here, tasks) for name in sorted(found)}
+
+
+def _place(
+    dataset: Dataset,
+    sources: Mapping[str, Mapping[str, str]],
+    here: Mapping[str, Mapping[str, str]],
+    tasks: tuple[Task, ...],
+) -> Place:
+    name = dataset.name
+    source = sources.get(name, {}).get(wording.PROPERTY, "-")
+    if source == "-":
         return Place(dataset, OFF)
+    set_on = _set_on(name, source)
     local = source == "local"
-    if values.get(set_on, {}).get(wording.PROPERTY, ("", "local"))[1] == "received":
+    if sources.get(set_on, {}).get(wording.PROPERTY) == "received":
         why = "its policy came with a stream from elsewhere and does not count here; `dplane policy set` makes one"
         return Place(dataset, OFF, set_on=set_on, why=why)
+    value = here[wording.PROPERTY].get(set_on)
+    if value is None:  # it was taken away between two listings
+        return Place(dataset, BROKEN, set_on=set_on, local=local, why=f"what is set on {set_on} could not be read")
     try:
         policy, template = wording.read_value(value)
     except DPlaneError as error:
@@ -118,15 +166,20 @@ def _place(name: str, values: Mapping[str, Mapping[str, tuple[str, str]]], tasks
         return Place(dataset, BROKEN, set_on=set_on, local=local, why=f"what is set cannot be understood: {said}")
     if policy is None:
         return Place(dataset, OFF, set_on=set_on, local=local, why="it is told to have none")
-    state, why = (REPLICA, owner) if (owner := _owner(name, properties, tasks)) else (ON, "")
-    return Place(dataset, state, policy, template, set_on, local, why)
+    owner = _owner(name, sources.get(name, {}).get(OWNER, "-"), here[OWNER], tasks)
+    return Place(dataset, REPLICA if owner else ON, policy, template, set_on, local, owner)
 
 
-def _owner(name: str, properties: Mapping[str, str], tasks: tuple[Task, ...]) -> str:
+def _set_on(name: str, source: str) -> str:
+    """The dataset on which something of `name` with that source is set."""
+    return name if source in _OWN else source.removeprefix("inherited from ")
+
+
+def _owner(name: str, source: str, owners: Mapping[str, str], tasks: tuple[Task, ...]) -> str:
     """Whose copy it is, a clause: a snapshot of ours in it would part it from its original. Empty for an original."""
-    peer = properties.get(OWNER, "-")
-    if peer not in ("", "-"):
-        return f"it is a copy that {clean(peer, 60)} sends, whose task keeps and drops its snapshots"
+    if source != "-":
+        peer = clean(owners.get(_set_on(name, source), "another box"), 60)
+        return f"it is a copy that {peer} sends, whose task keeps and drops its snapshots"
     for task in tasks:
         if task.peer is None and (name == task.target or name.startswith(f"{task.target}/")):
             return f"it is the copy of the task {task.name}, which keeps and drops its snapshots"

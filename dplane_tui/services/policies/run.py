@@ -18,10 +18,8 @@ from ..retention import looking
 from ..retention.claims import claims_of
 from ..retention.clock import local_now
 from ..retention.hand import Hand
-from ..retention.needs import needs_of
-from ..retention.plan import why_nothing
+from ..retention.needs import clock_stops, needs_of
 from ..retention.points import POLICY
-from ..retention.points import Point as Named
 from ..retention.pruners import LocalPruner, Looked, Pruner
 from ..store import Store
 from . import wording
@@ -153,7 +151,7 @@ class Runner:
         if broken:
             return replace(found, problem=f"{broken}; {_NOT_TAKEN}")
         dataset = _with(place.dataset, taken) if wish.dry and taken else place.dataset
-        stopped = why_nothing(_named(dataset), self._clock())
+        stopped = clock_stops(dataset, self._clock())
         pruner = _Ahead(self._pruner) if wish.dry and taken else self._pruner
         hand = Hand(pruner, wish.dry, sizes=wish.dry, of=POLICY, clock=self._clock)
         reasons = needs_of(place.dataset, self._claims[place.name]).reasons
@@ -213,15 +211,6 @@ def _taken(place: Place, name: str, taken: Mapping[str, str], broken: Mapping[st
 def _with(dataset: Dataset, name: str) -> Dataset:
     """The dataset as it will be."""
     return replace(dataset, snapshots=(*dataset.snapshots, Point(name, "to be taken", _LATER)))
-
-
-def _named(dataset: Dataset) -> list[Named]:
-    """Its snapshots with the times that their names say; others say none."""
-    return [
-        Named(point.name, point.guid, point.createtxg, int(when))
-        for point in dataset.snapshots
-        if (when := wording.taken_at(point.name)) is not None
-    ]
 
 
 def summary(run: PolicyRun) -> tuple[str, str]:

@@ -6,8 +6,10 @@ changes something needs the right to take snapshots as well, and touches only na
 
 from __future__ import annotations
 
+import calendar
 import hashlib
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +24,7 @@ Listed = Callable[[list[str]], str]
 _OWN = re.compile(r"dplane-[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}-[0-9]{2}-[0-9]{2}Z")
 _TAG = re.compile(r"[0-9a-f]{8}")
 _NAMES_AT_ONCE = 500
+_SKEW = 3600.0  # seconds that the clocks of two boxes may differ
 
 
 def settle(dataset: str, ask: Ask) -> dict[str, Any]:
@@ -35,6 +38,9 @@ def snapshot(peer: str, dataset: str, fields: dict[str, Any], ask: Ask) -> dict[
     name, also = fields.get("name"), fields.get("also")
     if not isinstance(name, str) or not _OWN.fullmatch(name):
         raise ValueError("names a snapshot that is not named dplane- and the time")
+    if abs(_said(name) - time.time()) > _SKEW:
+        here = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
+        raise ValueError(f"names a snapshot of another time than it is here ({here} UTC): set the clocks of both boxes")
     request: dict[str, Any] = {"verb": "snapshot-create", "snapshot": f"{dataset}@{name}", "peer": peer}
     if fields.get("recursive") is True:
         request["recursive"] = True
@@ -42,6 +48,15 @@ def snapshot(peer: str, dataset: str, fields: dict[str, Any], ask: Ask) -> dict[
         request["also"] = also
     ask(request)
     return {"ok": True}
+
+
+def _said(name: str) -> float:
+    """The time that a name says. By such names retention judges what is old, and whether this box's clock is right:
+    one from far away would stop it for good. Raises ValueError."""
+    try:
+        return float(calendar.timegm(time.strptime(name, "dplane-%Y-%m-%dT%H-%M-%SZ")))
+    except ValueError:
+        raise ValueError("names a snapshot by a time that there is not") from None
 
 
 def mark_prefix(peer: str, tag: object) -> str:

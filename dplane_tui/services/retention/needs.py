@@ -11,7 +11,7 @@ from ..replication.read import Dataset
 from ..replication.source import named_time
 from .backlog import Backlog
 from .looking import OWN
-from .plan import NEXT_BASE, Decision, plan
+from .plan import NEXT_BASE, Decision, plan, why_nothing
 from .points import ALL, Point
 from .policy import Policy
 
@@ -81,12 +81,25 @@ def decide(
 ) -> tuple[Decision, ...]:
     """What becomes of each snapshot of `dataset`, oldest first; `reasons` are GUIDs that must stay, `of` is whose
     snapshots the policy is for (see `points`)."""
-    points: list[Point] = []
-    unnamed: dict[str, str] = {}
-    for point in dataset.snapshots:
-        when = named_time(f"{dataset.name}@{point.name}") if OWN.fullmatch(point.name) else None
-        if when is None and point.name.startswith(OWN_SNAPSHOT):
-            unnamed[point.guid] = "no task or policy gives such a name"
-        # ZFS tells when others were taken only by opening each of them, and none of those goes anyhow.
-        points.append(Point(point.name, point.guid, point.createtxg, int(when or 0)))
+    points = _points(dataset)
+    unnamed = {
+        point.guid: "no task or policy gives such a name" for point in points if point.ours and not point.creation
+    }
     return plan(points, policy, now, {**unnamed, **reasons}, backlog=backlog, of=of)
+
+
+def clock_stops(dataset: Dataset, now: datetime) -> str:
+    """Why nothing of `dataset` can be pruned because of the clock, as `decide` says of each; empty when it can."""
+    return why_nothing(_points(dataset), now)
+
+
+def _points(dataset: Dataset) -> list[Point]:
+    """Its snapshots with the times that the names of ours say.
+
+    ZFS tells when others were taken only by opening each of them, and none of those goes anyhow.
+    """
+    times = {
+        point.name: named_time(f"{dataset.name}@{point.name}") if OWN.fullmatch(point.name) else None
+        for point in dataset.snapshots
+    }
+    return [Point(p.name, p.guid, p.createtxg, int(times[p.name] or 0)) for p in dataset.snapshots]

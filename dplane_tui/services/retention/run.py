@@ -21,7 +21,7 @@ from . import claims
 from .backlog import Backlog
 from .hand import Hand
 from .model import SOURCE, TARGET, Judged, Pruned, Pruning, SideReport
-from .needs import NONE_WAIT, Claim, Needs, needs_of
+from .needs import NONE_WAIT, Claim, Needs, clock_stops, needs_of
 from .points import ALL, TASKS
 from .policy import Policy, parse
 
@@ -116,6 +116,7 @@ class Retention:
             except DPlaneError as error:
                 problem = str(error)
                 break
+            problem = problem or clock_stops(dataset, hand.clock())
             await self._record(report.side, found)
             judged += found
             frees = None if frees is None or more is None else frees + more

@@ -14,6 +14,7 @@ from .requests import CreateDataset
 from .service import ZfsService
 from .tree import Holding
 
+_POLICY = "dplane:policy"
 LEAST_PASSPHRASE, MOST_PASSPHRASE = 8, 512  # OpenZFS's own bounds, in bytes
 
 
@@ -72,9 +73,20 @@ class DatasetActs(ZfsService):
             raise
 
     async def promote(self, dataset: Dataset) -> Dataset:
-        """Make a clone independent of what it was cloned from. Returns it as it then is."""
+        """Make a clone independent of what it was cloned from. Returns it as it then is.
+
+        Raises RefusedError when its snapshot policy is not that of the original, whose snapshots become its own.
+        """
         if dataset.origin is None:
             raise RefusedError(f"{dataset.name} is no clone, so there is nothing to promote.")
+        original = dataset.origin.partition("@")[0]
+        here, there = [await self.property_value(name, _POLICY) for name in (dataset.name, original)]
+        if here not in ("-", "none", there):
+            raise RefusedError(
+                f"The snapshots of {clean(original)} would become those of {dataset.name}, whose snapshot policy is "
+                f"another and might let them go.",
+                f"Give it the same policy, or none: `dplane policy set {dataset.name} none`.",
+            )
         await self.door.call("dataset-promote", timeout=330, dataset=dataset.name, guid=dataset.guid)
         found = await self._still(dataset, dataset.name)
         if found.origin is not None:
@@ -166,8 +178,16 @@ class DatasetActs(ZfsService):
 
     async def clone(self, snapshot: Snapshot, to: str) -> Dataset:
         """A new dataset that begins as the snapshot is. Returns it as read back."""
+        origin = await self.dataset(snapshot.dataset)
+        # What was set on the origin does not come with it; programs of a copy that was received stay unrunnable.
+        quiet = origin.kind == "filesystem" and await self.property_value(origin.name, "exec") == "off"
         answer = await self.door.call(
-            "snapshot-clone", snapshot=snapshot.name, guid=snapshot.guid, dataset=names.new_dataset(to)
+            "snapshot-clone",
+            snapshot=snapshot.name,
+            guid=snapshot.guid,
+            dataset=names.new_dataset(to),
+            kind=origin.kind,
+            properties={"exec": "off"} if quiet else None,
         )
         found = await self.dataset(to)
         if found.guid != answer.get("guid") or found.origin != snapshot.name:

@@ -102,6 +102,23 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
+class Imported(Pool):
+    """A pool that was just imported, and what of it is not as it wants to be."""
+
+    not_mounted: tuple[str, ...] = ()
+    """`dataset: why`, for each that wants to be mounted and is not."""
+    unshared: tuple[str, ...] = ()
+    """`dataset: what it shared by itself`, which was switched off."""
+
+    def left(self) -> tuple[str, ...]:
+        """What a person has to know of, in sentences; empty when all is as the pool wants it."""
+        return (
+            *(f"Not mounted: {why}" for why in self.not_mounted),
+            *(f"No longer shared by itself: {what}." for what in self.unshared),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Importable:
     """A pool that could be imported."""
 

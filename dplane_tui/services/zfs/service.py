@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from ...errors import ChangedError, CommandError
 from ...text import clean
 from . import names
-from .model import Dataset, Importable, Pool, Preview, Scan, Snapshot
+from .model import Dataset, Importable, Imported, Pool, Preview, Scan, Snapshot
 from .read import ZfsReader
 from .requests import CreateDataset, CreatePool, check_property, same_value
 
@@ -65,11 +67,11 @@ class ZfsService(ZfsReader):
             )
         return found
 
-    async def import_pool(self, found: Importable, name: str | None = None, readonly: bool = False) -> Pool:
-        """Import a pool by its GUID, under another `name` if given. Returns it as read back."""
+    async def import_pool(self, found: Importable, name: str | None = None, readonly: bool = False) -> Imported:
+        """Import a pool by its GUID, under another `name` if given. Returns it as read back, with what was left."""
         if name is not None:
             names.new_pool(name)
-        await self.door.call(
+        answer = await self.door.call(
             "pool-import", timeout=330, guid=found.guid, name=name, readonly=True if readonly else None
         )
         pool = await self._pool_by_guid(found.guid)
@@ -77,7 +79,8 @@ class ZfsService(ZfsReader):
             raise CommandError(
                 f"ZFS took the order, but {clean(found.name)} is not listed.", "Look at the pools again."
             )
-        return pool
+        told = {field.name: getattr(pool, field.name) for field in fields(pool)}
+        return Imported(**told, not_mounted=_texts(answer, "not_mounted"), unshared=_texts(answer, "unshared"))
 
     async def export(self, pool: Pool) -> None:
         """Export a pool; done when it is no longer listed."""
@@ -227,6 +230,11 @@ class ZfsService(ZfsReader):
     async def _pool_gone(self, pool: Pool, word: str) -> None:
         if await self._pool_by_guid(pool.guid) is not None:
             raise CommandError(f"ZFS took the order, but {pool.name} is still there, not {word}.", "Look at it again.")
+
+
+def _texts(answer: dict[str, object], name: str) -> tuple[str, ...]:
+    given = answer.get(name)
+    return tuple(str(one) for one in given) if isinstance(given, list) else ()
 
 
 def read_preview(act: str, target: Dataset | Snapshot, answer: dict[str, object], recursive: bool) -> Preview:

@@ -103,8 +103,18 @@ class ModelBox:
             return _said(json.dumps(timers))
         if words[:2] == ["zfs", "get"] and "userrefs" in words[5]:
             return _said("".join(self._details(name) for name in words[6:]))
+        if words[:2] == ["zfs", "get"] and "name,property,source" in words:
+            wanted = next(word for word in words if word.startswith("dplane:")).split(",")
+            return _said(
+                "".join(f"{n}\t{prop}\t{self._source(n, prop)[1]}\n" for n in sorted(self.datasets) for prop in wanted)
+            )
         if words[:2] == ["zfs", "get"]:
-            return _said("".join(self._properties(name, words[-1]) for name in sorted(self.datasets)))
+            columns, prop, names = words[4], words[5], sorted(words[6:])
+            assert names, "all values of a box are never read from one listing"
+            named = "name" in columns
+            return _said("".join(f"{n}\t" * named + f"{self._source(n, prop)[0]}\n" for n in names))
+        if words[:2] == ["zfs", "list"] and "name,guid,type" in words:
+            return _said("".join(f"{name}\t{data.guid}\tfilesystem\n" for name, data in sorted(self.datasets.items())))
         if words[:2] == ["zfs", "list"]:
             only = words[-1] if words[-1] in self.datasets else ""
             return _said("".join(self._points(name) for name in sorted(self.datasets) if not only or name == only))
@@ -122,11 +132,6 @@ class ModelBox:
                 return data.received[prop], "received" if at == name else f"inherited from {at}"
             at = at.rpartition("/")[0]
         return "-", "-"
-
-    def _properties(self, name: str, wanted: str) -> str:
-        known = {"type": ("filesystem", "-"), "guid": (self.datasets[name].guid, "-")}
-        props = ("type", "guid", "dplane:peer", "dplane:policy")
-        return "".join("\t".join((name, prop, *(known.get(prop) or self._source(name, prop)))) + "\n" for prop in props)
 
     def _points(self, name: str) -> str:
         data = self.datasets[name]
