@@ -34,6 +34,8 @@ _EMPTY = {
 }
 _SMART_PACE = 60.0
 """SMART is read sixty times more rarely: it costs a second a disk and may wake one."""
+_POLICIES_PACE = 60.0
+"""So are the policies: it costs a process and a listing of all snapshots, and they change with an hour."""
 
 
 class HealthScreen(Section):
@@ -60,6 +62,7 @@ class HealthScreen(Section):
             "health": (lambda: services.health.read(self.snapshot("health").value), 1.0),
             "pools": (services.zfs.pools, 2.0),
             "tasks": (services.replication.tasks, 6.0),
+            "policies": (services.policy_states, _POLICIES_PACE),
             "smart": (self._read_smart, _SMART_PACE),
         }
 

@@ -26,13 +26,15 @@ if TYPE_CHECKING:
 GROUP = "policies"
 
 
-async def show_policies(app: Console) -> str | None:
-    """The list, and what is chosen in it, until the person leaves. Reads again only after something was done."""
+async def show_policies(app: Console, at: str = "") -> str | None:
+    """The list, and what is chosen in it, until the person leaves; `at` is the dataset under the cursor.
+
+    Reads again only after something was done.
+    """
     work = PolicyActs(app)
     app.say("Reading the snapshot policies…", "dim")
     found = await app.services.policies.status()
     app.say("")
-    at = ""
     while True:
         answer = await ask(app, PolicyList(found, at, app))
         if answer is None:
@@ -48,6 +50,7 @@ async def show_policies(app: Console) -> str | None:
         if said:
             app.say(said, "good")
         found = await app.services.policies.status()
+        app.poller.outdated("policies")
 
 
 class PolicyList(Dialog[str]):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .files.service import FilesService
     from .health.service import HealthService
     from .jobs.service import JobService
+    from .policies.model import Policies
     from .policies.service import PolicyService
     from .replication.model import TaskStatus
     from .replication.service import ReplicationService
@@ -68,6 +69,14 @@ class Services:
         from .policies.service import open_policies
 
         return open_policies(self.host)
+
+    async def policy_states(self) -> Policies:
+        """What policies there are and whether they are kept; asked of another process until their service is needed."""
+        if "policies" in self.__dict__:
+            return await self.policies.status()
+        from .policies.glance import policy_states
+
+        return await policy_states(self.host)
 
     @cached_property
     def docker(self) -> DockerService:

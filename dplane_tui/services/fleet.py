@@ -115,7 +115,9 @@ class Fleet:
     @staticmethod
     async def _look(services: Services, box: _Box) -> tuple[News, ...]:
         known = box.disks if time.time() - box.disks_at < SMART_EVERY else None
-        found = await look(services.health, services.zfs, services.task_states, disks=known)
+        found = await look(
+            services.health, services.zfs, services.task_states, disks=known, policies=services.policy_states
+        )
         if known is None and found.disks is not None:
             box.disks, box.disks_at = found.disks, time.time()
         return found.news

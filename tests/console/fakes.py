@@ -30,6 +30,7 @@ from dplane_tui.services.replication.model import (
 from dplane_tui.services.retention.model import Judged, PruneWish, Pruning, SideReport
 from dplane_tui.services.zfs.model import Dataset, Disk, Importable, Pool, Preview, Scan, Snapshot, Vdev
 from dplane_tui.services.zfs.requests import CreateDataset, CreatePool
+from tests.console.fake_policies import FakePolicies
 from tests.console.fake_storage import FakeStorage
 
 NOW = 1_800_000_000.0
@@ -485,6 +486,7 @@ class FakeServices(Services):
         self.fake_zfs = FakeZfs()
         self.fake_storage = FakeStorage()
         self.fake_replication = FakeReplication()
+        self.fake_policies = FakePolicies()
         self.fake_docker = FakeDocker()
         self.fake_jobs = FakeJobs()
         self.fake_sign_in = FakeSignIn()
@@ -493,6 +495,7 @@ class FakeServices(Services):
             zfs=self.fake_zfs,
             storage=self.fake_storage,
             replication=self.fake_replication,
+            policies=self.fake_policies,
             docker=self.fake_docker,
             health=FakeHealth(),
             jobs=self.fake_jobs,

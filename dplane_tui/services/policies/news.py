@@ -21,7 +21,7 @@ def news(found: Policies | None, now: float, why: str = "") -> tuple[News, ...]:
     on = [one for one in found.datasets if one.state == ON]
     told = [News("warn", clean(problem), WHERE) for problem in found.problems]
     told += [
-        News("warn", f"The policy of {clean(one.dataset)}: {one.why}.", WHERE)
+        News("warn", f"The policy of {clean(one.dataset)}: {one.why}.", WHERE, one.dataset)
         for one in found.datasets
         if one.state == BROKEN
     ]
@@ -29,14 +29,15 @@ def news(found: Policies | None, now: float, why: str = "") -> tuple[News, ...]:
         return tuple(told)
     if found.last_state in _BAD:
         told.append(News("bad", f"The last run of snapshot policies {found.last_state}: {found.last_message}", WHERE))
-    told += [News("bad", f"{_late(one, now)}.", WHERE) for one in on if one.late]
+    told += [News("bad", f"{_late(one, now)}.", WHERE, one.dataset) for one in on if one.late]
     unknown = [clean(one.dataset) for one in on if one.late is None]
     if unknown:
         told.append(News("unknown", f"No snapshot of its policy is known yet: {', '.join(unknown)}.", WHERE))
     if not told:
         oldest = min((one.newest for one in on if one.newest is not None), default=None)
-        when = f"; the oldest newest snapshot is from {age(oldest, now)}" if oldest is not None else ""
-        told.append(News("ok", f"{len(on)} dataset(s) have snapshots in time by their policies{when}.", WHERE))
+        when = f"; each has one from {age(oldest, now)} or later" if oldest is not None else ""
+        which = "1 dataset has" if len(on) == 1 else f"{len(on)} datasets have"
+        told.append(News("ok", f"{which} snapshots in time by policy{when}.", WHERE))
     return tuple(told)
 
 
