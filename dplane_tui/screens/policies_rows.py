@@ -70,7 +70,7 @@ def head(found: Policies, now: float) -> list[Pieces]:
         due = f"in {duration(max(0.0, found.next_run - now))}" if found.next_run is not None else "unknown"
         role = "bad" if found.last_state in ("failed", "died") else "text"
         last = f"{found.last_state} {age(found.last_ended, now)}" if found.last_run else "never"
-        lines.append([("next run ", "dim"), (due, "text"), ("   last run ", "dim"), (last, role)])
+        lines.append([("next run ", "dim"), (due, "text"), (", last run ", "dim"), (last, role)])
         if role == "bad":
             lines.append([(clean(found.last_message, 200), "bad")])
     return [*lines, *([(clean(problem, 200), "warn")] for problem in found.problems)]
