@@ -94,6 +94,6 @@ async def policies(page: Page, services: Services) -> None:
     if found is None:
         return
     now = time.time()
-    page.pieces(rows.head(found, now))
+    page.pieces(rows.head(found, now, _WIDE))
     page.table("Datasets", rows.COLUMNS, rows.policy_rows(found, now), "none.")
     page.say(*(f"{one.dataset}: {one.why}." for one in found.datasets if one.why))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from dplane_tui.services.policies.model import Wish
 from tests.console.conftest import Opener
 from tests.console.fake_policies import FakePolicies, troubled
@@ -20,7 +22,7 @@ async def test_the_list_says_in_words_what_is_late_and_when_the_next_run_is(cons
         await seen.press("O")
         await seen.until_text("Snapshot policies")
         assert "LATE: 1 of 2 datasets" in seen.text
-        assert "next run in 30m" in seen.text or "next run in 29m" in seen.text
+        assert "Next run in 30m" in seen.text or "Next run in 29m" in seen.text
         line = next(line for line in seen.text.splitlines() if "tank/late" in line)
         assert "LATE" in line
         assert "daily=7" in line
@@ -33,6 +35,23 @@ async def test_the_list_says_in_words_what_is_late_and_when_the_next_run_is(cons
         await seen.until_text("Snapshot policies")
         await seen.press("escape")
         assert "Snapshot policies" not in seen.text
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 10), (200, 60)])
+async def test_it_can_be_read_at_any_size_and_after_another(console: Opener, size: tuple[int, int]) -> None:
+    services, _ = made()
+    async with console(services, size=(60, 20)) as seen:
+        await seen.press("O")
+        await seen.until_text("Snapshot policies")
+        await seen.pilot.resize_terminal(*size)
+        await seen.press("j", "j")
+        await seen.until(lambda: "> tank/late" in seen.text)
+        lines = seen.text.splitlines()
+        assert len(lines) == size[1]
+        assert any("LATE: 1 of 2 datasets" in line for line in lines)
+        assert "LATE" in next(line for line in lines if "> tank/late" in line)
+        assert any("tank/late: daily=7, its own" in line for line in lines)
+        assert any("Enter set  p preview" in line for line in lines)
 
 
 async def test_the_wizard_shows_the_preview_before_it_switches_on(console: Opener) -> None:
