@@ -110,6 +110,7 @@ def _writer(name: str) -> Callable[[Page, Services], Awaitable[None]]:
 
 
 async def _pools(page: Page, services: Services) -> None:
+    from .plain_storage import capacity
     from .screens import pool_rows as rows
 
     page.head("Pools")
@@ -124,6 +125,7 @@ async def _pools(page: Page, services: Services) -> None:
             page.say(f"{pool.name}: {pool.status} {pool.action}".strip())
     for pool in pools:
         page.table(f"Devices of {pool.name}", rows.DEVICES, rows.device_rows(pool), "ZFS tells none.")
+        await capacity(page, services, pool.name)
         page.head(f"Datasets of {pool.name}")
         found = await page.read(services.zfs.datasets(pool.name))
         if found is not None:

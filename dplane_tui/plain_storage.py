@@ -16,6 +16,16 @@ if TYPE_CHECKING:
 _WIDE = 1000
 
 
+async def capacity(page: Page, services: Services, pool: str) -> None:
+    """How full a pool was over time, and when it will be full, in sentences."""
+    from .services.capacity.words import sentences
+
+    page.head(f"Capacity of {pool} over time")
+    found = await page.read(services.history(pool))
+    if found is not None:
+        page.say(*sentences(found, time.time()))
+
+
 async def datasets(page: Page, services: Services) -> None:
     """What waits for a key, every dataset by its full name, and what its protection lacks."""
     from .screens import dataset_rows as rows

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from .host import Host, connect
 
 if TYPE_CHECKING:
+    from .capacity.model import History, Warmth
     from .docker.service import DockerService
     from .files.service import FilesService
     from .health.service import HealthService
@@ -77,6 +78,24 @@ class Services:
         from .policies.glance import policy_states
 
         return await policy_states(self.host)
+
+    async def history(self, pool: str) -> History:
+        """A pool over time, and when it will be full; read in this process, so that SQLite is loaded."""
+        from .capacity.service import history
+
+        return await history(self.host, pool)
+
+    async def history_told(self, pool: str) -> History:
+        """The same, asked of another process: for the console."""
+        from .capacity.glance import history_told
+
+        return await history_told(self.host, pool)
+
+    async def warmth_told(self, disk: str) -> Warmth:
+        """A disk over time, asked of another process."""
+        from .capacity.glance import warmth_told
+
+        return await warmth_told(self.host, disk)
 
     @cached_property
     def docker(self) -> DockerService:

@@ -11,6 +11,8 @@ from typing import Any, cast
 
 from dplane_tui.errors import DPlaneError, MissingError, RefusedError
 from dplane_tui.services.bundle import Services
+from dplane_tui.services.capacity.forecast import forecast
+from dplane_tui.services.capacity.model import Heat, History, Sample, Warmth
 from dplane_tui.services.docker.model import Container, Engine
 from dplane_tui.services.health.model import DiskHealth, Health, Memory, ServiceState, Temperature
 from dplane_tui.services.host import Output
@@ -491,6 +493,8 @@ class FakeServices(Services):
         self.fake_jobs = FakeJobs()
         self.fake_sign_in = FakeSignIn()
         self.closed = False
+        self.days = 20
+        """Days over which capacity and temperature were noted."""
         self.__dict__.update(
             zfs=self.fake_zfs,
             storage=self.fake_storage,
@@ -501,6 +505,19 @@ class FakeServices(Services):
             jobs=self.fake_jobs,
             sign_in=self.fake_sign_in,
         )
+
+    async def history(self, pool: str) -> History:
+        found = next(one for one in self.fake_zfs.pool_list if one.name == pool)
+        size, allocated, now = found.size or 0, found.allocated or 0, time.time()
+        days = range(self.days, -1, -1)
+        samples = tuple(Sample(now - day * 86400, round(allocated - day * size / 100), size) for day in days)
+        return History(pool, found.guid, samples, forecast(samples, now))
+
+    history_told = history
+
+    async def warmth_told(self, disk: str) -> Warmth:
+        now = time.time()
+        return Warmth(disk, tuple(Heat(now - day * 86400, 34.0 + day % 5) for day in range(self.days, -1, -1)))
 
     async def close(self) -> None:
         self.closed = True

@@ -16,7 +16,14 @@ from tests.console.fakes import FakeServices
 from tests.unit.test_import_hygiene import loaded
 
 WANTED = {
-    "pools": ("Pools: 2.", "vault, State DEGRADED, Capacity 91%", "Datasets of tank: 4.", "tank/home/anna, Used"),
+    "pools": (
+        "Pools: 2.",
+        "vault, State DEGRADED, Capacity 91%",
+        "Datasets of tank: 4.",
+        "tank/home/anna, Used",
+        "tank has 3.00G of 9.00G allocated (33 %).",
+        "It is full about 20",
+    ),
     "replication": (
         "home is in time",
         "Tasks: 1.",
