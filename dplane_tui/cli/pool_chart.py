@@ -11,7 +11,7 @@ from ..services.capacity.service import history, warmth
 from ..services.capacity.words import sentences, warm_words
 from ..services.host import Host
 from ..text import duration
-from ..widgets.chart import ASCII, chart
+from ..widgets.chart import ASCII, chart, widened
 from .output import Result
 
 _WIDTH, _HEIGHT = 60, 8
@@ -39,10 +39,11 @@ def drawn(found: History, now: float) -> list[str]:
     if len(past) < 2:
         return []
     values, span = spread([(one.at, one.allocated) for one in past], now, _WIDTH)
-    lines = chart(values, _WIDTH, _HEIGHT, ASCII, top=float(past[-1].size))
+    shown = widened(values, _WIDTH)
+    lines = chart(shown, _WIDTH, _HEIGHT, ASCII, top=float(past[-1].size))
     marks = ["100 %", *[""] * (_HEIGHT - 2), "  0 %"]
     left = f"{duration(span).split(' ')[0]} ago"
-    below = f"{left}{'now'.rjust(max(4, len(values) - len(left)))}"
+    below = f"{left}{'now'.rjust(max(4, len(shown) - len(left)))}"
     return ["", *(f"{mark:>5} |{line}".rstrip() for mark, line in zip(marks, lines, strict=True)), f"{'':>6} {below}"]
 
 

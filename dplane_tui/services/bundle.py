@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from .host import Host, connect
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from .capacity.model import History, Warmth
     from .docker.service import DockerService
     from .files.service import FilesService
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from .replication.model import TaskStatus
     from .replication.service import ReplicationService
     from .sign_in import SignIn
+    from .zfs.iostat import Rates
     from .zfs.service import ZfsService
     from .zfs.storage import StorageService
 
@@ -96,6 +99,12 @@ class Services:
         from .capacity.glance import warmth_told
 
         return await warmth_told(self.host, disk)
+
+    def rates(self, pool: str, every: float) -> AsyncGenerator[Rates, None]:
+        """What a pool reads and writes, measured while somebody looks."""
+        from .zfs.iostat import rates
+
+        return rates(self.host, pool, every)
 
     @cached_property
     def docker(self) -> DockerService:

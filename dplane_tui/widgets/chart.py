@@ -61,6 +61,11 @@ def squeezed(values: Sequence[float | None], most: int) -> list[float | None]:
     return [max((value for value in part if value is not None), default=None) for part in parts]
 
 
+def widened(values: Sequence[float | None], most: int) -> list[float | None]:
+    """Few values over at most `most` columns, each as wide as the others."""
+    return [value for value in values for _ in range(max(1, most // max(1, len(values))))]
+
+
 def heights(values: Sequence[float | None], steps: int, top: float | None = None) -> list[int]:
     """The height of each bar, 1 to `steps`; 0 is unknown."""
     most = top if top is not None else max((value for value in values if value is not None), default=0.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -30,6 +30,7 @@ from dplane_tui.services.replication.model import (
     TaskStatus,
 )
 from dplane_tui.services.retention.model import Judged, PruneWish, Pruning, SideReport
+from dplane_tui.services.zfs.iostat import Rates
 from dplane_tui.services.zfs.model import Dataset, Disk, Importable, Pool, Preview, Scan, Snapshot, Vdev
 from dplane_tui.services.zfs.requests import CreateDataset, CreatePool
 from tests.console.fake_policies import FakePolicies
@@ -493,6 +494,8 @@ class FakeServices(Services):
         self.fake_jobs = FakeJobs()
         self.fake_sign_in = FakeSignIn()
         self.closed = False
+        self.measured: list[tuple[str, float]] = []
+        """Pools whose reads and writes were measured, and at which pace; 0 when that ended."""
         self.days = 20
         """Days over which capacity and temperature were noted."""
         self.__dict__.update(
@@ -514,6 +517,16 @@ class FakeServices(Services):
         return History(pool, found.guid, samples, forecast(samples, now))
 
     history_told = history
+
+    async def rates(self, pool: str, every: float) -> AsyncGenerator[Rates, None]:
+        self.measured.append((pool, every))
+        try:
+            for n in range(1, 30):
+                yield Rates(30.0 + n, 12.0, n * M, M / 2, 0.0031, None)
+                await asyncio.sleep(0.01)
+            await asyncio.Event().wait()
+        finally:
+            self.measured.append((pool, 0.0))
 
     async def warmth_told(self, disk: str) -> Warmth:
         now = time.time()

@@ -148,9 +148,9 @@ def test_it_is_told_in_sentences() -> None:
     samples = line(range(95))
     said = sentences(History("tank", "1", samples, forecast(samples, NOW)), NOW)
     assert said[0] == "tank has 100G of 1000G allocated (10 %)."
-    assert said[1] == "90 days ago 1 %; 30 days ago 7 %; a week ago 9 %; a day ago 10 %."
-    assert said[2].startswith("It is full about 2027-")
-    assert said[2].endswith("in 900d, if it goes on by 1.00G a day.")
+    assert said[2] == "90 days ago 1 %; 30 days ago 7 %; a week ago 9 %; a day ago 10 %."
+    assert said[1].startswith("It is full about 2027-")
+    assert said[1].endswith("in 900d, if it goes on by 1.00G a day.")
     assert said[3] == "Known from 95 samples of the last 94d."
     assert sentences(History("ta\x1bnk", "1", (), Forecast(why="Why.")), NOW) == ["Nothing is noted of ta�nk yet. Why."]
 
@@ -306,9 +306,9 @@ def test_the_command_tells_and_draws_it(
     asyncio.run(filled())
     assert run(["pool", "chart", "tank"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("tank has 40B of 100B allocated (40 %).\nA week ago 26 %; a day ago 38 %.\n")
-    assert "It is full about 20" in said
-    assert "in 30d, if it goes on by 2B a day." in said
+    assert said.startswith("tank has 40B of 100B allocated (40 %).\nIt is full about 20")
+    assert "\nA week ago 26 %; a day ago 38 %.\n" in said
+    assert re.search(r"in (30|29)d, if it goes on by 2B a day\.", said)
     assert re.search(r"^100 % \|", said, re.MULTILINE)
     assert re.search(r"^  0 % \|[#=_.]+$", said, re.MULTILINE)
     assert said.isascii()

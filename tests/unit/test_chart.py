@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dplane_tui.terminal.symbols import SPARK
-from dplane_tui.widgets.chart import ASCII, BLOCKS, BRAILLE, MISSING, chart, columns, set_for, spark, squeezed
+from dplane_tui.widgets.chart import ASCII, BLOCKS, BRAILLE, MISSING, chart, columns, set_for, spark, squeezed, widened
 
 SETS = st.sampled_from((BRAILLE, BLOCKS, ASCII))
 NUMBERS = st.floats(0, 1e18, allow_nan=False)
@@ -65,6 +65,14 @@ def test_no_peak_is_lost(values: list[float | None], most: int) -> None:
     known = [value for value in values if value is not None]
     assert max((one for one in shown if one is not None), default=None) == max(known, default=None)
     assert len(shown) == min(len(values), most)
+
+
+@given(st.lists(NUMBERS, max_size=99), st.integers(0, 60))
+def test_few_values_fill_the_width_and_none_is_lost(values: list[float], most: int) -> None:
+    wide = widened(values, most)
+    assert len(wide) <= max(most, len(values))
+    assert 2 * len(wide) > most or not values
+    assert list(dict.fromkeys(wide)) == list(dict.fromkeys(values))
 
 
 @pytest.mark.parametrize("glyphs", [BRAILLE, BLOCKS, ASCII])

@@ -20,6 +20,7 @@ def sentences(found: History, now: float) -> list[str]:
         return [f"Nothing is noted of {clean(found.pool)} yet. {clean(found.forecast.why)}".strip()]
     last, first = past[-1], past[0]
     told = [f"{clean(found.pool)} has {size(last.allocated)} of {size(last.size)} allocated ({_share(last)})."]
+    told.append(outlook(found.forecast, now))
     then = []
     for days, words in _POINTS:
         near = min(past, key=lambda one, days=days: abs(now - days * DAY - one.at))  # type: ignore[misc]  # bound above
@@ -27,7 +28,6 @@ def sentences(found: History, now: float) -> list[str]:
             then.append(f"{words} ago {_share(near)}")
     if then:
         told.append(f"{'; '.join(then).capitalize()}.")
-    told.append(outlook(found.forecast, now))
     known = duration(now - first.at).split(" ")[0]
     count = f"{len(past)} sample{'s' if len(past) > 1 else ''}"
     told.append(f"Known from {count} of the last {known}." if len(past) > 1 else f"Known from {count}.")

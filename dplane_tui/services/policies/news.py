@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...text import age, clean, duration
+from ...text import ago, clean, duration
 from ..health.model import News
 from ..notify.model import FAILED, LATE, Alarm, Observation
 from .model import BROKEN, ON, Policies, PolicyStatus
@@ -35,7 +35,7 @@ def news(found: Policies | None, now: float, why: str = "") -> tuple[News, ...]:
         told.append(News("unknown", f"No snapshot of its policy is known yet: {', '.join(unknown)}.", WHERE))
     if not told:
         oldest = min((one.newest for one in on if one.newest is not None), default=None)
-        when = f"; each has one from {age(oldest, now)} or later" if oldest is not None else ""
+        when = f"; each has one from {ago(oldest, now)} or later" if oldest is not None else ""
         which = "1 dataset has" if len(on) == 1 else f"{len(on)} datasets have"
         told.append(News("ok", f"{which} snapshots in time by policy{when}.", WHERE))
     return tuple(told)
@@ -45,7 +45,7 @@ def _late(one: PolicyStatus, now: float) -> str:
     limit = duration(2 * (one.interval or 0))
     return (
         f"{clean(one.dataset)} has no snapshot within {limit}, though its policy is {one.policy}: "
-        f"the newest is from {age(one.newest, now)}"
+        f"the newest is from {ago(one.newest, now)}"
     )
 
 
@@ -62,7 +62,7 @@ def observations(found: Policies, known: Sequence[Alarm], now: float) -> tuple[O
     for guid, one in on.items():
         name = clean(one.dataset)
         title = f"snapshots of {name} are late" if one.late else f"snapshots of {name} are in time again"
-        text = f"{_late(one, now)}." if one.late else f"The newest is from {age(one.newest, now)}."
+        text = f"{_late(one, now)}." if one.late else f"The newest is from {ago(one.newest, now)}."
         told.append(Observation(f"{_LATE}{guid}", LATE, one.late, name, 2, title, text))
     if not found.problems:  # the datasets of a suspended pool are not seen
         for row in known:
