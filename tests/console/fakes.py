@@ -30,6 +30,7 @@ from dplane_tui.services.replication.model import (
     TaskStatus,
 )
 from dplane_tui.services.retention.model import Judged, PruneWish, Pruning, SideReport
+from dplane_tui.services.sign_in import Opened
 from dplane_tui.services.zfs.iostat import Rates
 from dplane_tui.services.zfs.model import Dataset, Disk, Importable, Pool, Preview, Scan, Snapshot, Vdev
 from dplane_tui.services.zfs.requests import CreateDataset, CreatePool
@@ -467,6 +468,7 @@ class FakeSignIn:
 
     password: str = "sesame"
     why_not: str = ""
+    opened: Opened = field(default_factory=lambda: Opened(True, "Signed in: your console is open on tty1."))
     asked: list[tuple[str, str]] = field(default_factory=list)
 
     async def possible(self) -> str:
@@ -475,10 +477,14 @@ class FakeSignIn:
     async def unlock(self, password: str) -> None:
         await self.sign_in("(own)", password)
 
-    async def sign_in(self, user: str, password: str) -> None:
+    async def sign_in(self, user: str, password: str) -> str:
         self.asked.append((user, password))
         if password != self.password:
             raise RefusedError("The name or the password is not right, or that account may not sign in.")
+        return "tty1"
+
+    async def came_up(self, terminal: str) -> Opened:
+        return self.opened
 
 
 class FakeServices(Services):
