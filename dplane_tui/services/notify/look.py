@@ -11,7 +11,7 @@ from ...errors import DPlaneError, MissingError, TimedOutError
 from ..capacity.service import note
 from ..health.service import HealthService
 from ..host import Host
-from ..policies import news as policy_news
+from ..policies import alarms as policy_alarms
 from ..policies.service import LocalPolicies
 from ..replication.service import LocalReplication
 from ..store import Store
@@ -50,7 +50,7 @@ async def policies(host: Host, store: Store) -> None:
     """
     seen = time.time()
     with contextlib.suppress(DPlaneError):
-        found = policy_news.observations(await LocalPolicies(host).status(), await records.alarms(store), seen)
+        found = policy_alarms.observations(await LocalPolicies(host).status(), await records.alarms(store), seen)
         await records.observe(store, found, seen, time.time())
     with contextlib.suppress(DPlaneError):
         noted = await UpkeepService(host).noted()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..asking import ask, not_understood
 from ..host import Host
-from .model import Policies
+
+if TYPE_CHECKING:
+    from .state import Policies
 
 
 async def policy_states(host: Host) -> Policies:
     """What `dplane policy list` says there. Raises the error that it told, MissingError, CommandError."""
     data = await ask(host, "policy", "list", kind=dict)
     from ..replication.codec import decode
+    from .state import Policies
 
     try:
         return decode(Policies, data)

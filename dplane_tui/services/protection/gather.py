@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
-from ..policies.model import BROKEN, ON, Policies, PolicyStatus
+from ..policies.state import BROKEN, ON, Policies, PolicyStatus
 from ..replication.model import Task, TaskStatus
 from ..zfs.model import Dataset, Pool, Vdev
 from .judge import Copy, Facts, Kept, PoolFacts, Verdict, judge
