@@ -14,6 +14,9 @@ LEAST = 2
 """Seconds that a measurement lasts at least."""
 _COLUMNS = 9  # name, alloc, free, then operations, bandwidth and total wait of reads and writes; more follow
 
+_GONE = ("no such pool", "parse pools/vdevs list")
+"""What zpool says when there is no pool of that name, and nothing else on its list."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rates:
@@ -64,6 +67,6 @@ async def rates(host: Host, pool: str, every: float) -> AsyncGenerator[Rates, No
         output = await process.wait()
     finally:
         await process.stop()
-    if "no such pool" in output.error:
+    if any(words in output.error for words in _GONE):
         raise MissingError(f"There is no pool {clean(pool)} on {host.name} any more.")
     raise CommandError(f"zpool iostat ended with status {output.status}: {clean(output.error, 200) or 'no reason'}.")
