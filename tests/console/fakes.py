@@ -7,12 +7,10 @@ import dataclasses
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from dplane_tui.errors import DPlaneError, MissingError, RefusedError
 from dplane_tui.services.bundle import Services
-from dplane_tui.services.capacity.forecast import forecast
-from dplane_tui.services.capacity.model import Heat, History, Sample, Warmth
 from dplane_tui.services.docker.model import Container, Engine
 from dplane_tui.services.health.model import DiskHealth, Health, Memory, ServiceState, Temperature
 from dplane_tui.services.host import Output
@@ -31,11 +29,14 @@ from dplane_tui.services.replication.model import (
 )
 from dplane_tui.services.retention.model import Judged, PruneWish, Pruning, SideReport
 from dplane_tui.services.sign_in import Opened
-from dplane_tui.services.zfs.iostat import Rates
 from dplane_tui.services.zfs.model import Dataset, Disk, Importable, Pool, Preview, Scan, Snapshot, Vdev
 from dplane_tui.services.zfs.requests import CreateDataset, CreatePool
 from tests.console.fake_policies import FakePolicies
 from tests.console.fake_storage import FakeStorage
+
+if TYPE_CHECKING:
+    from dplane_tui.services.capacity.model import History, Warmth
+    from dplane_tui.services.zfs.iostat import Rates
 
 NOW = 1_800_000_000.0
 G = 1 << 30
@@ -516,6 +517,9 @@ class FakeServices(Services):
         )
 
     async def history(self, pool: str) -> History:
+        from dplane_tui.services.capacity.forecast import forecast
+        from dplane_tui.services.capacity.model import History, Sample
+
         found = next(one for one in self.fake_zfs.pool_list if one.name == pool)
         size, allocated, now = found.size or 0, found.allocated or 0, time.time()
         days = range(self.days, -1, -1)
@@ -525,6 +529,8 @@ class FakeServices(Services):
     history_told = history
 
     async def rates(self, pool: str, every: float) -> AsyncGenerator[Rates, None]:
+        from dplane_tui.services.zfs.iostat import Rates
+
         self.measured.append((pool, every))
         try:
             for n in range(1, 30):
@@ -535,6 +541,8 @@ class FakeServices(Services):
             self.measured.append((pool, 0.0))
 
     async def warmth_told(self, disk: str) -> Warmth:
+        from dplane_tui.services.capacity.model import Heat, Warmth
+
         now = time.time()
         return Warmth(disk, tuple(Heat(now - day * 86400, 34.0 + day % 5) for day in range(self.days, -1, -1)))
 

@@ -77,8 +77,8 @@ async def test_a_pool_that_goes_away_is_told() -> None:
     host = Measuring([IDLE], "cannot open 'tank': no such pool")
     with pytest.raises(MissingError, match="no pool tank on nas-a any more"):
         [one async for one in rates(cast(Host, host), "tank", 2)]
+    said = Measuring([], "Unable to parse pools/vdevs list.\n\n.Unable to parse pools/vdevs list.\n")  # 2.3.9
     with pytest.raises(MissingError):
-        said = Measuring([], "Unable to parse pools/vdevs list.\n\n.Unable to parse pools/vdevs list.\n")  # 2.3.9
         [one async for one in rates(cast(Host, said), "tank", 2)]
     with pytest.raises(CommandError, match="ended with status 1: it is \ufffd broken"):
         [one async for one in rates(cast(Host, Measuring([], "it is \x1b broken")), "tank", 2)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median
 
 from ...text import duration
 from .model import Forecast, Sample
@@ -31,7 +30,7 @@ def forecast(samples: Sequence[Sample], now: float) -> Forecast:
         for place, earlier in enumerate(days)
         for later in days[place + 1 :]
     ]
-    per_day = median(slopes) * DAY
+    per_day = _middle(slopes) * DAY
     last = days[-1]
     if last.allocated >= last.size:
         return Forecast(now, per_day, "")
@@ -49,6 +48,13 @@ def _days(samples: Sequence[Sample]) -> list[Sample]:
     """The last sample of each of the last days, oldest first."""
     found = {one.at // DAY: one for one in sorted(samples, key=lambda one: one.at)}
     return list(found.values())[-LOOKS_BACK:]
+
+
+def _middle(values: Sequence[float]) -> float:
+    """Their median; the standard library's loads a MiB of decimals for it."""
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 def _known(days: Sequence[Sample]) -> str:
