@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
 _EVERY = 0.01
 _REFRESHES, _DIALOGS = 10_000, 500
-_TOURS = ((b"t", b""), (b"t", b""), (b"2", b"backup"), (b"3", b"web"), (b"4", b"What to know"), (b"?", b"Keys that"),
-          (b"\x1b", b""), (b"1n", b"New pool"), (b"\x1b", b""))  # fmt: skip
+_TOURS = (
+    (b"t", b""), (b"t", b""), (b"2", b"backup"), (b"3", b"web"), (b"4", b"What to know"), (b"5", b""), (b"6", b""),
+    (b"F", b""), (b"?", b"Keys that"), (b"\x1b", b""), (b"1n", b"New pool"), (b"\x1b", b""),
+    (b"O", b""), (b"\x1b", b""), (b"H", b""), (b"\x1b", b""), (b"0", b""), (b"1", b""),
+)  # fmt: skip
+"""Every screen and list, and some dialogs."""
 OTHERS = tuple(name for name in ("btop", "htop", "glances") if shutil.which(name))
 
 

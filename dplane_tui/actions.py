@@ -117,6 +117,7 @@ ACTIONS: tuple[Action, ...] = (
         hint=12,
     ),
     Action("tab-previous", ("left_square_bracket", "left", "h"), "previous tab", "pools", "the tab before", hint=0),
+    Action("pool-charts", ("H",), "charts", "pools", "how full over time, when it is full, what goes on now", hint=29),
     _write("pool-create", "n", "new pool", "pools", "create a pool from free disks", "admin", 20),
     _write("pool-import", "i", "import", "pools", "import a pool found on the disks", "admin", 26),
     _write("dataset-create", "a", "add dataset", "pools", "create a file system or volume", "operate", 22),

@@ -271,11 +271,11 @@ class Console(
 
         await find(self)
 
-    async def do_policies(self) -> str | None:
-        """Snapshot policies."""
+    async def do_policies(self, dataset: str = "") -> str | None:
+        """Snapshot policies, that of `dataset` under the cursor."""
         from .screens.policies import show_policies
 
-        return await show_policies(self)
+        return await show_policies(self, dataset)
 
     async def do_messages(self) -> None:
         """What this session did and said."""

@@ -158,9 +158,16 @@ class Locking:
         from .screens.sign_in import SignInDialog
         from .widgets.dialogs import ask
 
-        app = self._app
-        if await ask(app, SignInDialog(app.host_name, app.services.sign_in.sign_in)):
-            app.say("Signed in. Your console opens here in a moment.", "good")
+        app, terminal = self._app, ""
+
+        async def sign_in(user: str, password: str) -> None:
+            nonlocal terminal
+            terminal = await app.services.sign_in.sign_in(user, password)
+
+        if await ask(app, SignInDialog(app.host_name, sign_in)):
+            app.say("The password is right. systemd was asked to open your console here…", "dim")
+            found = await app.services.sign_in.came_up(terminal)
+            app.say(found.told, "good" if found.there else "bad")
 
     def do_sign_out(self) -> None:
         """End the session; the view that needs no login comes back."""

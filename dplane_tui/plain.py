@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from .errors import DPlaneError
@@ -17,9 +17,8 @@ from .widgets.layout import Column, Pieces, Row
 
 if TYPE_CHECKING:
     from .services.bundle import Services
-    from .services.health.model import DiskHealth
 
-SCREENS = ("pools", "replication", "docker", "health")
+SCREENS = ("start", "pools", "replication", "docker", "health", "datasets", "snapshots", "files", "policies")
 _DRAWN = re.compile("[\u2500-\u25ff]+")
 T = TypeVar("T")
 
@@ -88,11 +87,30 @@ def keys_page() -> Page:
 async def screen(name: str, services: Services) -> Page:
     """The screen called `name` (one of SCREENS), read now. Raises KeyError for another name."""
     page = Page()
-    await {"pools": _pools, "replication": _replication, "docker": _docker, "health": _health}[name](page, services)
+    await _writer(name)(page, services)
     return page
 
 
+def _writer(name: str) -> Callable[[Page, Services], Awaitable[None]]:
+    """What writes the page; the other modules are loaded when one of theirs is wanted."""
+    if name in ("pools", "replication", "docker"):
+        return {"pools": _pools, "replication": _replication, "docker": _docker}[name]
+    if name in ("start", "health"):
+        from . import plain_box
+
+        return {"start": plain_box.start, "health": plain_box.health}[name]
+    from . import plain_storage as storage
+
+    return {
+        "datasets": storage.datasets,
+        "snapshots": storage.snapshots,
+        "files": storage.files,
+        "policies": storage.policies,
+    }[name]
+
+
 async def _pools(page: Page, services: Services) -> None:
+    from .plain_storage import capacity
     from .screens import pool_rows as rows
 
     page.head("Pools")
@@ -107,6 +125,7 @@ async def _pools(page: Page, services: Services) -> None:
             page.say(f"{pool.name}: {pool.status} {pool.action}".strip())
     for pool in pools:
         page.table(f"Devices of {pool.name}", rows.DEVICES, rows.device_rows(pool), "ZFS tells none.")
+        await capacity(page, services, pool.name)
         page.head(f"Datasets of {pool.name}")
         found = await page.read(services.zfs.datasets(pool.name))
         if found is not None:
@@ -158,41 +177,3 @@ async def _docker(page: Page, services: Services) -> None:
         page.lines.clear()
         shown = rows.container_rows(engine.containers)
         page.table(f"Containers of Docker {engine.version}", rows.CONTAINERS, shown, "none.")
-
-
-async def _health(page: Page, services: Services) -> None:
-    from .screens import health_rows as rows
-    from .services.health.news import news
-
-    page.head("Health")
-    health = await page.read(services.health.read(None))
-    reasons: dict[str, str] = {}
-    pools = await _known(page, reasons, "pools", services.zfs.pools())
-    tasks = await _known(page, reasons, "replication", services.replication.tasks())
-    disks = await _known(page, reasons, "disks", _smart(services))
-    if health is None:
-        return
-    page.lines[1:] = []  # what could not be read stands among the news
-    page.pieces(rows.vitals(health, 200))
-    page.head("What to know")
-    page.say(*(f"{one.level}: {one.text}" for one in news(health, pools, tasks, disks, reasons=reasons)))
-    now = time.time()
-    page.table(
-        "Disks", rows.DISKS, rows.disk_rows(disks or ()), "none were found." if disks is not None else "unknown."
-    )
-    page.table("Pools", rows.POOLS, rows.pool_rows(pools or (), now), "none." if pools is not None else "unknown.")
-    page.table("Tasks", rows.TASKS, rows.task_rows(tasks or (), now), "none." if tasks is not None else "unknown.")
-    page.table("Services", rows.SERVICES, rows.service_rows(health.services, now), "systemd could not be asked.")
-    page.table("Sensors", rows.SENSORS, rows.sensor_rows(health.temperatures), "none was found.")
-
-
-async def _known(page: Page, reasons: dict[str, str], name: str, reading: Awaitable[T]) -> T | None:
-    """As `Page.read`; why there is nothing goes into `reasons`."""
-    value = await page.read(reading)
-    if value is None:
-        reasons[name] = str(page.errors[-1])
-    return value
-
-
-async def _smart(services: Services) -> tuple[DiskHealth, ...]:
-    return await services.health.disks(await services.zfs.disks())

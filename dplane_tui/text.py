@@ -68,3 +68,11 @@ def duration(seconds: float | None) -> str:
 def age(then: float | None, now: float) -> str:
     """How long ago `then` was (`3s ago`), both in Unix seconds; `never` for unknown."""
     return "never" if then is None else f"{duration(now - then)} ago"
+
+
+def ago(then: float | None, now: float) -> str:
+    """As `age`, to the minute: a sentence that stands on a screen must hold still."""
+    if then is None:
+        return "never"
+    past = max(0.0, now - then)
+    return f"{duration(past - past % 60)} ago" if past >= 60 else "less than a minute ago"

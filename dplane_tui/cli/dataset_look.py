@@ -106,6 +106,7 @@ async def _locked(host: Host, _args: argparse.Namespace) -> Result:
 
 
 async def _protection(host: Host, args: argparse.Namespace) -> Result:
+    from ..services.policies.service import open_policies
     from ..services.replication.service import open_replication
 
     service = StorageService(host)
@@ -118,7 +119,11 @@ async def _protection(host: Host, args: argparse.Namespace) -> Result:
         tasks = ()  # nothing is set up to replicate here
     except DPlaneError:
         tasks = None  # what is not known counts for nothing
-    found = verdicts(tree, pools, tasks, newest, time())
+    try:
+        policies = await open_policies(host).status()
+    except DPlaneError:
+        policies = None
+    found = verdicts(tree, pools, tasks, newest, policies, time())
     data = {name: {"protection": verdict.word, "reasons": verdict.reasons} for name, verdict in found.items()}
     rows = [(name, one.word, _why(one.reasons, one.word)) for name, one in found.items()]
     text = table(("NAME", "PROTECTED", "WHY"), rows) if rows else f"There are no datasets on {host.name}."

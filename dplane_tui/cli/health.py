@@ -23,7 +23,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 async def _health(host: Host, _args: argparse.Namespace) -> Result:
+    from ..services.capacity.service import note
+
     found = await report(host)
+    await note(host, found.pools or (), found.disks or ())
     data = {
         "verdict": worst(found.news),
         "news": found.news,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..services.fleet import Fleet
 from ..services.health.model import News
 from ..services.health.news import LEVELS, VERDICT, worst
-from ..text import duration
+from ..text import ago
 from ..widgets.layout import Cell, Column, Pieces, Row, row
 from ..widgets.table import Table
 
@@ -46,9 +46,9 @@ def worst_of(fleet: Fleet, name: str | None, now: float) -> tuple[str, str]:
     """(level, sentence) of a box: its worst news, or that it does not answer and when it last did."""
     said, seen = fleet.said(name), fleet.seen_at(name)
     if said.value is None and not said.error:
-        return "unknown", f"Not looked at yet{f', last seen {_ago(seen, now)}' if seen is not None else ''}."
+        return "unknown", f"Not looked at yet{f', last seen {ago(seen, now)}' if seen is not None else ''}."
     if said.error or said.stale(now) or said.value is None:
-        last = f"last seen {_ago(seen, now)}" if seen is not None else "never seen from here"
+        last = f"last seen {ago(seen, now)}" if seen is not None else "never seen from here"
         return "unknown", f"Not reached, {last}. {said.error or 'It does not answer any more.'}"
     return _worst(said.value)
 
@@ -58,11 +58,6 @@ def _worst(found: Sequence[News]) -> tuple[str, str]:
     if level == "ok" or not found:
         return level, VERDICT[level]
     return level, min(found, key=lambda one: LEVELS.index(one.level)).text
-
-
-def _ago(then: float, now: float) -> str:
-    past = max(0.0, now - then)
-    return f"{duration(past - past % 60)} ago" if past >= 60 else "less than a minute ago"
 
 
 def box_rows(fleet: Fleet, shown: str | None, here: Sequence[News], now: float) -> list[Row]:

@@ -195,6 +195,8 @@ class DatasetScreenActs(DatasetKeyActs, DatasetPropertyActs):
             return await self.do_protect()
         if key in ("1", "2"):
             self.console.go("pools" if key == "1" else "replication")
+        if key == "O":
+            return await self.console.do_policies(one.name)
         return None
 
     async def do_protect(self) -> str | None:

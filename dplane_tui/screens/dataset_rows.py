@@ -173,6 +173,7 @@ FIXES = {
     "protect": ("P", "copy it to another box or pool"),
     "section-replication": ("2", "look at the replication"),
     "section-pools": ("1", "look at the pool"),
+    "policies": ("O", "look at its snapshot policy"),
 }
 """The action that helps → the key that does it from the reasons, and its words."""
 

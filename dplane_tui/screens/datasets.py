@@ -16,9 +16,9 @@ from ..widgets.bars import Lines, show
 from ..widgets.layout import Pieces, paragraphs
 from ..widgets.table import Table
 from . import dataset_rows as rows
-from .base import Section
+from .base import PATIENT, Section
 
-_LATER = ("newest", "pools", "tasks")
+_LATER = ("newest", "pools", "tasks", "policies")
 """What the protection is judged by: read when the tree is there, so that the tree is never waited for."""
 
 
@@ -52,6 +52,7 @@ class DatasetsScreen(Section):
             wanted["pools"] = (services.zfs.pools, 6.0)
             wanted["newest"] = (services.storage.newest, 60.0)
             wanted["tasks"] = (lambda: services.replication.tasks(), 12.0)  # loaded when it is read
+            wanted["policies"] = (services.policy_states, 60.0)
         return wanted
 
     def left(self) -> None:
@@ -96,15 +97,17 @@ class DatasetsScreen(Section):
             return
         for name, (read, pace) in self.sources().items():
             if name not in self.console.poller.watched:
-                self.console.poller.watch(name, read, self.console.every * pace)
+                self.console.poller.watch(name, read, self.console.every * pace, patient=name in PATIENT)
 
     def _judge(self) -> None:
-        pools, tasks, newest = (self.snapshot(name).value for name in ("pools", "tasks", "newest"))
+        pools, tasks, newest, policies = (
+            self.snapshot(name).value for name in ("pools", "tasks", "newest", "policies")
+        )
         if newest is None and tasks is None:
             return  # nothing could be said yet, so nothing is loaded for it
         from ..services.protection.gather import verdicts
 
-        self.verdicts = verdicts(self.listed, pools, tasks, newest, time.time())
+        self.verdicts = verdicts(self.listed, pools, tasks, newest, policies, time.time())
 
     def _show_waiting(self) -> None:
         width = max(20, self.size.width - 2)

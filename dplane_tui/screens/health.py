@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.widget import Widget
 
+from ..errors import DPlaneError
 from ..services.health.model import DiskHealth, Health
 from ..services.poller import Read
 from ..widgets.bars import Lines
@@ -16,6 +17,9 @@ from ..widgets.table import Table
 from . import health_rows as rows
 from .base import Section
 from .judged import judged
+
+if TYPE_CHECKING:
+    from ..widgets.dialogs import Reader
 
 TABS = ("disks", "pools", "tasks", "services", "sensors")
 _COLUMNS: dict[str, tuple[Column, ...]] = {
@@ -34,6 +38,8 @@ _EMPTY = {
 }
 _SMART_PACE = 60.0
 """SMART is read sixty times more rarely: it costs a second a disk and may wake one."""
+_POLICIES_PACE = 60.0
+"""So are the policies: it costs a process and a listing of all snapshots, and they change with an hour."""
 
 
 class HealthScreen(Section):
@@ -60,6 +66,7 @@ class HealthScreen(Section):
             "health": (lambda: services.health.read(self.snapshot("health").value), 1.0),
             "pools": (services.zfs.pools, 2.0),
             "tasks": (services.replication.tasks, 6.0),
+            "policies": (services.policy_states, _POLICIES_PACE),
             "smart": (self._read_smart, _SMART_PACE),
         }
 
@@ -147,4 +154,21 @@ class HealthScreen(Section):
         for column, cell in zip(table.columns, row.cells, strict=True):
             for n, part in enumerate(paragraphs(cell.text or "-", width - 12, cell.style)):
                 lines.append([(f"{column.title if n == 0 else '':<10}", "dim"), *part])
-        await ask(self.console, Reader(table.caption, lines))
+        reader = Reader(table.caption, lines)
+        if table is self.detail and self.tab == "disks":
+            reader.change([*lines, [], [("Reading its temperatures…", "dim")]])
+            self.console.later(self._tell_warmth(reader, lines, row.key))
+        await ask(self.console, reader)
+
+    async def _tell_warmth(self, reader: Reader, lines: list[Pieces], disk: str) -> None:
+        """How warm the disk was, below its row, when another process has told it."""
+        from ..widgets.chart import set_for
+        from .chart_rows import warm_lines
+
+        try:
+            found = await self.console.services.warmth_told(disk)
+        except DPlaneError as error:
+            reader.change([*lines, [], *paragraphs(str(error), reader.inner_width(), "bad")])
+            return
+        glyphs = set_for(self.console.profile.symbols)
+        reader.change([*lines, [], *warm_lines(found, reader.inner_width(), glyphs, time.time())])

@@ -10,12 +10,13 @@ from ..services.health.news import LEVELS, news
 from ..state import Snapshot
 from ..text import duration
 
-SOURCES = {"health": "memory", "pools": "pools", "tasks": "replication", "smart": "disks"}
+SOURCES = {"health": "memory", "pools": "pools", "tasks": "replication", "policies": "policies", "smart": "disks"}
 """Source → the area its news is about."""
 _WHAT = {
     "health": ("Memory, temperatures and services", "are"),
     "pools": ("The pools", "are"),
     "tasks": ("The replication", "is"),
+    "policies": ("The snapshot policies", "are"),
     "smart": ("SMART of the disks", "is"),
 }
 _OF_HEALTH = {"memory", "temperature", "services"}
@@ -35,8 +36,21 @@ def judged(snapshot: Callable[[str], Snapshot[Any]], now: float) -> tuple[News, 
     )
     if health is None:
         told = (*(one for one in told if one.where not in _OF_HEALTH), News("unknown", reasons["memory"], "memory"))
+    told = (*told, *_policies(found, reasons, now))
     old = [item for name in SOURCES if (item := _old(name, found[name], now)) is not None]
     return tuple(sorted((*old, *told), key=lambda item: LEVELS.index(item.level)))
+
+
+def _policies(found: dict[str, Snapshot[Any]], reasons: dict[str, str], now: float) -> tuple[News, ...]:
+    """What the policies say; nothing where there is no pool that a policy could be for."""
+    value = found["policies"].value
+    if value is not None:
+        from ..services.policies.news import news as policy_news
+
+        return policy_news(value, now)
+    if found["pools"].value == ():
+        return ()
+    return (News("unknown", reasons["policies"], "policies"),)
 
 
 def _unread(name: str, found: Snapshot[Any]) -> str:

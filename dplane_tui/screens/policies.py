@@ -17,6 +17,7 @@ from ..services.retention.policy import PERIODS
 from ..widgets.bars import Lines
 from ..widgets.dialogs import Confirm, Dialog, Form, Reader, TypedConfirm, Values, ask
 from ..widgets.fields import Button, Choice, TextField
+from ..widgets.layout import paragraphs
 from ..widgets.table import Table
 from . import policies_rows as rows
 
@@ -24,15 +25,19 @@ if TYPE_CHECKING:
     from ..app import Console
 
 GROUP = "policies"
+SMALL = 16
+"""Lines of a terminal below which the list comes before everything around it."""
 
 
-async def show_policies(app: Console) -> str | None:
-    """The list, and what is chosen in it, until the person leaves. Reads again only after something was done."""
+async def show_policies(app: Console, at: str = "") -> str | None:
+    """The list, and what is chosen in it, until the person leaves; `at` is the dataset under the cursor.
+
+    Reads again only after something was done.
+    """
     work = PolicyActs(app)
     app.say("Reading the snapshot policies…", "dim")
     found = await app.services.policies.status()
     app.say("")
-    at = ""
     while True:
         answer = await ask(app, PolicyList(found, at, app))
         if answer is None:
@@ -48,6 +53,7 @@ async def show_policies(app: Console) -> str | None:
         if said:
             app.say(said, "good")
         found = await app.services.policies.status()
+        app.poller.outdated("policies")
 
 
 class PolicyList(Dialog[str]):
@@ -60,17 +66,10 @@ class PolicyList(Dialog[str]):
         self._found, self._at, self._shown_by = found, at, console
 
     def content(self) -> Iterable[Widget]:
-        now = time.time()
-        top = Lines()
-        lines = rows.head(self._found, now)
-        top.show(lines)
-        yield top
+        self._top, self._below = Lines(), Lines()
         self.table = Table(rows.COLUMNS, caption="")
-        self.table.styles.height = max(4, self.app.size.height - len(lines) - 7)
-        self.table.set_rows(rows.policy_rows(self._found, now), "This box has no datasets.")
-        yield self.table
-        self._below = Lines()
-        yield self._below
+        self.table.set_rows(rows.policy_rows(self._found, time.time()), "This box has no datasets.")
+        return (self._top, self.table, self._below)
 
     def buttons(self) -> Iterable[Button]:
         return (Button("Close", id="cancel"),)
@@ -80,12 +79,25 @@ class PolicyList(Dialog[str]):
         self.table.focus()
         self._tell()
 
+    def on_resize(self) -> None:
+        """Everything is laid out for another size."""
+        self.call_after_refresh(self._tell)
+
     def _tell(self, problem: str = "") -> None:
-        """Why the dataset under the cursor has what it has, and the keys."""
+        """What is above the list, the dataset under the cursor, the keys; the list has the room that is left."""
         one = next((item for item in self._found.datasets if item.dataset == self.table.key), None)
-        why = problem or (one.why if one is not None else "")
-        keys = "  ".join(f"{action.key} {action.label}" for action in within((GROUP,)) if self._may(action.id))
-        self._below.show([[(why, "warn" if problem else "dim")], [(keys, "key")]])
+        width, height = self.inner_width(), self.app.size.height
+        small = height < SMALL
+        most = 1 if small else 3
+        top = rows.head(self._found, time.time(), width)[: 1 if small else 9]
+        said = problem or (rows.about(one) if one is not None else "")
+        told = paragraphs(said, width, "warn" if problem else "dim")[:most] if said else []
+        names = [f"{action.key} {action.label}" for action in within((GROUP,)) if self._may(action.id)]
+        keys = rows.keys_lines([*names, "Esc close"], width)[:most]
+        self._top.show(top)
+        self._below.show([*told, *keys])
+        around = 2 + len(top) + len(told) + len(keys) + (0 if small else 2)
+        self.table.styles.height = max(3, height - around)
 
     def _may(self, act: str) -> bool:
         action = next(action for action in within((GROUP,)) if action.id == act)

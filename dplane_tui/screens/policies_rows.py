@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ..services.policies import wording
 from ..services.policies.model import BROKEN, ON, REPLICA, Policies, PolicyRun, PolicyStatus
 from ..services.retention.policy import PERIODS, amount
 from ..text import age, clean, duration, size
-from ..widgets.layout import Cell, Column, Pieces, Row, row
+from ..widgets.layout import Cell, Column, Pieces, Row, paragraphs, row
+from .pool_rows import coarse
 
 COLUMNS = (
-    Column("DATASET", least=14, most=40, grow=True, middle=True),
-    Column("POLICY", least=12, most=34),
-    Column("NEWEST", least=8, most=14),
-    Column("STATE", least=9),
-    Column("COUNT", drop=1, right=True, least=5),
-    Column("FROM", drop=2, least=8, most=24, middle=True),
+    Column("DATASET", least=18, most=60, grow=True, middle=True),
+    Column("POLICY", drop=1, least=10, most=44),
+    Column("NEWEST", drop=2, least=7, most=14),
+    Column("STATE", least=7),
+    Column("COUNT", drop=3, right=True, least=5),
+    Column("FROM", drop=4, least=8, most=24, middle=True),
 )
 CUSTOM = "own"
 """The choice of the wizard that is no template."""
@@ -36,7 +37,7 @@ def _row(one: PolicyStatus, now: float) -> Row:
         one.dataset,
         one.dataset,
         Cell(policy or "none", "text" if on else "dim"),
-        Cell(age(one.newest, now) if on else "-", "text" if on else "dim", one.newest or 0.0),
+        Cell(coarse(age(one.newest, now)) if on else "-", "text" if on else "dim", one.newest or 0.0),
         _state(one),
         Cell(str(one.snapshots), "text" if one.snapshots else "dim", float(one.snapshots)),
         Cell(origin, "dim"),
@@ -55,25 +56,56 @@ def _state(one: PolicyStatus) -> Cell:
     return Cell("in time", "good") if one.newest is not None and one.late is False else Cell("none yet", "unknown")
 
 
-def head(found: Policies, now: float) -> list[Pieces]:
+def head(found: Policies, now: float, width: int) -> list[Pieces]:
     """Above the list: whether all is in time, when the next run is, how the last one ended."""
     on = [one for one in found.datasets if one.state == ON]
     late = [one for one in on if one.late]
-    lines: list[Pieces] = []
+    unknown = [one for one in on if one.late is None]
+    told: list[tuple[str, str]] = []
+    many = f"{len(on)} dataset{'s' if len(on) > 1 else ''}"
     if not on:
-        lines.append([("No dataset has a snapshot policy yet: Enter on one gives it a policy.", "text")])
+        told.append(("No dataset has a snapshot policy yet: Enter on one gives it a policy.", "text"))
     elif late:
-        lines.append([(f"LATE: {len(late)} of {len(on)} datasets lack a snapshot that is due.", "bad")])
+        told.append((f"LATE: {len(late)} of {many} lack a snapshot that is due.", "bad"))
+    elif unknown:
+        told.append((f"{many} with a policy; {len(unknown)} without a snapshot of it yet.", "unknown"))
     else:
-        lines.append([(f"{len(on)} dataset(s) with a policy, none is late.", "good")])
+        told.append((f"{many} with a policy, none late.", "good"))
     if on:
-        due = f"in {duration(max(0.0, found.next_run - now))}" if found.next_run is not None else "unknown"
-        role = "bad" if found.last_state in ("failed", "died") else "text"
-        last = f"{found.last_state} {age(found.last_ended, now)}" if found.last_run else "never"
-        lines.append([("next run ", "dim"), (due, "text"), ("   last run ", "dim"), (last, role)])
-        if role == "bad":
-            lines.append([(clean(found.last_message, 200), "bad")])
-    return [*lines, *([(clean(problem, 200), "warn")] for problem in found.problems)]
+        due = f"in {_rough(max(0.0, found.next_run - now))}" if found.next_run is not None else "unknown"
+        bad = found.last_state in ("failed", "died")
+        last = f"{found.last_state} {coarse(age(found.last_ended, now))}" if found.last_run else "never"
+        told.append((f"Next run {due}, last {last}.", "bad" if bad else "text"))
+        if bad:
+            told.append((clean(found.last_message, 200), "bad"))
+    told += [(clean(problem, 200), "warn") for problem in found.problems]
+    return [line for text, role in told for line in paragraphs(text, width, role)]
+
+
+def about(one: PolicyStatus) -> str:
+    """Everything about one dataset, as far as its row may have cut it."""
+    if one.why:
+        return f"{one.dataset}: {clean(one.why)}"
+    if one.state != ON:
+        return f"{one.dataset} has no policy."
+    origin = "its own" if one.set_on == one.dataset else f"that of {one.set_on}"
+    return f"{one.dataset}: {one.policy}, {origin}; late after {duration(2 * (one.interval or 0))}."
+
+
+def _rough(seconds: float) -> str:
+    return duration(seconds).split(" ")[0]
+
+
+def keys_lines(names: Sequence[str], width: int) -> list[Pieces]:
+    """Keys with what they do, in as many lines as they need; none is torn apart."""
+    lines = [""]
+    for name in names:
+        longer = f"{lines[-1]}  {name}" if lines[-1] else name
+        if len(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(name)
+    return [[(line, "key")] for line in lines]
 
 
 def counts_of(values: Mapping[str, str], templates: Mapping[str, str]) -> str:

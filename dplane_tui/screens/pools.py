@@ -217,6 +217,15 @@ class PoolsScreen(Section):
         """The tab to the left."""
         self.show_tab(TABS[TABS.index(self.tab) - 1])
 
+    async def do_pool_charts(self) -> None:
+        """How full the pool was, and what it reads and writes now."""
+        from .pool_charts import PoolCharts, ask
+
+        if self.pool is None:
+            self.console.say("There is no pool under the cursor.")
+            return
+        await ask(self.console, PoolCharts(self.console, self.pool.name))
+
     def do_open(self) -> None:
         """From the list into the detail; from a dataset to its snapshots."""
         if self.focused is not self.detail and self.pool is not None:

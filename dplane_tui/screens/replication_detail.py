@@ -8,8 +8,8 @@ from ..actions import Action
 from ..services.replication.model import Plan, Run, Task, TaskStatus
 from ..services.replication.options import describe
 from ..text import duration, size
+from ..widgets.chart import MISSING, spark
 from ..widgets.layout import Pieces, wrap
-from ..widgets.spark import MISSING, spark
 from .replication_answer import late, next_words, proof_age, rough
 from .replication_failures import Kind, kind_of, sentences
 from .replication_rows import evidence_lines, origin, place

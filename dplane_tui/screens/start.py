@@ -25,8 +25,9 @@ NEEDS = (
     Column("KEY", drop=1, least=3),
 )
 JOBS_PACE = 3.0
-_HEALTH_PACE, _TASKS_PACE, _SMART_PACE = 6.0, 12.0, 360.0
-"""Looked at all day: what costs a process is read once a minute, disks every half hour as smartd does."""
+_HEALTH_PACE, _TASKS_PACE, _POLICIES_PACE, _SMART_PACE = 6.0, 12.0, 60.0, 360.0
+"""Looked at all day: what costs a process is read once a minute, the policies, which list every snapshot and change
+with an hour, every five, disks every half hour as smartd does."""
 
 
 class StartScreen(Section):
@@ -68,6 +69,7 @@ class StartScreen(Section):
             "health": (lambda: services.health.read(self.snapshot("health").value), _HEALTH_PACE),
             "jobs": (services.jobs.list, JOBS_PACE),
             "tasks": (services.task_states, _TASKS_PACE),
+            "policies": (services.policy_states, _POLICIES_PACE),
             "smart": (self._read_smart, _SMART_PACE),
         }
 
@@ -97,11 +99,14 @@ class StartScreen(Section):
     def worst_news(self) -> str:
         return self.view.worst_news() or super().worst_news()
 
-    async def do_lead(self) -> None:
+    async def do_lead(self) -> str | None:
         """Go to what is under the cursor: a thing that needs the person, or another box."""
         if self.focused is not None and self.focused.id == "boxes":
             await self.console.go_to_box(self.boxes.key or "")
-            return
+            return None
         place = self.view.leads_to()
+        if place is not None and place.section == "policies":
+            return await self.console.do_policies(dict(place.rows).get("policies", ""))
         if place is not None:
             self.console.visit(place)
+        return None

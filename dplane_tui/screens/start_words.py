@@ -14,16 +14,19 @@ from ..widgets.layout import Cell, Pieces, Row, cut, row
 from ..widgets.paint import state_role
 
 _ROLE = {"ok": "good", "note": "accent", "warn": "warn", "bad": "bad", "unknown": "unknown"}
+POLICIES = "policies"
+"""A list that opens over every section, and is none: what its key does leads there."""
 _LEADS = {
     "pools": ("pools", "", "pools"),
     "replication": ("replication", "tasks", "list"),
+    "policies": (POLICIES, "", "policies"),
     "disks": ("health", "disks", "detail"),
     "services": ("health", "services", "detail"),
     "temperature": ("health", "sensors", "detail"),
     "memory": ("health", "", "news"),
 }
 """Area → section, tab and table where its things are."""
-KEYS = {"pools": "1", "replication": "2", "docker": "3", "health": "4"}
+KEYS = {"pools": "1", "replication": "2", "docker": "3", "health": "4", POLICIES: "O"}
 _BAR = 16
 
 
@@ -70,9 +73,7 @@ def verdict_line(host: str, found: Sequence[News], reading: bool) -> tuple[str, 
         return f"{host}: not everything is read yet.", "unknown"
     urgent = sum(one.level in {"bad", "warn"} for one in found)
     count = f" {urgent} {'thing needs' if urgent == 1 else 'things need'} you." if urgent else ""
-    # Start does not read the snapshot policies: what is well here must not speak for them.
-    apart = " Snapshot policies are not judged here: O." if level in {"ok", "note"} else ""
-    return f"{host}: {VERDICT[level]}{count}{apart}", _ROLE[level] if level != "note" else "good"
+    return f"{host}: {VERDICT[level]}{count}", _ROLE[level] if level != "note" else "good"
 
 
 def well_line(found: Iterable[News]) -> str:

@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING
 from .host import Host, connect
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from .capacity.model import History, Warmth
     from .docker.service import DockerService
     from .files.service import FilesService
     from .health.service import HealthService
     from .jobs.service import JobService
+    from .policies.model import Policies
     from .policies.service import PolicyService
     from .replication.model import TaskStatus
     from .replication.service import ReplicationService
     from .sign_in import SignIn
+    from .zfs.iostat import Rates
     from .zfs.service import ZfsService
     from .zfs.storage import StorageService
 
@@ -68,6 +73,38 @@ class Services:
         from .policies.service import open_policies
 
         return open_policies(self.host)
+
+    async def policy_states(self) -> Policies:
+        """What policies there are and whether they are kept; asked of another process until their service is needed."""
+        if "policies" in self.__dict__:
+            return await self.policies.status()
+        from .policies.glance import policy_states
+
+        return await policy_states(self.host)
+
+    async def history(self, pool: str) -> History:
+        """A pool over time, and when it will be full; read in this process, so that SQLite is loaded."""
+        from .capacity.service import history
+
+        return await history(self.host, pool)
+
+    async def history_told(self, pool: str) -> History:
+        """The same, asked of another process: for the console."""
+        from .capacity.glance import history_told
+
+        return await history_told(self.host, pool)
+
+    async def warmth_told(self, disk: str) -> Warmth:
+        """A disk over time, asked of another process."""
+        from .capacity.glance import warmth_told
+
+        return await warmth_told(self.host, disk)
+
+    def rates(self, pool: str, every: float) -> AsyncGenerator[Rates, None]:
+        """What a pool reads and writes, measured while somebody looks."""
+        from .zfs.iostat import rates
+
+        return rates(self.host, pool, every)
 
     @cached_property
     def docker(self) -> DockerService:

@@ -12,11 +12,14 @@ from ..state import Snapshot
 from .bundle import Services
 from .health.model import DiskHealth, News
 from .health.report import look
+from .policies.state import Policies
 
 EVERY = 60.0
 """Seconds between two looks at a box that is not seen; never less."""
 SMART_EVERY = 1800.0
 """SMART may wake a disk: it is read as rarely as smartd reads it."""
+POLICIES_EVERY = 300.0
+"""Whether policies are kept changes with an hour, and to say so lists every snapshot of the box."""
 _APART = 2.0  # seconds between the first logins, which cost a Pi its processor
 
 Connect = Callable[[str | None], Services]
@@ -30,6 +33,8 @@ class _Box:
         self.said: Snapshot[tuple[News, ...]] = Snapshot(every=EVERY)
         self.disks: tuple[DiskHealth, ...] | None = None
         self.disks_at = 0.0
+        self.policies: Policies | None = None
+        self.policies_at = 0.0
 
 
 class Fleet:
@@ -115,7 +120,14 @@ class Fleet:
     @staticmethod
     async def _look(services: Services, box: _Box) -> tuple[News, ...]:
         known = box.disks if time.time() - box.disks_at < SMART_EVERY else None
-        found = await look(services.health, services.zfs, services.task_states, disks=known)
+
+        async def policies() -> Policies:
+            if box.policies is None or time.time() - box.policies_at >= POLICIES_EVERY:
+                box.policies = None  # what cannot be read any more is not told from before
+                box.policies, box.policies_at = await services.policy_states(), time.time()
+            return box.policies
+
+        found = await look(services.health, services.zfs, services.task_states, disks=known, policies=policies)
         if known is None and found.disks is not None:
             box.disks, box.disks_at = found.disks, time.time()
         return found.news

@@ -92,6 +92,13 @@ class Poller:
             if name in names if names else everything or not source.patient:
                 source.wake.set()
 
+    def outdated(self, name: str) -> None:
+        """What is known of `name` was changed: read it again, now or when somebody watches it."""
+        if name in self._sources:
+            self.refresh(name)
+        else:
+            self._snapshots.pop(name, None)
+
     @property
     def watched(self) -> frozenset[str]:
         """What is being read."""

@@ -296,6 +296,12 @@ class Reader(Dialog[str]):
         super().begin()
         self._tell()
 
+    def change(self, lines: Sequence[Pieces]) -> None:
+        """Another text, while it is open."""
+        self._text_lines = list(lines)
+        if self.is_mounted:
+            self._tell()
+
     def _tell(self) -> None:
         page = max(3, self.app.size.height - 4)
         self._lines = [part for line in self._text_lines for part in _fold(line, self.inner_width())]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field, fields
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from dplane_tui.errors import DPlaneError, MissingError, RefusedError
 from dplane_tui.services.bundle import Services
@@ -28,9 +28,15 @@ from dplane_tui.services.replication.model import (
     TaskStatus,
 )
 from dplane_tui.services.retention.model import Judged, PruneWish, Pruning, SideReport
+from dplane_tui.services.sign_in import Opened
 from dplane_tui.services.zfs.model import Dataset, Disk, Importable, Imported, Pool, Preview, Scan, Snapshot, Vdev
 from dplane_tui.services.zfs.requests import CreateDataset, CreatePool
+from tests.console.fake_policies import FakePolicies
 from tests.console.fake_storage import FakeStorage
+
+if TYPE_CHECKING:
+    from dplane_tui.services.capacity.model import History, Warmth
+    from dplane_tui.services.zfs.iostat import Rates
 
 NOW = 1_800_000_000.0
 G = 1 << 30
@@ -466,6 +472,7 @@ class FakeSignIn:
 
     password: str = "sesame"
     why_not: str = ""
+    opened: Opened = field(default_factory=lambda: Opened(True, "Signed in: your console is open on tty1."))
     asked: list[tuple[str, str]] = field(default_factory=list)
 
     async def possible(self) -> str:
@@ -474,10 +481,14 @@ class FakeSignIn:
     async def unlock(self, password: str) -> None:
         await self.sign_in("(own)", password)
 
-    async def sign_in(self, user: str, password: str) -> None:
+    async def sign_in(self, user: str, password: str) -> str:
         self.asked.append((user, password))
         if password != self.password:
             raise RefusedError("The name or the password is not right, or that account may not sign in.")
+        return "tty1"
+
+    async def came_up(self, terminal: str) -> Opened:
+        return self.opened
 
 
 class FakeServices(Services):
@@ -488,19 +499,55 @@ class FakeServices(Services):
         self.fake_zfs = FakeZfs()
         self.fake_storage = FakeStorage()
         self.fake_replication = FakeReplication()
+        self.fake_policies = FakePolicies()
         self.fake_docker = FakeDocker()
         self.fake_jobs = FakeJobs()
         self.fake_sign_in = FakeSignIn()
         self.closed = False
+        self.measured: list[tuple[str, float]] = []
+        """Pools whose reads and writes were measured, and at which pace; 0 when that ended."""
+        self.days = 20
+        """Days over which capacity and temperature were noted."""
         self.__dict__.update(
             zfs=self.fake_zfs,
             storage=self.fake_storage,
             replication=self.fake_replication,
+            policies=self.fake_policies,
             docker=self.fake_docker,
             health=FakeHealth(),
             jobs=self.fake_jobs,
             sign_in=self.fake_sign_in,
         )
+
+    async def history(self, pool: str) -> History:
+        from dplane_tui.services.capacity.forecast import forecast
+        from dplane_tui.services.capacity.model import History, Sample
+
+        found = next(one for one in self.fake_zfs.pool_list if one.name == pool)
+        size, allocated, now = found.size or 0, found.allocated or 0, time.time()
+        days = range(self.days, -1, -1)
+        samples = tuple(Sample(now - day * 86400, round(allocated - day * size / 100), size) for day in days)
+        return History(pool, found.guid, samples, forecast(samples, now))
+
+    history_told = history
+
+    async def rates(self, pool: str, every: float) -> AsyncGenerator[Rates, None]:
+        from dplane_tui.services.zfs.iostat import Rates
+
+        self.measured.append((pool, every))
+        try:
+            for n in range(1, 30):
+                yield Rates(30.0 + n, 12.0, n * M, M / 2, 0.0031, None)
+                await asyncio.sleep(0.01)
+            await asyncio.Event().wait()
+        finally:
+            self.measured.append((pool, 0.0))
+
+    async def warmth_told(self, disk: str) -> Warmth:
+        from dplane_tui.services.capacity.model import Heat, Warmth
+
+        now = time.time()
+        return Warmth(disk, tuple(Heat(now - day * 86400, 34.0 + day % 5) for day in range(self.days, -1, -1)))
 
     async def close(self) -> None:
         self.closed = True

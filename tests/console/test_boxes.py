@@ -14,7 +14,9 @@ from dplane_tui.screens.boxes import box_rows, fleet_line, worst_of
 from dplane_tui.services import fleet as fleets
 from dplane_tui.services.bundle import Services
 from dplane_tui.services.fleet import Fleet
+from dplane_tui.services.policies.model import Policies
 from tests.console.conftest import Opener
+from tests.console.fake_policies import troubled
 from tests.console.fakes import FakeServices, tank
 
 
@@ -94,14 +96,20 @@ async def test_hidden_boxes_are_read_once_a_minute_and_their_disks_more_rarely(m
 
     monkeypatch.setattr("dplane_tui.services.fleet.asyncio.sleep", nap)
     services = FakeServices("b")
-    read = 0
-    disks = services.health.disks
+    read = asked = 0
+    disks, status = services.health.disks, services.fake_policies.status
 
     async def counted(found: object) -> object:
         nonlocal read
         read += 1
         return await disks(found)  # type: ignore[arg-type]  # handed on
 
+    async def policies() -> Policies:
+        nonlocal asked
+        asked += 1
+        return await status()
+
+    services.fake_policies.status = policies  # type: ignore[method-assign]  # counts
     services.health.disks = counted  # type: ignore[method-assign,assignment]  # counts
     one = Fleet(("a", "b"), lambda _name: services, looks.release, lambda error: pytest.fail(str(error)))
     one.start("a")
@@ -109,8 +117,21 @@ async def test_hidden_boxes_are_read_once_a_minute_and_their_disks_more_rarely(m
         await looks.acquire()
     await one.close()
     assert set(naps[1:]) == {60.0}
-    assert read == 1
+    assert (read, asked) == (1, 1)
     assert services.closed
+
+
+async def test_a_policy_that_is_late_on_another_box_is_its_worst_news() -> None:
+    services, told = FakeServices("b"), asyncio.Event()
+    services.fake_zfs.pool_list = [tank()]
+    services.fake_policies.found = troubled()
+    one = Fleet(("a", "b"), lambda _name: services, told.set, lambda error: pytest.fail(str(error)))
+    one.start("a")
+    await told.wait()
+    said = one.said("b").value or ()
+    await one.close()
+    assert [item.about for item in said if item.where == "policies"] == ["tank/late"]
+    assert [item.level for item in said if item.where == "policies"] == ["bad"]
 
 
 async def test_an_error_of_ours_is_logged_and_the_box_unknown() -> None:

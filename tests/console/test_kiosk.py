@@ -14,6 +14,7 @@ from dplane_tui.line import KIOSK, SESSION, VIEW_ONLY, Line, read, seconds
 from dplane_tui.place import Place
 from dplane_tui.screens.files import browse
 from dplane_tui.screens.sign_in import Locked
+from dplane_tui.services.sign_in import Opened
 from dplane_tui.terminal.profile import detect
 from dplane_tui.widgets.dialogs import Confirm, ask
 from tests.console.conftest import Opener, Seen
@@ -135,10 +136,26 @@ async def test_signing_in_asks_the_system_and_shows_no_password(console: Opener)
         assert "•" not in seen.text, "the password is gone from the field"
         await seen.type("sesame")
         await seen.press("enter")
-        await seen.until_text("Your console opens here")
+        await seen.until_text("Signed in: your console is open on tty1.")
         assert seen.services.fake_sign_in.asked[-1] == ("ann", "sesame")
         assert seen.app.read_only, "this console itself stays what it was"
         assert "sesame" not in repr(list(seen.app.log_book.entries))
+
+
+async def test_a_session_that_did_not_come_up_is_told_and_never_called_open(console: Opener) -> None:
+    services = standing()
+    services.fake_sign_in.opened = Opened(False, "Your console did not come up on tty1: systemd says it is failed.")
+    async with console(services, line=Line(KIOSK, 300)) as seen:
+        await seen.until_text("vault")
+        await seen.press("U")
+        await seen.until_text("Sign in on nas-a")
+        await seen.type("ann")
+        await seen.press("enter")
+        await seen.type("sesame")
+        await seen.press("enter")
+        await seen.until_text("did not come up on tty1")
+        assert "is open" not in seen.text
+        assert not any("is open" in one.text for one in seen.app.log_book.entries)
 
 
 async def test_a_kiosk_left_alone_forgets_half_of_a_sign_in(console: Opener) -> None:

@@ -2,75 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-import time
-from typing import Any
+import pytest
 
-from dplane_tui.errors import CommandError
-from dplane_tui.services.policies.model import DatasetRun, Policies, PolicyRun, PolicyStatus, Wish
-from dplane_tui.services.policies.wording import TEMPLATES
-from dplane_tui.services.retention.model import Judged
+from dplane_tui.services.policies.model import Wish
 from tests.console.conftest import Opener
+from tests.console.fake_policies import FakePolicies, troubled
 from tests.console.fakes import FakeServices
 
 
-class FakePolicies:
-    """Three datasets; what is set is kept."""
-
-    def __init__(self) -> None:
-        now = time.time()
-        self.calls: list[Any] = []
-        self.goes = False
-        self.fails = ""
-        self.found = Policies(
-            (
-                PolicyStatus("tank", "1", "none"),
-                PolicyStatus(
-                    "tank/data", "2", "on", "hourly=24,daily=30", "", "tank/data", "", now - 600, 5, 3600, late=False
-                ),
-                PolicyStatus(
-                    "tank/late", "3", "on", "daily=7", "", "tank/late", "", now - 9 * 86400, 7, 86400, late=True
-                ),
-                PolicyStatus("tank/copy", "4", "replica", "daily=7", "", "tank", "it is a copy that nas-b sends"),
-            ),
-            next_run=now + 1800,
-            last_run="policy-1",
-            last_state="succeeded",
-            last_ended=now - 60,
-        )
-
-    async def status(self) -> Policies:
-        return self.found
-
-    async def templates(self) -> dict[str, str]:
-        return TEMPLATES
-
-    async def preview(self, wish: Wish) -> PolicyRun:
-        self.calls.append(("preview", wish))
-        old = Judged(
-            wish.dataset, "dplane-auto-old", "9", not self.goes, "past daily=7" if self.goes else "first of its day"
-        )
-        one = DatasetRun(
-            wish.dataset, wish.policy or "daily=7", "dplane-auto-new", "", (old,), 2048 if self.goes else 0
-        )
-        return PolicyRun("", "preview", time.time(), datasets=(one,))
-
-    async def set(self, dataset: str, policy: str, template: str = "") -> PolicyStatus:
-        if self.fails:
-            raise CommandError(self.fails)
-        self.calls.append(("set", dataset, policy, template))
-        one = next(one for one in self.found.datasets if one.dataset == dataset)
-        new = dataclasses.replace(one, state="none" if policy == "none" else "on", policy=policy, set_on=dataset)
-        rest = tuple(new if item is one else item for item in self.found.datasets)
-        self.found = dataclasses.replace(self.found, datasets=rest)
-        return new
-
-    async def runs(self, limit: int = 20) -> tuple[PolicyRun, ...]:
-        return (PolicyRun("policy-1", "failed", time.time() - 60, time.time(), "tank/late: it is busy."),)
-
-
 def made() -> tuple[FakeServices, FakePolicies]:
-    services, policies = FakeServices(), FakePolicies()
+    services, policies = FakeServices(), FakePolicies(troubled())
     services.__dict__["policies"] = policies
     return services, policies
 
@@ -81,7 +22,7 @@ async def test_the_list_says_in_words_what_is_late_and_when_the_next_run_is(cons
         await seen.press("O")
         await seen.until_text("Snapshot policies")
         assert "LATE: 1 of 2 datasets" in seen.text
-        assert "next run in 30m" in seen.text or "next run in 29m" in seen.text
+        assert "Next run in 30m" in seen.text or "Next run in 29m" in seen.text
         line = next(line for line in seen.text.splitlines() if "tank/late" in line)
         assert "LATE" in line
         assert "daily=7" in line
@@ -94,6 +35,23 @@ async def test_the_list_says_in_words_what_is_late_and_when_the_next_run_is(cons
         await seen.until_text("Snapshot policies")
         await seen.press("escape")
         assert "Snapshot policies" not in seen.text
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 10), (200, 60)])
+async def test_it_can_be_read_at_any_size_and_after_another(console: Opener, size: tuple[int, int]) -> None:
+    services, _ = made()
+    async with console(services, size=(60, 20)) as seen:
+        await seen.press("O")
+        await seen.until_text("Snapshot policies")
+        await seen.pilot.resize_terminal(*size)
+        await seen.press("j", "j")
+        await seen.until(lambda: "> tank/late" in seen.text)
+        lines = seen.text.splitlines()
+        assert len(lines) == size[1]
+        assert any("LATE: 1 of 2 datasets" in line for line in lines)
+        assert "LATE" in next(line for line in lines if "> tank/late" in line)
+        assert any("tank/late: daily=7, its own" in line for line in lines)
+        assert any("Enter set  p preview" in line for line in lines)
 
 
 async def test_the_wizard_shows_the_preview_before_it_switches_on(console: Opener) -> None:

@@ -13,8 +13,10 @@ from dplane_tui.screens.judged import judged
 from dplane_tui.screens.start_words import keyed, leads_to, needing, verdict_line, well_line
 from dplane_tui.services.health.model import Health, News
 from dplane_tui.services.jobs.model import Progress
+from dplane_tui.services.policies.model import Policies
 from dplane_tui.state import Snapshot
 from tests.console.conftest import Opener
+from tests.console.fake_policies import troubled
 from tests.console.fakes import FakeServices, tank
 
 
@@ -66,6 +68,69 @@ async def test_nothing_read_is_never_all_is_well(console: Opener) -> None:
         assert "All is well" not in seen.text
         for text in ("The replication is not read yet.", "SMART of the disks is not read yet.", "are not read yet."):
             assert text in seen.text
+
+
+def well() -> FakeServices:
+    """A box of which nothing can be said but that it is well."""
+    services = FakeServices()
+    services.fake_zfs.pool_list = [tank()]
+    read, disks = services.health.read, services.health.disks
+
+    async def calm(previous: Any = None) -> Health:
+        found = await read(previous)
+        return dataclasses.replace(found, services=found.services[:1])
+
+    async def passed(found: Any) -> Any:
+        return (await disks(found))[1:]
+
+    services.health.read = calm  # type: ignore[method-assign]  # no failed service
+    services.health.disks = passed  # type: ignore[method-assign,assignment]  # all pass
+    return services
+
+
+async def test_all_is_well_only_when_the_policies_were_read(console: Opener) -> None:
+    services, gate = well(), asyncio.Event()
+    status = services.fake_policies.status
+
+    async def slow() -> Policies:
+        await gate.wait()
+        return await status()
+
+    services.fake_policies.status = slow  # type: ignore[method-assign]  # it takes its time
+    async with console(services, section="start") as seen:
+        await seen.until_text("home is in time")
+        await seen.until_text("The snapshot policies are not read yet.")
+        assert "not everything is read yet" in seen.text
+        gate.set()
+        await seen.until_text("nas-a: All is well.")
+        assert "policies" in seen.text.split("Well:")[1]
+
+        async def lost() -> Policies:
+            raise UnreachableError("nas-a was not reached.")
+
+        services.fake_policies.status = lost  # type: ignore[method-assign]  # it fails from now on
+        seen.app.poller.refresh("policies")
+        await seen.until_text("The snapshot policies: what is said here is less than")
+        assert "All is well" not in seen.text
+
+
+async def test_a_late_policy_is_told_with_its_key_and_enter_leads_to_its_row(console: Opener) -> None:
+    services = well()
+    services.fake_policies.found = troubled()
+    async with console(services, section="start") as seen:
+        await seen.until_text("nas-a: Something is wrong. 1 thing needs you.")
+        row = next(line for line in seen.text.split("\n") if line.startswith("> bad"))
+        assert "policies  tank/late has no snapshot within" in row
+        assert row[-1] == "O"
+        await seen.press("enter")
+        await seen.until_text("Snapshot policies")
+        assert next(line for line in seen.text.splitlines() if "> tank/late" in line)
+        await seen.press("x")
+        await seen.until_text("No policy for tank/late?")
+        await seen.press("tab", "enter")
+        await seen.until(lambda: bool(services.fake_policies.calls))
+        await seen.press("escape")
+        await seen.until_text("nas-a: All is well.")  # what was changed is read again at once
 
 
 async def test_no_copies_are_told_and_no_alarm(console: Opener) -> None:
@@ -135,13 +200,15 @@ def _said(**known: Any) -> Any:
 def test_judged_says_what_is_missing_and_what_is_old() -> None:
     found = judged(lambda _name: Snapshot(), 1000.0)
     assert {one.level for one in found} == {"unknown"}
-    assert {one.where for one in found} == {"pools", "replication", "disks", "memory"}
-    read = _said(pools=(tank(),), tasks=(), smart=(), health=Health(1000.0, zfs_version="2.3"))
+    assert {one.where for one in found} == {"pools", "replication", "policies", "disks", "memory"}
+    read = _said(pools=(tank(),), tasks=(), policies=Policies(), smart=(), health=Health(1000.0, zfs_version="2.3"))
     assert not any("what is said here" in one.text for one in judged(read, 1001.0))
     late = [one for one in judged(read, 1000.0 + 400) if "what is said here is 6m old" in one.text]
-    assert {one.where for one in late} == {"pools", "replication", "disks", "memory"}
+    assert {one.where for one in late} == {"pools", "replication", "policies", "disks", "memory"}
     failed = judged(lambda name: dataclasses.replace(read(name), error="No."), 1001.0)
-    assert sum("less than a minute old; No." in one.text for one in failed) == 4
+    assert sum("less than a minute old; No." in one.text for one in failed) == 5
+    unread = _said(pools=(), tasks=(), smart=(), health=Health(1000.0, zfs_version="2.3"))
+    assert "policies" not in {one.where for one in judged(unread, 1000.0)}, "no pool that a policy could be for"
 
 
 def test_verdict_counts_and_never_promises() -> None:
@@ -149,9 +216,8 @@ def test_verdict_counts_and_never_promises() -> None:
     assert verdict_line("nas", (bad,), True) == ("nas: Something is wrong. 1 thing needs you.", "bad")
     assert verdict_line("nas", (News("ok", "C.", "memory"),), True) == ("nas: not everything is read yet.", "unknown")
     assert verdict_line("nas", (), False)[1] == "unknown"
-    apart = "Snapshot policies are not judged here: O."
-    assert verdict_line("nas", (note,), False)[0] == f"nas: Nothing is wrong, but there is something to know. {apart}"
-    assert verdict_line("nas", (News("ok", "C.", "memory"),), False) == (f"nas: All is well. {apart}", "good")
+    assert verdict_line("nas", (note,), False)[0] == "nas: Nothing is wrong, but there is something to know."
+    assert verdict_line("nas", (News("ok", "C.", "memory"),), False) == ("nas: All is well.", "good")
 
 
 def test_keys_hold_still_and_lead_somewhere() -> None:

@@ -41,7 +41,7 @@ def test_signing_in_on_a_vt220_shows_no_password(terminal: Start) -> None:
     one.send(b"wrongwrong\r")
     one.until_text("not right")
     one.send(b"sesame\r")
-    one.until_text("Your console opens here")
+    one.until_text("your console is open on tty1")
     assert b"sesame" not in one.written
     assert b"wrongwrong" not in one.written
     assert all(byte < 0x80 for byte in one.written)

@@ -112,7 +112,7 @@ def test_the_pauses_grow_are_jittered_and_end(seed: int) -> None:
 
 
 def test_a_failure_of_another_process_keeps_its_class() -> None:
-    from dplane_tui.services.replication.pairing import error_from
+    from dplane_tui.services.asking import error_from
 
     for said, code in ZFS:
         error: DPlaneError = failures.of_zfs(said, "x")

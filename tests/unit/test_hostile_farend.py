@@ -15,9 +15,10 @@ import asyncssh
 import pytest
 
 from dplane_tui.errors import AuthenticationError, CommandError, DPlaneError, HostKeyError, UnreachableError
-from dplane_tui.services.replication import answers, failures, keys, pairing, transport
+from dplane_tui.services import asking
+from dplane_tui.services.asking import error_from
+from dplane_tui.services.replication import answers, failures, keys, transport
 from dplane_tui.services.replication.model import Peer, Step
-from dplane_tui.services.replication.pairing import error_from
 from dplane_tui.services.replication.stream import Transfer
 from dplane_tui.services.replication.targets import AgentTarget, PlainTarget
 from dplane_tui.services.replication.transport import Link
@@ -310,6 +311,6 @@ def test_of_an_endless_sentence_the_rest_is_not_even_looked_at(monkeypatch: pyte
         seen.append(len(text))
         return clean(text, limit)
 
-    monkeypatch.setattr(pairing, "clean", counting)
+    monkeypatch.setattr(asking, "clean", counting)
     assert_sentence(error_from({"message": ESCAPE * 1_000_000, "next": ESCAPE * 1_000_000}))
     assert max(seen) <= 4000

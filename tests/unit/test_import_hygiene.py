@@ -55,6 +55,14 @@ def test_the_console_loads_nothing_heavy_and_no_tls() -> None:
     assert not {f"dplane_tui.screens.{name}" for name in others} & found
     assert "dplane_tui.services.replication.service" not in found  # another process reads the tasks
     assert "dplane_tui.services.fleet" not in found
+    late = ("policies.model", "policies.service", "retention.model", "notify.model", "capacity.model", "zfs.iostat")
+    assert not {f"dplane_tui.services.{name}" for name in late} & found
+
+
+def test_what_the_policies_say_needs_neither_their_runs_nor_the_channels() -> None:
+    found = loaded("import dplane_tui.services.policies.news, dplane_tui.services.policies.glance")
+    late = ("policies.model", "policies.service", "retention.model", "notify.model")
+    assert not {f"dplane_tui.services.{name}" for name in late} & found
 
 
 def test_the_replication_screen_and_its_dialogs_load_nothing_heavy() -> None:

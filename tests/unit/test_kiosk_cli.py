@@ -34,12 +34,16 @@ class Box:
         self.files: dict[str, str] = {}
         self.console = {"ActiveState": "active", "UnitFileState": "enabled", "User": "dplane-kiosk", "NRestarts": "2"}
         self.session = {"ActiveState": "inactive", "User": ""}
+        self.states: list[str] = []
+        """What the session is at the next looks."""
         self.stays = ["tty2"]
         self.after: dict[str, str] = {DROP_IN: TEXT}
 
     async def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = 30) -> Output:
         if argv[0] == "systemctl":
             unit = argv[-1]
+            if "session" in unit and self.states:
+                self.session["ActiveState"] = self.states.pop(0)
             shown = self.session if "session" in unit else self.console
             return Output(0, "".join(f"{k}={v}\n" for k, v in shown.items()).encode(), b"")
         if argv[0] == "readlink":
@@ -50,6 +54,8 @@ class Box:
         request = json.loads(line)
         self.requests.append(request)
         answer: dict[str, Any] = {"ok": True, "verb": request["verb"], "getty": "serial-getty@ttyS0.service"}
+        if request["verb"] == "sign-in":
+            answer["terminal"] = "tty1"
         if request.get("dry_run"):
             answer |= {"takes": "serial-getty@ttyS0.service", "login_now": True, "stays": self.stays, "on": False}
         else:
@@ -153,7 +159,7 @@ def test_a_console_that_is_there_already_is_told_apart() -> None:
 async def test_a_password_goes_behind_the_request_and_never_into_it() -> None:
     box = Box()
     service = SignIn(Door(cast(Host, box)))
-    await service.sign_in("ann", "pass wörd")
+    assert await service.sign_in("ann", "pass wörd") == "tty1"
     assert box.requests == [{"verb": "sign-in", "user": "ann"}]
     assert box.sent == "pass wörd\n".encode()
     await service.unlock("x")
@@ -162,3 +168,43 @@ async def test_a_password_goes_behind_the_request_and_never_into_it() -> None:
         with pytest.raises(DPlaneError):
             await service.unlock(bad)
     assert len(box.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("states", "there", "words"),
+    [
+        (["inactive", "activating", "active", "active"], True, "Signed in: your console is open on tty1."),
+        (["activating", "active", "failed"], False, "did not come up on tty1: systemd says it is failed (exit-code)."),
+        (["activating", "inactive"], False, "systemd says it is inactive (exit-code)."),
+        (["active", "deactivating"], False, "systemd says it is deactivating"),
+        (["inactive"], False, "systemd says it is inactive"),
+        (["activating"], False, "still starts your console on tty1; whether it comes up is not known."),
+        ([""], False, "systemd says it is unknown"),
+    ],
+)
+async def test_a_session_is_open_only_when_systemd_said_so_twice(states: list[str], there: bool, words: str) -> None:
+    box = Box()
+    box.states = list(states)
+    box.session |= {"Result": "exit-code" if not there else "success"}
+    found = await SignIn(Door(cast(Host, box)), cast(Host, box), apart=0).came_up("tty1")
+    assert found.there is there
+    assert words in found.told
+    assert ("is open" in found.told) is there
+
+
+@pytest.mark.parametrize("terminal", ["", "tty1; reboot", "../tty1", "pts/3"])
+async def test_an_answer_without_a_terminal_is_no_success(terminal: str) -> None:
+    box = Box()
+    found = await SignIn(Door(cast(Host, box)), cast(Host, box), apart=0).came_up(terminal)
+    assert not found.there
+    assert "not known" in found.told
+
+
+async def test_a_systemd_that_tells_nothing_is_no_success() -> None:
+    class Silent(Box):
+        async def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = 30) -> Output:
+            raise MissingError("There is no systemctl here.")
+
+    found = await SignIn(Door(cast(Host, Silent())), cast(Host, Silent()), apart=0).came_up("tty1")
+    assert not found.there
+    assert "There is no systemctl here." in found.told

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dplane_tui.cli import run
 from dplane_tui.errors import MissingError
 from dplane_tui.plain import SCREENS, screen
+from tests.console.fake_policies import troubled
 from tests.console.fakes import FakeServices
 from tests.unit.test_import_hygiene import loaded
 
 WANTED = {
-    "pools": ("Pools: 2.", "vault, State DEGRADED, Capacity 91%", "Datasets of tank: 4.", "tank/home/anna, Used"),
+    "pools": (
+        "Pools: 2.",
+        "vault, State DEGRADED, Capacity 91%",
+        "Datasets of tank: 4.",
+        "tank/home/anna, Used",
+        "tank has 3.00G of 9.00G allocated (33 %).",
+        "It is full about 20",
+    ),
     "replication": (
         "home is in time",
         "Tasks: 1.",
@@ -22,6 +31,35 @@ WANTED = {
         "Runs of home: 2.",
     ),
     "docker": ("Containers of Docker 26.1: 2.", "web, State running", "job, State exited (1)"),
+    "start": (
+        "nas-a: Something is wrong. 4 things need you.",
+        "Copies: home is in time",
+        "What needs you: 5.",
+        "bad: Pool vault is DEGRADED.",
+        "Well: 1 pool online without errors: tank",
+        "At work: nothing.",
+        "vault, State DEGRADED, Used 91%",
+    ),
+    "datasets": (
+        "tank/safe and 1 below waits for its passphrase",
+        "Datasets: 7.",
+        "tank/home, Used 2.00G, Avail 6.00G, Refer 1.00G, Quota 50%",
+        "tank/try (clone of tank/home@daily-1), Used",
+        "Mount locked, Key locked, Protected not",
+        "What their protection lacks",
+        "tank: It has no snapshot. No task copies it anywhere.",
+    ),
+    "snapshots": ("Snapshots: 8.", "tank/home/anna@daily-3, Taken 2d ago, Held 3.00M, Refer 1.00G"),
+    "files": (
+        "Datasets with files: 4.",
+        "tank/home, Mounted at /tank/home, Newest snapshot @daily-3",
+        "dplane files ls",
+    ),
+    "policies": (
+        "2 datasets with a policy, none late.",
+        "tank/home, Policy hourly=24,daily=30, Newest 10m ago, State in time, Count 54, From itself",
+        "tank, Policy none",
+    ),
     "health": ("Memory 22% of 1000M", "bad: Pool vault is DEGRADED.", "Disks: 2.", "ssh.service, State active"),
 }
 
@@ -49,6 +87,36 @@ async def test_what_cannot_be_read_says_so_and_the_rest_is_there() -> None:
     assert page.errors[0].exit_code == 6
 
 
+@pytest.mark.parametrize("name", ["start", "datasets", "snapshots", "files", "policies"])
+async def test_the_reason_stands_there_when_nothing_can_be_read(name: str) -> None:
+    services = FakeServices()
+    gone = MissingError("ZFS is not here.", "Install it.")
+
+    async def lost(*_: object) -> Any:
+        raise gone
+
+    services.fake_zfs.failure = services.fake_storage.failure = gone
+    services.fake_storage.newest = lost  # type: ignore[method-assign]  # the fault
+    services.fake_storage.shelf = lost  # type: ignore[method-assign,assignment]  # the fault
+    services.fake_policies.status = lost  # type: ignore[method-assign]  # the fault
+    page = await screen(name, services)
+    text = "\n".join(page.lines)
+    assert "ZFS is not here." in text
+    assert page.errors[0].exit_code == 6
+    assert "All is well" not in text
+    assert "none late" not in text
+
+
+async def test_a_late_policy_and_its_reason_are_words() -> None:
+    services = FakeServices()
+    services.fake_policies.found = troubled()
+    text = "\n".join((await screen("policies", services)).lines)
+    assert "LATE: 1 of 2 datasets lack a snapshot that is due." in text
+    assert "tank/late, Policy daily=7, Newest 9d ago, State LATE" in text
+    assert "tank/copy: it is a copy that nas-b sends." in text
+    assert "bad: tank/late has no snapshot within 2d" in "\n".join((await screen("start", services)).lines)
+
+
 async def test_a_hostile_name_is_shown_and_never_obeyed() -> None:
     services = FakeServices()
     services.fake_zfs.pool_list[0] = services.fake_zfs.pool_list[0].__class__("ta\x1b[2Jnk\nx", "1", "ONLINE")
@@ -58,7 +126,7 @@ async def test_a_hostile_name_is_shown_and_never_obeyed() -> None:
 
 def test_no_such_screen_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["show", "pols"]) == 2
-    assert "There is no screen “pols”. There are: pools, replication, docker, health, keys." in capsys.readouterr().err
+    assert f"There is no screen “pols”. There are: {', '.join(SCREENS)}, keys." in capsys.readouterr().err
 
 
 def test_the_keys_can_be_read_with_the_names_that_the_file_of_keys_has(
@@ -73,8 +141,8 @@ def test_the_keys_can_be_read_with_the_names_that_the_file_of_keys_has(
 
 
 def test_text_needs_no_textual() -> None:
-    names = ("pool", "replication", "docker", "health")
-    code = "import dplane_tui.plain, dplane_tui.cli.show\n"
+    names = ("pool", "replication", "docker", "health", "dataset", "snapshot", "policies")
+    code = "import dplane_tui.plain, dplane_tui.plain_box, dplane_tui.plain_storage, dplane_tui.cli.show\n"
     found = loaded(code + "\n".join(f"import dplane_tui.screens.{name}_rows" for name in names))
     assert "textual" not in found
 

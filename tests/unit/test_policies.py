@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dplane_tui.errors import BusyError, RefusedError, UsageError
 from dplane_tui.services import door as door_of
 from dplane_tui.services.notify.model import Alarm
-from dplane_tui.services.policies import news, records, wording
+from dplane_tui.services.policies import alarms, news, records, wording
 from dplane_tui.services.policies import service as service_of
 from dplane_tui.services.policies.model import PolicyRun, Wish
 from dplane_tui.services.policies.run import Runner, summary
@@ -327,14 +327,14 @@ async def test_what_cannot_be_taken_or_destroyed_is_a_failed_run_and_an_alarm(wo
     found = await world.service.status()
     now = world.clock().timestamp()
     assert [item.level for item in news.news(found, now)].count("bad") == 1
-    told = {one.key: one for one in news.observations(found, (), now)}
+    told = {one.key: one for one in alarms.observations(found, (), now)}
     assert (told["policy:run"].active, told["policy:run"].event) == (True, "failed")
     world.box.busy.clear()
     world.box.broken.clear()
     world.clock.go(hours=1)
     assert (await world.run()).state == "succeeded"
     known = Alarm("policy:run", "failed", "policies", True, 2, "", "", False, 0.0, 0.0)
-    assert news.observations(await world.service.status(), (known,), now)[0].active is False
+    assert alarms.observations(await world.service.status(), (known,), now)[0].active is False
 
 
 async def test_late_is_twice_the_interval_and_is_news(world: World) -> None:
@@ -347,11 +347,11 @@ async def test_late_is_twice_the_interval_and_is_news(world: World) -> None:
     assert [one.dataset for one in found.datasets if one.late] == [DATA]
     now = world.clock().timestamp()
     assert any(item.level == "bad" and DATA in item.text for item in news.news(found, now))
-    late = next(one for one in news.observations(found, (), now) if one.event == "late")
+    late = next(one for one in alarms.observations(found, (), now) if one.event == "late")
     assert late.active is True
     await world.service.unset(DATA)
     known = Alarm(late.key, "late", DATA, True, 2, "", "", False, 0.0, 0.0)
-    ended = news.observations(await world.service.status(), (known,), now)
+    ended = alarms.observations(await world.service.status(), (known,), now)
     assert [(one.active, one.title) for one in ended if one.key == late.key] == [(False, "")], "it ends without a word"
 
 

@@ -7,6 +7,7 @@ import dataclasses
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dplane_tui.services.policies.model import Policies, PolicyStatus
 from dplane_tui.services.protection.gather import covers, pool_facts, verdicts
 from dplane_tui.services.protection.judge import (
     FRESH,
@@ -17,6 +18,7 @@ from dplane_tui.services.protection.judge import (
     UNKNOWN,
     Copy,
     Facts,
+    Kept,
     PoolFacts,
     judge,
     taken_by,
@@ -27,7 +29,7 @@ from dplane_tui.services.zfs.model import Dataset, Pool, Scan, Vdev
 NOW = 1_800_000_000.0
 COPY = Copy("photos", "attic:backup/photos", NOW - 60, NOW - 70, False)
 POOL = PoolFacts("ONLINE", True, NOW - 86400, 0)
-GOOD = Facts("t/a", "aes-256-gcm", ("dplane-1", NOW - 3600), True, (COPY,), POOL)
+GOOD = Facts("t/a", "aes-256-gcm", ("dplane-1", NOW - 3600), True, (COPY,), POOL, policies_known=True)
 
 
 def word(**changes: object) -> str:
@@ -53,6 +55,15 @@ def test_one_thing_that_lacks_makes_it_partly() -> None:
     assert word(pool=dataclasses.replace(POOL, scrub_errors=3)) == PARTLY
     assert word(pool=dataclasses.replace(POOL, scrubbed_at=None)) == PARTLY
     assert word(pool=dataclasses.replace(POOL, scrubbed_at=NOW - SCRUBBED - 1)) == PARTLY
+
+
+def test_a_policy_that_is_not_kept_lacks_and_one_that_was_not_read_is_never_good() -> None:
+    assert word(policy=Kept("hourly=24", False)) == PROTECTED
+    assert word(policy=Kept("hourly=24", True)) == PARTLY
+    assert word(policy=Kept("", None, "it cannot be understood")) == PARTLY
+    assert word(policy=Kept("hourly=24", None)) == UNKNOWN
+    assert word(policies_known=False) == UNKNOWN
+    assert word(policies_known=False, snapshot=None, copies=()) == NOT, "whatever the policies say"
 
 
 def test_neither_snapshot_nor_copy_is_not() -> None:
@@ -83,10 +94,11 @@ AGES = st.one_of(st.none(), st.floats(0, 10 * SCRUBBED))
 @given(
     AGES, AGES, st.sampled_from((True, False, None)), st.sampled_from((True, False, None)),
     st.sampled_from((None, 0, 2)), st.sampled_from(("ONLINE", "DEGRADED")), st.booleans(),
+    st.sampled_from((True, False, None)),
 )  # fmt: skip
 def test_protected_only_when_every_reason_is_good(
     snapshot: float | None, scrub: float | None, late: bool | None, redundant: bool | None, errors: int | None,
-    state: str, known: bool,
+    state: str, known: bool, kept: bool | None,
 ) -> None:  # fmt: skip
     facts = Facts(
         "t/a",
@@ -94,6 +106,8 @@ def test_protected_only_when_every_reason_is_good(
         snapshots_known=known,
         copies=(dataclasses.replace(COPY, late=late),),
         pool=PoolFacts(state, redundant, None if scrub is None else NOW - scrub, errors),
+        policy=Kept("hourly=24", kept),
+        policies_known=known,
     )
     verdict = judge(facts, NOW)
     states = {reason.state for reason in verdict.reasons} - {"note"}
@@ -134,10 +148,19 @@ def test_verdicts_of_a_box() -> None:
     pool = Pool("t", "1", "ONLINE", scan=Scan("scrub", "finished", ended=NOW - 5, errors=0), vdevs=(mirror,))
     task = TaskStatus(Task("a", "t/a", None, "t/copy"), None, NOW - 5, "x", NOW - 6, False, None, NOW - 6)
     datasets = [Dataset("t/a", "filesystem", "1"), Dataset("t/b", "filesystem", "2")]
-    found = verdicts(datasets, [pool], [task], {"t/a": ("autosnap_1", NOW - 9)}, NOW)
+    policies = Policies((PolicyStatus("t/a", "1", "on", "hourly=24", late=True), PolicyStatus("t/b", "2", "none")))
+    found = verdicts(datasets, [pool], [task], {"t/a": ("autosnap_1", NOW - 9)}, policies, NOW)
     assert {name: one.word for name, one in found.items()} == {"t/a": PARTLY, "t/b": NOT}
     assert any("same pool" in reason.text for reason in found["t/a"].reasons)
-    assert {one.word for one in verdicts(datasets, None, None, None, NOW).values()} == {UNKNOWN}
+    assert any("policy hourly=24 is late" in reason.text for reason in found["t/a"].reasons)
+    assert not any("policy" in reason.text for reason in found["t/b"].reasons), "no policy is no fault"
+    assert {one.word for one in verdicts(datasets, None, None, None, None, NOW).values()} == {UNKNOWN}
+    broken = Policies((PolicyStatus("t/b", "2", "broken", why="what is set cannot be understood: x"),))
+    found = verdicts(datasets, [pool], [task], {}, broken, NOW)
+    assert "Its snapshot policy is not run: what is set cannot be understood: x." in [
+        reason.text for reason in found["t/b"].reasons
+    ]
+    assert any("was not read" in reason.text for reason in found["t/a"].reasons), "the listing had it not"
 
 
 def test_who_took_it() -> None:

@@ -30,8 +30,8 @@ from dplane_tui.services.replication.copies import Copy
 from dplane_tui.services.replication.model import Evidence, Options, Peer, Plan, Restore, Run, Step, Task, TaskStatus
 from dplane_tui.services.zfs.model import Dataset
 from dplane_tui.terminal.symbols import SPARK, translator
+from dplane_tui.widgets.chart import MISSING, spark
 from dplane_tui.widgets.layout import Pieces
-from dplane_tui.widgets.spark import MISSING, spark
 
 NOW = 1_800_000_000.0
 DAY = 86400

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from dplane_tui.services.host.base import Output
+from dplane_tui.services.policies.model import Policies, PolicyStatus
 from dplane_tui.services.replication.model import Task, TaskStatus
 
 from .storage_box import StorageBox, line, row
@@ -68,10 +69,18 @@ def test_protection_judges_and_checks(cli: Cli, box: StorageBox, monkeypatch: py
             return (TaskStatus(Task("a", "tank/a", "attic", "b/a")),)
 
     monkeypatch.setattr("dplane_tui.services.replication.service.open_replication", lambda _host: Replication())
+    late = PolicyStatus("tank/a", "77", "on", "hourly=24", late=True)
+
+    class Kept:
+        async def status(self) -> Policies:
+            return Policies((PolicyStatus("tank", "1", "none"), late))
+
+    monkeypatch.setattr("dplane_tui.services.policies.service.open_policies", lambda _host: Kept())
     status, answer = cli.json("dataset", "protection")
     assert status == 0
     assert answer["data"]["tank"]["protection"] == "not"
     assert any("never proven" in reason["text"] for reason in answer["data"]["tank/a"]["reasons"])
+    assert any("hourly=24 is late" in reason["text"] for reason in answer["data"]["tank/a"]["reasons"])
     assert cli("dataset", "protection", "--check")[0] == 3
 
 

@@ -94,6 +94,6 @@ class News:
     text: str
     """A sentence."""
     where: str
-    """The area: `pools`, `replication`, `disks`, `temperature`, `memory` or `services`."""
+    """The area: `pools`, `replication`, `policies`, `disks`, `temperature`, `memory` or `services`."""
     about: str = ""
-    """The thing in that area, as the console's lists key it: a pool's GUID, a task, a disk's id, a unit. Empty: all."""
+    """The thing in that area, as the console's lists key it: pool's GUID, task, dataset, disk, unit. Empty: all."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ...text import duration, size
+from ...text import ago, size
 from ..zfs.model import HEALTHY, Pool, Vdev
 from .model import DiskHealth, Health, News, Temperature
 
@@ -110,7 +110,7 @@ def _pool(pool: Pool, now: float) -> list[News]:
     if scan is not None and scan.errors:
         tell("warn", f"had {_count(scan.errors, 'error')} in its last {scan.kind}.")
     if scan is not None and scan.kind == "scrub" and scan.ended is not None and now - scan.ended > SCRUB_AGE:
-        tell("warn", f"was scrubbed last {_ago(scan.ended, now)}.")
+        tell("warn", f"was scrubbed last {ago(scan.ended, now)}.")
     return found
 
 
@@ -133,7 +133,7 @@ def _task(status: TaskStatus, now: float) -> News:
     def told(level: str, text: str) -> News:
         return News(level, text, "replication", name)
 
-    proven = f"the newest proven snapshot is from {_ago(status.snapshot_created, now)}"
+    proven = f"the newest proven snapshot is from {ago(status.snapshot_created, now)}"
     if last is not None and last.state in {"failed", "died"}:
         said = f": {last.message.rstrip('.')}" if last.message else ""
         word = "died" if last.state == "died" else "failed"
@@ -145,14 +145,6 @@ def _task(status: TaskStatus, now: float) -> News:
     if last is not None and last.state == "cancelled":
         return told("warn", f"The last run of replication {name} was cancelled; {proven}.")
     return told("ok", f"Replication {name} is in time: {proven}.")
-
-
-def _ago(then: float | None, now: float) -> str:
-    """How long ago, to the minute: a sentence that stands on a screen must hold still."""
-    if then is None:
-        return "never"
-    past = max(0.0, now - then)
-    return f"{duration(past - past % 60)} ago" if past >= 60 else "less than a minute ago"
 
 
 def _disks(disks: Sequence[DiskHealth]) -> list[News]:

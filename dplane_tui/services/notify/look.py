@@ -8,9 +8,10 @@ import time
 from collections.abc import Sequence
 
 from ...errors import DPlaneError, MissingError, TimedOutError
+from ..capacity.service import note
 from ..health.service import HealthService
 from ..host import Host
-from ..policies import news as policy_news
+from ..policies import alarms as policy_alarms
 from ..policies.service import LocalPolicies
 from ..replication.service import LocalReplication
 from ..store import Store
@@ -49,7 +50,7 @@ async def policies(host: Host, store: Store) -> None:
     """
     seen = time.time()
     with contextlib.suppress(DPlaneError):
-        found = policy_news.observations(await LocalPolicies(host).status(), await records.alarms(store), seen)
+        found = policy_alarms.observations(await LocalPolicies(host).status(), await records.alarms(store), seen)
         await records.observe(store, found, seen, time.time())
     with contextlib.suppress(DPlaneError):
         noted = await UpkeepService(host).noted()
@@ -60,10 +61,12 @@ async def _pools(host: Host, known: Sequence[Alarm], tasks: bool) -> tuple[Obser
     zfs = ZfsService(host)
     try:
         try:
-            return observe.of_pools(await zfs.pools(), known)
+            pools = await zfs.pools()
         except TimedOutError:  # a small box that is busy gets a second try
             await asyncio.sleep(_AGAIN_SECONDS)
-            return observe.of_pools(await zfs.pools(), known)
+            pools = await zfs.pools()
+        await note(host, pools)
+        return observe.of_pools(pools, known)
     except DPlaneError as error:
         had = tasks or any(row.key.startswith("pool:") for row in known)
         return (observe.unreadable(str(error), had or not isinstance(error, MissingError)),)
@@ -75,5 +78,6 @@ async def _disks(host: Host, known: Sequence[Alarm], now: float) -> tuple[Observ
         return ()
     with contextlib.suppress(DPlaneError):  # unknown is no alarm
         disks = await HealthService(host).disks(await ZfsService(host).disks())
+        await note(host, (), disks)
         return (*observe.of_disks(disks, known), Observation(_SMART, DISK, False, _SMART))
     return ()

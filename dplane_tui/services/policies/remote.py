@@ -6,9 +6,9 @@ import json
 from typing import Any, TypeVar
 
 from ...errors import CommandError, MissingError
+from ..asking import error_from
 from ..host import Host
 from ..replication.codec import decode
-from ..replication.pairing import error_from
 from ..replication.remote import DPLANE
 from .model import Policies, PolicyRun, PolicyStatus, Wish
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
+from ..policies.state import BROKEN, ON, Policies, PolicyStatus
 from ..replication.model import Task, TaskStatus
 from ..zfs.model import Dataset, Pool, Vdev
-from .judge import Copy, Facts, PoolFacts, Verdict, judge
+from .judge import Copy, Facts, Kept, PoolFacts, Verdict, judge
 
 _REDUNDANT = ("mirror", "raidz", "draid")
 _MUST_HOLD = ("data", "special", "dedup")
@@ -69,13 +70,21 @@ def copies_of(dataset: str, tasks: Iterable[TaskStatus]) -> tuple[Copy, ...]:
     return tuple(found)
 
 
+def _kept(one: PolicyStatus) -> Kept | None:
+    if one.state == ON:
+        return Kept(one.policy, one.late)
+    return Kept("", None, one.why) if one.state == BROKEN else None
+
+
 def gather(
     datasets: Iterable[Dataset],
     pools: Iterable[Pool] | None,
     tasks: Iterable[TaskStatus] | None,
     newest: Mapping[str, tuple[str, float]] | None,
+    policies: Policies | None,
 ) -> dict[str, Facts]:
     """The facts of each dataset; None for what was not read."""
+    kept = {one.dataset: one for one in policies.datasets} if policies is not None else {}
     by_name = {pool.name: pool_facts(pool) for pool in pools or ()}
     known = None if tasks is None else tuple(tasks)
     return {
@@ -87,6 +96,8 @@ def gather(
             None if known is None else copies_of(one.name, known),
             by_name.get(one.name.split("/")[0]),
             getattr(one, "peer", ""),
+            _kept(kept[one.name]) if one.name in kept else None,
+            one.name in kept,
         )
         for one in datasets
     }
@@ -97,7 +108,8 @@ def verdicts(
     pools: Iterable[Pool] | None,
     tasks: Iterable[TaskStatus] | None,
     newest: Mapping[str, tuple[str, float]] | None,
+    policies: Policies | None,
     now: float,
 ) -> dict[str, Verdict]:
     """The verdict of each dataset."""
-    return {name: judge(facts, now) for name, facts in gather(datasets, pools, tasks, newest).items()}
+    return {name: judge(facts, now) for name, facts in gather(datasets, pools, tasks, newest, policies).items()}

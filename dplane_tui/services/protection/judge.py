@@ -51,6 +51,18 @@ class PoolFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """The snapshot policy a dataset is under, and whether it is kept."""
+
+    policy: str
+    """Such as `hourly=24,daily=30`; empty for one that cannot be understood."""
+    late: bool | None
+    """None: no snapshot of it is known yet."""
+    broken: str = ""
+    """Why it cannot be run, a clause; empty when it can."""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything known about one dataset. None stands for what was not read, which is not the same as none."""
 
@@ -63,8 +75,9 @@ class Facts:
     pool: PoolFacts | None = None
     peer: str = ""
     """The box whose copy this is: its original is there."""
-    policy: str = ""
-    """The snapshot policy it is under."""
+    policy: Kept | None = None
+    """The snapshot policy it is under, when it is under one."""
+    policies_known: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +109,12 @@ def judge(facts: Facts, now: float) -> Verdict:
     copy. `partly`: anything between. `?`: not enough was read to say.
     """
     snapshots, copies, pool = _snapshots(facts, now), _copies(facts, now), _pool(facts, now)
+    policy = _policy(facts)
     told = Reason(
         "note", f"Encrypted ({facts.encryption})." if facts.encryption != "off" else "Not encrypted: whoever has "
         "the disks can read it."
     )  # fmt: skip
-    reasons = (*snapshots, *copies, *pool, told)
+    reasons = (*snapshots, *policy, *copies, *pool, told)
     states = {reason.state for reason in reasons}
     main = [_worst(snapshots), _worst(copies)]
     if main == ["lacking", "lacking"]:
@@ -120,17 +134,34 @@ def _worst(reasons: tuple[Reason, ...]) -> str:
 
 
 def _snapshots(facts: Facts, now: float) -> tuple[Reason, ...]:
-    policy = f" Policy: {facts.policy}." if facts.policy else ""
     if not facts.snapshots_known:
         return (Reason("unknown", "Its snapshots were not read yet."),)
     if facts.snapshot is None:
-        return (Reason("lacking", f"It has no snapshot.{policy}", "snapshot-create"),)
+        return (Reason("lacking", "It has no snapshot.", "snapshot-create"),)
     short, when = facts.snapshot
     by = taken_by(short)
-    text = f"Its newest snapshot is {age(when, now)}: @{short}{f', by {by}' if by else ''}.{policy}"
+    text = f"Its newest snapshot is {age(when, now)}: @{short}{f', by {by}' if by else ''}."
     if now - when > FRESH:
         return (Reason("lacking", text, "snapshot-create"),)
     return (Reason("good", text),)
+
+
+def _policy(facts: Facts) -> tuple[Reason, ...]:
+    """None is no fault: other programs and people take snapshots, too. One that is not kept is."""
+    if not facts.policies_known:
+        return (Reason("unknown", "Whether it has a snapshot policy, and whether that is kept, was not read."),)
+    one = facts.policy
+    if one is None:
+        return ()
+    if one.broken:
+        return (Reason("lacking", f"Its snapshot policy is not run: {one.broken}.", "policies"),)
+    if one.late is None:
+        return (Reason("unknown", f"No snapshot of its policy {one.policy} is known yet."),)
+    if one.late:
+        return (
+            Reason("lacking", f"Its policy {one.policy} is late: a snapshot that is due is not there.", "policies"),
+        )
+    return (Reason("good", f"Its policy {one.policy} is kept."),)
 
 
 def _copies(facts: Facts, now: float) -> tuple[Reason, ...]:

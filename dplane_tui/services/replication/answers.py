@@ -14,9 +14,9 @@ from typing import Any, NoReturn
 
 from ...errors import CommandError
 from ...text import clean
+from ..asking import error_from
 from ..host import Output
 from ..host.lines import CHUNK, LineReader, Read
-from .pairing import error_from
 
 ANSWER_LIMIT = 1024 * 1024
 LISTING_LIMIT = 64 * 1024 * 1024

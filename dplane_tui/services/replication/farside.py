@@ -19,12 +19,12 @@ from ...errors import (
     UnreachableError,
 )
 from ...text import clean
+from ..asking import error_from
 from ..door import request_line
 from ..host.lines import LineReader
 from ..host.quoting import command_line
 from . import answers, failures, keys
 from .model import PairRequest, Peer
-from .pairing import error_from
 from .rights import flags_of
 
 CONNECT_SECONDS = 20.0

@@ -14,8 +14,9 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from ... import paths
-from ...errors import CommandError, DPlaneError
+from ...errors import CommandError
 from ...text import clean
+from ..asking import error_from
 from ..door import Door, failure, request_line, without_answer
 from ..host import Host, Process
 from .codec import decode
@@ -120,19 +121,3 @@ def _decoded(kind: type[T], data: Any) -> T:
         return decode(kind, data)
     except ValueError as error:
         raise CommandError(f"The pairing helper gave an answer that cannot be understood: {error}.") from None
-
-
-def error_from(data: Any) -> DPlaneError:
-    """The exception for an error object `{"code", "message", "next"}` of another process."""
-    fields = data if isinstance(data, dict) else {}
-    message = _said(fields.get("message")) or "The other process failed without saying why."
-    kinds: list[type[DPlaneError]] = [DPlaneError]
-    for kind in kinds:
-        kinds += kind.__subclasses__()
-    chosen = next((kind for kind in kinds if kind.code == fields.get("code")), CommandError)
-    return chosen(message, _said(fields.get("next")))
-
-
-def _said(value: Any) -> str:
-    """A sentence of the other process; of a long one the rest is not even looked at."""
-    return clean(value[:4000], 1000) if isinstance(value, str) else ""

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from ...errors import CommandError, MissingError
 from ...text import clean
+from ..asking import error_from
 from ..host import Host
 from ..retention.model import PruneWish, Pruning
 from ..store import Notice
@@ -17,7 +18,6 @@ from .copies import Copy
 from .divergence import BESIDE, Divergence, Resolution
 from .model import HostIdentity, Options, PairRequest, Peer, Plan, Restore, Run, Task, TaskStatus
 from .options import words as option_words
-from .pairing import error_from
 from .places import place_of
 from .rights import flags_of
 

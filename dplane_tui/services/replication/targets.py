@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from ...errors import MissingError, RefusedError
+from ..asking import error_from
 from ..door import Door, request_line
 from ..host import Host
 from ..host.quoting import command_line
 from . import answers, failures
 from .convoy import requests
 from .model import Step
-from .pairing import error_from
 from .read import Side, get_argv, is_missing, list_argv, note, parse
 from .stream import Command, Transfer
 from .transport import Link
