@@ -425,6 +425,17 @@ def _terminal(verb: Verb, args: Args) -> Found:
     return preview(verb.name, args)
 
 
+def _vdev(verb: Verb, args: Args) -> Found:
+    from . import devices
+
+    return devices.vdev(verb, args)
+
+
+def _new_disk(_verb: Verb, args: Args) -> Found:
+    _is_disk(str(args["new"]))
+    return {}
+
+
 def _of_trees(name: str) -> Callable[[Verb, Args], Found]:
     """A check of trees.py, which is loaded when it is asked for."""
 
@@ -453,6 +464,8 @@ BEFORE: dict[str, Callable[[Verb, Args], Found]] = {
     "prune": _prune,
     "adopt": _adopt,
     "bookmarks": _bookmarks,
+    "vdev": _vdev,
+    "new-disk": _new_disk,
     **{name: _of_trees(name) for name in ("rename", "inherit", "clone", "chosen")},
 }
 

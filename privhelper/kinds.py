@@ -29,6 +29,16 @@ def _vdevs_problem(value: object) -> str:
     return vdevs_problem(value)
 
 
+def _draid_spare_problem(value: object) -> str:
+    plain = "".join("0" if char in DIGITS else char for char in value) if isinstance(value, str) else ""
+    while "00" in plain:
+        plain = plain.replace("00", "0")
+    sound = (
+        plain == "draid0-0-0" and isinstance(value, str) and value[5] in "123" and value[6] == "-" and len(value) <= 20
+    )
+    return "" if sound else "must be a spare of a draid, such as draid1-0-0"
+
+
 def _token_problem(value: object) -> str:
     from .resumetoken import token_problem
 
@@ -265,6 +275,7 @@ VDEVS = Kind(
     ["mirror", "ata-EXAMPLE_DISK_0001", "ata-EXAMPLE_DISK_0002"],
     _vdevs_problem,
 )
+DRAID_SPARE = Kind("draid-spare", "draid1 to draid3, and two numbers with hyphens", "draid1-0-0", _draid_spare_problem)
 TOKEN = Kind(
     "resume-token", "a resume token as zfs writes it; its checksum and contents are verified", _RESUME, _token_problem
 )

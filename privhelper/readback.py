@@ -105,6 +105,19 @@ def _of_trees(name: str) -> Callable[[Args], Found]:
     return evidence_of
 
 
+def _of_devices(name: str) -> Callable[[Args], Found]:
+    """A read-back of devices.py, which is loaded when it is asked for."""
+
+    def evidence_of(args: Args) -> Found:
+        from . import devices
+
+        found: Found = getattr(devices, name.replace("-", "_"))(args)
+        return found
+
+    return evidence_of
+
+
+_DEVICES = ("vdev-there", "vdev-gone", "vdev-new")
 _TREES = ("promoted", "unmounted", "inherited", "key-loaded", "key-unloaded", "key-changed", "snapshot-renamed")
 
 
@@ -142,6 +155,7 @@ AFTER: dict[str, Callable[[Args], Found]] = {
     "rolled": _rolled,
     "pruned": _pruned,
     **{name: _of_trees(name) for name in _TREES},
+    **{name: _of_devices(name) for name in _DEVICES},
     "policy-snapshots": _policy_snapshots,
     "policy-unset": _policy_unset,
 }

@@ -12,7 +12,7 @@ from ..services.zfs.model import Importable, Pool, Scan
 from ..services.zfs.requests import CreatePool, VdevSpec
 from ..services.zfs.service import ZfsService
 from ..text import age, clean, duration, size
-from . import confirm
+from . import confirm, pool_disks
 from .output import Result, table
 
 _LAYOUTS = ("mirror", "raidz1", "raidz2", "raidz3")
@@ -48,6 +48,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     bring.add_argument("--as", dest="new_name", metavar="NAME", help="under another name")
     bring.add_argument("--readonly", action="store_true", help="without writing to its disks")
     bring.set_defaults(handler=_import)
+    pool_disks.add(verbs)
     destroy = confirm.add(verbs.add_parser("destroy", help="destroy a pool and everything in it"))
     destroy.add_argument("pool")
     destroy.set_defaults(handler=_destroy)

@@ -47,12 +47,12 @@ def test_refused(request_: CreatePool, reason: str) -> None:
 
 
 def test_disk_in_use_needs_force_and_is_warned_of() -> None:
-    disks = (*DISKS[:1], Disk("ata-b", "sdb", 4 * TB, in_use="member of pool old"))
+    disks = (*DISKS[:1], Disk("ata-b", "sdb", 4 * TB, in_use="member of pool old, which is not imported"))
     with pytest.raises(RefusedError, match="ata-b is in use: member of pool old"):
         pool("mirror", 2).check(disks)
     forced = pool("mirror", 2, force=True)
     forced.check(disks)
-    assert forced.warnings(disks) == ["ata-b is in use (member of pool old) and will be overwritten."]
+    assert forced.warnings(disks) == ["ata-b is in use (member of pool old, which is not imported) and will be overwritten."]
 
 
 def test_warnings() -> None:

@@ -33,6 +33,23 @@ class VdevSpec:
     """`data`, `log`, `cache`, `special`, `dedup` or `spare`."""
 
 
+def check_disk(name: str, disks: Iterable[Disk], force: bool = False) -> Disk:
+    """The disk that a pool may take. Raises RefusedError: no such disk; in use without `force`, or in use right now."""
+    disk = next((one for one in disks if one.id == name), None)
+    if disk is None:
+        raise RefusedError(f"There is no disk {clean(name, 80)} on the box.", "`dplane pool disks` lists them.")
+    if disk.untouchable:
+        raise RefusedError(
+            f"The disk {name} is in use: {clean(disk.in_use)}.", "Choose another; no force changes that."
+        )
+    if disk.in_use and not force:
+        raise RefusedError(
+            f"The disk {name} is in use: {clean(disk.in_use)}.",
+            "Choose another, or force it, which destroys what is on it.",
+        )
+    return disk
+
+
 @dataclass(frozen=True, slots=True)
 class CreatePool:
     """A new pool. `force` overwrites what is on the disks and allows unlike groups."""
@@ -62,15 +79,9 @@ class CreatePool:
         if broken:
             raise RefusedError(f"This layout {broken}.")
         _check_properties(self.properties, self.name, (allowed.POOL, allowed.FILESYSTEM))
-        known = {disk.id: disk for disk in disks}
+        known = tuple(disks)
         for name in (disk for vdev in self.vdevs for disk in vdev.disks):
-            if name not in known:
-                raise RefusedError(f"There is no disk {clean(name)} on the box.", "`dplane pool disks` lists them.")
-            if known[name].in_use and not self.force:
-                raise RefusedError(
-                    f"The disk {name} is in use: {clean(known[name].in_use)}.",
-                    "Choose another, or force it, which destroys what is on it.",
-                )
+            check_disk(name, known, self.force)
 
     def warnings(self, disks: Iterable[Disk]) -> list[str]:
         """What will work but may not be what the person wants, a sentence each."""
