@@ -59,6 +59,18 @@ class PoolActs:
         scan = await self.console.services.zfs.scrub(pool, chosen)
         return f"The scrub of {pool.name} is {scan.state}."
 
+    async def do_pool_repair(self) -> str | None:
+        """What is wrong with the pool, and the one thing to do."""
+        from .pool_repair import repair
+
+        return await repair(self.console, self._pool().name)
+
+    async def do_pool_change(self) -> str | None:
+        """What can be done to the device under the cursor."""
+        from .pool_change import change
+
+        return await change(self.console, self._pool(), self._screen.device)
+
     async def do_pool_clear(self) -> str | None:
         """Clear error counts."""
         pool = self._pool()

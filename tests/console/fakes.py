@@ -30,6 +30,7 @@ from dplane_tui.services.replication.model import (
 from dplane_tui.services.retention.model import Judged, PruneWish, Pruning, SideReport
 from dplane_tui.services.zfs.model import Dataset, Disk, Importable, Pool, Preview, Scan, Snapshot, Vdev
 from dplane_tui.services.zfs.requests import CreateDataset, CreatePool
+from tests.console.fake_repair import FakeRepair
 from tests.console.fake_storage import FakeStorage
 
 NOW = 1_800_000_000.0
@@ -484,6 +485,7 @@ class FakeServices(Services):
         super().__init__(cast(Any, FakeHost(name)))
         self.fake_zfs = FakeZfs()
         self.fake_storage = FakeStorage()
+        self.fake_repair = FakeRepair(self.fake_zfs)
         self.fake_replication = FakeReplication()
         self.fake_docker = FakeDocker()
         self.fake_jobs = FakeJobs()
@@ -492,6 +494,7 @@ class FakeServices(Services):
         self.__dict__.update(
             zfs=self.fake_zfs,
             storage=self.fake_storage,
+            repair=self.fake_repair,
             replication=self.fake_replication,
             docker=self.fake_docker,
             health=FakeHealth(),

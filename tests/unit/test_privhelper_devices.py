@@ -108,7 +108,7 @@ def test_the_new_disk_is_told_with_its_state(door: Door, disk: str, verb: str) -
 
 
 def test_a_disk_that_zpool_took_and_does_not_tell_of_is_no_success(door: Door, disk: str) -> None:
-    devices(door, *(text.replace("ata-new", "ata-newer") for text in TWO))
+    devices(door, TWO[0], TWO[1].replace("ata-new", "ata-newer"))
     status, answer = door.ask("vdev-replace", pool="tank", guid=GUID, vdev=OLD, new=disk)
     assert status == 1
     assert "is not among the devices" in answer["error"]["message"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from dplane_tui.cli import run
 from dplane_tui.errors import ChangedError, CommandError, MissingError, RefusedError
 from dplane_tui.services.repair.service import RepairService
+from dplane_tui.services.replication.model import Task, TaskStatus
 from dplane_tui.services.zfs.model import Disk, Pool
 from dplane_tui.services.zfs.requests import check_disk
 from dplane_tui.services.zfs.vdevs import find_vdev
@@ -278,6 +280,20 @@ def test_damaged_files_are_listed_cleaned_with_what_is_known(cli: Cli) -> None:
     assert "May be good in @x" in out
     assert "Copies elsewhere are not known" in out
     assert "start a scrub" in out
+
+
+async def test_a_copy_is_named_only_when_something_was_proven_there(
+    box: PlayedBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proven = Task("home", "tank/a", "nas-b", "backup/a")
+    never = Task("never", "tank/a", None, "vault/a")
+
+    async def states(_host: object) -> tuple[TaskStatus, ...]:
+        return (TaskStatus(proven, verified_at=time.time() - 3600, fresh_at=1.0), TaskStatus(never))
+
+    monkeypatch.setattr("dplane_tui.services.replication.glance.task_states", states)
+    found = await service(box)._copies(["tank/a", "tank/b"])
+    assert found == {"tank/a": ["the copy nas-b:backup/a (task home), proven 1h ago"], "tank/b": []}
 
 
 def test_who_may_not_read_the_names_still_gets_the_advice(box: PlayedBox, cli: Cli) -> None:

@@ -52,7 +52,8 @@ def test_disk_in_use_needs_force_and_is_warned_of() -> None:
         pool("mirror", 2).check(disks)
     forced = pool("mirror", 2, force=True)
     forced.check(disks)
-    assert forced.warnings(disks) == ["ata-b is in use (member of pool old, which is not imported) and will be overwritten."]
+    said = "ata-b is in use (member of pool old, which is not imported) and will be overwritten."
+    assert forced.warnings(disks) == [said]
 
 
 def test_warnings() -> None:

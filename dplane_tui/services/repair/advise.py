@@ -116,8 +116,10 @@ def _left(top: Vdev) -> str:
     if not top.children:
         return ""
     if left <= 0:
-        return f"All data is there, but {top.name} has no redundancy left: one more loss in it takes the pool."
-    return f"All data is there, and {top.name} can lose {left} more."
+        return (
+            f"The pool goes on without it, but {top.name} has no redundancy left: one more loss in it takes the pool."
+        )
+    return f"The pool goes on without it, and {top.name} can lose {left} more."
 
 
 def _role(top: Vdev) -> str:

@@ -99,7 +99,7 @@ class RepairService(VdevActs):
         tasks, now = await task_states(self.host), time.time()
         return {
             dataset: [
-                f"the copy {one.target} (task {one.task}), proven {age(one.verified_at, now)}"
+                f"the copy {one.where} (task {one.task}), proven {age(one.verified_at, now)}"
                 for one in copies_of(dataset, tasks)
                 if one.verified_at is not None
             ]

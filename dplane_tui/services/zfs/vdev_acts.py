@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from ...errors import ChangedError, CommandError, DPlaneError, RefusedError
 from ...text import clean
@@ -94,7 +95,7 @@ class VdevActs(ZfsService):
         if new not in spares:
             check_disk(new, await self.disks(), force)
 
-    async def _call(self, verb: str, pool: Pool, vdev: Vdev, **more: object) -> dict[str, object]:
+    async def _call(self, verb: str, pool: Pool, vdev: Vdev, **more: Any) -> dict[str, object]:
         return await self.door.call(verb, timeout=330, pool=pool.name, guid=pool.guid, vdev=_guid(vdev), **more)
 
     async def _put_in(self, pool: Pool, new: str, answer: dict[str, object]) -> Vdev:

@@ -63,11 +63,12 @@ def top_of(pool: Pool, vdev: Vdev) -> Vdev:
 
 
 def fitting(pool: Pool, vdev: Vdev, disks: Iterable[Disk]) -> tuple[Disk, ...]:
-    """The free disks that are large enough to take its place, the smallest first."""
+    """The free disks that are large enough to take its place, the smallest first; where the size is unknown, the
+    largest first."""
     known = tuple(disks)
     least = needed(pool, vdev, known)
     free = [disk for disk in known if not disk.in_use and disk.size - PARTITIONS >= (least or 0)]
-    return tuple(sorted(free, key=lambda disk: (disk.size, disk.id)))
+    return tuple(sorted(free, key=lambda disk: (disk.size if least else -disk.size, disk.id)))
 
 
 def needed(pool: Pool, vdev: Vdev, disks: Iterable[Disk] = ()) -> int | None:

@@ -1,0 +1,72 @@
+"""Guided repair and the devices of pools in memory: the real advice on made-up pools, and a list of what was called."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from dplane_tui.errors import DPlaneError, MissingError
+from dplane_tui.services.repair.advise import advise
+from dplane_tui.services.repair.model import Advice, Damage, Damaged
+from dplane_tui.services.zfs.model import Disk, Pool, Vdev
+from dplane_tui.services.zfs.vdevs import disk_name
+
+EVIL = "/tank/evil\x1b[2J\u202ename"
+
+
+@dataclass
+class FakeRepair:
+    """What a test wants otherwise it changes on the parts."""
+
+    zfs: Any
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
+    failure: DPlaneError | None = None
+    more_disks: tuple[Disk, ...] = (Disk("ata-new", "sdn", 16 << 40, "WDC", "N1"),)
+
+    async def pool(self, name: str) -> Pool:
+        found: Pool | None = next((pool for pool in await self.zfs.pools() if pool.name == name), None)
+        if found is None:
+            raise MissingError(f"There is no pool {name} on nas-a.")
+        return found
+
+    whole = pool
+
+    async def disks(self) -> tuple[Disk, ...]:
+        return (*await self.zfs.disks(), *self.more_disks)
+
+    async def advice(self, name: str) -> Advice:
+        return advise(await self.pool(name), await self.disks(), time.time())
+
+    async def damaged(self, pool: Pool) -> Damage:
+        one = Damaged(EVIL, "tank", path="evil", snapshots=("daily-3",))
+        return Damage((one,), pool.data_errors or 0)
+
+    async def do(self, advice: Advice, new: str = "") -> str:
+        self.calls.append((advice.act, advice.guid, advice.vdev and advice.vdev.guid, new))
+        if self.failure:
+            raise self.failure
+        return f"It was done with {new or 'nothing new'}."
+
+    async def online(self, pool: Pool, vdev: Vdev, expand: bool = False) -> Vdev:
+        return self._done("online", pool, vdev, "ONLINE")
+
+    async def offline(self, pool: Pool, vdev: Vdev) -> Vdev:
+        return self._done("offline", pool, vdev, "OFFLINE")
+
+    async def replace(self, pool: Pool, vdev: Vdev, new: str, force: bool = False) -> Vdev:
+        return self._done("replace", pool, vdev, "ONLINE", new)
+
+    async def attach(self, pool: Pool, vdev: Vdev, new: str, force: bool = False) -> Vdev:
+        return self._done("attach", pool, vdev, "ONLINE", new)
+
+    async def detach(self, pool: Pool, vdev: Vdev) -> Pool:
+        self._done("detach", pool, vdev, "gone")
+        return pool
+
+    def _done(self, what: str, pool: Pool, vdev: Vdev, state: str, *more: str) -> Vdev:
+        self.calls.append((what, pool.guid, disk_name(vdev), *more))
+        if self.failure:
+            raise self.failure
+        return dataclasses.replace(vdev, state=state)
