@@ -59,7 +59,7 @@ async def _repair(host: Host, args: argparse.Namespace) -> Result:
         lines = [*advice_lines(advice), *(damage_lines(damage) if damage else [])]
         if LABEL[advice.act]:
             lines.append(f"To do: {LABEL[advice.act]}. `{_command(advice)}` does it.")
-        bad = None if advice.well else BadNewsError(advice.happened[0], f"`{_command(advice)}` does what is advised.")
+        bad = BadNewsError(" ".join(advice.happened), " ".join(advice.todo)) if advice.broken else None
         return Result({"advice": advice, "damage": damage}, "\n".join(map(clean, lines)), bad)
     said = await service.do(advice, _chosen(advice, args.new))
     return Result({"advice": advice, "done": said}, clean(said))

@@ -55,8 +55,9 @@ async def repair(console: Console, pool: str) -> str | None:
 
 def lines(advice: Advice, damage: Damage | None) -> list[Pieces]:
     """The page as a person reads it."""
-    if advice.well:
-        return [[(f"Nothing is wrong with {advice.pool}.", "good")]]
+    if not advice.broken:
+        said = [f"Nothing is wrong with {advice.pool}.", *advice.happened, *advice.todo]
+        return [[(one, "good" if one is said[0] else "text")] for one in said]
     found: list[Pieces] = [[("What happened", "strong")]]
     found += [[("  ", "text"), (one, "text")] for one in advice.happened]
     if advice.disk is not None:

@@ -258,6 +258,15 @@ def test_where_it_sits_is_told_only_where_sysfs_tells() -> None:
     assert "slot" not in text(advise(one, here("ata-a", "ata-b"), NOW))
 
 
+def test_a_hint_of_zfs_is_no_trouble() -> None:
+    hint = dataclasses.replace(
+        pool(leaf("ata-a"), state="ONLINE"), status="Some features are not enabled.", action="No."
+    )
+    advice = advise(hint, [], NOW)
+    assert (advice.act, advice.broken, needs_advice(hint)) == ("nothing", False, False)
+    assert "Nothing is wrong with tank.\nZFS says: Some features are not enabled." in text(advice)
+
+
 def test_every_act_has_a_role_and_only_doing_ones_a_label() -> None:
     assert set(ROLE) == set(LABEL)
     assert {act for act, role in ROLE.items() if not role} == {act for act, label in LABEL.items() if not label}

@@ -331,8 +331,8 @@ def _counted(pool: Pool, now: float) -> Advice:
     if not bad:
         if pool.state != HEALTHY:
             return _advice(pool, "clear", [f"{pool.name} is {pool.state}. {pool.status}"], [pool.action or "Clear it."])
-        said = [f"Nothing is broken. ZFS says: {pool.status}"] if pool.status else []
-        return _advice(pool, "nothing", said, [pool.action] if said else [])
+        said = [f"ZFS says: {pool.status}"] if pool.status else []
+        return replace(_advice(pool, "nothing", said, [pool.action] if said else []), broken=False)
     happened = [f"{disk_name(leaf)} had {_counts(leaf)}." for leaf in bad]
     happened.append(
         "ZFS put right what it read; no file is known to be damaged."

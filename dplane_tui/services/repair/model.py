@@ -40,11 +40,8 @@ class Advice:
     """Spares of the pool that could, by name."""
     besides: tuple[str, ...] = ()
     """What else is wrong; it is advised on when this is done."""
-
-    @property
-    def well(self) -> bool:
-        """Whether nothing is wrong."""
-        return self.act == "nothing" and self.vdev is None and not self.happened
+    broken: bool = True
+    """Whether anything is wrong."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,8 @@ def disk_lines(disk: Whereabouts) -> list[str]:
 
 def advice_lines(advice: Advice) -> list[str]:
     """What happened, to which disk, what to do."""
-    if advice.well:
-        return [f"Nothing is wrong with {advice.pool}."]
+    if not advice.broken:
+        return [f"Nothing is wrong with {advice.pool}.", *advice.happened, *advice.todo]
     lines = [*advice.happened]
     if advice.disk is not None:
         lines += disk_lines(advice.disk)
