@@ -13,7 +13,7 @@ from .places import DISKS, ZFS, ZPOOL
 from .programs import ask, run
 from .properties import mountpoint_problem
 from .shape import Args, Verb
-from .vdevs import WORDS
+from .vdevs import is_word
 
 Found = dict[str, object]  # what a check adds to the answer
 
@@ -163,7 +163,7 @@ def _disks(_verb: Verb, args: Args) -> Found:
     words = args["vdevs"]
     seen: dict[str, str] = {}
     for word in words if isinstance(words, list) else ():
-        if word in WORDS:
+        if is_word(word):
             continue
         device = _is_disk(word)
         if device in seen:

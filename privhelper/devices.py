@@ -89,6 +89,43 @@ def vdev_new(args: Args) -> Found:
     raise Failure("failed", f"zpool ended well, but {name} is not among the devices of {args['pool']}.")
 
 
+def vdevs_added(args: Args) -> Found:
+    """The GUIDs of the disks that were added. Raises Failure when one is not in the pool."""
+    from .vdevs import is_word
+
+    words = args["vdevs"]
+    assert isinstance(words, list)
+    there = devices(str(args["pool"]))[1:]
+    found = {}
+    for name in words:
+        if not is_word(name):
+            found[name] = next((one.guid for one in there if _is(one.path, name)), "")
+    missing = next((name for name in found if not found[name]), "")
+    if missing:
+        raise Failure("failed", f"zpool ended well, but {missing} is not among the devices of {args['pool']}.")
+    return {"added": found}
+
+
+def vdev_removed(args: Args) -> Found:
+    """Whether the device is gone already, or its data is still being copied away."""
+    found = _wanted(args)
+    if found is None or found.path.startswith("indirect"):
+        return {"outcome": "removed"}
+    return {"outcome": "removing", "state": found.state}
+
+
+def pool_split(args: Args) -> Found:
+    """The GUID of the pool that was split off. Raises Failure when it is not to be found on the disks."""
+    name, told = "", ask([ZPOOL, "import"], 300)
+    for line in told.split("\n"):
+        field, _, value = line.strip().partition(": ")
+        if field == "pool":
+            name = value
+        elif field == "id" and name == args["to"]:
+            return {"split": value}
+    raise Failure("failed", f"zpool ended well, but there is no pool {args['to']} on the disks.")
+
+
 def _is(path: str, name: str) -> bool:
     whole = f"{DISKS}/{name}"
     return path in (whole, name) or path.removeprefix(f"{whole}-part").isdigit()

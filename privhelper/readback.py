@@ -56,6 +56,31 @@ def _mount_all(pool: str) -> list[str]:
     return left
 
 
+def _pool_setting(args: Args) -> Found:
+    """The setting as it is now. Raises Failure when it is another."""
+    name, _, wanted = str(args["setting"]).partition("=")
+    now = ask([ZPOOL, "get", "-H", "-p", "-o", "value", name, str(args["pool"])]).rstrip("\n")
+    if now != wanted:
+        raise Failure("failed", f"zpool took the order, but {name} of {args['pool']} is {now}.")
+    return {"setting": f"{name}={now}"}
+
+
+def _pool_upgraded(args: Args) -> Found:
+    """How many features there are. Raises Failure when one is not switched on."""
+    listed = ask([ZPOOL, "get", "-H", "-p", "-o", "property,value", "all", str(args["pool"])])
+    rows = [line.split("\t") for line in listed.splitlines() if line.startswith("feature@")]
+    off = next((row[0] for row in rows if row[1:] == ["disabled"]), "")
+    if off:
+        raise Failure("failed", f"zpool upgraded {args['pool']}, but {off} is still disabled.")
+    return {"features": len(rows)}
+
+
+def _checkpoint(args: Args) -> Found:
+    """The bytes that the checkpoint holds; none when there is no checkpoint."""
+    told = ask([ZPOOL, "get", "-H", "-p", "-o", "value", "checkpoint", str(args["pool"])]).rstrip("\n")
+    return {"checkpoint": told}
+
+
 def _pruned(args: Args) -> Found:
     """What is left of the snapshots that were to go. Raises Failure when one is."""
     chosen = args["snapshots"]
@@ -117,7 +142,7 @@ def _of_devices(name: str) -> Callable[[Args], Found]:
     return evidence_of
 
 
-_DEVICES = ("vdev-there", "vdev-gone", "vdev-new")
+_DEVICES = ("vdev-there", "vdev-gone", "vdev-new", "vdevs-added", "vdev-removed", "pool-split")
 _TREES = ("promoted", "unmounted", "inherited", "key-loaded", "key-unloaded", "key-changed", "snapshot-renamed")
 
 
@@ -156,6 +181,9 @@ AFTER: dict[str, Callable[[Args], Found]] = {
     "pruned": _pruned,
     **{name: _of_trees(name) for name in _TREES},
     **{name: _of_devices(name) for name in _DEVICES},
+    "pool-setting": _pool_setting,
+    "pool-upgraded": _pool_upgraded,
+    "checkpoint": _checkpoint,
     "policy-snapshots": _policy_snapshots,
     "policy-unset": _policy_unset,
 }

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from . import grammar as g
 from . import rules
-from .kinds import SELF_TEST, VDEVS
+from .kinds import FOLDER, SELF_TEST, VDEVS
 from .places import DISKS, SMARTCTL, ZPOOL
-from .shape import ADMIN, OPERATE, VIEW, Arg, Disks, Pairs, Value, Verb, When
-from .verbargs import GUID, POOL, PROPERTY_SET
+from .shape import ADMIN, OPERATE, VIEW, Arg, Disks, Option, Pairs, Value, Verb, When
+from .verbargs import DRY_RUN, GUID, POOL, PROPERTY_SET
 
 
 def _of_pool(name: str) -> bool:
@@ -20,6 +20,9 @@ def _of_pool(name: str) -> bool:
 def _of_dataset(name: str) -> bool:
     return not _of_pool(name)
 
+
+LOOK_IN = Arg("folder", FOLDER, optional=True)
+NEW_NAME = Arg("name", g.NEW_POOL, optional=True)
 
 POOLS = (
     Verb(
@@ -34,9 +37,9 @@ POOLS = (
     Verb(
         "pool-scan",
         VIEW,
-        "Lists the pools that could be imported, as zpool's text.",
-        (),
-        (ZPOOL, "import"),
+        "Lists the pools that could be imported, or the destroyed ones, as zpool's text.",
+        (Arg("destroyed", g.FLAG, optional=True), LOOK_IN),
+        (ZPOOL, "import", When("destroyed", "-D"), Option("-d", "folder", "/dev/disk/"), "--"),
         acts=False,
         limit=120,
     ),
@@ -116,10 +119,42 @@ POOLS = (
         "pool-import",
         ADMIN,
         "Imports a pool, then mounts what the rules allow. Returns its `pool` and what was `not_mounted`.",
-        (GUID, Arg("name", g.NEW_POOL, optional=True), Arg("readonly", g.FLAG, optional=True)),
-        (ZPOOL, "import", "-N", When("readonly", "-o", "readonly=on"), "--", Value("guid"), Value("name")),
+        (
+            *(GUID, NEW_NAME, Arg("readonly", g.FLAG, optional=True), Arg("destroyed", g.FLAG, optional=True)),
+            LOOK_IN,
+        ),
+        (
+            *(ZPOOL, "import", "-N", When("destroyed", "-D", "-f"), Option("-d", "folder", "/dev/disk/")),
+            *(When("readonly", "-o", "readonly=on"), "--", Value("guid"), Value("name")),
+        ),
         after="import",
         limit=300,
+    ),
+    Verb(
+        "pool-rewind",
+        ADMIN,
+        "Imports a pool that cannot be imported as it is, without its last moments. The dry run tells how many.",
+        (GUID, NEW_NAME, LOOK_IN, DRY_RUN),
+        (
+            *(ZPOOL, "import", "-N", "-F", When("dry_run", "-n"), Option("-d", "folder", "/dev/disk/")),
+            *("--", Value("guid"), Value("name")),
+        ),
+        after="import",
+        destroys=True,
+        limit=600,
+    ),
+    Verb(
+        "pool-rewind-checkpoint",
+        ADMIN,
+        "Imports a pool as it was at its checkpoint: everything since is lost.",
+        (GUID, NEW_NAME, LOOK_IN),
+        (
+            *(ZPOOL, "import", "-N", "--rewind-to-checkpoint", Option("-d", "folder", "/dev/disk/")),
+            *("--", Value("guid"), Value("name")),
+        ),
+        after="import",
+        destroys=True,
+        limit=600,
     ),
     Verb(
         "pool-export",

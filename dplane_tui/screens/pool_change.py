@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import RefusedError
+from ..services.zfs.growth_rules import why_not_removed, why_not_split
 from ..services.zfs.model import Disk, Pool, Vdev
 from ..services.zfs.vdevs import disk_name, fitting
 from ..text import size
@@ -28,9 +29,13 @@ OFFLINE = (
 
 def ways(pool: Pool, vdev: Vdev | None) -> list[tuple[str, str, str]]:
     """(key, word, what it means) of what can be done to that device."""
-    found: list[tuple[str, str, str]] = []
     if vdev is None:
-        return found
+        return [*of_pool(pool)]
+    found: list[tuple[str, str, str]] = []
+    if vdev.kind.startswith("raidz"):
+        found.append(("attach", "widen", "one more disk in this raidz, where this ZFS can"))
+    if not why_not_removed(pool, vdev):
+        found.append(("remove", "remove", "take it out of the pool; its data is copied to the others first"))
     if not vdev.children and vdev.role != "spare":
         found.append(("replace", "replace", "another disk takes its place"))
         if vdev.state == "ONLINE":
@@ -41,6 +46,22 @@ def ways(pool: Pool, vdev: Vdev | None) -> list[tuple[str, str, str]]:
             found.append(("attach", "attach", "another disk becomes a mirror of it"))
         if _mirrored(pool, vdev):
             found.append(("detach", "detach", "take it out of its mirror for good"))
+    return found
+
+
+def of_pool(pool: Pool) -> list[tuple[str, str, str]]:
+    """What can be done to the pool as a whole."""
+    found = [
+        ("add", "add disks", "one more group for data, or a log, cache, spare, special"),
+        ("expand", "autoexpand", "use all of larger disks by itself, or not"),
+        ("trim", "trim", "tell the disks which blocks are free"),
+        ("checkpoint", "checkpoint", "keep the pool as it is now, to go back to"),
+        ("discard", "no checkpoint", "give the checkpoint up"),
+        ("upgrade", "upgrade", "switch all features on; older ZFS cannot import it then"),
+        ("rename", "rename", "export it and import it under another name"),
+    ]
+    if not why_not_split(pool):
+        found.insert(1, ("split", "split", "a second pool from one disk of each mirror"))
     return found
 
 
@@ -71,12 +92,21 @@ async def change(console: Console, pool: Pool, key: str) -> str | None:
     console.say("")
     if whole.guid != pool.guid:
         raise RefusedError(f"{pool.name} is another pool now.", "Look again.")
-    vdev = _chosen(whole, pool, key)
+    vdev = _chosen(whole, pool, key) if key else None
     offered = ways(whole, vdev)
-    if vdev is None or not offered:
-        raise RefusedError("There is no disk under the cursor.", "Enter goes into the pool, arrows to a disk.")
-    way = await choose_way(console, f"{disk_name(vdev)} of {pool.name}", offered)
-    return None if way is None else await getattr(_Acts(console, whole, vdev), way)()
+    if (key and vdev is None) or not offered:
+        raise RefusedError("Nothing can be changed there.", "A disk, a group or the pool itself can be.")
+    title = f"{disk_name(vdev)} of {pool.name}" if vdev is not None else f"The pool {pool.name}"
+    way = await choose_way(console, title, offered)
+    if way is None:
+        return None
+    if vdev is None:
+        from .pool_whole import WholeActs
+
+        done: str | None = await getattr(WholeActs(console, whole), way)()
+    else:
+        done = await getattr(_Acts(console, whole, vdev), way)()
+    return done
 
 
 def _chosen(whole: Pool, seen: Pool, key: str) -> Vdev | None:
@@ -120,6 +150,19 @@ class _Acts:
         left = await self._service.detach(self._pool, self._vdev)
         return f"{self._name} was taken out of {left.name}, which is {left.state}."
 
+    async def remove(self) -> str | None:
+        """Take it out of the pool."""
+        lines = [
+            f"{self._name}, GUID {self._vdev.guid}, leaves {self._pool.name}; data on it is copied to the others first."
+        ]
+        if await ask(self._console, TypedConfirm("Remove", lines, self._name, "Remove")) is not True:
+            return None
+        self._console.say("Asking ZFS…", "dim")
+        outcome = await self._service.remove(self._pool, self._vdev)
+        if outcome == "removed":
+            return f"{self._name} was removed from {self._pool.name}."
+        return f"{self._name} is leaving {self._pool.name}: its data is being copied to the others."
+
     async def replace(self) -> str | None:
         """Another disk in its place."""
         new = await self._new(f"Which disk takes the place of {self._name}?", spares=True)
@@ -133,10 +176,14 @@ class _Acts:
 
     async def attach(self) -> str | None:
         """One more disk with the same content."""
-        new = await self._new(f"Which disk becomes a mirror of {self._name}?")
+        wider = bool(self._vdev.children)
+        what = f"one more disk of {self._name}" if wider else f"a mirror of {self._name}"
+        new = await self._new(f"Which disk becomes {what}?")
         if new is None:
             return None
-        text = f"{new} becomes a mirror of {self._name} in {self._pool.name}. Everything on {new} is overwritten."
+        text = f"{new} becomes {what} in {self._pool.name}. Everything on {new} is overwritten."
+        if wider:
+            text += " This cannot be undone. What is written already keeps its old share of parity."
         if not await ask(self._console, Confirm(f"Attach {new}?", text, "Attach")):
             return None
         made = await self._service.attach(self._pool, self._vdev, new)

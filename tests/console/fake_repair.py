@@ -10,6 +10,7 @@ from typing import Any
 from dplane_tui.errors import DPlaneError, MissingError
 from dplane_tui.services.repair.advise import advise
 from dplane_tui.services.repair.model import Advice, Damage, Damaged
+from dplane_tui.services.zfs.growth_rules import AddVdevs
 from dplane_tui.services.zfs.model import Disk, Pool, Vdev
 from dplane_tui.services.zfs.vdevs import disk_name
 
@@ -64,6 +65,43 @@ class FakeRepair:
     async def detach(self, pool: Pool, vdev: Vdev) -> Pool:
         self._done("detach", pool, vdev, "gone")
         return pool
+
+    async def add_preview(self, pool: Pool, request: AddVdevs) -> str:
+        return f"would update '{pool.name}'\n\tmirror\n\t  {request.words()[-1]}"
+
+    async def add(self, pool: Pool, request: AddVdevs) -> Pool:
+        self.calls.append(("add", pool.guid, request.words()))
+        return pool
+
+    async def remove(self, pool: Pool, vdev: Vdev) -> str:
+        self._done("remove", pool, vdev, "gone")
+        return "removing"
+
+    async def split(self, pool: Pool, to: str) -> str:
+        self.calls.append(("split", pool.guid, to))
+        return "77"
+
+    async def set_habit(self, pool: Pool, name: str, on: bool) -> str:
+        self.calls.append(("set", pool.guid, name, on))
+        return "on" if on else "off"
+
+    async def work(self, pool: Pool, kind: str, action: str) -> str:
+        self.calls.append((kind, pool.guid, action))
+        return "0% trimmed, started"
+
+    async def checkpoint(self, pool: Pool, discard: bool = False) -> int | None:
+        self.calls.append(("checkpoint", pool.guid, discard))
+        return None if discard else 4096
+
+    async def disabled_features(self, pool: Pool) -> tuple[str, ...]:
+        return ("draid", "zilsaxattr")
+
+    async def upgrade(self, pool: Pool) -> None:
+        self.calls.append(("upgrade", pool.guid))
+
+    async def rename(self, pool: Pool, to: str) -> Pool:
+        self.calls.append(("rename", pool.guid, to))
+        return dataclasses.replace(pool, name=to)
 
     def _done(self, what: str, pool: Pool, vdev: Vdev, state: str, *more: str) -> Vdev:
         self.calls.append((what, pool.guid, disk_name(vdev), *more))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from dplane_tui.errors import CommandError
+from dplane_tui.screens.pool_whole import request_of
 from dplane_tui.services.zfs.model import Scan
 from tests.console.conftest import Opener
 from tests.console.fakes import FakeServices, disk_vdev, tank, vault
@@ -126,8 +127,6 @@ async def test_who_may_only_look_sees_the_advice_and_which_role_it_needs(console
 async def test_disks_are_changed_where_the_cursor_is(console: Opener) -> None:
     async with console() as seen:
         await seen.until_text("vault")
-        await seen.press("m")
-        await seen.until_text("There is no disk under the cursor")
         await seen.press("enter", "down", "m")
         await seen.until_text("virtio-data0 of tank")
         for way in ("replace", "offline", "attach", "detach"):
@@ -162,7 +161,7 @@ async def test_a_disk_of_a_raidz_is_brought_online_and_never_attached_to(console
         await seen.until_text("vault")
         await seen.press("enter", "down", "down", "m")
         await seen.until_text(f"{K3} of vault")
-        assert "attach" not in seen.text
+        assert "mirror of it" not in seen.text
         assert "detach" not in seen.text
         await seen.press("down", "enter", "tab", "enter")
         await seen.until_text("is ONLINE in vault")
@@ -182,3 +181,95 @@ async def test_hostile_names_do_nothing_to_the_page(console: Opener) -> None:
             assert "\x1b" not in seen.text
             assert "\u202e" not in seen.text
         assert seen.app.is_running
+
+
+async def test_the_pool_itself_is_changed_where_no_disk_is_under_the_cursor(console: Opener) -> None:
+    async with console(size=(80, 30)) as seen:
+        await seen.until_text("vault")
+        for steps, title in (
+            (0, "Add disks to tank"),
+            (1, "Split tank"),
+            (7, "Rename tank"),
+        ):
+            await seen.press("m")
+            await seen.until_text("The pool tank")
+            await seen.press(*["down"] * steps, "enter")
+            await seen.until_text(title)
+            await seen.press("escape")
+        await seen.press("m", *["down"] * 6, "enter")
+        await seen.until_text("Older versions of ZFS cannot import it any more")
+        assert "draid" in seen.text
+        await seen.press("enter")
+        assert seen.services.fake_repair.calls == []
+        await seen.press("m", *["down"] * 6, "enter")
+        await seen.until_text("type the name")
+        await seen.type("tank")
+        await seen.press("enter")
+        await seen.until_text("has all features of this ZFS now")
+        await seen.press("m", *["down"] * 4, "enter", "tab", "enter")
+        await seen.until_text("tank has a checkpoint that holds 4.00K.")
+        await seen.press("m", *["down"] * 3, "enter", "tab", "enter")
+        await seen.until_text("Trim of tank: 0% trimmed, started.")
+    assert seen.services.fake_repair.calls == [
+        ("upgrade", "1001"), ("checkpoint", "1001", False), ("trim", "1001", "start"),
+    ]  # fmt: skip
+
+
+async def test_disks_are_added_like_those_there_or_with_a_separate_yes(console: Opener) -> None:
+    async with console() as seen:
+        await seen.until_text("vault")
+        await seen.press("m", "enter")
+        await seen.until_text("Add disks to tank")
+        await seen.press("tab", "tab", "space")
+        await seen.until_text("cannot be taken: mounted on /")
+        await seen.press("down", "space")
+        await seen.until_text("at least 2")
+        await seen.press("down", "space", "down", "space")
+        await seen.until_text("another redundancy")
+        await seen.press("enter", "enter")
+        await seen.until_text("Add disks to tank")  # refused: it stays
+        await seen.press("shift+tab", "shift+tab", "space")
+        await seen.press("escape")
+        await seen.press("m", "enter", "tab", "tab", "down", "space", "down", "space")
+        await seen.until_text("This can be added.")
+        await seen.press("enter", "enter")
+        await seen.until_text("would update 'tank'")
+        await seen.type("tank")
+        await seen.press("enter")
+        await seen.until_text("tank has the new disks and is ONLINE.")
+    (call,) = seen.services.fake_repair.calls
+    assert call == ("add", "1001", ["mirror", "virtio-data2", "virtio-data3"])
+
+
+async def test_a_log_is_removed_and_a_raidz_is_widened(console: Opener) -> None:
+    services = FakeServices()
+    services.fake_zfs.pool_list = [vault()]
+    async with console(services) as seen:
+        await seen.until_text("vault")
+        await seen.press("enter", "m")
+        await seen.until_text("raidz1-0 of vault")
+        assert "remove" not in seen.text
+        await seen.press("enter")
+        await seen.until_text("becomes one more disk of raidz1-0")
+        await seen.press("enter")
+        await seen.until_text("This cannot be undone.")
+        await seen.press("tab", "enter")
+        await seen.until_text("is being filled")
+        await seen.press("G", "m")
+        await seen.until_text("nvme-log of vault")
+        await seen.press("enter")
+        await seen.until_text("type the name")
+        await seen.type("nvme-log")
+        await seen.press("enter")
+        await seen.until_text("nvme-log is leaving vault")
+    assert [call[:3] for call in services.fake_repair.calls] == [
+        ("attach", "1002", "raidz1-0"), ("remove", "1002", "nvme-log"),
+    ]  # fmt: skip
+
+
+def test_what_the_choices_come_to() -> None:
+    assert request_of("raidz1", ["a", "b", "c"]).words() == ["raidz1", "a", "b", "c"]
+    assert request_of("", ["a", "b"]).words() == ["a", "b"]
+    assert request_of("log", ["a"]).words() == ["log", "a"]
+    assert request_of("special", ["a", "b"]).words() == ["special", "mirror", "a", "b"]
+    assert request_of("spare", ["a", "b"]).words() == ["spare", "a", "spare", "b"]

@@ -13,7 +13,9 @@ import pytest
 from dplane_tui.errors import ChangedError
 from dplane_tui.services.host.ssh import SshHost
 from dplane_tui.services.repair.service import RepairService
+from dplane_tui.services.zfs.growth_rules import AddVdevs
 from dplane_tui.services.zfs.model import Pool, Vdev
+from dplane_tui.services.zfs.requests import VdevSpec
 from dplane_tui.services.zfs.vdevs import disk_name
 from tests.lab.test_pools import Command
 
@@ -267,6 +269,80 @@ def test_a_mirror_is_made_wider_and_narrower_by_command(dplane: Command, fresh_p
     assert dplane("pool", "offline", "tank", first, user="viewer", status=5)["code"] == "not-allowed"
 
 
+def test_a_pool_grows_and_shrinks_by_command(dplane: Command, fresh_pair: Any) -> None:
+    box = fresh_pair.nas_a
+    one, two, three, four, five, six = dplane.free_disks()[:6]
+    dplane("pool", "create", "tank", "mirror", one, two)
+    before = fill(box)
+    refused = dplane("pool", "add", "tank", three, "--confirm", "tank", status=4)
+    assert "as weak as its weakest group" in refused["message"]
+    drawn = dplane("pool", "add", "tank", "mirror", three, four, "--dry-run")
+    assert three in drawn["preview"]
+    assert set(leaves(dplane("pool", "show", "tank"))) == {one, two}
+    dplane("pool", "add", "tank", "mirror", three, four, "log", five, "spare", six, "--confirm", "tank")
+    pool = dplane("pool", "show", "tank")
+    assert set(leaves(pool)) == {one, two, three, four, five, six}
+    for device in (five, six):
+        assert dplane("pool", "remove", "tank", device, "--confirm", device)["outcome"] == "removed"
+    assert dplane("pool", "remove", "tank", "mirror-1", "--confirm", "mirror-1")["outcome"] in ("removed", "removing")
+    for _ in range(MANY):
+        if set(leaves(dplane("pool", "show", "tank"))) - {"indirect-1"} == {one, two}:
+            break
+        time.sleep(2)
+    else:
+        pytest.fail("the group never left")
+    assert dplane("pool", "set", "tank", "autoexpand=on")["autoexpand"] == "on"
+    assert dplane("pool", "checkpoint", "tank")["checkpoint"] is not None
+    assert dplane("pool", "detach", "tank", two, "--confirm", two, status=1)["code"] == "failed"  # ZFS: not meanwhile
+    assert dplane("pool", "checkpoint", "tank", "--discard", "--confirm", "tank")["pool"] == "tank"
+    assert dplane("pool", "upgrade", "tank")["features"] == []
+    assert read_again(box, "tank", "/tank/data") == before
+
+
+def test_a_raidz_is_widened_where_this_zfs_can(dplane: Command, fresh_pair: Any) -> None:
+    box = fresh_pair.nas_a
+    disks = dplane.free_disks()[:4]
+    dplane("pool", "create", "tank", "raidz1", *disks[:3])
+    before = fill(box, size=10)
+    if fresh_pair.zfs == "2.1":
+        assert "cannot widen a raidz" in dplane("pool", "attach", "tank", "raidz1-0", disks[3], status=4)["message"]
+        return
+    assert dplane("pool", "attach", "tank", "raidz1-0", disks[3])["state"] == "ONLINE"
+    box.ssh("zpool", "wait", "-t", "raidz_expand", "tank")
+    assert set(leaves(dplane("pool", "show", "tank"))) == set(disks)
+    refused = dplane("pool", "remove", "tank", "raidz1-0", status=4)
+    assert "raidz1 in it" in refused["message"] or "only group" in refused["message"]
+    assert read_again(box, "tank", "/tank/data") == before
+
+
+def test_pools_are_split_renamed_taken_back_and_brought_back(dplane: Command, fresh_pair: Any) -> None:
+    box = fresh_pair.nas_a
+    one, two, *_ = dplane.free_disks()
+    dplane("pool", "create", "tank", "mirror", one, two)
+    before = fill(box, size=10)
+    half = dplane("pool", "split", "tank", "half", "--confirm", "tank")
+    assert list(leaves(dplane("pool", "show", "tank"))) == [one]
+    assert dplane("pool", "import", "half", "--readonly", "--folder", "by-id")["guid"] == half["guid"]
+    assert str(box.ssh("sha256sum", "/half/data").stdout.split()[0]) == before
+    dplane("pool", "export", "half")
+    guid = dplane("pool", "show", "tank")["guid"]
+    renamed = dplane("pool", "rename", "tank", "vault")
+    assert (renamed["name"], renamed["guid"]) == ("vault", guid)
+
+    dplane("pool", "checkpoint", "vault")
+    fill(box, "/vault/later", 2)
+    dplane("pool", "export", "vault")
+    assert dplane("pool", "import", "vault", "--rewind", "--dry-run")["preview"]
+    assert dplane("pool", "import", "vault", "--checkpoint", status=2)["code"] == "usage"
+    assert dplane("pool", "import", "vault", "--checkpoint", "--confirm", "vault")["guid"] == guid
+    assert box.ssh("ls", "/vault").stdout.split() == ["data"]
+
+    dplane("pool", "destroy", "vault", "--confirm", "vault")
+    assert guid in [found["guid"] for found in dplane("pool", "importable", "--destroyed")]
+    assert dplane("pool", "import", guid, "--destroyed")["guid"] == guid
+    assert str(box.ssh("sha256sum", "/vault/data").stdout.split()[0]) == before
+
+
 async def test_each_verb_is_refused_when_pool_or_device_is_another(service: RepairService, fresh_pair: Any) -> None:
     box = fresh_pair.nas_a
     free = [disk.id for disk in await service.disks() if not disk.in_use]
@@ -290,6 +366,18 @@ async def test_each_verb_is_refused_when_pool_or_device_is_another(service: Repa
                 await act
 
     await refused(other_pool, first)
+    for act in (
+        service.add(other_pool, AddVdevs((VdevSpec("", (free[2],), "spare"),))),
+        service.set_habit(other_pool, "autoexpand", True),
+        service.upgrade(other_pool),
+        service.checkpoint(other_pool),
+        service.checkpoint(other_pool, discard=True),
+        service.split(other_pool, "half"),
+        service.work(other_pool, "initialize", "start"),
+        service.work(other_pool, "trim", "stop"),
+    ):
+        with pytest.raises(ChangedError):
+            await act
     await refused(pool, other_disk)
     assert box.ssh("zpool", "history", "tank").stdout == history
     assert [leaf.state for leaf in (await service.whole("tank")).leaves()] == ["ONLINE", "ONLINE"]

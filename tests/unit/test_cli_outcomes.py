@@ -34,7 +34,8 @@ WORDS = {
     "pool": "nopool", "dataset": "nopool/data", "below": "nopool/data", "snapshot": "nopool/data@x", "name": "nobody",
     "where": "someone@127.0.0.1:1", "run": "replicate-no-1", "job": "replicate-no-1", "layout": "nodisk",
     "property": "compression=lz4", "shell": "bash", "words": "pool", "rate": "2M",
-    "device": "ata-old", "new": "ata-new", "to": "nopool/c", "screen": "pools", "terminal": "tty1", "kind": "scrub",
+    "setting": "autoexpand=on", "device": "ata-old", "new": "ata-new",
+    "to": "nopool/c", "screen": "pools", "terminal": "tty1", "kind": "scrub",
 }  # fmt: skip
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 # What stands for the value of each option that a command cannot do without.

@@ -159,3 +159,97 @@ def test_lines_of_real_pools(version: str) -> None:
     assert "logs" not in named
     missing = next(line for line in lines("missing") if line[2] == "UNAVAIL")
     assert missing[3].endswith("was /var/tmp/dplane-capture/a")  # behind the count of slow I/Os, which -s adds
+
+
+# -- pools as a whole ----------------------------------------------------------------------------------------------
+
+WHOLE: list[tuple[str, dict[str, Any], list[str]]] = [
+    ("pool-add", {"vdevs": ["log", "ata-new"]}, ["add", "--", "tank", "log", "DISKS/ata-new"]),
+    ("pool-split", {"to": "half"}, ["split", "--", "tank", "half"]),
+    ("pool-set", {"setting": "autoexpand=on"}, ["set", "autoexpand=on", "tank"]),
+    ("pool-upgrade", {}, ["upgrade", "--", "tank"]),
+    ("pool-checkpoint", {}, ["checkpoint", "--", "tank"]),
+    ("pool-checkpoint-discard", {}, ["checkpoint", "-d", "--", "tank"]),
+    ("trim-stop", {}, ["trim", "-c", "--", "tank"]),
+    ("initialize-start", {}, ["initialize", "--", "tank"]),
+    ("initialize-start", {"vdev": OLD}, ["initialize", "--", "tank", OLD]),
+    ("initialize-stop", {}, ["initialize", "-c", "--", "tank"]),
+]
+
+
+@pytest.mark.parametrize(("verb", "more", "argv"), WHOLE)
+def test_each_act_on_a_pool_is_refused_when_it_is_another(
+    door: Door, disk: str, verb: str, more: dict[str, Any], argv: list[str]
+) -> None:
+    devices(door, *TWO)
+    status, answer = door.ask(verb, pool="tank", guid="7", **more)
+    assert (status, answer["error"]["code"]) == (4, "changed")
+    assert acts(door) == []
+    door.ask(verb, pool="tank", guid=GUID, **more)
+    assert acts(door)[0] == [word.replace("DISKS", str(door.root / "disks")) for word in argv]
+
+
+def test_what_was_added_removed_split_and_set_is_read_back(door: Door, disk: str) -> None:
+    devices(door, *TWO)
+    wanted = {"pool": "tank", "guid": GUID}
+    status, answer = door.ask("pool-add", **wanted, vdevs=["spare", disk])
+    assert (status, answer["added"]) == (0, {disk: NEW})
+    assert door.ask("vdev-remove", **wanted, vdev=OLD)[1]["outcome"] == "removing"
+    gone = told("tank  ONLINE  0 0 0", "  indirect-0  ONLINE  0 0 0")
+    devices(door, gone.replace("indirect-0", OLD), gone)
+    assert door.ask("vdev-remove", **wanted, vdev=OLD)[1]["outcome"] == "removed"
+    listing = "   pool: other\n     id: 5\n   pool: half\n     id: 6\n  state: ONLINE\n"
+    devices(door, *TWO, ("import", 0, listing, ""))
+    assert door.ask("pool-split", **wanted, to="half")[1]["split"] == "6"
+    status, answer = door.ask("pool-split", **wanted, to="third")
+    assert (status, "no pool third" in answer["error"]["message"]) == (1, True)
+    devices(
+        door, *TWO, ("get -H -p -o value autotrim", 0, "off\n", ""), ("get -H -p -o value checkpoint", 0, "9\n", "")
+    )
+    status, answer = door.ask("pool-set", **wanted, setting="autotrim=on")
+    assert (status, "autotrim of tank is off" in answer["error"]["message"]) == (1, True)
+    assert door.ask("pool-set", **wanted, setting="autotrim=off")[1]["setting"] == "autotrim=off"
+    assert door.ask("pool-checkpoint", **wanted)[1]["checkpoint"] == "9"
+
+
+def test_a_dry_run_changes_nothing_and_needs_no_role(door: Door, disk: str) -> None:
+    from privhelper.request import parse, role_needed
+
+    devices(door, *TWO)
+    status, _ = door.ask("pool-add", pool="tank", guid=GUID, vdevs=["spare", disk], dry_run=True)
+    assert status == 0
+    assert acts(door) == [["add", "-n", "--", "tank", "spare", str(door.root / "disks" / disk)]]
+    raw = b'{"verb":"pool-rewind","guid":"7","dry_run":true}'
+    assert role_needed(*parse(raw)) == "view"
+    assert role_needed(*parse(raw.replace(b"true", b"false"))) == "admin"
+
+
+def test_an_upgrade_that_left_a_feature_off_is_no_success(door: Door) -> None:
+    features = "feature@a\tactive\nsize\t1\nfeature@b\tdisabled\n"
+    devices(door, *TWO, ("get -H -p -o property,value all tank", 0, features, ""))
+    status, answer = door.ask("pool-upgrade", pool="tank", guid=GUID)
+    assert (status, "feature@b is still disabled" in answer["error"]["message"]) == (1, True)
+    devices(door, *TWO, ("get -H -p -o property,value all tank", 0, features.replace("disabled", "enabled"), ""))
+    assert door.ask("pool-upgrade", pool="tank", guid=GUID)[1]["features"] == 2
+
+
+def test_imports_of_other_kinds(door: Door) -> None:
+    preview = "Would be able to return tank to its state as of Mon.\n"
+    door.answers(
+        ("import -N -F -n", 1, preview, "more\n"),
+        ("list -H -p -o name,guid", 0, f"tank\t{GUID}\n", ""),
+        ("list -H -p -r", 0, "", ""),
+    )
+    status, answer = door.ask("pool-rewind", guid=GUID, dry_run=True, folder="by-path")
+    assert (status, answer["stdout"], answer["status"]) == (0, preview, 1)
+    assert acts(door)[-1] == ["import", "-N", "-F", "-n", "-d", "/dev/disk/by-path", "--", GUID]
+    for verb, more, flags in (
+        ("pool-rewind", {}, ["-F"]),
+        ("pool-rewind-checkpoint", {}, ["--rewind-to-checkpoint"]),
+        ("pool-import", {"destroyed": True}, ["-D", "-f"]),
+    ):
+        assert door.ask(verb, guid=GUID, **more)[1]["pool"] == "tank"
+        ran = [words for words in acts(door) if words[0] == "import"][-1]
+        assert ran == ["import", "-N", *flags, "--", GUID]
+    for folder in ("/etc", "../by-id", "by-nothing", ""):
+        assert door.ask("pool-import", guid=GUID, folder=folder)[0] == 2

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dplane_tui.cli.pool import parse_layout, parse_properties
+from dplane_tui.cli.pool import parse_properties
+from dplane_tui.cli.pool_layout import parse_layout
 from dplane_tui.errors import RefusedError, UsageError
 from dplane_tui.services.zfs.model import Disk
 from dplane_tui.services.zfs.requests import CreateDataset, CreatePool, VdevSpec, check_property, same_value

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from ...errors import DPlaneError, RefusedError
 from ...text import clean
+from ..zfs.growth import GrowthActs
 from ..zfs.model import HEALTHY, Pool
-from ..zfs.vdev_acts import VdevActs
 from ..zfs.vdevs import disk_name
 from . import damage
 from .advise import advise
@@ -20,7 +20,7 @@ _MOST = 200  # damaged files that are looked into
 _DATASETS = 10  # of which snapshots are listed
 
 
-class RepairService(VdevActs):
+class RepairService(GrowthActs):
     """Raises only `DPlaneError`s."""
 
     async def advice(self, name: str) -> Advice:

@@ -26,11 +26,23 @@ class VdevSpec:
     """One group of disks of a new pool."""
 
     layout: str
-    """`mirror`, `raidz1`, `raidz2`, `raidz3`, or empty for single disks without redundancy."""
+    """`mirror`, `raidz1` to `raidz3`, a draid's shape (`draid1:4d:6c:1s`), or empty for single disks."""
     disks: tuple[str, ...]
     """Names under `/dev/disk/by-id`."""
     role: str = "data"
     """`data`, `log`, `cache`, `special`, `dedup` or `spare`."""
+
+
+def layout_words(vdevs: Iterable[VdevSpec]) -> list[str]:
+    """Groups in zpool's order: data first, then each class behind its word."""
+    words: list[str] = []
+    # A disk behind a group would be read as one more of that group, so single disks come first.
+    ordered = sorted(vdevs, key=lambda vdev: vdev.layout != "")
+    for role in ("data", *layouts.CLASSES):
+        for vdev in ordered:
+            if vdev.role == role:
+                words += [*([] if role == "data" else [role]), *([vdev.layout] if vdev.layout else []), *vdev.disks]
+    return words
 
 
 def check_disk(name: str, disks: Iterable[Disk], force: bool = False) -> Disk:
@@ -61,14 +73,7 @@ class CreatePool:
 
     def words(self) -> list[str]:
         """The layout as `zpool create` reads it: data first, then each class behind its word."""
-        words: list[str] = []
-        # A disk behind a group would be read as one more of that group, so single disks come first.
-        vdevs = sorted(self.vdevs, key=lambda vdev: vdev.layout != "")
-        for role in ("data", *layouts.CLASSES):
-            for vdev in vdevs:
-                if vdev.role == role:
-                    words += [*([] if role == "data" else [role]), *([vdev.layout] if vdev.layout else []), *vdev.disks]
-        return words
+        return layout_words(self.vdevs)
 
     def check(self, disks: Iterable[Disk]) -> None:
         """Raises RefusedError for what could never work, or would overwrite a disk in use without `force`."""
@@ -115,7 +120,11 @@ class CreatePool:
             sizes = [known.get(name, 0) - _LABELS for name in vdev.disks]
             if not sizes or min(sizes) <= 0:
                 return None
-            if vdev.layout == "mirror":
+            if (drawn := layouts.draid(vdev.layout)) is not None:
+                parity, data, _, spares = drawn
+                whole = min(sizes) * (len(sizes) - spares)
+                raw, total = raw + whole, total + whole * data // (data + parity)
+            elif vdev.layout == "mirror":
                 raw, total = raw + min(sizes), total + min(sizes)
             elif PARITY[vdev.layout]:
                 whole = min(sizes) * len(sizes)
