@@ -5,7 +5,7 @@ from __future__ import annotations
 from .checks import Found
 from .failure import Failure
 from .places import DISKS, ZPOOL
-from .programs import ask
+from .programs import Output, ask
 from .shape import Args, Verb
 
 _LIMIT = 60  # seconds; a pool that is suspended may not answer
@@ -124,6 +124,17 @@ def pool_split(args: Args) -> Found:
         elif field == "id" and name == args["to"]:
             return {"split": value}
     raise Failure("failed", f"zpool ended well, but there is no pool {args['to']} on the disks.")
+
+
+def previewed(args: Args, output: Output) -> Found:
+    """What a look at a rewind told. A pool that needed none may be imported now: it goes back. Raises Failure."""
+    told: Found = {"stdout": output.text, "stderr": output.stderr.decode("utf-8", "replace"), "status": output.status}
+    if output.status == 0:  # else nothing was imported, and a pool of that GUID was so before
+        for line in ask([ZPOOL, "list", "-H", "-p", "-o", "name,guid"]).splitlines():
+            name, _, guid = line.partition("\t")
+            if guid == args["guid"]:
+                ask([ZPOOL, "export", "--", name])
+    return told
 
 
 def _is(path: str, name: str) -> bool:

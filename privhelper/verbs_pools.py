@@ -7,7 +7,7 @@ from . import rules
 from .kinds import FOLDER, SELF_TEST, VDEVS
 from .places import DISKS, SMARTCTL, ZPOOL
 from .shape import ADMIN, OPERATE, VIEW, Arg, Disks, Option, Pairs, Value, Verb, When
-from .verbargs import DRY_RUN, GUID, POOL, PROPERTY_SET
+from .verbargs import GUID, POOL, PROPERTY_SET
 
 
 def _of_pool(name: str) -> bool:
@@ -131,12 +131,24 @@ POOLS = (
         limit=300,
     ),
     Verb(
+        "pool-rewind-preview",
+        ADMIN,
+        "Tells how much a pool would lose to be imported without its last moments, in zpool's words. One that needs "
+        "none of that may be imported by the look: read-only, nothing mounted, and exported again at once.",
+        (GUID, LOOK_IN),
+        (
+            *(ZPOOL, "import", "-N", "-o", "readonly=on", "-F", "-n", Option("-d", "folder", "/dev/disk/")),
+            *("--", Value("guid")),
+        ),
+        limit=600,
+    ),
+    Verb(
         "pool-rewind",
         ADMIN,
-        "Imports a pool that cannot be imported as it is, without its last moments. The dry run tells how many.",
-        (GUID, NEW_NAME, LOOK_IN, DRY_RUN),
+        "Imports a pool that cannot be imported as it is, without its last moments.",
+        (GUID, NEW_NAME, LOOK_IN),
         (
-            *(ZPOOL, "import", "-N", "-F", When("dry_run", "-n"), Option("-d", "folder", "/dev/disk/")),
+            *(ZPOOL, "import", "-N", "-F", Option("-d", "folder", "/dev/disk/")),
             *("--", Value("guid"), Value("name")),
         ),
         after="import",

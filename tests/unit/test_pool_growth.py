@@ -221,7 +221,7 @@ async def test_other_imports_say_what_would_be_lost_and_pass_it_on(box: PlayedBo
     box.answer = {"stdout": "Would be able to return old to its state\x1b[2J as of Mon.\n", "status": 1}
     assert "Would be able to return old" in await zfs.rewind_preview(found, "by-path")
     assert "\x1b" not in await zfs.rewind_preview(found)
-    assert box.requests[0] == {"verb": "pool-rewind", "guid": "8", "folder": "by-path", "dry_run": True}
+    assert box.requests[0] == {"verb": "pool-rewind-preview", "guid": "8", "folder": "by-path"}
     box.answer = {"status": 0}
     assert "nothing would be lost" in await zfs.rewind_preview(found)
     with pytest.raises(CommandError, match="not listed as imported"):
@@ -300,7 +300,7 @@ def test_imports_of_other_kinds(cli: Cli) -> None:
     assert cli("pool", "import", "old", "--rewind", "--checkpoint")[0] == 2
     assert cli("pool", "import", "old", "--rewind")[0] == 2  # nobody to ask
     assert cli("pool", "import", "old", "--rewind", "--dry-run", "--read-only")[0] == 0
-    assert [one["verb"] for one in cli.box.requests if one.get("dry_run")] == ["pool-rewind", "pool-rewind"]
+    assert {one["verb"] for one in cli.box.requests} == {"pool-scan", "pool-rewind-preview"}
     assert cli("pool", "import", "old", "--folder", "/tmp")[0] == 2
     cli.box.does = lambda request: cli.box.add_pool("old", 8) if request["verb"] == "pool-import" else None
     assert cli("pool", "import", "old", "--destroyed", "--folder", "by-id")[0] == 0

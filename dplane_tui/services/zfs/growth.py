@@ -143,7 +143,7 @@ class GrowthActs(VdevActs):
 
     async def rewind_preview(self, found: Importable, folder: str | None = None) -> str:
         """What would be lost if the pool were imported without its last moments, in ZFS's words. Changes nothing."""
-        answer = await self.door.call("pool-rewind", timeout=630, guid=found.guid, folder=folder, dry_run=True)
+        answer = await self.door.call("pool-rewind-preview", timeout=630, guid=found.guid, folder=folder)
         told = clean(" ".join(f"{answer.get('stdout', '')} {answer.get('stderr', '')}".split()), 600)
         if not told and answer.get("status") == 0:
             return f"{found.name} can be imported as it is: nothing would be lost."
