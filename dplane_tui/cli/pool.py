@@ -183,7 +183,11 @@ async def _create(host: Host, args: argparse.Namespace) -> Result:
     warnings, usable = request.warnings(disks), request.usable(disks)
     if args.dry_run:
         told = [f"Would create {request.name} with about {size(usable)} for files: {' '.join(request.words())}"]
-        data = {"name": request.name, "words": request.words(), "usable": usable, "warnings": warnings}
+        told.append(f"In it {request.survives()}.")
+        data = {
+            "name": request.name, "words": request.words(), "usable": usable, "survives": request.survives(),
+            "warnings": warnings,
+        }  # fmt: skip
         return Result(data, "\n".join(clean(line) for line in told + warnings))
     if args.force:
         await confirm.require(args, args.pool, " ".join(["What is on the disks will be overwritten.", *warnings]))

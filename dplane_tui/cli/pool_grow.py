@@ -185,7 +185,7 @@ async def _checkpoint(host: Host, args: argparse.Namespace) -> Result:
     if args.discard:
         await confirm.require(args, pool.name, clean(told))
     held = await service.checkpoint(pool, args.discard)
-    return Result({"pool": pool.name, "checkpoint": held}, clean(f"{pool.name} has {held_words(held)}."))
+    return Result({"pool": pool.name, "checkpoint": held}, clean(f"{pool.name} has {held_words(held, args.discard)}."))
 
 
 async def _work(host: Host, args: argparse.Namespace) -> Result:

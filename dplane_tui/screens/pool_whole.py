@@ -80,7 +80,8 @@ class AddDialog(Dialog[AddVdevs]):
         return request_of(self._kind.value, self._marked, bool(self._mismatch.value))
 
     def _fill(self, error: str = "") -> None:
-        self._table.set_rows(disk_rows(self._disks, frozenset(self._marked)), "No disks were found on this box.")
+        marked = dict.fromkeys(self._marked, "data")
+        self._table.set_rows(disk_rows(self._disks, marked), "No disks were found on this box.")
         lines: list[Pieces] = [[("Mark the disks to add.", "dim")]]
         if error or self._marked:
             problem = error
@@ -206,7 +207,7 @@ class WholeActs:
         if not await self._typed("Give the checkpoint up", ["There is no way back to it then."], "Give up"):
             return None
         held = await self._service.checkpoint(self._pool, discard=True)
-        return f"{self._pool.name} has {held_words(held)}."
+        return f"{self._pool.name} has {held_words(held, True)}."
 
     async def upgrade(self) -> str | None:
         """All features on."""

@@ -170,6 +170,17 @@ def test_a_disk_with_too_many_errors_is_replaced_or_tried_again() -> None:
     assert "There is no free disk" in text(alone)
 
 
+def test_a_disk_that_vanished_counts_as_away_before_zfs_says_so() -> None:
+    lost = leaf("ata-b", write_errors=4)
+    one = pool(group("mirror", leaf("ata-a"), lost, state="ONLINE"), state="ONLINE")
+    advice = advise(one, [*here("ata-a"), FREE], NOW)
+    assert (advice.act, advice.vdev) == ("replace", lost)
+    assert "is away" in text(advice)
+    assert advise(one, [*here("ata-a", "ata-b"), FREE], NOW).act == "scrub"
+    mapped = dataclasses.replace(lost, name="dm-name-x", path="/dev/disk/by-id/dm-name-x")
+    assert advise(pool(group("mirror", leaf("ata-a"), mapped), state="ONLINE"), here("ata-a"), NOW).act == "scrub"
+
+
 def test_a_waiting_spare_is_offered_where_no_disk_is_free() -> None:
     spare = dataclasses.replace(leaf("ata-s", "AVAIL"), role="spare")
     advice = advise(pool(group("mirror", leaf("ata-a"), leaf("ata-b", "REMOVED")), spare), here("ata-a", "ata-s"), NOW)

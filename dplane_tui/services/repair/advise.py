@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 from ...text import age, duration, size
 from ..zfs.model import HEALTHY, Disk, Pool, Scan, Vdev
-from ..zfs.vdevs import can_lose, disk_name, find_disk, fitting, needed, whereabouts
+from ..zfs.vdevs import can_lose, disk_name, find_disk, fitting, needed, path_of, whereabouts
 from .model import Act, Advice
 
 _AWAY = ("REMOVED", "UNAVAIL", "OFFLINE", "FAULTED", "SPLIT")
 _FINE = (HEALTHY, "AVAIL", "INUSE")
 _RECENT = 86400.0  # seconds in which a scrub still says how things are
+_OF_DISKS = ("ata-", "nvme-", "scsi-", "usb-", "virtio-", "wwn-", "mmc-")  # not dm-: those are no whole disks
 _LABEL_LOST = ("corrupted data", "invalid label", "split into new pool")
 
 
@@ -29,7 +30,7 @@ class _Trouble:
 def advise(pool: Pool, disks: Iterable[Disk], now: float, slots: Mapping[str, str] | None = None) -> Advice:
     """What a person should know and do `now` (Unix seconds). `slots`: where a disk sits, in words, by kernel name."""
     known = tuple(disks)
-    troubles = _troubles(pool)
+    troubles = _troubles(pool, known)
     if pool.state == "SUSPENDED":
         found = _suspended(pool, troubles, known)
     elif _resilvering(pool.scan):
@@ -59,11 +60,11 @@ def needs_advice(pool: Pool) -> bool:
 # -- what is wrong -------------------------------------------------------------------------------------------------
 
 
-def _troubles(pool: Pool) -> list[_Trouble]:
+def _troubles(pool: Pool, disks: tuple[Disk, ...]) -> list[_Trouble]:
     """Worst first: data before logs, logs before cache and spares; what nothing stands in for first."""
     found: list[_Trouble] = []
     for top in pool.vdevs:
-        found += _below(top, top, None)
+        found += _below(top, top, None, disks)
     order = {"data": 0, "special": 0, "dedup": 0, "log": 1, "spare": 2, "cache": 3}
 
     def rank(one: _Trouble) -> tuple[int, bool, bool]:
@@ -72,11 +73,18 @@ def _troubles(pool: Pool) -> list[_Trouble]:
     return sorted(found, key=rank)
 
 
-def _below(node: Vdev, top: Vdev, within: Vdev | None) -> list[_Trouble]:
+def _below(node: Vdev, top: Vdev, within: Vdev | None, disks: tuple[Disk, ...]) -> list[_Trouble]:
     if not node.children:
-        return [] if node.state in _FINE else [_Trouble(node, top, within)]
+        return [_Trouble(node, top, within)] if node.state not in _FINE or _vanished(node, disks) else []
     inner = node if node.kind in ("spare", "replacing") else within
-    return [found for child in node.children for found in _below(child, top, inner)]
+    return [found for child in node.children for found in _below(child, top, inner, disks)]
+
+
+def _vanished(leaf: Vdev, disks: tuple[Disk, ...]) -> bool:
+    """Whether a disk is away though ZFS has not said so yet: it only counts what it could not read or write."""
+    named = disk_name(leaf).startswith(_OF_DISKS) and path_of(leaf).startswith("/dev/disk/by-id/")
+    failing = bool(leaf.read_errors or leaf.write_errors)
+    return failing and named and bool(disks) and find_disk(leaf, disks) is None
 
 
 def _too_many(top: Vdev) -> bool:
@@ -215,7 +223,7 @@ def _one(pool: Pool, one: _Trouble, disks: tuple[Disk, ...]) -> Advice:
         if find_disk(leaf, disks) is None and leaf.kind == "disk":
             return _successor(pool, one, [*happened, "It is not connected now."], disks)
         return _advice(pool, "online", happened, ["If nothing is done to it any more, bring it online again."], leaf)
-    if leaf.state in ("REMOVED", "UNAVAIL"):
+    if leaf.state in ("REMOVED", "UNAVAIL") or _vanished(leaf, disks):
         if _is_back(leaf, disks):
             return _advice(
                 pool, "online", [f"{name} was away and is connected again; ZFS does not use it yet.", _role(one.top)],

@@ -98,6 +98,10 @@ def why_not_split(pool: Pool) -> str:
     return "" if pool.state == "ONLINE" else f"{pool.name} is {pool.state}; split it when all its disks are in order."
 
 
-def held_words(held: int | None) -> str:
-    """What a checkpoint holds, in words."""
-    return "no checkpoint" if held is None else f"a checkpoint that holds {size(held)}"
+def held_words(held: int | None, discarded: bool = False) -> str:
+    """What a checkpoint holds, in words; one that is given up is so bit by bit."""
+    if held is None:
+        return "no checkpoint"
+    return (
+        f"{size(held)} of the checkpoint still to give back" if discarded else f"a checkpoint that holds {size(held)}"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from privhelper import grammar
@@ -62,6 +62,40 @@ def check_disk(name: str, disks: Iterable[Disk], force: bool = False) -> Disk:
     return disk
 
 
+def _may_lose(vdev: VdevSpec) -> int:
+    drawn = layouts.draid(vdev.layout)
+    if drawn is not None:
+        return drawn[0]
+    return max(0, len(vdev.disks) - 1) if vdev.layout == "mirror" else PARITY.get(vdev.layout, 0)
+
+
+def draid_word(parity: int, width: int) -> str:
+    """The shape of a draid over `width` disks: a distributed spare where there is room, 8 data disks a stripe."""
+    spares = 1 if width >= parity + 3 else 0
+    return f"draid{parity}:{max(1, min(8, width - parity - spares))}d:{width}c:{spares}s"
+
+
+def grouped(layout: str, disks: Sequence[str], classes: Mapping[str, Sequence[str]]) -> tuple[VdevSpec, ...]:
+    """The groups for disks that hold data, and for those of each class (`log`, `cache`, `special`, `spare`).
+
+    `layout` is a word of zpool, `draid1` to `draid3`, or `pairs` for striped mirrors of two. Logs and special disks are
+    mirrored where there are several.
+    """
+    found: list[VdevSpec] = []
+    if layout == "pairs":
+        found += [VdevSpec("mirror", tuple(disks[at : at + 2])) for at in range(0, len(disks), 2)]
+    elif layout.startswith("draid"):
+        found.append(VdevSpec(draid_word(int(layout[5]), len(disks)), tuple(disks)))
+    else:
+        found.append(VdevSpec(layout, tuple(disks)))
+    for role, names_ in classes.items():
+        if role in ("log", "special") and len(names_) > 1:
+            found.append(VdevSpec("mirror", tuple(names_), role))
+        else:
+            found += [VdevSpec("", (name,), role) for name in names_]
+    return tuple(found)
+
+
 @dataclass(frozen=True, slots=True)
 class CreatePool:
     """A new pool. `force` overwrites what is on the disks and allows unlike groups."""
@@ -78,6 +112,8 @@ class CreatePool:
     def check(self, disks: Iterable[Disk]) -> None:
         """Raises RefusedError for what could never work, or would overwrite a disk in use without `force`."""
         names.new_pool(self.name)
+        if any(vdev.layout and not layouts.is_word(vdev.layout) for vdev in self.vdevs):
+            raise RefusedError("There are too few disks for this layout.")
         broken = layouts.vdevs_problem(self.words())
         if not broken and not self.force:
             broken = layouts.mixed(self.words())
@@ -105,6 +141,16 @@ class CreatePool:
                 if name in known and known[name].in_use:
                     said.append(f"{name} is in use ({clean(known[name].in_use)}) and will be overwritten.")
         return said
+
+    def survives(self) -> str:
+        """How many disks may die, a clause: of any group, and of all together when they are well spread."""
+        losses = [_may_lose(vdev) for vdev in self.vdevs if vdev.role in ("data", "special", "dedup")]
+        if not losses or min(losses) == 0:
+            return "no disk may fail: the pool would be lost"
+        if len(losses) == 1:
+            width = next(len(vdev.disks) for vdev in self.vdevs if vdev.role == "data")
+            return f"any {losses[0]} of {width} disks may fail"
+        return f"any {min(losses)} may fail, and at best {sum(losses)} in all: {min(losses)} or more in each group"
 
     def usable(self, disks: Iterable[Disk]) -> int | None:
         """About how many bytes the pool will offer to files; None with a disk of unknown size.
