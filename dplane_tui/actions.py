@@ -123,10 +123,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("pool-repair", ("y",), "repair", "pools", "what is wrong with the pool, and the one thing to do", hint=11),
     _write("pool-create", "n", "new pool", "pools", "create a pool from free disks", "admin", 20),
     _write("pool-import", "i", "import", "pools", "import a pool found on the disks", "admin", 26),
+    _write("pool-import-other", "I", "import other", "pools", "destroyed, renamed, read-only, rewound, …", "admin", 0),
     _write("dataset-create", "a", "add dataset", "pools", "create a file system or volume", "operate", 22),
     _write("scrub", "b", "scrub", "pools", "start, pause or stop a scrub", "operate", 24),
     _write("pool-clear", "c", "clear errors", "pools", "clear error counts of pool or device", "operate", 28),
-    _write("pool-change", "m", "change", "pools", "replace, attach, detach, online, offline a disk", "operate", 27),
+    _write("pool-change", "m", "change", "pools", "change a disk, a group, or the whole pool", "operate", 27),
     _write("pool-export", "x", "export", "pools", "export the pool: unmount it and let it go", "admin", 30),
     _write("pool-destroy", "D", "destroy pool", "pools", "destroy the pool and everything in it", "admin", 34),
     Action(

@@ -105,6 +105,8 @@ async def _pools(page: Page, services: Services) -> None:
     for pool in pools:
         if pool.status and pool.state != "ONLINE":
             page.say(f"{pool.name}: {pool.status} {pool.action}".strip())
+        if pool.trouble():
+            page.say(f"{pool.name} {pool.trouble()}. What helps: dplane pool repair {pool.name}")
     for pool in pools:
         page.table(f"Devices of {pool.name}", rows.DEVICES, rows.device_rows(pool), "ZFS tells none.")
         page.head(f"Datasets of {pool.name}")

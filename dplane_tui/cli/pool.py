@@ -63,7 +63,8 @@ def _add_create(create: argparse.ArgumentParser) -> None:
         "layout",
         nargs="+",
         metavar="LAYOUT",
-        help="as zpool reads it: mirror DISK DISK [mirror DISK DISK …] [log DISK], disks by the names of `pool disks`",
+        help="as zpool reads it: mirror DISK DISK [mirror DISK DISK …] [log DISK], disks by the names of `pool disks`; "
+        "also raidz1 to raidz3, draid1:4d:6c:1s, cache, special, dedup, spare",
     )
     create.add_argument("-o", dest="properties", action="append", default=[], metavar="PROPERTY=VALUE")
     create.add_argument("--force", action="store_true", help="overwrite disks in use, allow unlike groups")

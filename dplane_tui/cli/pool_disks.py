@@ -52,15 +52,14 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 async def _repair(host: Host, args: argparse.Namespace) -> Result:
     service = RepairService(host)
-    advice = await service.advice(args.pool)
     if args.dry_run:
-        pool = await service.pool(args.pool)
-        damage = await service.damaged(pool) if pool.data_errors else None
+        advice, damage = await service.look(args.pool)
         lines = [*advice_lines(advice), *(damage_lines(damage) if damage else [])]
         if LABEL[advice.act]:
             lines.append(f"To do: {LABEL[advice.act]}. `{_command(advice)}` does it.")
         bad = BadNewsError(" ".join(advice.happened), " ".join(advice.todo)) if advice.broken else None
         return Result({"advice": advice, "damage": damage}, "\n".join(map(clean, lines)), bad)
+    advice = await service.advice(args.pool)
     said = await service.do(advice, _chosen(advice, args.new))
     return Result({"advice": advice, "done": said}, clean(said))
 

@@ -106,6 +106,12 @@ class PoolActs:
         pool = await self.console.services.zfs.import_pool(one)
         return f"{pool.name} was imported; it is {pool.state}."
 
+    async def do_pool_import_other(self) -> str | None:
+        """Other folders, destroyed pools, other names, back to before."""
+        from .pool_import import import_other
+
+        return await import_other(self.console)
+
     async def do_pool_destroy(self) -> str | None:
         """Destroy the pool."""
         pool = self._pool()

@@ -36,9 +36,7 @@ async def repair(console: Console, pool: str) -> str | None:
     said: str | None = None
     while True:
         console.say(f"Looking at {pool} and its disks…", "dim")
-        advice = await service.advice(pool)
-        seen = await service.pool(pool)
-        damage = await service.damaged(seen) if seen.data_errors else None
+        advice, damage = await service.look(pool)
         console.say(said or "", "good")
         answer = await ask(console, page(console, advice, damage))
         if answer is None:

@@ -61,7 +61,7 @@ class AddDialog(Dialog[AddVdevs]):
         first = tops[0] if tops and tops[0] in dict(_KINDS) else "mirror"
         self._kind = Choice("What", _KINDS, first, id="kind")
         unlike_it = (("", "do not add it"), ("yes", "add it all the same"))
-        self._mismatch = Choice("If unlike the pool", unlike_it, id="unlike")
+        self._mismatch = Choice("If unlike", unlike_it, id="unlike")
         self._table = Table(DISKS, caption="Disks (Space marks)")
         self._table.styles.height = max(4, min(len(self._disks) + 2, self.app.size.height - 12))
         self._below = Lines()

@@ -11,7 +11,7 @@ from dplane_tui.errors import DPlaneError, MissingError
 from dplane_tui.services.repair.advise import advise
 from dplane_tui.services.repair.model import Advice, Damage, Damaged
 from dplane_tui.services.zfs.growth_rules import AddVdevs
-from dplane_tui.services.zfs.model import Disk, Pool, Vdev
+from dplane_tui.services.zfs.model import Disk, Importable, Pool, Vdev
 from dplane_tui.services.zfs.vdevs import disk_name
 
 EVIL = "/tank/evil\x1b[2J\u202ename"
@@ -39,6 +39,10 @@ class FakeRepair:
 
     async def advice(self, name: str) -> Advice:
         return advise(await self.pool(name), await self.disks(), time.time())
+
+    async def look(self, name: str) -> tuple[Advice, Damage | None]:
+        pool = await self.pool(name)
+        return await self.advice(name), await self.damaged(pool) if pool.data_errors else None
 
     async def damaged(self, pool: Pool) -> Damage:
         one = Damaged(EVIL, "tank", path="evil", snapshots=("daily-3",))
@@ -98,6 +102,23 @@ class FakeRepair:
 
     async def upgrade(self, pool: Pool) -> None:
         self.calls.append(("upgrade", pool.guid))
+
+    async def importable_in(self, folder: str | None = None, destroyed: bool = False) -> tuple[Importable, ...]:
+        self.calls.append(("look", folder, destroyed))
+        return (Importable("old", "4711", "FAULTED", disks=("virtio-data5",)),)
+
+    async def import_other(self, found: Importable, name: str | None = None, **more: Any) -> Pool:
+        self.calls.append(("import", found.guid, name, more))
+        return Pool(name or found.name, found.guid, "ONLINE")
+
+    async def rewind_preview(self, found: Importable, folder: str | None = None) -> str:
+        return f"Would be able to return {found.name} to its state as of yesterday."
+
+    async def rewind(
+        self, found: Importable, name: str | None = None, folder: str | None = None, checkpoint: bool = False
+    ) -> Pool:
+        self.calls.append(("rewind", found.guid, folder, checkpoint))
+        return Pool(found.name, found.guid, "ONLINE")
 
     async def rename(self, pool: Pool, to: str) -> Pool:
         self.calls.append(("rename", pool.guid, to))

@@ -273,3 +273,29 @@ def test_what_the_choices_come_to() -> None:
     assert request_of("log", ["a"]).words() == ["log", "a"]
     assert request_of("special", ["a", "b"]).words() == ["special", "mirror", "a", "b"]
     assert request_of("spare", ["a", "b"]).words() == ["spare", "a", "spare", "b"]
+
+
+async def test_imports_of_other_kinds(console: Opener) -> None:
+    async with console() as seen:
+        await seen.until_text("vault")
+        await seen.press("I")
+        await seen.until_text("Import a pool in another way")
+        await seen.press("enter", "enter", "enter")
+        await seen.until_text("Which pool?")
+        await seen.press("enter")
+        await seen.until_text("without its last moments")
+        await seen.press("down", "down", "down", "enter")
+        await seen.until_text("Would be able to return old")
+        await seen.press("enter")  # Cancel has the cursor
+        await seen.press("I", "enter", "enter", "enter", "enter", "down", "down", "down", "enter")
+        await seen.until_text("type the name")
+        await seen.type("old")
+        await seen.press("enter")
+        await seen.until_text("old was imported; it is ONLINE.")
+        await seen.press("I", "enter", "enter", "enter", "enter", "down", "down", "enter")
+        await seen.until(lambda: any(call[0] == "import" for call in seen.services.fake_repair.calls))
+    calls = [call for call in seen.services.fake_repair.calls if call[0] != "look"]
+    assert calls == [
+        ("rewind", "4711", None, False),
+        ("import", "4711", None, {"readonly": True, "folder": None, "destroyed": False}),
+    ]

@@ -68,6 +68,7 @@ def test_the_screens_of_storage_and_their_dialogs_load_nothing_heavy() -> None:
         "pool_repair",
         "pool_change",
         "pool_whole",
+        "pool_import",
         "datasets",
         "dataset_acts",
         "dataset_properties",

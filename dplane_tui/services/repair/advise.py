@@ -223,7 +223,7 @@ def _one(pool: Pool, one: _Trouble, disks: tuple[Disk, ...]) -> Advice:
         if find_disk(leaf, disks) is None and leaf.kind == "disk":
             return _successor(pool, one, [*happened, "It is not connected now."], disks)
         return _advice(pool, "online", happened, ["If nothing is done to it any more, bring it online again."], leaf)
-    if leaf.state in ("REMOVED", "UNAVAIL") or _vanished(leaf, disks):
+    if leaf.state in ("REMOVED", "UNAVAIL") or (leaf.state != "FAULTED" and _vanished(leaf, disks)):
         if _is_back(leaf, disks):
             return _advice(
                 pool, "online", [f"{name} was away and is connected again; ZFS does not use it yet.", _role(one.top)],

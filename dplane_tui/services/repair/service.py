@@ -25,8 +25,16 @@ class RepairService(GrowthActs):
 
     async def advice(self, name: str) -> Advice:
         """What happened to the pool of that name, and the one thing to do. Raises MissingError when there is none."""
+        return (await self._looked(name))[0]
+
+    async def look(self, name: str) -> tuple[Advice, Damage | None]:
+        """The same, and what is damaged for good where anything is."""
+        advice, pool = await self._looked(name)
+        return advice, await self.damaged(pool) if pool.data_errors else None
+
+    async def _looked(self, name: str) -> tuple[Advice, Pool]:
         pool, disks, slots = await asyncio.gather(self.whole(name), self.disks(), self._slots())
-        return advise(pool, disks, time.time(), slots)
+        return advise(pool, disks, time.time(), slots), pool
 
     async def _slots(self) -> dict[str, str]:
         """Where disks sit, by kernel name: only what sysfs tells of enclosures."""
