@@ -106,6 +106,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("next-pane", ("tab",), "pane", "list", "move between the list and its detail", hint=80),
     # Start
     Action("lead", ("enter",), "go there", "start", "go to what needs you, or to the box", hint=10),
+    Action(
+        "pool-repair", ("y",), "repair", "start", "what is wrong with the pool under the cursor, what helps", hint=11
+    ),
     # Pools
     Action("open", ("enter",), "detail", "pools", "look into the pool", hint=10),
     Action(
@@ -118,11 +121,14 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("tab-previous", ("left_square_bracket", "left", "h"), "previous tab", "pools", "the tab before", hint=0),
     Action("pool-charts", ("H",), "charts", "pools", "how full over time, when it is full, what goes on now", hint=29),
+    Action("pool-repair", ("y",), "repair", "pools", "what is wrong with the pool, and the one thing to do", hint=11),
     _write("pool-create", "n", "new pool", "pools", "create a pool from free disks", "admin", 20),
     _write("pool-import", "i", "import", "pools", "import a pool found on the disks", "admin", 26),
+    _write("pool-import-other", "I", "import other", "pools", "destroyed, renamed, read-only, rewound, …", "admin", 0),
     _write("dataset-create", "a", "add dataset", "pools", "create a file system or volume", "operate", 22),
     _write("scrub", "b", "scrub", "pools", "start, pause or stop a scrub", "operate", 24),
     _write("pool-clear", "c", "clear errors", "pools", "clear error counts of pool or device", "operate", 28),
+    _write("pool-change", "m", "change", "pools", "change a disk, a group, or the whole pool", "operate", 27),
     _write("pool-export", "x", "export", "pools", "export the pool: unmount it and let it go", "admin", 30),
     _write("pool-destroy", "D", "destroy pool", "pools", "destroy the pool and everything in it", "admin", 34),
     Action(

@@ -123,6 +123,8 @@ async def _pools(page: Page, services: Services) -> None:
     for pool in pools:
         if pool.status and pool.state != "ONLINE":
             page.say(f"{pool.name}: {pool.status} {pool.action}".strip())
+        if pool.trouble():
+            page.say(f"{pool.name} {pool.trouble()}. What helps: dplane pool repair {pool.name}")
     for pool in pools:
         page.table(f"Devices of {pool.name}", rows.DEVICES, rows.device_rows(pool), "ZFS tells none.")
         await capacity(page, services, pool.name)

@@ -13,7 +13,7 @@ from .places import DISKS, OWNER_UID, ZFS, ZPOOL
 from .programs import ask, run
 from .properties import mountpoint_problem
 from .shape import ADMIN, Args, Verb
-from .vdevs import WORDS
+from .vdevs import is_word
 
 Found = dict[str, object]  # what a check adds to the answer
 
@@ -209,7 +209,7 @@ def _disks(_verb: Verb, args: Args) -> Found:
     words = args["vdevs"]
     seen: dict[str, str] = {}
     for word in words if isinstance(words, list) else ():
-        if word in WORDS:
+        if is_word(word):
             continue
         device = _is_disk(word)
         if device in seen:
@@ -478,6 +478,17 @@ def _terminal(verb: Verb, args: Args) -> Found:
     return preview(verb.name, args)
 
 
+def _vdev(verb: Verb, args: Args) -> Found:
+    from . import devices
+
+    return devices.vdev(verb, args)
+
+
+def _new_disk(_verb: Verb, args: Args) -> Found:
+    _is_disk(str(args["new"]))
+    return {}
+
+
 def _of_trees(name: str) -> Callable[[Verb, Args], Found]:
     """A check of trees.py, which is loaded when it is asked for."""
 
@@ -506,6 +517,8 @@ BEFORE: dict[str, Callable[[Verb, Args], Found]] = {
     "prune": _prune,
     "adopt": _adopt,
     "bookmarks": _bookmarks,
+    "vdev": _vdev,
+    "new-disk": _new_disk,
     **{name: _of_trees(name) for name in ("rename", "inherit", "clone", "chosen")},
 }
 

@@ -29,6 +29,32 @@ def _vdevs_problem(value: object) -> str:
     return vdevs_problem(value)
 
 
+def _draid_spare_problem(value: object) -> str:
+    plain = "".join("0" if char in DIGITS else char for char in value) if isinstance(value, str) else ""
+    while "00" in plain:
+        plain = plain.replace("00", "0")
+    sound = (
+        plain == "draid0-0-0" and isinstance(value, str) and value[5] in "123" and value[6] == "-" and len(value) <= 20
+    )
+    return "" if sound else "must be a spare of a draid, such as draid1-0-0"
+
+
+def _added_problem(value: object) -> str:
+    from .vdevs import added_problem
+
+    return added_problem(value)
+
+
+DISK_FOLDERS = ("by-id", "by-path", "by-partuuid", "by-uuid", "by-label")
+POOL_HABITS = ("autoexpand", "autoreplace", "autotrim")
+
+
+def _pool_setting_problem(value: object) -> str:
+    name, _, switch = value.partition("=") if isinstance(value, str) else ("", "", "")
+    known = name in POOL_HABITS and switch in ("on", "off")
+    return "" if known else f"must be one of {', '.join(POOL_HABITS)}, with =on or =off"
+
+
 def _token_problem(value: object) -> str:
     from .resumetoken import token_problem
 
@@ -260,11 +286,26 @@ REPEATED = Kind("repeated-verb", "receive or send", "send", _repeated_problem)
 BODY = Kind("body-size", "a number of bytes from 1 to 1048576", 210, _body_problem)
 VDEVS = Kind(
     "vdevs",
-    "a list in zpool's order: mirror (2 disks or more), raidz1 (3), raidz2 (4), raidz3 (5), log, cache, special, "
-    "dedup, spare, each followed by names in /dev/disk/by-id; no disk twice; groups of one kind and width unless force",
+    "a list in zpool's order: mirror (2 disks or more), raidz1 (3), raidz2 (4), raidz3 (5), draid1:Nd:Nc:Ns to draid3 "
+    "(c disks), log, cache, special, dedup, spare, each followed by names in /dev/disk/by-id; no disk twice; groups of "
+    "one kind and width unless force",
     ["mirror", "ata-EXAMPLE_DISK_0001", "ata-EXAMPLE_DISK_0002"],
     _vdevs_problem,
 )
+ADDED = Kind("added-vdevs", VDEVS.rule, ["mirror", "ata-EXAMPLE_DISK_0003", "ata-EXAMPLE_DISK_0004"], _added_problem)
+FOLDER = Kind(
+    "disk-folder",
+    "by-id, by-path, by-partuuid, by-uuid or by-label: a folder in /dev/disk",
+    "by-path",
+    lambda value: "" if value in DISK_FOLDERS else f"must be one of {', '.join(DISK_FOLDERS)}",
+)
+POOL_SETTING = Kind(
+    "pool-setting",
+    f"{', '.join(POOL_HABITS)}, and =on or =off",
+    "autoexpand=on",
+    _pool_setting_problem,
+)
+DRAID_SPARE = Kind("draid-spare", "draid1 to draid3, and two numbers with hyphens", "draid1-0-0", _draid_spare_problem)
 TOKEN = Kind(
     "resume-token", "a resume token as zfs writes it; its checksum and contents are verified", _RESUME, _token_problem
 )

@@ -25,17 +25,18 @@ def _import(args: Args) -> Found:
     for line in ask([ZPOOL, "list", "-H", "-p", "-o", "name,guid"]).splitlines():
         name, _, guid = line.partition("\t")
         if guid == args["guid"]:
-            return {"pool": name, **_let_in(name, readonly=args.get("readonly") is True)}
+            return {"pool": name, **_let_in(name, args)}
     raise Failure("failed", f"zpool imported a pool, but none with the GUID {args['guid']} is listed.")
 
 
-def _let_in(pool: str, *, readonly: bool) -> Found:
+def _let_in(pool: str, args: Args) -> Found:
     """Mount what may be mounted, then let the next start import the pool, too: by then it mounts and shares nothing
     that was refused now. One that is read-only cannot be changed, so no start imports it."""
     try:
-        found: Found = {"not_mounted": _mount_all(pool, readonly=readonly), "unshared": []}
+        readonly, known = args.get("readonly") is True, args.get("known") is True
+        found: Found = {"not_mounted": _mount_all(pool, keep=readonly or known), "unshared": []}
         if not readonly:
-            found["unshared"] = _unshare(pool)
+            found["unshared"] = [] if known else _unshare(pool)
             _run([ZPOOL, "set", "cachefile=", pool])
     except Failure as error:
         raise Failure(error.code, f"{error} No start imports {pool} now; export it and import it again.") from None
@@ -62,9 +63,9 @@ def _run(argv: list[str]) -> None:
         raise failure(argv, output)
 
 
-def _mount_all(pool: str, *, readonly: bool) -> list[str]:
+def _mount_all(pool: str, *, keep: bool) -> list[str]:
     """Mount the file systems of a pool that wants them mounted; returns those that were not, each with the reason.
-    What may not be mounted is not mounted by the next start either: it gets canmount=noauto."""
+    What may not be mounted is not mounted by the next start either: it gets canmount=noauto, but with `keep`."""
     columns = ["-t", "filesystem", "-o", "name,canmount,mounted"]
     listed = ask([ZFS, "list", "-H", "-p", "-r", *columns, "--", pool])
     rows = [line.split("\t") for line in listed.splitlines()]
@@ -83,15 +84,40 @@ def _mount_all(pool: str, *, readonly: bool) -> list[str]:
             no_links(mountpoint)
             nothing_is_hidden(mountpoint, name)
         except Failure as reason:
-            if not readonly:
+            if not keep:
                 _run([ZFS, "set", "canmount=noauto", name])
-            left.append(f"{name}: {reason}{'' if readonly else ' It has canmount=noauto now.'}")
+            left.append(f"{name}: {reason}{'' if keep else ' It has canmount=noauto now.'}")
             continue
         try:
             _run([ZFS, "mount", "--", name])
         except Failure as reason:  # a key that is not loaded, for instance
             left.append(f"{name}: {reason}")
     return left
+
+
+def _pool_setting(args: Args) -> Found:
+    """The setting as it is now. Raises Failure when it is another."""
+    name, _, wanted = str(args["setting"]).partition("=")
+    now = ask([ZPOOL, "get", "-H", "-p", "-o", "value", name, str(args["pool"])]).rstrip("\n")
+    if now != wanted:
+        raise Failure("failed", f"zpool took the order, but {name} of {args['pool']} is {now}.")
+    return {"setting": f"{name}={now}"}
+
+
+def _pool_upgraded(args: Args) -> Found:
+    """How many features there are. Raises Failure when one is not switched on."""
+    listed = ask([ZPOOL, "get", "-H", "-p", "-o", "property,value", "all", str(args["pool"])])
+    rows = [line.split("\t") for line in listed.splitlines() if line.startswith("feature@")]
+    off = next((row[0] for row in rows if row[1:] == ["disabled"]), "")
+    if off:
+        raise Failure("failed", f"zpool upgraded {args['pool']}, but {off} is still disabled.")
+    return {"features": len(rows)}
+
+
+def _checkpoint(args: Args) -> Found:
+    """The bytes that the checkpoint holds; none when there is no checkpoint."""
+    told = ask([ZPOOL, "get", "-H", "-p", "-o", "value", "checkpoint", str(args["pool"])]).rstrip("\n")
+    return {"checkpoint": told}
 
 
 def _pruned(args: Args) -> Found:
@@ -143,6 +169,19 @@ def _of_trees(name: str) -> Callable[[Args], Found]:
     return evidence_of
 
 
+def _of_devices(name: str) -> Callable[[Args], Found]:
+    """A read-back of devices.py, which is loaded when it is asked for."""
+
+    def evidence_of(args: Args) -> Found:
+        from . import devices
+
+        found: Found = getattr(devices, name.replace("-", "_"))(args)
+        return found
+
+    return evidence_of
+
+
+_DEVICES = ("vdev-there", "vdev-gone", "vdev-new", "vdevs-added", "vdev-removed", "pool-split")
 _TREES = ("promoted", "unmounted", "inherited", "key-loaded", "key-unloaded", "key-changed", "snapshot-renamed")
 
 
@@ -180,6 +219,10 @@ AFTER: dict[str, Callable[[Args], Found]] = {
     "rolled": _rolled,
     "pruned": _pruned,
     **{name: _of_trees(name) for name in _TREES},
+    **{name: _of_devices(name) for name in _DEVICES},
+    "pool-setting": _pool_setting,
+    "pool-upgraded": _pool_upgraded,
+    "checkpoint": _checkpoint,
     "policy-snapshots": _policy_snapshots,
     "policy-unset": _policy_unset,
 }

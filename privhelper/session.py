@@ -132,6 +132,10 @@ class Session:
             output = programs.run(command, verb.limit, _secret(verb, args))
         if verb.name == "smart-read":  # smartctl's status is a set of bits about the disk, not a failure
             return {"stdout": output.text, "status": output.status}
+        if verb.name == "pool-rewind-preview":  # which ends badly even when it tells what it would do
+            from .devices import previewed
+
+            return previewed(args, output)
         if output.status != 0 and not (
             verb.name == "pool-scan" and b"no pools available" in output.stderr + output.stdout
         ):

@@ -243,11 +243,11 @@ class Disks(Part):
     __slots__ = ()
 
     def build(self, args: Args) -> list[str]:
-        from .vdevs import WORDS
+        from .vdevs import is_word
 
         words = args[self.arg]
         assert isinstance(words, list)
-        return [word if word in WORDS else f"{DISKS}/{word}" for word in words]
+        return [word if is_word(word) else f"{DISKS}/{word}" for word in words]
 
     def show(self) -> str:
         return f"<{self.arg}, each disk as {DISKS}/<name>>"

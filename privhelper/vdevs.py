@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
-from .grammar import disk_problem
+from .grammar import DIGITS, disk_problem
 
-# The fewest disks a group may have. draid is left out: its width is in its word, and it is for more than a dozen disks.
+# The fewest disks a group may have. A draid's shape is in its word: draid2:4d:11c:1s.
 GROUPS = {"mirror": 2, "raidz1": 3, "raidz2": 4, "raidz3": 5}
 CLASSES = ("log", "cache", "special", "dedup", "spare")
 WORDS = frozenset(GROUPS) | frozenset(CLASSES)
 MAX_WORDS = 256
+
+
+def draid(word: object) -> tuple[int, int, int, int] | None:
+    """Parity, data disks a stripe, disks in all and distributed spares of a word such as draid2:4d:11c:1s."""
+    parts = word.split(":") if isinstance(word, str) else []
+    if len(parts) != 4 or parts[0] not in ("draid1", "draid2", "draid3"):
+        return None
+    numbers = []
+    for part, unit in zip(parts[1:], "dcs"):  # noqa: B905 (there are three)
+        digits = part[:-1]
+        whole = 0 < len(digits) < 4 and set(digits) <= DIGITS and (digits[0] != "0" or digits == "0")
+        if part[-1:] != unit or not whole:
+            return None
+        numbers.append(int(digits))
+    parity, (data, disks, spares) = int(parts[0][5]), numbers
+    if not (data >= 1 and spares <= 4 and data + parity + spares <= disks <= 255):
+        return None
+    return parity, data, disks, spares
+
+
+def is_word(text: str) -> bool:
+    """Whether it is a word of a layout, not the name of a disk."""
+    return text in WORDS or draid(text) is not None
 
 
 class Group:
@@ -30,7 +53,7 @@ def groups(words: list[str]) -> list[Group]:
         if word in CLASSES:
             role, layout = word, ""
             found.append(Group(role, "class"))
-        elif word in GROUPS:
+        elif word in GROUPS or draid(word):
             layout = word
             found.append(Group(role, layout))
         else:
@@ -46,15 +69,23 @@ def _words_problem(value: object) -> str:
     if len(value) > MAX_WORDS:
         return f"must not hold more than {MAX_WORDS} words"
     for word in value:
-        broken = "" if isinstance(word, str) and word in WORDS else disk_problem(word)
+        broken = "" if isinstance(word, str) and is_word(word) else disk_problem(word)
         if broken:
             return f"has a disk that {broken}"
-    disks = [word for word in value if word not in WORDS]
+    disks = [word for word in value if not is_word(word)]
     return "must not name a disk twice" if len(set(disks)) != len(disks) else ""
 
 
 def vdevs_problem(value: object) -> str:
-    """Why `value` is not a layout that zpool would take: unknown words, too few disks in a group, a disk twice."""
+    """Why `value` is no layout of a pool: unknown words, too few disks in a group, a disk twice, nothing for data."""
+    broken = added_problem(value)
+    if broken or not isinstance(value, list):
+        return broken
+    return "" if any(group.role == "" for group in groups(value)) else "has no disk that holds data"
+
+
+def added_problem(value: object) -> str:
+    """The same for what is added to a pool that holds data already."""
     broken = _words_problem(value)
     if broken or not isinstance(value, list):
         return broken
@@ -65,14 +96,15 @@ def vdevs_problem(value: object) -> str:
             if following is None or following.role != group.role or following.layout == "class":
                 return f"has no disk behind {group.role}"
             continue
-        if group.layout and len(group.disks) < GROUPS[group.layout]:
+        shape = draid(group.layout)
+        if shape is not None and len(group.disks) != shape[2]:
+            return f"needs {shape[2]} disks behind {group.layout}"
+        if shape is None and group.layout and len(group.disks) < GROUPS[group.layout]:
             return f"needs at least {GROUPS[group.layout]} disks behind {group.layout}"
         if group.role in ("cache", "spare") and group.layout:
             return f"must have plain disks behind {group.role}"
-        if group.role and group.layout.startswith("raidz"):
+        if group.role and group.layout.startswith(("raidz", "draid")):
             return f"must have plain disks or mirrors behind {group.role}"
-    if not any(group.role == "" for group in found):
-        return "has no disk that holds data"
     return ""
 
 

@@ -14,10 +14,12 @@ from .shape import ADMIN, OPERATE, VIEW, Arg, Value, Verb, When
 from .verbargs import CHILD, GUID, PEER
 from .verbs_datasets import DATASETS_AND_SNAPSHOTS
 from .verbs_files import FILES
+from .verbs_growth import GROWTH
 from .verbs_pools import POOLS
 from .verbs_streams import STREAMS
 from .verbs_terminals import TERMINALS
 from .verbs_trees import TREES
+from .verbs_vdevs import DEVICES
 
 OURS = "privhelper"  # the first word of an argv that no program gets
 OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgEA"
@@ -121,5 +123,5 @@ SYSTEM = (
     ),
 )
 
-VERBS = (*SYSTEM, *TERMINALS, *POOLS, *DATASETS_AND_SNAPSHOTS, *TREES, *STREAMS, *FILES)
+VERBS = (*SYSTEM, *TERMINALS, *POOLS, *DEVICES, *GROWTH, *DATASETS_AND_SNAPSHOTS, *TREES, *STREAMS, *FILES)
 BY_NAME = {verb.name: verb for verb in VERBS}

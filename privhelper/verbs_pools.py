@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from . import grammar as g
 from . import rules
-from .kinds import SELF_TEST, VDEVS
+from .kinds import FOLDER, SELF_TEST, VDEVS
 from .places import DISKS, SMARTCTL, ZPOOL
-from .shape import ADMIN, OPERATE, VIEW, Arg, Disks, Pairs, Value, Verb, When
+from .shape import ADMIN, OPERATE, VIEW, Arg, Disks, Option, Pairs, Value, Verb, When
 from .verbargs import GUID, POOL, PROPERTY_SET
 
 
@@ -21,6 +21,9 @@ def _of_dataset(name: str) -> bool:
     return not _of_pool(name)
 
 
+LOOK_IN = Arg("folder", FOLDER, optional=True)
+NEW_NAME = Arg("name", g.NEW_POOL, optional=True)
+
 POOLS = (
     Verb(
         "smart-read",
@@ -34,9 +37,9 @@ POOLS = (
     Verb(
         "pool-scan",
         VIEW,
-        "Lists the pools that could be imported, as zpool's text.",
-        (),
-        (ZPOOL, "import"),
+        "Lists the pools that could be imported, or the destroyed ones, as zpool's text.",
+        (Arg("destroyed", g.FLAG, optional=True), LOOK_IN),
+        (ZPOOL, "import", When("destroyed", "-D"), Option("-d", "folder", "/dev/disk/"), "--"),
         acts=False,
         limit=120,
     ),
@@ -116,21 +119,58 @@ POOLS = (
         "pool-import",
         ADMIN,
         "Imports a pool, then mounts what the rules allow. Returns its `pool` and what was `not_mounted`: what "
-        "the rules refuse gets canmount=noauto. What it would share is switched off, and told as `unshared`.",
-        (GUID, Arg("name", g.NEW_POOL, optional=True), Arg("readonly", g.FLAG, optional=True)),
+        "the rules refuse gets canmount=noauto. What it would share is switched off, and told as `unshared`; not with "
+        "`known`, for a pool that was this box's until now.",
         (
-            ZPOOL,
-            "import",
-            "-N",
-            "-o",
-            "cachefile=none",
-            When("readonly", "-o", "readonly=on"),
-            "--",
-            Value("guid"),
-            Value("name"),
+            *(GUID, NEW_NAME, Arg("readonly", g.FLAG, optional=True), Arg("destroyed", g.FLAG, optional=True)),
+            *(LOOK_IN, Arg("known", g.FLAG, optional=True)),
+        ),
+        (
+            *(ZPOOL, "import", "-N", "-o", "cachefile=none", When("destroyed", "-D", "-f")),
+            *(Option("-d", "folder", "/dev/disk/"), When("readonly", "-o", "readonly=on")),
+            *("--", Value("guid"), Value("name")),
         ),
         after="import",
         limit=300,
+    ),
+    Verb(
+        "pool-rewind-preview",
+        ADMIN,
+        "Tells how much a pool would lose to be imported without its last moments, in zpool's words. One that needs "
+        "none of that may be imported by the look: read-only, nothing mounted, and exported again at once.",
+        (GUID, LOOK_IN),
+        (
+            *(ZPOOL, "import", "-N", "-o", "readonly=on", "-F", "-n", Option("-d", "folder", "/dev/disk/")),
+            *("--", Value("guid")),
+        ),
+        limit=600,
+    ),
+    Verb(
+        "pool-rewind",
+        ADMIN,
+        "Imports a pool that cannot be imported as it is, without its last moments.",
+        (GUID, NEW_NAME, LOOK_IN),
+        (
+            *(ZPOOL, "import", "-N", "-o", "cachefile=none", "-F", Option("-d", "folder", "/dev/disk/")),
+            *("--", Value("guid"), Value("name")),
+        ),
+        after="import",
+        destroys=True,
+        limit=600,
+    ),
+    Verb(
+        "pool-rewind-checkpoint",
+        ADMIN,
+        "Imports a pool as it was at its checkpoint: everything since is lost.",
+        (GUID, NEW_NAME, LOOK_IN),
+        (
+            *(ZPOOL, "import", "-N", "-o", "cachefile=none", "--rewind-to-checkpoint"),
+            Option("-d", "folder", "/dev/disk/"),
+            *("--", Value("guid"), Value("name")),
+        ),
+        after="import",
+        destroys=True,
+        limit=600,
     ),
     Verb(
         "pool-export",

@@ -24,7 +24,7 @@ Handler = Callable[[Host, argparse.Namespace], Awaitable[Result]]
 # `set_defaults(handler=…)`, and `reads=True` for those that change nothing: `--read-only` lets only them through.
 # Only the module of the group that was named is imported.
 GROUPS: dict[str, tuple[str, str]] = {
-    "pool": ("pool", "pools: list, show, create, scrub, clear, import, export, destroy"),
+    "pool": ("pool", "pools: list, show, repair, create, change, scrub, import, export, destroy"),
     "dataset": ("dataset", "file systems and volumes"),
     "snapshot": ("snapshot", "snapshots"),
     "files": ("files", "files of snapshots: list, all versions, read, compare, restore"),

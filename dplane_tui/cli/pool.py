@@ -8,15 +8,14 @@ from time import time
 
 from ..errors import BadNewsError, MissingError, UsageError
 from ..services.host import Host
+from ..services.zfs.growth import GrowthActs
 from ..services.zfs.model import Importable, Pool, Scan
-from ..services.zfs.requests import CreatePool, VdevSpec
+from ..services.zfs.requests import CreatePool
 from ..services.zfs.service import ZfsService
 from ..text import age, clean, duration, size
-from . import confirm, pool_chart
+from . import confirm, pool_chart, pool_disks, pool_grow
 from .output import Result, table
-
-_LAYOUTS = ("mirror", "raidz1", "raidz2", "raidz3")
-_ROLES = ("log", "cache", "special", "dedup", "spare")
+from .pool_layout import parse_layout
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +29,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     show.set_defaults(handler=_show, reads=True)
     disks = verbs.add_parser("disks", help="disks by stable name, and why one is not free")
     disks.set_defaults(handler=_disks, reads=True)
-    verbs.add_parser("importable", help="pools that could be imported").set_defaults(handler=_importable, reads=True)
+    found = verbs.add_parser("importable", help="pools that could be imported")
+    found.add_argument("--destroyed", action="store_true", help="those that were destroyed")
+    found.set_defaults(handler=_importable, reads=True)
     export = verbs.add_parser("export", help="make a pool ready to be taken away")
     export.add_argument("pool")
     export.set_defaults(handler=_export)
@@ -47,8 +48,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     bring.add_argument("pool", help="its name or GUID")
     bring.add_argument("--as", dest="new_name", metavar="NAME", help="under another name")
     bring.add_argument("--readonly", action="store_true", help="without writing to its disks")
+    pool_grow.add_import(bring)
     bring.set_defaults(handler=_import)
     pool_chart.add(verbs)
+    pool_disks.add(verbs)
+    pool_grow.add(verbs)
     destroy = confirm.add(verbs.add_parser("destroy", help="destroy a pool and everything in it"))
     destroy.add_argument("pool")
     destroy.set_defaults(handler=_destroy)
@@ -60,36 +64,13 @@ def _add_create(create: argparse.ArgumentParser) -> None:
         "layout",
         nargs="+",
         metavar="LAYOUT",
-        help="as zpool reads it: mirror DISK DISK [mirror DISK DISK …] [log DISK], disks by the names of `pool disks`",
+        help="as zpool reads it: mirror DISK DISK [mirror DISK DISK …] [log DISK], disks by the names of `pool disks`; "
+        "also raidz1 to raidz3, draid1:4d:6c:1s, cache, special, dedup, spare",
     )
     create.add_argument("-o", dest="properties", action="append", default=[], metavar="PROPERTY=VALUE")
     create.add_argument("--force", action="store_true", help="overwrite disks in use, allow unlike groups")
     confirm.add(create)
     create.set_defaults(handler=_create)
-
-
-def parse_layout(words: Sequence[str]) -> tuple[VdevSpec, ...]:
-    """The groups in `mirror A B log C`; checks no more than that disks stand where disks belong."""
-    vdevs: list[VdevSpec] = []
-    role, layout, disks = "data", "", list[str]()
-
-    def close() -> None:
-        if layout and disks:
-            vdevs.append(VdevSpec(layout, tuple(disks), role))
-        else:
-            vdevs.extend(VdevSpec("", (disk,), role) for disk in disks)
-        if layout and not disks:
-            raise UsageError(f"There is no disk behind {layout}.", "`dplane pool disks` lists those that are free.")
-
-    for word in words:
-        if word in _LAYOUTS or word in _ROLES:
-            close()
-            disks = []
-            role, layout = (word, "") if word in _ROLES else (role, word)
-        else:
-            disks.append(word)
-    close()
-    return tuple(vdevs)
 
 
 def parse_properties(given: Sequence[str]) -> dict[str, str]:
@@ -188,8 +169,8 @@ async def _disks(host: Host, _args: argparse.Namespace) -> Result:
     return Result(disks, table(("DISK", "DEVICE", "SIZE", "MODEL", "IN USE"), rows) if rows else "There are no disks.")
 
 
-async def _importable(host: Host, _args: argparse.Namespace) -> Result:
-    found = await ZfsService(host).importable()
+async def _importable(host: Host, args: argparse.Namespace) -> Result:
+    found = await GrowthActs(host).importable_in(destroyed=args.destroyed)
     if not found:
         return Result(found, "There is no pool to import.")
     rows = [(pool.name, pool.guid, pool.state, ", ".join(pool.disks), pool.note) for pool in found]
@@ -204,7 +185,11 @@ async def _create(host: Host, args: argparse.Namespace) -> Result:
     warnings, usable = request.warnings(disks), request.usable(disks)
     if args.dry_run:
         told = [f"Would create {request.name} with about {size(usable)} for files: {' '.join(request.words())}"]
-        data = {"name": request.name, "words": request.words(), "usable": usable, "warnings": warnings}
+        told.append(f"In it {request.survives()}.")
+        data = {
+            "name": request.name, "words": request.words(), "usable": usable, "survives": request.survives(),
+            "warnings": warnings,
+        }  # fmt: skip
         return Result(data, "\n".join(clean(line) for line in told + warnings))
     if args.force:
         await confirm.require(args, args.pool, " ".join(["What is on the disks will be overwritten.", *warnings]))
@@ -226,13 +211,12 @@ async def _clear(host: Host, args: argparse.Namespace) -> Result:
 
 
 async def _import(host: Host, args: argparse.Namespace) -> Result:
+    if args.dry_run or args.folder or args.destroyed or args.rewind or args.checkpoint:
+        return await pool_grow.import_other(host, args)
     service = ZfsService(host)
     found = pick(await service.importable(), args.pool)
     pool = await service.import_pool(found, args.new_name, args.readonly)
-    told = clean(f"Pool {pool.name} is imported and {pool.state}, GUID {pool.guid}.")
-    left = [clean(one, 500) for one in pool.left()]
-    bad = BadNewsError(f"Not all of {clean(pool.name)} is as it was: {left[0]}") if left else None
-    return Result(pool, "\n".join([told, *left]), bad)
+    return pool_grow.imported(pool)
 
 
 def pick(found: Sequence[Importable], wanted: str) -> Importable:

@@ -7,10 +7,10 @@ import time
 from typing import TYPE_CHECKING
 
 from ..errors import RefusedError
-from ..text import clean, size
-from ..widgets.dialogs import Choose, Confirm, Form, Reader, TypedConfirm, Values, ask
+from ..text import size
+from ..widgets.dialogs import Choose, Confirm, Form, TypedConfirm, Values, ask
 from ..widgets.fields import Choice, TextField
-from ..widgets.layout import Column, Pieces, row
+from ..widgets.layout import Column, row
 from .pool_rows import IMPORTABLE, importable_rows
 
 if TYPE_CHECKING:
@@ -59,6 +59,18 @@ class PoolActs:
         scan = await self.console.services.zfs.scrub(pool, chosen)
         return f"The scrub of {pool.name} is {scan.state}."
 
+    async def do_pool_repair(self) -> str | None:
+        """What is wrong with the pool, and the one thing to do."""
+        from .pool_repair import repair
+
+        return await repair(self.console, self._pool().name)
+
+    async def do_pool_change(self) -> str | None:
+        """What can be done to the device under the cursor."""
+        from .pool_change import change
+
+        return await change(self.console, self._pool(), self._screen.device)
+
     async def do_pool_clear(self) -> str | None:
         """Clear error counts."""
         pool = self._pool()
@@ -92,14 +104,15 @@ class PoolActs:
         one = next(candidate for candidate in found if candidate.guid == chosen)
         self.console.say(f"Importing {one.name}…", "dim")
         pool = await self.console.services.zfs.import_pool(one)
-        told = f"{pool.name} was imported; it is {pool.state}."
-        left = pool.left()
-        if not left:
-            return told
-        self.console.say(f"{told} Not all of it is as it was: {'; '.join(clean(one, 200) for one in left)}", "warn")
-        lines: list[Pieces] = [[(clean(one, 500), "text")] for one in (told, *left)]
-        await ask(self.console, Reader(f"Not all of {clean(pool.name, 40)} is as it was", lines))
-        return None
+        from .pool_import import imported
+
+        return await imported(self.console, pool)
+
+    async def do_pool_import_other(self) -> str | None:
+        """Other folders, destroyed pools, other names, back to before."""
+        from .pool_import import import_other
+
+        return await import_other(self.console)
 
     async def do_pool_destroy(self) -> str | None:
         """Destroy the pool."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ..services.zfs.model import Dataset, Disk, Importable, Pool, Scan, Snapshot, Vdev
 from ..text import age, duration, size
@@ -202,12 +202,15 @@ def snapshot_rows(snapshots: Iterable[Snapshot], now: float) -> list[Row]:
     return rows
 
 
-def disk_rows(disks: Iterable[Disk], marked: frozenset[str]) -> list[Row]:
-    """Disks to choose from; one in use cannot be marked and says why."""
+_MARKS = {"log": "[L]", "cache": "[C]", "special": "[M]", "spare": "[S]"}
+
+
+def disk_rows(disks: Iterable[Disk], marked: Mapping[str, str]) -> list[Row]:
+    """Disks to choose from, `marked` with what they are for; one in use cannot be marked and says why."""
     return [
         row(
             disk.id or disk.device,
-            Cell("[x]" if disk.id in marked else " - " if disk.in_use else "[ ]", "key"),
+            Cell(_MARKS.get(marked[disk.id], "[x]") if disk.id in marked else " - " if disk.in_use else "[ ]", "key"),
             Cell(disk.id or f"{disk.device} (no stable name)", "dim" if disk.in_use else "text"),
             Cell(size(disk.size), "text", disk.size),
             Cell(disk.model or "?", "dim"),

@@ -82,6 +82,11 @@ class PoolsScreen(Section):
         return next((pool for pool in pools if pool.guid == self.pools_table.key), None)
 
     @property
+    def device(self) -> str:
+        """The key of the device under the cursor of the devices tab; empty while another list has the cursor."""
+        return (self.detail.key or "") if self.tab == "devices" and self.focused is self.detail else ""
+
+    @property
     def dataset(self) -> Dataset | None:
         """The dataset under the cursor of the datasets tab."""
         found: tuple[Dataset, ...] = self.snapshot("datasets").value or ()
@@ -163,7 +168,9 @@ class PoolsScreen(Section):
         if found.error and found.value is not None:
             said.append((f"The last reading failed: {found.error}", "bad"))
         if pool is not None and pool.status and pool.state != "ONLINE":
-            said.append((f"{pool.name}: {pool.status} {pool.action}".strip(), "warn"))
+            said.append((f"{pool.name}: {pool.status} {pool.action} y: what helps.", "warn"))
+        elif pool is not None and (why := pool.trouble()):
+            said.append((f"{pool.name} {why}. y: what helps.", "warn"))
         width = max(20, self.size.width - 3)
         lines = [[(" ", "text"), *line] for text, role in said for line in paragraphs(text, width, role)][:4]
         show(self.advice, bool(lines))

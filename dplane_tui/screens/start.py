@@ -99,6 +99,16 @@ class StartScreen(Section):
     def worst_news(self) -> str:
         return self.view.worst_news() or super().worst_news()
 
+    async def do_pool_repair(self) -> str | None:
+        """The guided repair of the pool that the row under the cursor is about."""
+        pool = self.view.pool_chosen()
+        if pool is None:
+            self.console.say("There is no pool under the cursor that needs you.", "warn")
+            return None
+        from .pool_repair import repair
+
+        return await repair(self.console, pool.name)
+
     async def do_lead(self) -> str | None:
         """Go to what is under the cursor: a thing that needs the person, or another box."""
         if self.focused is not None and self.focused.id == "boxes":

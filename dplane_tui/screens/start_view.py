@@ -166,6 +166,13 @@ class StartView:
         """What needs a person, for a terminal too small for the screen; empty when nothing is known to."""
         return " ".join(one.text for one in self._found if one.level in {"bad", "warn"})
 
+    def pool_chosen(self) -> Pool | None:
+        """The pool that the row under the cursor is about."""
+        one = self._chosen
+        pools: tuple[Pool, ...] = self._value("pools") or ()
+        about = one.about if one is not None and one.where == "pools" else ""
+        return next((pool for pool in pools if pool.guid == about), None)
+
     def leads_to(self) -> Place | None:
         """Where the row under the cursor leads."""
         one = self._chosen

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .jobs.service import JobService
     from .policies.model import Policies
     from .policies.service import PolicyService
+    from .repair.service import RepairService
     from .replication.model import TaskStatus
     from .replication.service import ReplicationService
     from .sign_in import SignIn
@@ -37,6 +38,13 @@ class Services:
         from .zfs.service import ZfsService
 
         return ZfsService(self.host)
+
+    @cached_property
+    def repair(self) -> RepairService:
+        """What pools are made of, and how they are mended."""
+        from .repair.service import RepairService
+
+        return RepairService(self.host)
 
     @cached_property
     def files(self) -> FilesService:

@@ -279,15 +279,19 @@ class Reader(Dialog[str]):
 
     wide = True
 
-    def __init__(self, title: str, lines: Sequence[Pieces], keys: Sequence[str] = ()) -> None:
+    def __init__(self, title: str, lines: Sequence[Pieces], keys: Sequence[str] = (), below: str = "") -> None:
         super().__init__(title)
-        self._keys = frozenset(keys)
+        self._keys, self._said_below = frozenset(keys), below
         self._text_lines, self._top = list(lines), 0
         self._lines: list[Pieces] = []
 
     def content(self) -> Iterable[Widget]:
         self._text = Lines()
         yield self._text
+        if self._said_below:
+            lines = Lines()
+            lines.show([[], [(self._said_below, "key")]])
+            yield lines
 
     def buttons(self) -> Iterable[Button]:
         return (Button("Close", id="cancel"),)
@@ -303,7 +307,7 @@ class Reader(Dialog[str]):
             self._tell()
 
     def _tell(self) -> None:
-        page = max(3, self.app.size.height - 4)
+        page = self._page
         self._lines = [part for line in self._text_lines for part in _fold(line, self.inner_width())]
         self._top = max(0, min(self._top, len(self._lines) - page))
         self._text.show(self._lines[self._top : self._top + page])
@@ -312,9 +316,14 @@ class Reader(Dialog[str]):
         self.query_one("#box").border_title = title
         self.query_one("#box").border_subtitle = f"{more} lines more, Down" if more > 0 else ""
 
+    @property
+    def _page(self) -> int:
+        """Lines of text that fit."""
+        return max(3, self.app.size.height - (6 if self._said_below else 4))
+
     def key_pressed(self, event: events.Key) -> None:
         """Scroll."""
-        page = max(1, self.app.size.height - 5)
+        page = max(1, self._page - 1)
         steps = {"down": 1, "j": 1, "up": -1, "k": -1, "pagedown": page, "space": page, "pageup": -page}
         step = (steps | {"ctrl+d": page // 2 or 1, "ctrl+u": -(page // 2 or 1)}).get(event.key)
         if event.key in {"g", "home"}:

@@ -32,6 +32,7 @@ from dplane_tui.services.sign_in import Opened
 from dplane_tui.services.zfs.model import Dataset, Disk, Importable, Imported, Pool, Preview, Scan, Snapshot, Vdev
 from dplane_tui.services.zfs.requests import CreateDataset, CreatePool
 from tests.console.fake_policies import FakePolicies
+from tests.console.fake_repair import FakeRepair
 from tests.console.fake_storage import FakeStorage
 
 if TYPE_CHECKING:
@@ -498,6 +499,7 @@ class FakeServices(Services):
         super().__init__(cast(Any, FakeHost(name)))
         self.fake_zfs = FakeZfs()
         self.fake_storage = FakeStorage()
+        self.fake_repair = FakeRepair(self.fake_zfs)
         self.fake_replication = FakeReplication()
         self.fake_policies = FakePolicies()
         self.fake_docker = FakeDocker()
@@ -511,6 +513,7 @@ class FakeServices(Services):
         self.__dict__.update(
             zfs=self.fake_zfs,
             storage=self.fake_storage,
+            repair=self.fake_repair,
             replication=self.fake_replication,
             policies=self.fake_policies,
             docker=self.fake_docker,

@@ -206,3 +206,19 @@ async def test_filter_sort_and_counts(console: Opener) -> None:
         assert "POOL▲" in seen.text
         await seen.press("R")
         assert seen.text.index("vault") < seen.text.index("tank ")
+
+
+async def test_create_pool_with_a_log_and_a_spare_says_how_many_may_die(console: Opener) -> None:
+    async with console(size=(100, 30)) as seen:
+        await seen.until_text("vault")
+        await seen.press("n")
+        await seen.until_text("New pool")
+        await seen.press("down", "down", "down", "space", "down", "space", "down", "s")
+        await seen.until_text("any 1 of 2 disks may fail")
+        assert "[S]" in seen.text
+        await seen.press("l")  # the same disk for something else
+        await seen.until_text("[L]")
+        assert "[S]" not in seen.text
+        await seen.press("s", "enter", "enter")
+        await seen.until_text("zpool create tank mirror virtio-data2 virtio-data3 spare")
+        assert "any 1 of 2 disks may fail" in seen.text

@@ -35,6 +35,7 @@ WORDS = {
     "where": "someone@127.0.0.1:1", "run": "replicate-no-1", "job": "replicate-no-1", "layout": "nodisk",
     "property": "compression=lz4", "shell": "bash", "words": "pool", "rate": "2M",
     "to": "nopool/c", "screen": "pools", "terminal": "tty1", "kind": "scrub", "disk": "ata-nodisk",
+    "setting": "autoexpand=on", "device": "ata-old", "new": "ata-new",
 }  # fmt: skip
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 # What stands for the value of each option that a command cannot do without.
@@ -42,8 +43,8 @@ REQUIRED = {
     "source": "nopool/a", "to": "nopool/b", "fingerprint": "SHA256:" + "A" * 43, "line": f"dplane-offer-1 nobody {KEY}",
 }  # fmt: skip
 READING = {
-    "pool list", "pool show", "pool disks", "pool importable", "dataset list", "dataset show", "snapshot list",
-    "pool chart", "pool temperatures",
+    "pool list", "pool repair", "pool show", "pool disks", "pool importable", "dataset list", "dataset show",
+    "snapshot list", "pool chart", "pool temperatures",
     "replicate list", "replicate check", "replicate compare",
     "replicate show", "replicate runs", "replicate run-show", "replicate notices",
     "peer list", "peer accepted", "notify list", "notify status",

@@ -72,7 +72,18 @@ def test_the_replication_screen_and_its_dialogs_load_nothing_heavy() -> None:
 
 
 def test_the_screens_of_storage_and_their_dialogs_load_nothing_heavy() -> None:
-    names = ("datasets", "dataset_acts", "dataset_properties", "snapshots", "snapshot_acts", "snapshot_diff")
+    names = (
+        "pool_repair",
+        "pool_change",
+        "pool_whole",
+        "pool_import",
+        "datasets",
+        "dataset_acts",
+        "dataset_properties",
+        "snapshots",
+        "snapshot_acts",
+        "snapshot_diff",
+    )
     found = loaded("\n".join(f"import dplane_tui.screens.{name}" for name in names))
     assert not {name for name in HEAVY if name in found}
 
@@ -85,6 +96,7 @@ def test_nothing_of_ours_in_the_console_asks_for_tls() -> None:
 
 
 @pytest.mark.parametrize("module", ["dplane_tui.services.zfs.service", "dplane_tui.services.zfs.storage",
+                                    "dplane_tui.services.repair.service",
                                     "dplane_tui.services.protection.gather", "dplane_tui.services.health.service",
                                     "dplane_tui.services.docker.service", "dplane_tui.services.jobs.service",
                                     "dplane_tui.services.poller", "dplane_tui.cli.main"])  # fmt: skip

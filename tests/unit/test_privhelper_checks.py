@@ -118,11 +118,11 @@ def test_an_imported_pool_covers_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(readback, "ask", lambda _argv: "usb/www\ton\tno\n")
     monkeypatch.setattr(readback, "zfs_get", lambda _name, _prop: str(tmp_path / "www"))
     monkeypatch.setattr(readback, "run", run)
-    [left] = readback._mount_all("usb", readonly=False)
+    [left] = readback._mount_all("usb", keep=False)
     assert "would cover" in left
     assert ran == [["set", "canmount=noauto", "usb/www"]]
     ran.clear()
-    assert "noauto" not in readback._mount_all("usb", readonly=True)[0]
+    assert "noauto" not in readback._mount_all("usb", keep=True)[0]
     assert ran == [], "a pool that is read-only cannot be changed"
 
 

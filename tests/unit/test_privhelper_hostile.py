@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from privhelper.request import MAX_REQUEST, Refused, argv, parse
 from privhelper.shape import Arg, Part, Unless, Verb, When
-from privhelper.vdevs import WORDS
+from privhelper.vdevs import WORDS, is_word
 from privhelper.verbs import BY_NAME, VERBS
 
 _PART = r"(?!\.{1,2}(?:\Z|[/@#]))[A-Za-z0-9_.: -]+"
@@ -30,7 +30,7 @@ SHAPES = {
     "place": rf"{_DATASET}(?:@{_PART})?",
     "folder-path": rf"(?:{_LETTERS}(?:/{_LETTERS})*)?",
     "item-path": rf"{_LETTERS}(?:/{_LETTERS})*",
-    "file-state": r"[0-9]+:[0-9]+:[0-9]+",
+    "file-state": r"[0-9]+:[0-9]+:-?[0-9]+",
     "policy-name": r"dplane-auto-[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}-[0-9]{2}-[0-9]{2}Z",
     "self-test": r"short|long",
     "terminal": r"tty(S|AMA|USB)?(0|[1-9][0-9]{0,2})",
@@ -53,6 +53,9 @@ SHAPES = {
     "disk": r"[A-Za-z0-9][A-Za-z0-9_.:+-]*",
     "vdev": r"[A-Za-z0-9][A-Za-z0-9_.:+-]*",
     "plan": r"[0-9a-f]{64}",
+    "disk-folder": r"by-[a-z]+",
+    "pool-setting": r"auto(?:expand|trim|replace)=(?:on|off)",
+    "draid-spare": r"draid[123]-[0-9]+-[0-9]+",
     "public-key": r"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI[A-Za-z0-9+/]{43}",
     "size": _SIZE,
     "dataset-kind": r"filesystem|volume",
@@ -123,7 +126,7 @@ def judge(request: dict[str, Any], where: Arg | None, value: object) -> bool:
     return True
 
 
-FRAMES = (("", ""), ("/dev/disk/by-id/", ""), ("dplane:peer=", ""), ("dplane-job@", ".service"))
+FRAMES = (("", ""), ("/dev/disk/by-id/", ""), ("/dev/disk/", ""), ("dplane:peer=", ""), ("dplane-job@", ".service"))
 
 
 def _made_of(element: str, text: str) -> bool:
@@ -223,7 +226,7 @@ def test_any_bytes_are_refused_with_a_sentence(raw: bytes) -> None:
 def test_layouts_of_pools(words: list[str]) -> None:
     request = {"verb": "pool-create", "pool": "tank", "vdevs": words, "force": True}
     if judge(request, None, words):
-        disks = [word for word in words if word not in WORDS]
+        disks = [word for word in words if not is_word(word)]
         assert disks
         assert len(set(disks)) == len(disks)
         assert all(re.fullmatch(SHAPES["disk"], disk) for disk in disks)

@@ -17,7 +17,7 @@ from privhelper.kinds import TOKEN
 from privhelper.properties import PROPERTIES, needs_admin, problem
 from privhelper.readback import AFTER
 from privhelper.request import Refused, allows, argv, parse, role_needed
-from privhelper.shape import ROLES, Verb
+from privhelper.shape import ROLES, Value, Verb
 from privhelper.verbs import BY_NAME, OURS, VERBS
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +58,9 @@ def test_names_are_unique_and_every_reference_exists() -> None:
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
 def test_destructive_verbs_compare_the_guid(verb: Verb) -> None:
     if verb.destroys:
-        assert verb.guard or {"prune", "bookmarks", "chosen"} & set(verb.before)  # which compare one GUID for each
+        by_guid = any(isinstance(part, Value) and part.arg == "guid" for part in verb.argv)  # zpool itself looks for it
+        # The checks named here compare one GUID for each.
+        assert verb.guard or by_guid or {"prune", "bookmarks", "chosen"} & set(verb.before)
         assert verb.acts
 
 
@@ -207,6 +209,11 @@ def test_names_of_datasets(name: str, valid: bool) -> None:
         (["mirror", "x/sda", "b"], False, "not allowed"),
         (["mirror", "../sda", "b"], False, "must start"),
         (["mirror", ["a"], "b"], False, "must be a text"),
+        (["draid1:2d:5c:1s", "a", "b", "c", "d", "e"], False, ""),
+        (["draid1:2d:5c:1s", "a", "b", "c", "d"], False, "needs 5 disks"),
+        (["draid1:8d:5c:1s", "a", "b", "c", "d", "e"], False, ""),  # no shape that fits, so a disk's name
+        (["draid2:2d:6c:1s", "a", "b", "c", "d", "e", "f", "log", "mirror", "g", "h"], False, ""),
+        (["mirror", "a", "b", "special", "draid1:1d:3c:0s", "c", "d", "e"], False, "plain disks or mirrors"),
         (["draid", "a", "b"], False, ""),  # no word of ours, so a disk's name: the run refuses a disk that is not there
     ],
 )

@@ -178,7 +178,14 @@ def test_text_and_json_of_one_moment_tell_the_same(version: str) -> None:
     def known(vdev: Vdev) -> Vdev:
         kind = "file" if vdev.kind == "missing" else vdev.kind  # the text has only a number for a missing one
         same = dataclasses.replace(
-            vdev, guid=None, path=None, slow_ios=None, kind=kind, children=tuple(map(known, vdev.children))
+            vdev,
+            guid=None,
+            path=None,
+            slow_ios=None,
+            size=None,
+            least=None,
+            kind=kind,
+            children=tuple(map(known, vdev.children)),
         )
         if vdev.role != "spare":
             return same

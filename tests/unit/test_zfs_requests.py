@@ -6,10 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dplane_tui.cli.pool import parse_layout, parse_properties
+from dplane_tui.cli.pool import parse_properties
+from dplane_tui.cli.pool_layout import parse_layout
 from dplane_tui.errors import RefusedError, UsageError
 from dplane_tui.services.zfs.model import Disk
-from dplane_tui.services.zfs.requests import CreateDataset, CreatePool, VdevSpec, check_property, same_value
+from dplane_tui.services.zfs.requests import (
+    CreateDataset,
+    CreatePool,
+    VdevSpec,
+    check_property,
+    draid_word,
+    grouped,
+    same_value,
+)
 from privhelper.request import Refused, parse
 from privhelper.strictjson import dumps
 
@@ -47,12 +56,13 @@ def test_refused(request_: CreatePool, reason: str) -> None:
 
 
 def test_disk_in_use_needs_force_and_is_warned_of() -> None:
-    disks = (*DISKS[:1], Disk("ata-b", "sdb", 4 * TB, in_use="member of pool old"))
+    disks = (*DISKS[:1], Disk("ata-b", "sdb", 4 * TB, in_use="member of pool old, which is not imported"))
     with pytest.raises(RefusedError, match="ata-b is in use: member of pool old"):
         pool("mirror", 2).check(disks)
     forced = pool("mirror", 2, force=True)
     forced.check(disks)
-    assert forced.warnings(disks) == ["ata-b is in use (member of pool old) and will be overwritten."]
+    said = "ata-b is in use (member of pool old, which is not imported) and will be overwritten."
+    assert forced.warnings(disks) == [said]
 
 
 def test_warnings() -> None:
@@ -185,3 +195,41 @@ def test_properties_on_the_command_line() -> None:
             parse_properties(bad)
     with pytest.raises(UsageError, match="no disk behind mirror"):
         parse_layout(["mirror"])
+
+
+@pytest.mark.parametrize(
+    ("layout", "count", "words", "survives"),
+    [
+        ("mirror", 3, "mirror ata-a ata-b ata-c", "any 2 of 3 disks may fail"),
+        ("pairs", 4, "mirror ata-a ata-b mirror ata-c ata-d", "any 1 may fail, and at best 2 in all"),
+        ("raidz2", 5, "raidz2 ata-a ata-b ata-c ata-d ata-e", "any 2 of 5 disks may fail"),
+        ("draid1", 5, "draid1:3d:5c:1s ata-a ata-b ata-c ata-d ata-e", "any 1 of 5 disks may fail"),
+        ("", 2, "ata-a ata-b", "no disk may fail"),
+    ],
+)
+def test_layouts_of_the_wizard(layout: str, count: int, words: str, survives: str) -> None:
+    disks = [f"ata-{letter}" for letter in "abcdefgh"[:count]]
+    request = CreatePool("tank", grouped(layout, disks, {})) if layout else pool("", count)
+    assert " ".join(request.words()) == words
+    assert request.survives().startswith(survives)
+    request.check(DISKS)
+
+
+def test_classes_of_the_wizard() -> None:
+    classes = {"log": ["ata-c", "ata-d"], "cache": ["ata-e"], "special": ["ata-f"], "spare": ["ata-g"]}
+    request = CreatePool("tank", grouped("mirror", ["ata-a", "ata-b"], classes))
+    assert " ".join(request.words()) == (
+        "mirror ata-a ata-b log mirror ata-c ata-d cache ata-e special ata-f spare ata-g"
+    )
+    assert request.survives().startswith("no disk may fail"), "a lone special disk takes the pool with it"
+    with pytest.raises(RefusedError, match="special or dedup disk without redundancy"):
+        request.check(DISKS)
+
+
+def test_a_draid_of_too_few_disks_is_refused_in_words() -> None:
+    request = CreatePool("tank", grouped("draid1", ["ata-a"], {}))
+    assert request.survives()
+    with pytest.raises(RefusedError, match="too few disks"):
+        request.check(DISKS)
+    assert draid_word(2, 11) == "draid2:8d:11c:1s"
+    assert draid_word(1, 20) == "draid1:8d:20c:1s"

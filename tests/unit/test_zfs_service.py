@@ -89,6 +89,8 @@ class PlayedBox:
             return json.dumps(LSBLK)
         if words[0] == "find":
             return "ata-a\t../../vda\nata-b\t../../vdb\n"
+        if words[:2] == ["zpool", "get"]:
+            return self.values[words[4]] + "\n"
         if words[:2] == ["zfs", "get"]:
             return self.values[words[4]] + "\n"
         if DATASET_COLUMNS in words:

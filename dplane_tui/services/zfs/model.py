@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 HEALTHY = "ONLINE"
+NOT_IMPORTED = ", which is not imported"
+BY_LABEL = ", by an old label"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,10 @@ class Vdev:
     note: str = ""
     """What zpool says behind the line, e.g. `resilvering` or `was /dev/…`."""
     children: tuple[Vdev, ...] = ()
+    size: int | None = None
+    """Bytes of the disk or partition."""
+    least: int | None = None
+    """Bytes that one in its place must have, without the partition table."""
 
     def walk(self, depth: int = 0) -> Iterator[tuple[int, Vdev]]:
         """This vdev and everything below it, with the depth of each."""
@@ -194,6 +200,15 @@ class Disk:
     rotational: bool | None = None
     in_use: str = ""
     """Why it is not free (mounted on …, swap, member of pool …, has partitions); empty when free."""
+    aliases: tuple[str, ...] = ()
+    """Its other names under `/dev/disk/by-id`."""
+
+    @property
+    def untouchable(self) -> bool:
+        """Whether not even force may take it: the system runs from it, or something of it is used at this moment."""
+        return self.in_use.startswith(("system disk", "mounted on", "swap")) or (
+            self.in_use.startswith("member of pool ") and not self.in_use.endswith((NOT_IMPORTED, BY_LABEL))
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 from privhelper import grammar
 
 from ...errors import CommandError
-from .model import Disk, Pool
+from .model import BY_LABEL, NOT_IMPORTED, Disk, Pool
 
 LSBLK_COLUMNS = "NAME,TYPE,SIZE,MODEL,SERIAL,ROTA,RO,FSTYPE,LABEL,MOUNTPOINTS"
 _NOT_DISKS = ("zd", "zram", "ram", "loop", "fd", "sr", "md", "dm-", "nbd", "mtdblock")
@@ -60,6 +60,7 @@ def parse_disks(lsblk: str, links: Mapping[str, str], pools: Iterable[Pool] = ()
                 serial=_text(node, "serial"),
                 rotational=rotational if isinstance(rotational, bool) else None,
                 in_use=why or ("" if name else "has no stable name under /dev/disk/by-id"),
+                aliases=tuple(sorted(alias for alias, target in links.items() if target == device and alias != name)),
             )
         )
     return tuple(disks)
@@ -118,7 +119,7 @@ def _in_use(disk: Mapping[str, Any], holders: Mapping[str, str], imported: set[s
         if kind == "zfs_member":
             if not label:
                 return "member of a pool"
-            return f"member of pool {label}" + ("" if label in imported else ", which is not imported")
+            return f"member of pool {label}" + (BY_LABEL if label in imported else NOT_IMPORTED)
     for node in nodes:
         if kind := _text(node, "fstype"):
             return f"holds {kind}" + (f" “{label}”" if (label := _text(node, "label")) else "")

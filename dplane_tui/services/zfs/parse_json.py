@@ -128,6 +128,8 @@ def _vdev(name: str, body: object, role: str, running: str, depth: int) -> Vdev:
         slow_ios=_number(body.get("slow_ios")),
         note=_note(body, running, bool(children)),
         children=children,
+        size=_number(body.get("phys_space")),
+        least=_number(body.get("rep_dev_size")),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from privhelper import grammar
@@ -26,11 +26,74 @@ class VdevSpec:
     """One group of disks of a new pool."""
 
     layout: str
-    """`mirror`, `raidz1`, `raidz2`, `raidz3`, or empty for single disks without redundancy."""
+    """`mirror`, `raidz1` to `raidz3`, a draid's shape (`draid1:4d:6c:1s`), or empty for single disks."""
     disks: tuple[str, ...]
     """Names under `/dev/disk/by-id`."""
     role: str = "data"
     """`data`, `log`, `cache`, `special`, `dedup` or `spare`."""
+
+
+def layout_words(vdevs: Iterable[VdevSpec]) -> list[str]:
+    """Groups in zpool's order: data first, then each class behind its word."""
+    words: list[str] = []
+    # A disk behind a group would be read as one more of that group, so single disks come first.
+    ordered = sorted(vdevs, key=lambda vdev: vdev.layout != "")
+    for role in ("data", *layouts.CLASSES):
+        for vdev in ordered:
+            if vdev.role == role:
+                words += [*([] if role == "data" else [role]), *([vdev.layout] if vdev.layout else []), *vdev.disks]
+    return words
+
+
+def check_disk(name: str, disks: Iterable[Disk], force: bool = False) -> Disk:
+    """The disk that a pool may take. Raises RefusedError: no such disk; in use without `force`, or in use right now."""
+    disk = next((one for one in disks if one.id == name), None)
+    if disk is None:
+        raise RefusedError(f"There is no disk {clean(name, 80)} on the box.", "`dplane pool disks` lists them.")
+    if disk.untouchable:
+        raise RefusedError(
+            f"The disk {name} is in use: {clean(disk.in_use)}.", "Choose another; no force changes that."
+        )
+    if disk.in_use and not force:
+        raise RefusedError(
+            f"The disk {name} is in use: {clean(disk.in_use)}.",
+            "Choose another, or force it, which destroys what is on it.",
+        )
+    return disk
+
+
+def _may_lose(vdev: VdevSpec) -> int:
+    drawn = layouts.draid(vdev.layout)
+    if drawn is not None:
+        return drawn[0]
+    return max(0, len(vdev.disks) - 1) if vdev.layout == "mirror" else PARITY.get(vdev.layout, 0)
+
+
+def draid_word(parity: int, width: int) -> str:
+    """The shape of a draid over `width` disks: a distributed spare where there is room, 8 data disks a stripe."""
+    spares = 1 if width >= parity + 3 else 0
+    return f"draid{parity}:{max(1, min(8, width - parity - spares))}d:{width}c:{spares}s"
+
+
+def grouped(layout: str, disks: Sequence[str], classes: Mapping[str, Sequence[str]]) -> tuple[VdevSpec, ...]:
+    """The groups for disks that hold data, and for those of each class (`log`, `cache`, `special`, `spare`).
+
+    `layout` is a word of zpool, `draid1` to `draid3`, or `pairs` for striped mirrors of two. Logs and special disks are
+    mirrored where there are several.
+    """
+    found: list[VdevSpec] = []
+    if layout == "pairs":
+        found += [VdevSpec("mirror", tuple(disks[at : at + 2])) for at in range(0, len(disks), 2)]
+    elif layout.startswith("draid"):
+        found.append(VdevSpec(draid_word(int(layout[5]), len(disks)), tuple(disks)))
+    else:
+        found.append(VdevSpec(layout, tuple(disks)))
+    for role, names_ in classes.items():
+        if role in ("log", "special") and len(names_) > 1:
+            found.append(VdevSpec("mirror", tuple(names_), role))
+        else:
+            found += [VdevSpec("", (name,), role) for name in names_]
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,33 +107,22 @@ class CreatePool:
 
     def words(self) -> list[str]:
         """The layout as `zpool create` reads it: data first, then each class behind its word."""
-        words: list[str] = []
-        # A disk behind a group would be read as one more of that group, so single disks come first.
-        vdevs = sorted(self.vdevs, key=lambda vdev: vdev.layout != "")
-        for role in ("data", *layouts.CLASSES):
-            for vdev in vdevs:
-                if vdev.role == role:
-                    words += [*([] if role == "data" else [role]), *([vdev.layout] if vdev.layout else []), *vdev.disks]
-        return words
+        return layout_words(self.vdevs)
 
     def check(self, disks: Iterable[Disk]) -> None:
         """Raises RefusedError for what could never work, or would overwrite a disk in use without `force`."""
         names.new_pool(self.name)
+        if any(vdev.layout and not layouts.is_word(vdev.layout) for vdev in self.vdevs):
+            raise RefusedError("There are too few disks for this layout.")
         broken = layouts.vdevs_problem(self.words())
         if not broken and not self.force:
             broken = layouts.mixed(self.words())
         if broken:
             raise RefusedError(f"This layout {broken}.")
         _check_properties(self.properties, self.name, (allowed.POOL, allowed.FILESYSTEM))
-        known = {disk.id: disk for disk in disks}
+        known = tuple(disks)
         for name in (disk for vdev in self.vdevs for disk in vdev.disks):
-            if name not in known:
-                raise RefusedError(f"There is no disk {clean(name)} on the box.", "`dplane pool disks` lists them.")
-            if known[name].in_use and not self.force:
-                raise RefusedError(
-                    f"The disk {name} is in use: {clean(known[name].in_use)}.",
-                    "Choose another, or force it, which destroys what is on it.",
-                )
+            check_disk(name, known, self.force)
 
     def warnings(self, disks: Iterable[Disk]) -> list[str]:
         """What will work but may not be what the person wants, a sentence each."""
@@ -90,6 +142,16 @@ class CreatePool:
                     said.append(f"{name} is in use ({clean(known[name].in_use)}) and will be overwritten.")
         return said
 
+    def survives(self) -> str:
+        """How many disks may die, a clause: of any group, and of all together when they are well spread."""
+        losses = [_may_lose(vdev) for vdev in self.vdevs if vdev.role in ("data", "special", "dedup")]
+        if not losses or min(losses) == 0:
+            return "no disk may fail: the pool would be lost"
+        if len(losses) == 1:
+            width = next(len(vdev.disks) for vdev in self.vdevs if vdev.role == "data")
+            return f"any {losses[0]} of {width} disks may fail"
+        return f"any {min(losses)} may fail, and at best {sum(losses)} in all: {min(losses)} or more in each group"
+
     def usable(self, disks: Iterable[Disk]) -> int | None:
         """About how many bytes the pool will offer to files; None with a disk of unknown size.
 
@@ -104,7 +166,11 @@ class CreatePool:
             sizes = [known.get(name, 0) - _LABELS for name in vdev.disks]
             if not sizes or min(sizes) <= 0:
                 return None
-            if vdev.layout == "mirror":
+            if (drawn := layouts.draid(vdev.layout)) is not None:
+                parity, data, _, spares = drawn
+                whole = min(sizes) * (len(sizes) - spares)
+                raw, total = raw + whole, total + whole * data // (data + parity)
+            elif vdev.layout == "mirror":
                 raw, total = raw + min(sizes), total + min(sizes)
             elif PARITY[vdev.layout]:
                 whole = min(sizes) * len(sizes)

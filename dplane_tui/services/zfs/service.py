@@ -69,13 +69,14 @@ class ZfsService(ZfsReader):
 
     async def import_pool(self, found: Importable, name: str | None = None, readonly: bool = False) -> Imported:
         """Import a pool by its GUID, under another `name` if given. Returns it as read back, with what was left."""
+        return await self._imported("pool-import", found, name, readonly=True if readonly else None)
+
+    async def _imported(self, verb: str, found: Importable, name: str | None, **more: str | bool | None) -> Imported:
         if name is not None:
             names.new_pool(name)
-        answer = await self.door.call(
-            "pool-import", timeout=330, guid=found.guid, name=name, readonly=True if readonly else None
-        )
+        answer = await self.door.call(verb, timeout=630, guid=found.guid, name=name, **more)  # type: ignore[arg-type]
         pool = await self._pool_by_guid(found.guid)
-        if pool is None:
+        if pool is None or (name is not None and pool.name != name):
             raise CommandError(
                 f"ZFS took the order, but {clean(found.name)} is not listed.", "Look at the pools again."
             )

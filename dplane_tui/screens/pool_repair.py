@@ -1,0 +1,104 @@
+"""The guided repair of a pool: what happened, which disk, what to do, and the one key that does it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..actions import ROLES
+from ..errors import DPlaneError
+from ..services.repair.model import LABEL, ROLE, Advice, Damage
+from ..services.repair.words import damage_lines, disk_lines
+from ..services.zfs.vdevs import disk_name
+from ..text import size
+from ..widgets.dialogs import Choose, Confirm, Reader, ask
+from ..widgets.layout import Column, Pieces, row
+
+if TYPE_CHECKING:
+    from ..app import Console
+
+DO, AGAIN = "y", "r"
+_COLUMNS = (
+    Column("DISK", least=16, most=60, grow=True, middle=True),
+    Column("SIZE", right=True, least=5),
+    Column("MODEL", drop=1, least=6, most=20),
+)
+_MEANS = {
+    "online": "ZFS writes onto it what it missed, then it counts again.",
+    "clear": "Sets the counts to zero and tries the disks again. What caused the errors stays: mend it first.",
+    "scrub": "Reads everything and repairs what is wrong. The pool can be used meanwhile.",
+    "detach": "What is on it is no copy any more.",
+}
+
+
+async def repair(console: Console, pool: str) -> str | None:
+    """Show what is advised for the pool, do it, and look again, until the person leaves."""
+    service = console.services.repair
+    said: str | None = None
+    while True:
+        console.say(f"Looking at {pool} and its disks…", "dim")
+        advice, damage = await service.look(pool)
+        console.say(said or "", "good")
+        answer = await ask(console, page(console, advice, damage))
+        if answer is None:
+            return None
+        if answer == AGAIN:
+            said = None
+            continue
+        try:
+            said = await _do(console, advice)
+        except DPlaneError as error:
+            said = None
+            await ask(console, Reader("That did not work", [[(str(error), "bad")]]))
+
+
+def lines(advice: Advice, damage: Damage | None) -> list[Pieces]:
+    """The page as a person reads it."""
+    if not advice.broken:
+        said = [f"Nothing is wrong with {advice.pool}.", *advice.happened, *advice.todo]
+        return [[(one, "good" if one is said[0] else "text")] for one in said]
+    found: list[Pieces] = [[("What happened", "strong")]]
+    found += [[("  ", "text"), (one, "text")] for one in advice.happened]
+    if advice.disk is not None:
+        found += [
+            [("  ", "text"), (one, "strong" if one.startswith("Disk:") else "dim")] for one in disk_lines(advice.disk)
+        ]
+    found += [[], [("What to do", "strong")]]
+    found += [[("  ", "text"), (one, "text")] for one in advice.todo]
+    if advice.besides:
+        found += [[], [("Besides", "strong")], *([("  ", "text"), (one, "warn")] for one in advice.besides)]
+    if damage is not None:
+        found += [[], *([(one, "text")] for one in damage_lines(damage))]
+    return found
+
+
+def page(console: Console, advice: Advice, damage: Damage | None) -> Reader:
+    """The page, with the one key where there is something to do that this account may do."""
+    label, need = LABEL[advice.act], ROLE[advice.act]
+    held = "view" if console.read_only else console.role
+    keys, below = [AGAIN], f"{AGAIN} looks again"
+    if label and ROLES.index(held if held in ROLES else "") >= ROLES.index(need):
+        keys, below = [DO, AGAIN], f"{DO} {label}   {below}"
+    elif label:
+        below = f"To {label} needs the role {need}.   {below}"
+    return Reader(f"Repair of {advice.pool}", lines(advice, damage), keys, below)
+
+
+async def _do(console: Console, advice: Advice) -> str | None:
+    new = ""
+    if advice.act == "replace":
+        new = await _successor(console, advice) or ""
+        if not new:
+            return None
+    name = disk_name(advice.vdev) if advice.vdev is not None else advice.pool
+    means = _MEANS.get(advice.act, f"{new} takes the place of {name}. Everything on {new} is overwritten.")
+    title = f"{LABEL[advice.act].capitalize()}: {name}?"
+    if not await ask(console, Confirm(title, means, "Do it")):
+        return None
+    console.say("Asking ZFS…", "dim")
+    return await console.services.repair.do(advice, new)
+
+
+async def _successor(console: Console, advice: Advice) -> str | None:
+    ways = [row(disk.id, disk.id, size(disk.size), disk.model or "?") for disk in advice.fitting]
+    ways += [row(name, name, "", "spare of the pool") for name in advice.spares]
+    return await ask(console, Choose("Which disk takes the place?", _COLUMNS, ways, pick="This one"))
