@@ -10,12 +10,20 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from ._pty import BARE, BARE_DRAWN, BOX, OURS_DRAWN, OnPty, seen
-from .run import Bench
+from .run import Bench, CannotMeasureError
 
 if TYPE_CHECKING:
     from tests.pty.conftest import Terminal
 
-_KEYS = ((b"j", "> vault"), (b"4", "What to know"), (b"1", "> vault"), (b"k", "> tank"), (b"2", "home"))
+_KEYS = (
+    (b"1", "> tank"),
+    (b"j", "> vault"),
+    (b"4", "What to know"),
+    (b"1", "> vault"),
+    (b"k", "> tank"),
+    (b"2", "home"),
+)
+_PATIENCE = 60.0
 _HALF_A_SECOND = 5760.0
 """Bytes, at 115200 baud."""
 
@@ -49,12 +57,20 @@ def _bare_cursor(scratch: Path) -> float:
 
 def _row(scratch: Path) -> float:
     with _opened(scratch, BOX_MOVES="1") as one:
+        one.press(b"1")
         return float(one.press(b"r"))
 
 
 def _cursor(scratch: Path) -> float:
     with _opened(scratch) as one:
+        one.press(b"1")
         one.press(b"\t")
+        return float(max(one.press(b"j"), one.press(b"k")))
+
+
+def _cursor_on_start(scratch: Path) -> float:
+    """There the row under the cursor is told in full below the list."""
+    with _opened(scratch) as one:
         return float(max(one.press(b"j"), one.press(b"k")))
 
 
@@ -76,6 +92,8 @@ def _slowly(one: Terminal, key: bytes, mark: str) -> float:
     begun = monotonic()
     one.send(key)
     while mark not in one.text:
+        if monotonic() - begun > _PATIENCE:
+            raise CannotMeasureError(f"{mark} never came after {key!r}")
         if select.select([one.master], [], [], 0.05)[0]:
             one.stream.feed(os.read(one.master, 24))
             sleep(24 / 960)
@@ -112,8 +130,14 @@ def _bench(
 
 BENCHES = (
     _bench("serial-first-paint", "start to the whole first screen", 3000.0, _first, {"a bare Textual App": _bare}),
-    _bench("serial-row", "one row with another value", 150.0, _row),
-    _bench("serial-cursor", "the cursor to the next row", 60.0, _cursor, {"a bare Textual App": _bare_cursor}),
+    _bench("serial-row", "one row of Pools with another value", 150.0, _row),
+    _bench(
+        "serial-cursor",
+        "the cursor to the next row of Pools",
+        60.0,
+        _cursor,
+        {"on Start, with the whole sentence of the row": _cursor_on_start, "a bare Textual App": _bare_cursor},
+    ),
     _bench("serial-screen", "the dearest change of screen", _HALF_A_SECOND, _screen),
     _bench("serial-9600-answer", "at 9600 baud, key to its answer, while data changes", 1.0, _answer, unit="s"),
 )
