@@ -273,3 +273,10 @@ def test_a_light_is_switched_where_the_kernel_has_one(tmp_path: Path) -> None:
     assert door.ask("disk-locate", disk="ata-x", on=False)[1]["on"] is False
     assert light.read_text() == "0"
     assert door.ask("disk-locate", disk="ata-none", on=True)[0] == 4
+
+
+def test_a_disk_that_takes_its_own_place_is_told_as_the_new_one(door: Door, disk: str) -> None:
+    by_path = TWO[1].replace("ata-old", "ata-new")
+    devices(door, TWO[0], by_path)
+    status, answer = door.ask("vdev-replace", pool="tank", guid=GUID, vdev=OLD, new=disk, force=True)
+    assert (status, answer["new_vdev"], answer["state"]) == (0, NEW, "ONLINE")
