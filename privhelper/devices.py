@@ -84,7 +84,8 @@ def vdev_new(args: Args) -> Found:
     """The GUID and state of the disk that was put in. Raises Failure when it is not in the pool."""
     name = str(args["new"]) if "new" in args else str(args.get("spare", ""))
     for one in devices(str(args["pool"]))[1:]:
-        if _is(one.path, name) and one.state not in ("AVAIL", "INUSE"):
+        # A disk whose label was lost may take its own place: then there are two of that path for a while.
+        if _is(one.path, name) and one.state not in ("AVAIL", "INUSE") and one.guid != args["vdev"]:
             return {"new_vdev": one.guid, "state": one.state, "note": one.note}
     raise Failure("failed", f"zpool ended well, but {name} is not among the devices of {args['pool']}.")
 

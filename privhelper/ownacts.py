@@ -39,6 +39,10 @@ def act(name: str, args: Args, who: Caller) -> dict[str, object]:
 
         programs.prepare()
         return adoption.adopt(args)
+    if name == "disk-locate":
+        from . import locating
+
+        return locating.locate(args)
     if name.startswith("kiosk-"):
         from . import kiosk
 

@@ -19,6 +19,7 @@ SYSTEMD_ANALYZE = "/usr/bin/systemd-analyze"
 SYSTEMD_RUN = "/usr/bin/systemd-run"
 UNITS = "/etc/systemd/system"
 TTYS = "/sys/class/tty"
+BLOCKS = "/sys/class/block"
 CGROUP = "/proc/self/cgroup"  # which unit we run in: systemd's word, not the caller's
 SHADOW = "/etc/shadow"
 PAM_CONFDIR = ""  # "" is PAM's own: /etc/pam.d

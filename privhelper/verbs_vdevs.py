@@ -15,6 +15,14 @@ FORCE = Arg("force", g.FLAG, optional=True)
 
 DEVICES = (
     Verb(
+        "disk-locate",
+        OPERATE,
+        "Switches the light of a disk's place in its enclosure, where the kernel knows one. Returns `slot` and `on`.",
+        (Arg("disk", g.DISK_ID), Arg("on", g.FLAG)),
+        ("privhelper", "disk-locate", Value("disk"), When("on", "--on")),
+        before=("disk",),
+    ),
+    Verb(
         "pool-errors",
         OPERATE,
         "Tells which files of a pool have permanent errors, as zpool's text.",

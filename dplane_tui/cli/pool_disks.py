@@ -27,6 +27,10 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     repair.add_argument("--do", dest="dry_run", action="store_false", help="do it; without, it is only told")
     repair.add_argument("--with", dest="new", metavar="DISK", default="", help="the disk that takes the place")
     repair.set_defaults(handler=_repair)
+    locate = verbs.add_parser("locate", help="switch the light of a disk's place in its enclosure, where there is one")
+    locate.add_argument("device", help="by the name `pool disks` gives")
+    locate.add_argument("action", nargs="?", choices=("on", "off"), default="on")
+    locate.set_defaults(handler=_locate)
     for name, handler, text in (
         ("online", _online, "bring a disk back into use"),
         ("offline", _offline, "take a disk out of use until it is brought back"),
@@ -62,6 +66,11 @@ async def _repair(host: Host, args: argparse.Namespace) -> Result:
     advice = await service.advice(args.pool)
     said = await service.do(advice, _chosen(advice, args.new))
     return Result({"advice": advice, "done": said}, clean(said))
+
+
+async def _locate(host: Host, args: argparse.Namespace) -> Result:
+    slot = await RepairService(host).locate(args.device, args.action == "on")
+    return Result({"disk": args.device, "slot": slot, "light": args.action}, f"The light at {slot} is {args.action}.")
 
 
 def _command(advice: Advice) -> str:

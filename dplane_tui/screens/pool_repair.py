@@ -16,7 +16,7 @@ from ..widgets.layout import Column, Pieces, row
 if TYPE_CHECKING:
     from ..app import Console
 
-DO, AGAIN = "y", "r"
+DO, AGAIN, LIGHT = "y", "r", "l"
 _COLUMNS = (
     Column("DISK", least=16, most=60, grow=True, middle=True),
     Column("SIZE", right=True, least=5),
@@ -34,6 +34,7 @@ async def repair(console: Console, pool: str) -> str | None:
     """Show what is advised for the pool, do it, and look again, until the person leaves."""
     service = console.services.repair
     said: str | None = None
+    lit = False
     while True:
         console.say(f"Looking at {pool} and its disks…", "dim")
         advice, damage = await service.look(pool)
@@ -45,6 +46,11 @@ async def repair(console: Console, pool: str) -> str | None:
             said = None
             continue
         try:
+            if answer == LIGHT and advice.disk is not None:
+                slot = await service.locate(advice.disk.name, not lit)
+                lit = not lit
+                said = f"The light at {slot} is {'on' if lit else 'off'}."
+                continue
             said = await _do(console, advice)
         except DPlaneError as error:
             said = None
@@ -74,10 +80,13 @@ def lines(advice: Advice, damage: Damage | None) -> list[Pieces]:
 def page(console: Console, advice: Advice, damage: Damage | None) -> Reader:
     """The page, with the one key where there is something to do that this account may do."""
     label, need = LABEL[advice.act], ROLE[advice.act]
-    held = "view" if console.read_only else console.role
+    role = "view" if console.read_only else console.role
+    held = ROLES.index(role if role in ROLES else "")
     keys, below = [AGAIN], f"{AGAIN} looks again"
-    if label and ROLES.index(held if held in ROLES else "") >= ROLES.index(need):
-        keys, below = [DO, AGAIN], f"{DO} {label}   {below}"
+    if advice.disk is not None and advice.disk.slot and held >= ROLES.index("operate"):
+        keys, below = [*keys, LIGHT], f"{below}   {LIGHT} its light"
+    if label and held >= ROLES.index(need):
+        keys, below = [DO, *keys], f"{DO} {label}   {below}"
     elif label:
         below = f"To {label} needs the role {need}.   {below}"
     return Reader(f"Repair of {advice.pool}", lines(advice, damage), keys, below)

@@ -24,6 +24,7 @@ class FakeRepair:
     zfs: Any
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     failure: DPlaneError | None = None
+    slots: dict[str, str] = field(default_factory=dict)
     more_disks: tuple[Disk, ...] = (Disk("ata-new", "sdn", 16 << 40, "WDC", "N1"),)
 
     async def pool(self, name: str) -> Pool:
@@ -38,11 +39,15 @@ class FakeRepair:
         return (*await self.zfs.disks(), *self.more_disks)
 
     async def advice(self, name: str) -> Advice:
-        return advise(await self.pool(name), await self.disks(), time.time())
+        return advise(await self.pool(name), await self.disks(), time.time(), self.slots)
 
     async def look(self, name: str) -> tuple[Advice, Damage | None]:
         pool = await self.pool(name)
         return await self.advice(name), await self.damaged(pool) if pool.data_errors else None
+
+    async def locate(self, disk: str, on: bool) -> str:
+        self.calls.append(("locate", disk, on))
+        return "Slot 05"
 
     async def damaged(self, pool: Pool) -> Damage:
         one = Damaged(EVIL, "tank", path="evil", snapshots=("daily-3",))

@@ -6,7 +6,7 @@ import dataclasses
 
 from dplane_tui.errors import CommandError
 from dplane_tui.screens.pool_whole import request_of
-from dplane_tui.services.zfs.model import Scan
+from dplane_tui.services.zfs.model import Disk, Scan
 from tests.console.conftest import Opener
 from tests.console.fakes import FakeServices, disk_vdev, tank, vault
 
@@ -299,3 +299,22 @@ async def test_imports_of_other_kinds(console: Opener) -> None:
         ("rewind", "4711", None, False),
         ("import", "4711", None, {"readonly": True, "folder": None, "destroyed": False}),
     ]
+
+
+async def test_the_light_of_a_disk_is_offered_only_where_there_is_one(console: Opener) -> None:
+    services = FakeServices()
+    connected = Disk(K3, "sdq", 4 << 40, in_use="member of pool vault")
+    services.fake_repair.more_disks = (*services.fake_repair.more_disks, connected)
+    async with console(services) as seen:
+        await seen.until_text("vault")
+        await seen.press("down", "y")
+        await seen.until_text("Repair of vault")
+        assert "its light" not in seen.text
+        services.fake_repair.slots = {"sdq": "slot 5 (Slot 05)"}
+        await seen.press("r")
+        await seen.until_text("In slot 5 (Slot 05)")
+        await seen.press("l")
+        await seen.until(lambda: services.fake_repair.calls == [("locate", K3, True)])
+        await seen.until_text("l its light")
+        await seen.press("l")
+        await seen.until(lambda: services.fake_repair.calls[-1] == ("locate", K3, False))

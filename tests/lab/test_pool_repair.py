@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from dplane_tui.services.zfs.growth_rules import AddVdevs
 from dplane_tui.services.zfs.model import Pool, Vdev
 from dplane_tui.services.zfs.requests import VdevSpec
 from dplane_tui.services.zfs.vdevs import disk_name
+from tests.lab.test_console import Keys
 from tests.lab.test_pools import Command
 
 pytestmark = [pytest.mark.lab, pytest.mark.unproven]
@@ -37,6 +39,15 @@ async def service(fresh_pair: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     host = SshHost(fresh_pair.nas_a.name)
     yield RepairService(host)
     await host.close()
+
+
+@pytest.fixture
+def keys(fresh_pair: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Keys]:
+    """The console, opened on nas-a."""
+    monkeypatch.setattr("tests.pty.conftest.PATIENCE", 900.0)  # emulated boxes take their time
+    one = Keys(fresh_pair, tmp_path)
+    yield one
+    one.terminal.close()
 
 
 def advice(box: Any, pool: str = "tank") -> dict[str, Any]:
@@ -147,6 +158,50 @@ def test_a_pulled_disk_of_a_raidz_is_repaired_by_the_guide_with_a_new_one(dplane
     assert read_again(box, "tank", "/tank/data") == before
     assert dplane("audit", "verify")["unbroken"]
     assert "vdev-replace" in [entry["verb"] for entry in dplane("audit", "show", "-n", "50")]
+
+
+def test_the_same_with_keys_alone(keys: Keys, dplane: Command, fresh_pair: Any) -> None:
+    box = fresh_pair.nas_a
+    keys.see("nas-a: ")
+    keys.press("1")
+    keys.see("This box has no pools")
+    keys.press("n")
+    keys.see("New pool")
+    keys.press("clear", "tank", "tab", "right", "right")
+    keys.see("raidz1: one disk may fail")
+    keys.press("tab")
+    keys.mark_free_disks(4)
+    keys.see("any 1 of 4 disks may fail")
+    keys.press("enter", "enter")
+    keys.see("zpool create tank raidz1")
+    keys.press("tab", "enter")
+    keys.see("tank was created and is ONLINE")
+    before = fill(box, "/tank/data", 20)
+    lost = list(leaves(dplane("pool", "show", "tank")))[2]
+    number = int(lost[-1])
+    box.pull_disk(number)
+    until_noticed(box)
+    box.insert_disk(number, blank=True)
+    new = appears(box, box.disk(number))
+    keys.open_form("y", "Repair of tank")
+    keys.see(f"Disk: {lost}")
+    keys.see("y replace it")
+    keys.press("y")
+    keys.see("Which disk takes the place?")
+    for _ in range(6):
+        if any("> " in text and new in text for text in keys.terminal.text.split("\n")):
+            break
+        keys.press("down")
+    keys.press("enter")
+    keys.see(f"{new} takes the place of {lost}")
+    keys.press("tab", "enter")
+    keys.see("r looks again")
+    settled(box)
+    keys.open_form("r", "Nothing is wrong with tank.")
+    pool = scrubbed(dplane)
+    assert (pool["state"], pool["data_errors"], pool["scan"]["errors"]) == ("ONLINE", 0, 0)
+    assert new in leaves(pool)
+    assert read_again(box, "tank", "/tank/data") == before
 
 
 def test_a_disk_that_was_pulled_and_put_back_is_brought_online(dplane: Command, fresh_pair: Any) -> None:

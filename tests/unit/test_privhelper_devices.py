@@ -255,3 +255,28 @@ def test_a_pool_that_a_look_imported_goes_back(door: Door) -> None:
     door.answers(("list -H -p -o name,guid", 0, f"other\t1\ntank\t{GUID}\n", ""))
     assert door.ask("pool-rewind-preview", guid=GUID)[0] == 0
     assert [words for words in acts(door) if words[0] == "export"] == [["export", "--", "tank"]]
+
+
+def test_a_light_is_switched_where_the_kernel_has_one(tmp_path: Path) -> None:
+    door = Door(tmp_path, BLOCKS=str(tmp_path / "blocks"))
+    device = Path(_any_block())
+    os.symlink(device, tmp_path / "disks" / "ata-x")
+    folder = tmp_path / "blocks" / device.name / "device"
+    status, answer = door.ask("disk-locate", disk="ata-x", on=True)
+    assert (status, "no light for ata-x" in answer["error"]["message"]) == (2, True)
+    light = folder / "enclosure_device:Slot 05" / "locate"
+    light.parent.mkdir(parents=True)
+    assert door.ask("disk-locate", disk="ata-x", on=True)[0] == 2, "a place without a light"
+    light.write_text("0")
+    status, answer = door.ask("disk-locate", disk="ata-x", on=True)
+    assert (status, answer["slot"], answer["on"], light.read_text()) == (0, "Slot 05", True, "1")
+    assert door.ask("disk-locate", disk="ata-x", on=False)[1]["on"] is False
+    assert light.read_text() == "0"
+    assert door.ask("disk-locate", disk="ata-none", on=True)[0] == 4
+
+
+def test_a_disk_that_takes_its_own_place_is_told_as_the_new_one(door: Door, disk: str) -> None:
+    by_path = TWO[1].replace("ata-old", "ata-new")
+    devices(door, TWO[0], by_path)
+    status, answer = door.ask("vdev-replace", pool="tank", guid=GUID, vdev=OLD, new=disk, force=True)
+    assert (status, answer["new_vdev"], answer["state"]) == (0, NEW, "ONLINE")

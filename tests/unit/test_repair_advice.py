@@ -14,7 +14,7 @@ from dplane_tui.services.repair.model import LABEL, ROLE, Advice, Damage
 from dplane_tui.services.repair.words import advice_lines, damage_lines
 from dplane_tui.services.zfs.model import Dataset, Disk, Pool, Scan, Snapshot, Vdev
 from dplane_tui.services.zfs.parse_json import parse_status as parse_json
-from dplane_tui.services.zfs.vdevs import can_lose, disk_name, find_vdev, fitting
+from dplane_tui.services.zfs.vdevs import can_lose, disk_name, find_disk, find_vdev, fitting
 from tests.unit.test_zfs_captured import FORMATS, pools
 
 NOW = 1_800_000_000.0
@@ -291,6 +291,13 @@ def test_sizes_of_2_1_are_taken_from_the_disks_beside() -> None:
     one = pool(group("mirror", *members))
     assert fitting(one, members[1], [*here("ata-a"), SMALL, FREE]) == (FREE,)
     assert fitting(one, members[1], [SMALL, FREE]) == (FREE, SMALL)  # nothing is known: ZFS refuses it
+
+
+def test_a_whole_disk_by_its_kernel_name_is_found() -> None:
+    plain = Vdev("sda", "disk", "REMOVED", guid="4", path="/dev/sda1", least=10 * G)
+    connected = Disk("", "sda", 20 * G, in_use="has no stable name under /dev/disk/by-id")
+    assert find_disk(plain, [Disk("", "sdb", G), connected]) is connected
+    assert find_disk(dataclasses.replace(plain, name="sdc"), [connected]) is None
 
 
 def test_devices_are_found_by_every_name() -> None:

@@ -308,3 +308,11 @@ async def test_a_pool_that_is_whole_is_not_asked_twice(box: PlayedBox) -> None:
     await service(box).whole("tank")
     assert sum("status" in words for words in box.ran) == 1
     assert await service(box)._with_ids(Pool("x", "1", "SUSPENDED")) == Pool("x", "1", "SUSPENDED")
+
+
+def test_a_light_is_on_when_the_enclosure_says_so(cli: Cli) -> None:
+    cli.box.answer = {"slot": "Slot 05", "on": True}
+    assert cli("pool", "locate", "ata-a")[:2] == (0, "The light at Slot 05 is on.\n")
+    assert cli.box.requests == [{"verb": "disk-locate", "disk": "ata-a", "on": True}]
+    assert cli("pool", "locate", "ata-a", "off")[0] == 1
+    assert cli("pool", "locate", "../x")[0] == 4

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dplane_tui.errors import CommandError
 from dplane_tui.services.host import LocalHost
-from dplane_tui.services.zfs.model import Pool, Vdev
+from dplane_tui.services.zfs.model import Disk, Pool, Vdev
 from dplane_tui.services.zfs.parse_disks import LSBLK_COLUMNS, parse_disks, parse_links, stable_name
 
 LINKS = {"virtio-a": "vda", "virtio-b": "vdb", "virtio-b-part1": "vdb1"}
@@ -65,6 +65,17 @@ def test_an_imported_pool_holds_its_disk_whatever_the_label_says(vdev: Vdev) -> 
     assert why(name="vdb", pools=pools) == "member of pool tank"
     assert why(name="vdb", fstype="zfs_member", label="other", pools=pools) == "member of pool tank"
     assert why(name="vda", pools=pools) == ""
+
+
+@pytest.mark.parametrize(("state", "note"), [("FAULTED", "corrupted data"), ("UNAVAIL", "invalid label")])
+def test_a_disk_whose_label_is_lost_may_be_forced_but_is_never_free(state: str, note: str) -> None:
+    vdev = Vdev("virtio-b", "disk", state, path="/dev/disk/by-id/virtio-b-part1", note=note)
+    pools = (Pool("tank", "1", "DEGRADED", vdevs=(vdev,)),)
+    told = why(name="vdb", pools=pools)
+    assert told == "was in pool tank, its label is lost"
+    assert not Disk("virtio-b", "vdb", 1, in_use=told).untouchable
+    others = (Pool("tank", "1", "ONLINE", vdevs=(Vdev("virtio-b", "disk", state, note="too many errors"),)),)
+    assert why(name="vdb", pools=others) == "member of pool tank"
 
 
 def test_what_is_no_disk_is_left_out() -> None:

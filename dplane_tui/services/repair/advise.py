@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ...text import age, duration, size
-from ..zfs.model import HEALTHY, Disk, Pool, Scan, Vdev
+from ..zfs.model import HEALTHY, LABEL_LOST, Disk, Pool, Scan, Vdev
 from ..zfs.vdevs import can_lose, disk_name, find_disk, fitting, needed, path_of, whereabouts
 from .model import Act, Advice
 
@@ -14,7 +14,6 @@ _AWAY = ("REMOVED", "UNAVAIL", "OFFLINE", "FAULTED", "SPLIT")
 _FINE = (HEALTHY, "AVAIL", "INUSE")
 _RECENT = 86400.0  # seconds in which a scrub still says how things are
 _OF_DISKS = ("ata-", "nvme-", "scsi-", "usb-", "virtio-", "wwn-", "mmc-")  # not dm-: those are no whole disks
-_LABEL_LOST = ("corrupted data", "invalid label", "split into new pool")
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +209,7 @@ def _lost(pool: Pool, top: Vdev, disks: tuple[Disk, ...]) -> Advice:
 
 def _is_back(leaf: Vdev, disks: tuple[Disk, ...]) -> bool:
     """Whether a disk is connected that ZFS may not have looked at again."""
-    label_lost = any(words in leaf.note for words in _LABEL_LOST)
+    label_lost = any(words in leaf.note for words in LABEL_LOST)
     return not label_lost and find_disk(leaf, disks) is not None
 
 
@@ -229,7 +228,7 @@ def _one(pool: Pool, one: _Trouble, disks: tuple[Disk, ...]) -> Advice:
                 pool, "online", [f"{name} was away and is connected again; ZFS does not use it yet.", _role(one.top)],
                 ["Bring it online again: ZFS then writes only what it missed."], leaf,
             )  # fmt: skip
-        if any(words in leaf.note for words in _LABEL_LOST):
+        if any(words in leaf.note for words in LABEL_LOST):
             what = f"{name} is connected, but what ZFS had written on it is not there: it was overwritten."
         else:
             what = f"{name} is away: it was pulled out, its cable or power is lost, or it died."

@@ -6,8 +6,9 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from ...errors import DPlaneError, RefusedError
+from ...errors import CommandError, DPlaneError, RefusedError
 from ...text import clean
+from ..zfs import names
 from ..zfs.growth import GrowthActs
 from ..zfs.model import HEALTHY, Pool
 from ..zfs.vdevs import disk_name
@@ -35,6 +36,13 @@ class RepairService(GrowthActs):
     async def _looked(self, name: str) -> tuple[Advice, Pool]:
         pool, disks, slots = await asyncio.gather(self.whole(name), self.disks(), self._slots())
         return advise(pool, disks, time.time(), slots), pool
+
+    async def locate(self, disk: str, on: bool) -> str:
+        """Switch the light of a disk's place in its enclosure. Returns the place as the enclosure calls it."""
+        answer = await self.door.call("disk-locate", disk=names.disk(disk), on=on)
+        if answer.get("on") is not on:
+            raise CommandError(f"The light of {clean(disk, 80)} is not {'on' if on else 'off'}.", "Look again.")
+        return clean(str(answer.get("slot", "")), 60)
 
     async def _slots(self) -> dict[str, str]:
         """Where disks sit, by kernel name: only what sysfs tells of enclosures."""

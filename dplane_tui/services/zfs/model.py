@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 HEALTHY = "ONLINE"
+LABEL_LOST = ("corrupted data", "invalid label", "split into new pool")
+"""Notes of a device that is there, but without what ZFS had written on it to know it by."""
 NOT_IMPORTED = ", which is not imported"
 BY_LABEL = ", by an old label"
 

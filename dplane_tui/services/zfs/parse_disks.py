@@ -9,7 +9,7 @@ from typing import Any
 from privhelper import grammar
 
 from ...errors import CommandError
-from .model import BY_LABEL, NOT_IMPORTED, Disk, Pool
+from .model import BY_LABEL, LABEL_LOST, NOT_IMPORTED, Disk, Pool
 
 LSBLK_COLUMNS = "NAME,TYPE,SIZE,MODEL,SERIAL,ROTA,RO,FSTYPE,LABEL,MOUNTPOINTS"
 _NOT_DISKS = ("zd", "zram", "ram", "loop", "fd", "sr", "md", "dm-", "nbd", "mtdblock")
@@ -83,14 +83,17 @@ def _text(node: Mapping[str, Any], key: str) -> str:
 
 
 def _holders(pools: Iterable[Pool], links: Mapping[str, str]) -> dict[str, str]:
-    """Kernel name of a disk or partition → the imported pool that uses it."""
+    """Kernel name of a disk or partition → the imported pool that uses it, in words."""
     holders = {}
     for pool in pools:
         for top in pool.vdevs:
             for _, vdev in top.walk():
+                # One whose label is lost may take its own place, by force.
+                lost = vdev.state in ("UNAVAIL", "FAULTED") and any(words in vdev.note for words in LABEL_LOST)
                 for name in (vdev.name, (vdev.path or "").rpartition("/")[2]):
                     if name and not vdev.children:
-                        holders[links.get(name, name)] = pool.name
+                        why = f"was in pool {pool.name}, its label is lost" if lost else f"member of pool {pool.name}"
+                        holders[links.get(name, name)] = why
     return holders
 
 
@@ -107,9 +110,8 @@ def _in_use(disk: Mapping[str, Any], holders: Mapping[str, str], imported: set[s
     if any(point in _SYSTEM[:-1] for point in mounts):
         return f"system disk (mounted on {', '.join(point for point in mounts if point in _SYSTEM)})"
     for node in nodes:
-        pool = holders.get(_text(node, "name"))
-        if pool:
-            return f"member of pool {pool}"
+        if holder := holders.get(_text(node, "name")):
+            return holder
     if "[SWAP]" in mounts:
         return "swap"
     if mounts:

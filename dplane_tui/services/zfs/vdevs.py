@@ -32,8 +32,8 @@ def disk_name(vdev: Vdev) -> str:
 
 def find_disk(vdev: Vdev, disks: Iterable[Disk]) -> Disk | None:
     """The disk that is there now under that name; None when it is away, or is no whole disk."""
-    name = disk_name(vdev)
-    return next((disk for disk in disks if name and name in (disk.id, disk.device, *disk.aliases)), None)
+    names = {disk_name(vdev), vdev.name} - {""}  # of /dev/sda1, zpool itself says sda
+    return next((disk for disk in disks if names & {disk.id, disk.device, *disk.aliases} - {""}), None)
 
 
 def find_vdev(pool: Pool, word: str) -> Vdev:
