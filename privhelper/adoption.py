@@ -20,23 +20,22 @@ def adopt(args: Args) -> dict[str, object]:
     """Mark it and what is below, make it harmless, and read that back. Raises Failure."""
     top, peer = str(args["dataset"]), str(args["peer"])
     marks = {"readonly": "on", "dplane:peer": peer}
-    names = _names(top, _KINDS)
-    _set(marks, names)
-    _set(_HARMLESS, _names(top, "filesystem"))  # as a receive makes a new one: no increment sets it later
-    _read_back(top, _KINDS, marks)
-    _read_back(top, "filesystem", _HARMLESS)
-    return {"peer": peer, "datasets": len(names)}
+    # Both kinds in each: zfs takes no volume for the top of what is to be file systems.
+    listed = ask([ZFS, "list", "-H", "-r", "-t", _KINDS, "-o", "name,type", "--", top]).splitlines()
+    kinds = dict(line.split("\t") for line in listed)
+    _set(marks, list(kinds))
+    # As a receive makes a new one: no increment sets it later.
+    _set(_HARMLESS, [name for name, kind in kinds.items() if kind == "filesystem"])
+    for name, value in (*marks.items(), *_HARMLESS.items()):
+        has = {"-\t-"} if name in _HARMLESS else set()  # a volume has none of these
+        _read_back(top, name, {f"{value}\tlocal"} | has)
+    return {"peer": peer, "datasets": len(kinds)}
 
 
-def _names(top: str, kinds: str) -> list[str]:
-    return ask([ZFS, "list", "-H", "-r", "-t", kinds, "-o", "name", "--", top]).splitlines()
-
-
-def _read_back(top: str, kinds: str, wanted: dict[str, str]) -> None:
-    for name, value in wanted.items():
-        found = ask([ZFS, "get", "-H", "-p", "-r", "-t", kinds, "-o", "value,source", name, top]).splitlines()
-        if set(found) - {f"{value}\tlocal"}:
-            raise Failure("failed", f"zfs set it, but {top}, or something below, does not have {name}={value}.")
+def _read_back(top: str, name: str, good: set[str]) -> None:
+    found = set(ask([ZFS, "get", "-H", "-p", "-r", "-t", _KINDS, "-o", "value,source", name, top]).splitlines())
+    if not found or found - good:
+        raise Failure("failed", f"zfs set it, but {top}, or something below, does not have {name} as it was set.")
 
 
 def _set(values: dict[str, str], names: list[str]) -> None:

@@ -406,7 +406,8 @@ def _copy(_verb: Verb, args: Args) -> Found:
     if ask([ZFS, "get", "-H", "-p", "-o", "source", "dplane:peer", dataset]) != "local\n":
         # A peer's copy is one by its mark, which only an administrator sets; any other must not be in use, nor what is
         # below it: those who may set canmount are not those who may rename.
-        listed = ask([ZFS, "list", "-H", "-p", "-r", "-t", "filesystem", "-o", "mounted,name", "--", dataset])
+        kinds = "filesystem,volume"  # zfs takes no volume for the top of what is to be file systems
+        listed = ask([ZFS, "list", "-H", "-p", "-r", "-t", kinds, "-o", "mounted,name", "--", dataset])
         used = next((line[4:] for line in listed.splitlines() if line.startswith("yes\t")), "")
         if used:
             raise Failure("refused", f"{used} is mounted, so it may be in use; unmount it first.")
@@ -453,7 +454,8 @@ def _adopt(_verb: Verb, args: Args) -> Found:
     owner = zfs_get(name, "dplane:peer")
     if owner not in ("-", args["peer"]):
         raise Failure("refused", f"{name} is a copy of another peer already.")
-    listed = ask([ZFS, "list", "-H", "-p", "-r", "-t", "filesystem", "-o", "mounted,mountpoint", "--", name])
+    kinds = "filesystem,volume"
+    listed = ask([ZFS, "list", "-H", "-p", "-r", "-t", kinds, "-o", "mounted,mountpoint", "--", name])
     for line in listed.split("\n")[:-1]:
         mounted, _, path = line.partition("\t")
         if mounted not in ("yes", "no", "-"):  # a line end inside of the path before

@@ -277,6 +277,16 @@ async def test_a_value_with_line_ends_speaks_for_no_other_dataset(world: World) 
     assert [one.dataset for one in done.datasets] == [DATA]
 
 
+async def test_a_dataset_that_goes_while_it_is_read_stops_no_other(world: World) -> None:
+    await world.service.set(DATA, "hourly=2")
+    await world.service.set("tank/home", "hourly=2")
+    world.box.vanished.add("tank/home")
+    done = await world.run()
+    assert [(one.dataset, bool(one.taken)) for one in done.datasets] == [(DATA, True)]
+    found = {one.dataset: one for one in (await world.service.status()).datasets}
+    assert found["tank/home"].state == "broken"
+
+
 async def test_what_is_held_cloned_or_a_base_stays_with_its_reason(world: World) -> None:
     await world.service.set(DATA, "hourly=1")
     for _ in range(4):

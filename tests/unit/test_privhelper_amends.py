@@ -108,6 +108,16 @@ def test_a_copy_is_set_aside_and_read_back_under_its_new_name(door: Door) -> Non
     )
 
 
+def test_a_volume_that_is_no_peers_is_set_aside_too(door: Door) -> None:
+    volume = (
+        ("get -H -p -o value type", 0, "volume\n", ""), ("get -H -p -o value volmode", 0, "none\n", ""),
+        # What zfs says when a volume is the top of a listing of file systems.
+        ("list -H -p -r -t filesystem -o", 1, "", "cannot open 'tank/a': operation not applicable to datasets"),
+        ("list -H -p -r -t filesystem,volume -o mounted", 0, "-\ttank/a\n", ""),
+    )  # fmt: skip
+    assert aside(door, *volume, kind="volume") == (0, "")
+
+
 @pytest.mark.parametrize(
     ("answers", "args", "said", "renamed"),
     [

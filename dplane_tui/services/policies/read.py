@@ -10,7 +10,7 @@ from ...text import clean
 from ..host import Host
 from ..replication import failures
 from ..replication.model import Task
-from ..replication.read import OWNER, Dataset, parse
+from ..replication.read import OWNER, Dataset, is_missing, parse
 from ..retention.policy import Policy
 from . import wording
 from .model import BROKEN, OFF, ON, REPLICA
@@ -99,12 +99,19 @@ async def read_box(host: Host, tasks: Iterable[Task], *, always: bool = False) -
 async def _values(host: Host, prop: str, names: list[str]) -> dict[str, str]:
     """What is set on these datasets themselves, each by a value that can be of no other."""
     argv = ["zfs", "get", "-Hp", "-o", "name,value", prop]
-    rows = (await _ask(host, [*argv, *names])).split("\n")[:-1] if names else []
+    answer = await host.run([*argv, *names], timeout=_SECONDS) if names else None
+    rows = answer.text.split("\n")[:-1] if answer and answer.status == 0 else []
     told = dict(row.split("\t") for row in rows if row.count("\t") == 1)
     if len(rows) == len(told) == len(names) and set(told) == set(names):
         return told
-    alone = ["zfs", "get", "-Hp", "-o", "value", prop]  # some value has a line end: each is asked for alone
-    return {name: (await _ask(host, [*alone, name])).removesuffix("\n") for name in names}
+    found = {}
+    for name in names:  # some value has a line end, or a dataset was taken away since: each is asked for alone
+        alone = await host.run(["zfs", "get", "-Hp", "-o", "value", prop, name], timeout=_SECONDS)
+        if alone.status == 0:
+            found[name] = alone.text.removesuffix("\n")
+        elif not is_missing(alone.error):
+            raise failures.of_zfs(alone.error, f"{prop} of {clean(name)} could not be read")
+    return found
 
 
 async def _ask(host: Host, argv: list[str]) -> str:

@@ -48,6 +48,8 @@ class ModelBox:
         self.clock = clock
         self.datasets: dict[str, Data] = {}
         self.timers: dict[str, list[str]] = {}
+        self.vanished: set[str] = set()
+        """Datasets that went between two listings."""
         self.calls: list[dict[str, Any]] = []
         self.commands: list[list[str]] = []
         self.broken: set[str] = set()
@@ -112,7 +114,10 @@ class ModelBox:
             columns, prop, names = words[4], words[5], sorted(words[6:])
             assert names, "all values of a box are never read from one listing"
             named = "name" in columns
-            return _said("".join(f"{n}\t" * named + f"{self._source(n, prop)[0]}\n" for n in names))
+            there = [n for n in names if n not in self.vanished]
+            said = "".join(f"{n}\t" * named + f"{self._source(n, prop)[0]}\n" for n in there)
+            gone = "".join(f"cannot open '{n}': dataset does not exist\n" for n in names if n in self.vanished)
+            return Output(1 if gone else 0, said.encode(), gone.encode())
         if words[:2] == ["zfs", "list"] and "name,guid,type" in words:
             return _said("".join(f"{name}\t{data.guid}\tfilesystem\n" for name, data in sorted(self.datasets.items())))
         if words[:2] == ["zfs", "list"]:
