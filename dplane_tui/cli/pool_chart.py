@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import time
+from typing import TYPE_CHECKING
 
-from ..services.capacity.model import History
-from ..services.capacity.series import spread
-from ..services.capacity.service import history, warmth
-from ..services.capacity.words import sentences, warm_words
 from ..services.host import Host
 from ..text import duration
-from ..widgets.chart import ASCII, chart, widened
 from .output import Result
+
+if TYPE_CHECKING:
+    from ..services.capacity.model import History
 
 _WIDTH, _HEIGHT = 60, 8
 
@@ -28,6 +27,9 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 async def _chart(host: Host, args: argparse.Namespace) -> Result:
+    from ..services.capacity.service import history
+    from ..services.capacity.words import sentences
+
     found = await history(host, args.pool)
     now = time.time()
     return Result(found, "\n".join([*sentences(found, now), *drawn(found, now)]))
@@ -35,6 +37,9 @@ async def _chart(host: Host, args: argparse.Namespace) -> Result:
 
 def drawn(found: History, now: float) -> list[str]:
     """The pool as a chart in ASCII, from empty to full; nothing before two samples."""
+    from ..services.capacity.series import spread
+    from ..widgets.chart import ASCII, chart, widened
+
     past = [one for one in found.samples if one.at <= now]
     if len(past) < 2:
         return []
@@ -48,6 +53,9 @@ def drawn(found: History, now: float) -> list[str]:
 
 
 async def _temperatures(host: Host, args: argparse.Namespace) -> Result:
+    from ..services.capacity.service import warmth
+    from ..services.capacity.words import warm_words
+
     found = await warmth(host, args.disk)
     now = time.time()
     text = "\n".join(warm_words(one, now) for one in found)

@@ -64,6 +64,18 @@ WANTED = {
 }
 
 
+async def test_pools_of_a_box_that_keeps_no_history_are_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    services = FakeServices()
+
+    async def none(_pool: str) -> None:
+        raise MissingError("There is no dplane on nas-b.")
+
+    monkeypatch.setattr(services, "history", none)
+    page = await screen("pools", services)
+    assert "Not known: There is no dplane on nas-b." in page.lines
+    assert not page.errors
+
+
 @pytest.mark.parametrize("name", SCREENS)
 async def test_every_screen_prints_itself_in_words(name: str) -> None:
     page = await screen(name, FakeServices())
