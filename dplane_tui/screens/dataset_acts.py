@@ -10,7 +10,6 @@ from ..services.zfs.requests import CreateDataset
 from ..text import size
 from ..widgets.dialogs import Confirm, Form, Reader, Values, ask
 from ..widgets.fields import Choice, TextField
-from ..widgets.layout import Pieces
 from .dataset_keys import DatasetKeyActs
 from .dataset_properties import DatasetPropertyActs
 from .sure import choose_way, preview_lines, stamp, sure
@@ -169,14 +168,14 @@ class DatasetScreenActs(DatasetKeyActs, DatasetPropertyActs):
 
     async def do_dataset_space(self) -> str | None:
         """Where did it go?"""
-        from .dataset_rows import space_lines
+        from ..services.zfs.space import read_space
+        from .dataset_space import space_lines
 
         one = self.chosen()
-        lines: list[Pieces] = space_lines(one, self._screen.listed)
-        if "/" in one.name and self.console.role:
-            preview = await self.storage.destroy_preview(one, True)
-            lines += [[], [("Destroying it with all below would free ", "text"), (size(preview.reclaim), "strong")]]
-        await ask(self.console, Reader(f"Space of {one.name}", lines))
+        self.console.say(f"Asking ZFS about the space of {one.name}…", "dim")
+        space = await read_space(self.storage, one, self._screen.listed, ask=bool(self.console.role))
+        self.console.say("", "dim")
+        await ask(self.console, Reader(f"Space of {one.name}", space_lines(one, space, self.console.size.width - 4)))
         return None
 
     async def do_dataset_protection(self) -> str | None:

@@ -155,9 +155,15 @@ async def test_space_says_where_it_went(console: Opener) -> None:
     async with console(section="datasets") as seen:
         await seen.until_text("anna")
         await seen.press("down", "x")
-        await seen.until_text("tank/home uses 2.00G.")
-        assert "only its snapshots" in seen.text
-        assert "Destroying it with all below would free 5.00M" in seen.text
+        await seen.until_text("tank/home uses 2.00G: 1.00G what is in it now, 800M in the datasets below")
+        words = " ".join(seen.text.replace("│", " ").split())
+        assert "would free is not known: tank/try is a clone of one of them, so that cannot go." in words
+        assert "Destroying it with all below takes 10 objects and frees 5.00M." in words
+        assert "3.00M @daily-3" in words
+        await seen.press("escape", "up", "x")
+        await seen.until_text("It is the root of its pool, so it goes only with the pool.")
+        await seen.press("escape", "down", "down", "x")
+        await seen.until_text("Destroying all its 4 snapshots would free 7.00M.")
 
 
 async def test_a_failed_reading_keeps_the_tree_and_hostile_names_do_nothing(console: Opener) -> None:
