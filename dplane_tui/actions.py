@@ -226,6 +226,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("dataset-snapshots", ("enter",), "snapshots", "datasets", "the snapshots of the dataset", hint=10),
     Action("dataset-protection", ("y",), "why", "datasets", "why it is protected or not, and what helps", hint=11),
     Action("dataset-space", ("x",), "space", "datasets", "where its space went, what destroying it frees", hint=12),
+    Action("dataset-who", ("w",), "who", "datasets", "who uses how much, their quotas, who may do what", hint=13),
     _write("dataset-create", "a", "add", "datasets", "create a file system or volume below it", "operate", 20),
     _write("snapshot-create", "p", "snapshot", "datasets", "take a snapshot of it", "operate", 21),
     _write("key-load", "E", "unlock", "datasets", "load the key that a dataset waits for, and mount it", "operate", 22),

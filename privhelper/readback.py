@@ -105,6 +105,12 @@ def _of_trees(name: str) -> Callable[[Args], Found]:
     return evidence_of
 
 
+def _account_quota(args: Args) -> Found:
+    from .accounts import account_quota
+
+    return account_quota(args)
+
+
 _TREES = ("promoted", "unmounted", "inherited", "key-loaded", "key-unloaded", "key-changed", "snapshot-renamed")
 
 
@@ -144,6 +150,7 @@ AFTER: dict[str, Callable[[Args], Found]] = {
     **{name: _of_trees(name) for name in _TREES},
     "policy-snapshots": _policy_snapshots,
     "policy-unset": _policy_unset,
+    "account-quota": _account_quota,
 }
 
 

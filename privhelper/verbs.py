@@ -12,6 +12,7 @@ from .kinds import BODY, REPEATED, TIMER, WHEN
 from .places import CURRENT, SYSTEMCTL
 from .shape import ADMIN, OPERATE, VIEW, Arg, Value, Verb, When
 from .verbargs import CHILD, GUID, PEER
+from .verbs_accounts import ACCOUNTS
 from .verbs_datasets import DATASETS_AND_SNAPSHOTS
 from .verbs_files import FILES
 from .verbs_pools import POOLS
@@ -121,5 +122,5 @@ SYSTEM = (
     ),
 )
 
-VERBS = (*SYSTEM, *TERMINALS, *POOLS, *DATASETS_AND_SNAPSHOTS, *TREES, *STREAMS, *FILES)
+VERBS = (*SYSTEM, *TERMINALS, *POOLS, *DATASETS_AND_SNAPSHOTS, *ACCOUNTS, *TREES, *STREAMS, *FILES)
 BY_NAME = {verb.name: verb for verb in VERBS}

@@ -60,3 +60,31 @@ def test_what_stands_in_the_way_is_told_instead_of_a_number(box: Box) -> None:
     assert "is a clone of" in told["without_snapshots"]["why"]
     assert told["without_it"]["bytes"] is None
     assert "clone" in told["without_it"]["why"]
+
+
+def test_a_user_and_a_group_have_a_quota_that_zfs_keeps(box: Box) -> None:
+    box.root("sh", "-c", "chmod 1777 /tank/data; dd if=/dev/zero of=/tank/data/x bs=1M count=4 status=none")
+    box.root("sh", "-c", "chown nobody:nogroup /tank/data/x; zpool sync tank")
+    told = box("dataset", "user-quota", "tank/data", "nobody", "6M")
+    assert told["quota"] == 6 * M == figure(box, "userquota@nobody", "tank/data")
+    [used] = [one for one in box("dataset", "users", "tank/data") if one["name"] == "nobody"]
+    assert (used["used"], used["quota"]) == (figure(box, "userused@nobody", "tank/data"), 6 * M)
+    assert used["used"] >= 4 * M
+    assert used["state"] in ("within its quota", "nearly full")
+    write = "dd if=/dev/zero of=/tank/data/y bs=1M count=8 conv=fsync"
+    box.root("sh", "-c", f"setpriv --reuid=nobody --regid=nogroup --clear-groups {write} || true; zpool sync tank")
+    done = box.root("sh", "-c", f"setpriv --reuid=nobody --regid=nogroup --clear-groups {write} 2>&1 || true")
+    assert "quota" in done
+    [used] = [one for one in box("dataset", "users", "tank/data") if one["name"] == "nobody"]
+    assert used["state"] == "over its quota"
+    assert box("dataset", "user-quota", "tank/data", "nobody", "none")["quota"] == 0
+    assert box.root("zfs", "get", "-Hpo", "value", "userquota@nobody", "tank/data").strip() in ("0", "none")
+    box("dataset", "group-quota", "tank/data", "4711", "1G")
+    assert {one["name"]: one["quota"] for one in box("dataset", "groups", "tank/data")}["4711"] == 1 << 30
+    assert box("dataset", "user-quota", "tank/data", "nobody-here", "1G", status=1)["code"] == "failed"
+    assert box("dataset", "user-quota", "tank/data", "a=b", "1G", status=4)["code"] == "refused"
+    old = box("dataset", "show", "tank/data")["guid"]
+    box("dataset", "destroy", "tank/data", "-r", "--confirm", "tank/data")
+    box("dataset", "create", "tank/data")
+    request = {"verb": "account-quota", "dataset": "tank/data", "guid": old, "kind": "user", "account": "nobody"}
+    assert box.door({**request, "quota": "1G"})["error"]["code"] == "changed"

@@ -59,6 +59,9 @@ SHAPES = {
     "property": r"[a-z0-9_]+|dplane:[a-z][a-z0-9-]*",
     "property-value": r"[A-Za-z0-9/][A-Za-z0-9_.:@/+, -]*",
     "resume-token": r"1-[0-9a-f]+-[0-9a-f]+-[0-9a-f]+",
+    "account": r"[A-Za-z_][A-Za-z0-9_.-]{0,31}|0|[1-9][0-9]{0,9}",
+    "account-kind": r"user|group",
+    "account-quota": rf"none|{_SIZE}",
     "timer": r"(?:task|policy|scrub|trim|smart)-[A-Za-z0-9_.-]+",
 }
 NASTY = [
@@ -121,7 +124,8 @@ def judge(request: dict[str, Any], where: Arg | None, value: object) -> bool:
     return True
 
 
-FRAMES = (("", ""), ("/dev/disk/by-id/", ""), ("dplane:peer=", ""), ("dplane-job@", ".service"))
+FRAMES = (("", ""), ("/dev/disk/by-id/", ""), ("dplane:peer=", ""), ("dplane-job@", ".service"),
+          ("userquota@", ""), ("groupquota@", ""))  # fmt: skip
 
 
 def _made_of(element: str, text: str) -> bool:
@@ -140,6 +144,7 @@ def _texts(value: object) -> Iterator[str]:
             yield from _texts(inner)
     elif isinstance(value, dict):
         yield f"{value.get('property')}={value.get('value')}"
+        yield f"{value.get('account')}={value.get('quota')}"
         if isinstance(value.get("snapshots"), dict):
             yield f"{value.get('dataset')}@{','.join(sorted(value['snapshots']))}"
         for dataset in value.get("datasets") or ():
