@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from ..errors import RefusedError
 from ..services.zfs.accounts import GROUP, USER, AccountUse, check_quota
+from ..services.zfs.delegation import Grant, sentence
 from ..text import size
-from ..widgets.dialogs import Choose, Form, Values, ask
+from ..widgets.dialogs import Choose, Form, Reader, Values, ask
 from ..widgets.fields import Field, TextField
 from ..widgets.gauge import share_role, text_bar
-from ..widgets.layout import Cell, Column, Row, row
+from ..widgets.layout import Cell, Column, Pieces, Row, paragraphs, row
 from .dataset_properties import exact
 from .sure import choose_way
 
@@ -29,9 +30,11 @@ _COLUMNS = (
 )
 _ROLES = {"over its quota": "bad", "nearly full": "warn", "not known": "unknown"}
 _ANOTHER = "+"
+_RIGHTS = "rights"
 _WAYS = (
     (USER, "users", "what each user uses of it, and the most they may"),
     (GROUP, "groups", "the same for groups"),
+    (_RIGHTS, "rights", "who may do what with it without being root (zfs allow)"),
 )
 
 
@@ -54,6 +57,26 @@ def account_rows(found: Sequence[AccountUse], kind: str) -> list[Row]:
     return [*rows, row(_ANOTHER, Cell(f"another {kind}…", "accent"), "", "", "", "")]
 
 
+def allow_lines(name: str, grants: Sequence[Grant], width: int) -> list[Pieces]:
+    """Who may do what on a dataset; what was given above and does not reach it comes behind."""
+    here = [one for one in grants if one.reaches(name)]
+    rest = [one for one in grants if not one.reaches(name)]
+    lines: list[Pieces] = [[(f"On {name}, besides root:", "strong")], []]
+    lines += _told(here, grants, width) or [[(" Nobody may do anything.", "text")]]
+    if rest:
+        lines += [[], [(f"Not on {name} itself:", "strong")], [], *_told(rest, grants, width)]
+    text = "ZFS's own delegation (zfs allow), shown and not changed here. The dplane groups act through the helper."
+    return [*lines, [], *paragraphs(text, width, "dim")]
+
+
+def _told(some: Sequence[Grant], grants: Sequence[Grant], width: int) -> list[Pieces]:
+    return [
+        [(" ", "text"), *line]
+        for one in some
+        for line in paragraphs(sentence(one, grants), width - 1, "warn" if one.kind == "unclear" else "text")
+    ]
+
+
 class DatasetWhoActs:
     """Needs `console`, `storage` and `chosen` of the acts it is mixed into."""
 
@@ -69,6 +92,11 @@ class DatasetWhoActs:
         """Users, groups, or rights: asked first."""
         one = self.chosen()
         way = await choose_way(self.console, f"Who, on {one.name}?", _WAYS)
+        if way == _RIGHTS:
+            grants = await self.storage.allowed(one)
+            lines = allow_lines(one.name, grants, self.console.size.width - 4)
+            await ask(self.console, Reader(f"Rights on {one.name}", lines))
+            return None
         return None if way is None else await self._accounts(one, way)
 
     async def _accounts(self, one: Holding, kind: str) -> str | None:

@@ -5,10 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from dplane_tui.services.zfs.accounts import AccountUse
+from dplane_tui.services.zfs.delegation import Grant, parse_allow
 from dplane_tui.services.zfs.model import Dataset
 from privhelper.properties import size_in_bytes
 
 G = 1 << 30
+ALLOWED = """---- Permissions on tank/home ----------------------------------------
+Local+Descendent permissions:
+\tuser anna snapshot,mount
+\tuser evil\x1b[2J @my set,send
+---- Permissions on tank ---------------------------------------------
+Permission sets:
+\t@backup hold,send
+Descendent permissions:
+\tgroup staff @backup
+Local permissions:
+\teveryone userprop
+"""
 
 
 class FakeAccounts:
@@ -28,6 +41,9 @@ class FakeAccounts:
             self.__dict__["_uses"] = {f"{one.kind} {one.name}": one for one in given}
         found: dict[str, AccountUse] = self.__dict__["_uses"]
         return found
+
+    async def allowed(self, dataset: Dataset) -> tuple[Grant, ...]:
+        return parse_allow(ALLOWED, dataset.name) if dataset.name.startswith("tank/home") else ()
 
     async def accounts(self, dataset: str, kind: str) -> tuple[AccountUse, ...]:
         return tuple(

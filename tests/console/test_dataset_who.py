@@ -62,3 +62,18 @@ async def test_a_volume_has_no_users(console: Opener) -> None:
         await seen.until_text("anna")
         await seen.press("G", "w", "enter")
         await seen.until_text("tank/vm is a volume: only a file system knows who owns what in it.")
+
+
+async def test_rights_say_by_which_dataset_they_come(console: Opener) -> None:
+    async with console(section="datasets") as seen:
+        await seen.until_text("anna")
+        await seen.press("down", "w", "G", "enter")
+        await seen.until_text("Rights on tank/home")
+        words = " ".join(seen.text.replace("│", " ").split())
+        assert "anna may snapshot, mount. Given on tank/home, for itself and all below." in words
+        assert "Who is in the group staff may hold, send (by @backup). Given on tank, for what is below only." in words
+        assert "Not on tank/home itself:" in words
+        assert "This line can be read in two ways: “user evil" in words
+        assert "\x1b" not in seen.text
+        await seen.press("escape", "G", "w", "G", "enter")
+        await seen.until_text("Nobody may do anything.")

@@ -88,3 +88,29 @@ def test_a_user_and_a_group_have_a_quota_that_zfs_keeps(box: Box) -> None:
     box("dataset", "create", "tank/data")
     request = {"verb": "account-quota", "dataset": "tank/data", "guid": old, "kind": "user", "account": "nobody"}
     assert box.door({**request, "quota": "1G"})["error"]["code"] == "changed"
+
+
+def test_rights_are_told_as_zfs_keeps_them(box: Box) -> None:
+    assert box("dataset", "allow", "tank/data") == []
+    box("dataset", "create", "tank/data/deep")
+    for words in (
+        ("-s", "@backup", "send,hold", "tank"),
+        ("-d", "-g", "nogroup", "@backup", "tank"),
+        ("-u", "nobody", "snapshot,mount", "tank/data"),
+        ("-l", "-e", "userprop", "tank/data"),
+        ("-c", "destroy", "tank/data"),
+        ("-s", "@two words", "create", "tank/data/deep"),
+        ("-l", "-u", "4711", "rename", "tank/data/deep"),
+    ):
+        box.root("zfs", "allow", *[f"'{word}'" for word in words])
+    told = [(one["kind"], one["who"], tuple(one["means"]), one["given_on"], one["for"], one["counts_here"])
+            for one in box("dataset", "allow", "tank/data/deep")]  # fmt: skip
+    assert set(told) == {
+        ("set", "@backup", ("hold", "send"), "tank", "below", False),
+        ("group", "nogroup", ("hold", "send"), "tank", "below", True),
+        ("user", "nobody", ("mount", "snapshot"), "tank/data", "here and below", True),
+        ("everyone", "", ("userprop",), "tank/data", "here", False),
+        ("creator", "", ("destroy",), "tank/data", "below", False),
+        ("set", "@two words", ("create",), "tank/data/deep", "below", False),
+        ("user", "(unknown: 4711)", ("rename",), "tank/data/deep", "here", True),
+    }

@@ -50,7 +50,7 @@ READING = {
     "peer show", "peer probe", "peer test", "docker list", "docker logs", "job list", "job watch", "audit show",
     "audit verify", "health", "doctor", "completion", "help", "show", "kiosk status",
     "files cat", "files diff", "files ls", "files versions",
-    "dataset users", "dataset groups",
+    "dataset users", "dataset groups", "dataset allow",
     "dataset tree", "dataset get", "dataset space", "dataset locked", "dataset protection", "snapshot holds",
     "snapshot diff", "policy list", "policy show", "policy preview", "policy runs", "policy templates", "schedule list",
 }  # fmt: skip

@@ -11,6 +11,7 @@ from ...text import clean
 from . import names
 from .accounts import AccountActs
 from .dataset_acts import DatasetActs
+from .delegation import AllowReader
 from .properties import Setting, parse_settings
 from .shelf import SHELF_COLUMNS, Shelf
 from .snapshot_acts import SnapshotActs
@@ -20,7 +21,7 @@ _PATIENCE = 600.0  # seconds for a listing of very many
 _BREATH = 2000  # lines after which keys are looked at
 
 
-class StorageService(DatasetActs, SnapshotActs, AccountActs):
+class StorageService(DatasetActs, SnapshotActs, AccountActs, AllowReader):
     """Reads trees, snapshots and properties, and does everything of the classes it is made of."""
 
     async def tree(self, below: str | None = None) -> tuple[Holding, ...]:
