@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..services.health.key_news import key_news
 from ..services.health.model import Health, News
 from ..services.health.news import LEVELS, news
 from ..state import Snapshot
 from ..text import duration
 
-SOURCES = {"health": "memory", "pools": "pools", "tasks": "replication", "smart": "disks"}
+SOURCES = {"health": "memory", "pools": "pools", "tasks": "replication", "smart": "disks", "keys": "datasets"}
 """Source → the area its news is about."""
 _WHAT = {
     "health": ("Memory, temperatures and services", "are"),
     "pools": ("The pools", "are"),
     "tasks": ("The replication", "is"),
     "smart": ("SMART of the disks", "is"),
+    "keys": ("Keys of datasets", "are"),
 }
 _OF_HEALTH = {"memory", "temperature", "services"}
 
@@ -35,6 +37,10 @@ def judged(snapshot: Callable[[str], Snapshot[Any]], now: float) -> tuple[News, 
     )
     if health is None:
         told = (*(one for one in told if one.where not in _OF_HEALTH), News("unknown", reasons["memory"], "memory"))
+    if found["keys"].value is not None:
+        told = (*told, *key_news(found["keys"].value))
+    elif found["pools"].value:  # without pools the reason is theirs
+        told = (*told, News("unknown", reasons["datasets"], "datasets"))
     old = [item for name in SOURCES if (item := _old(name, found[name], now)) is not None]
     return tuple(sorted((*old, *told), key=lambda item: LEVELS.index(item.level)))
 

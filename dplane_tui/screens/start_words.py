@@ -17,13 +17,14 @@ _ROLE = {"ok": "good", "note": "accent", "warn": "warn", "bad": "bad", "unknown"
 _LEADS = {
     "pools": ("pools", "", "pools"),
     "replication": ("replication", "tasks", "list"),
+    "datasets": ("datasets", "", "datasets"),
     "disks": ("health", "disks", "detail"),
     "services": ("health", "services", "detail"),
     "temperature": ("health", "sensors", "detail"),
     "memory": ("health", "", "news"),
 }
 """Area → section, tab and table where its things are."""
-KEYS = {"pools": "1", "replication": "2", "docker": "3", "health": "4"}
+KEYS = {"pools": "1", "replication": "2", "docker": "3", "health": "4", "datasets": "5"}
 _BAR = 16
 
 

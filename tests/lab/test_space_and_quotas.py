@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -102,7 +103,7 @@ def test_rights_are_told_as_zfs_keeps_them(box: Box) -> None:
         ("-s", "@two words", "create", "tank/data/deep"),
         ("-l", "-u", "4711", "rename", "tank/data/deep"),
     ):
-        box.root("zfs", "allow", *[f"'{word}'" for word in words])
+        box.root("zfs", "allow", *words)
     told = [(one["kind"], one["who"], tuple(one["means"]), one["given_on"], one["for"], one["counts_here"])
             for one in box("dataset", "allow", "tank/data/deep")]  # fmt: skip
     assert set(told) == {
@@ -114,3 +115,18 @@ def test_rights_are_told_as_zfs_keeps_them(box: Box) -> None:
         ("set", "@two words", ("create",), "tank/data/deep", "below", False),
         ("user", "(unknown: 4711)", ("rename",), "tank/data/deep", "here", True),
     }
+
+
+def test_what_waits_for_its_key_is_told_by_health_and_is_no_alarm(box: Box) -> None:
+    box.given("correct horse battery", "dataset", "create", "tank/safe", "--encrypt")
+    box("dataset", "create", "tank/safe/deep")
+
+    def told() -> list[dict[str, Any]]:
+        done = box.node.ssh("dplane", "health", "--json", user="owner", check=False)
+        return [one for one in json.loads(done.stdout)["data"]["news"] if one["where"] == "datasets"]
+
+    assert [one["level"] for one in told()] == ["ok"]
+    box("dataset", "unload-key", "tank/safe")
+    [one] = told()
+    assert (one["level"], one["about"]) == ("note", "tank/safe")
+    assert "tank/safe and 1 below waits for its key" in one["text"]
