@@ -227,6 +227,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("dataset-protection", ("y",), "why", "datasets", "why it is protected or not, and what helps", hint=11),
     Action("dataset-space", ("x",), "space", "datasets", "where its space went, what destroying it frees", hint=12),
     Action("dataset-who", ("w",), "who", "datasets", "who uses how much, their quotas, who may do what", hint=13),
+    Action("dataset-shares", ("X",), "shares", "datasets", "what is exported over NFS and SMB; share it", hint=27),
     _write("dataset-create", "a", "add", "datasets", "create a file system or volume below it", "operate", 20),
     _write("snapshot-create", "p", "snapshot", "datasets", "take a snapshot of it", "operate", 21),
     _write(

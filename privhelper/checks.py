@@ -437,6 +437,12 @@ def _of_trees(name: str) -> Callable[[Verb, Args], Found]:
     return check
 
 
+def _share(verb: Verb, args: Args) -> Found:
+    from . import shares
+
+    return shares.look(verb, args)
+
+
 BEFORE: dict[str, Callable[[Verb, Args], Found]] = {
     "terminal": _terminal,
     "disk": _disk,
@@ -453,6 +459,7 @@ BEFORE: dict[str, Callable[[Verb, Args], Found]] = {
     "prune": _prune,
     "adopt": _adopt,
     "bookmarks": _bookmarks,
+    "share": _share,
     **{name: _of_trees(name) for name in ("rename", "inherit", "clone", "chosen")},
 }
 

@@ -111,6 +111,12 @@ def _account_quota(args: Args) -> Found:
     return account_quota(args)
 
 
+def _share(args: Args) -> Found:
+    from .shares import read_back
+
+    return read_back(args)
+
+
 _TREES = ("promoted", "unmounted", "inherited", "key-loaded", "key-unloaded", "key-changed", "snapshot-renamed")
 
 
@@ -151,6 +157,7 @@ AFTER: dict[str, Callable[[Args], Found]] = {
     "policy-snapshots": _policy_snapshots,
     "policy-unset": _policy_unset,
     "account-quota": _account_quota,
+    "share": _share,
 }
 
 

@@ -16,6 +16,7 @@ from .verbs_accounts import ACCOUNTS
 from .verbs_datasets import DATASETS_AND_SNAPSHOTS
 from .verbs_files import FILES
 from .verbs_pools import POOLS
+from .verbs_shares import SHARES
 from .verbs_streams import STREAMS
 from .verbs_terminals import TERMINALS
 from .verbs_trees import TREES
@@ -122,5 +123,5 @@ SYSTEM = (
     ),
 )
 
-VERBS = (*SYSTEM, *TERMINALS, *POOLS, *DATASETS_AND_SNAPSHOTS, *ACCOUNTS, *TREES, *STREAMS, *FILES)
+VERBS = (*SYSTEM, *TERMINALS, *POOLS, *DATASETS_AND_SNAPSHOTS, *ACCOUNTS, *SHARES, *TREES, *STREAMS, *FILES)
 BY_NAME = {verb.name: verb for verb in VERBS}

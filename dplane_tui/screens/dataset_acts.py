@@ -12,6 +12,7 @@ from ..widgets.dialogs import Confirm, Form, Reader, Values, ask
 from ..widgets.fields import Choice, TextField
 from .dataset_keys import DatasetKeyActs
 from .dataset_properties import DatasetPropertyActs
+from .dataset_shares import DatasetShareActs
 from .dataset_who import DatasetWhoActs
 from .sure import choose_way, preview_lines, stamp, sure
 
@@ -25,7 +26,7 @@ _INHERIT = ("", "as the parent")
 _YES_NO = (("", "no"), ("yes", "yes"))
 
 
-class DatasetScreenActs(DatasetKeyActs, DatasetPropertyActs, DatasetWhoActs):
+class DatasetScreenActs(DatasetKeyActs, DatasetPropertyActs, DatasetWhoActs, DatasetShareActs):
     """The acts of the Datasets screen, loaded with their dialogs when the first is asked for."""
 
     def __init__(self, screen: DatasetsScreen) -> None:

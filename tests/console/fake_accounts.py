@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from dplane_tui.services.zfs.accounts import AccountUse
 from dplane_tui.services.zfs.delegation import Grant, parse_allow
 from dplane_tui.services.zfs.model import Dataset
+from dplane_tui.services.zfs.shares import Share, Shares
+from dplane_tui.services.zfs.tree import Holding
 from privhelper.properties import size_in_bytes
+from privhelper.shares import nfs_value
 
 G = 1 << 30
 ALLOWED = """---- Permissions on tank/home ----------------------------------------
@@ -28,6 +32,7 @@ class FakeAccounts:
     """What a test wants otherwise it changes on the parts."""
 
     calls: list[tuple[Any, ...]]
+    tree_list: list[Holding]
 
     def uses(self) -> dict[str, AccountUse]:
         """By kind and name; made when first asked for."""
@@ -41,6 +46,21 @@ class FakeAccounts:
             self.__dict__["_uses"] = {f"{one.kind} {one.name}": one for one in given}
         found: dict[str, AccountUse] = self.__dict__["_uses"]
         return found
+
+    async def shares(self) -> Shares:
+        wanted: dict[str, str] = self.__dict__.setdefault("_nfs", {"tank/home": "rw=@192.168.1.0/24,ro=nas2"})
+        found = [
+            Share(one.name, f"/{one.name}", bool(one.mounted), wanted.get(one.name, "off"), "off", table, ())
+            for one in self.tree_list
+            for table in [("192.168.1.0/24 (rw)", "nas2 (ro)") if one.name == "tank/home" else ()]
+        ]
+        return Shares("active", "not installed", tuple(found))
+
+    async def share_nfs(self, dataset: Dataset, clients: Mapping[str, str]) -> Share:
+        self.calls.append(("share_nfs", dataset.name, dict(clients)))
+        await self.shares()
+        self.__dict__["_nfs"][dataset.name] = nfs_value(dict(clients))
+        return next(one for one in (await self.shares()).found if one.dataset == dataset.name)
 
     async def allowed(self, dataset: Dataset) -> tuple[Grant, ...]:
         return parse_allow(ALLOWED, dataset.name) if dataset.name.startswith("tank/home") else ()

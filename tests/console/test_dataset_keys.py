@@ -92,9 +92,9 @@ async def test_start_names_what_waits_and_leads_to_its_row(console: Opener) -> N
 async def test_keys_that_cannot_be_read_are_told_as_that(console: Opener) -> None:
     services = FakeServices()
 
-    async def fails(_pool: str | None = None) -> Any:
+    async def fails(_pool: str | None = None) -> tuple[Dataset, ...]:
         raise CommandError("zfs list failed.")
 
-    services.fake_zfs.datasets = fails  # type: ignore[method-assign]  # it fails
+    services.fake_zfs.datasets = fails  # type: ignore[method-assign,assignment]  # it fails
     async with console(services, section="start") as seen:
         await seen.until(lambda: any("datasets" in x and "zfs list failed." in x for x in seen.text.splitlines()))

@@ -130,3 +130,24 @@ def test_what_waits_for_its_key_is_told_by_health_and_is_no_alarm(box: Box) -> N
     [one] = told()
     assert (one["level"], one["about"]) == ("note", "tank/safe")
     assert "tank/safe and 1 below waits for its key" in one["text"]
+
+
+def test_a_share_is_told_only_when_the_export_table_has_it(box: Box) -> None:
+    told = box("dataset", "shares", "tank/data")
+    if told["nfs_server"] == "not installed":
+        assert box("dataset", "share-nfs", "tank/data", "--rw", "10.0.0.0/8", status=6)["code"] == "missing"
+        assert box.root("zfs", "get", "-Ho", "value", "sharenfs", "tank/data").strip() == "off"
+    else:
+        box.root("systemctl", "start", "nfs-server")
+        done = box("dataset", "share-nfs", "tank/data", "--rw", "10.0.0.0/8", "--ro", "nas-b")
+        assert done["sharenfs"] == "rw=@10.0.0.0/8,ro=nas-b"
+        assert ("10.0.0.0/8 (rw)" in done["exported"]) == done["nfs"].startswith("shared with")
+        assert "/tank/data" in box.root("exportfs", "-s")
+        box.root("zfs", "unmount", "tank/data")
+        assert not box("dataset", "shares", "tank/data")["datasets"][0]["nfs"].startswith("shared")
+        box("dataset", "share-nfs", "tank/data", "--off")
+        assert "/tank/data" not in box.root("exportfs", "-s")
+    if told["smb_server"] == "not installed":
+        assert box("dataset", "share-smb", "tank/data", "on", status=6)["code"] == "missing"
+    for wild in ("*", "0.0.0.0/0", "@everybody", "10.0.0.1/8", "a:b"):
+        assert box("dataset", "share-nfs", "tank/data", "--rw", wild, status=4)["code"] == "refused"

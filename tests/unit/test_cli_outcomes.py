@@ -34,7 +34,7 @@ WORDS = {
     "pool": "nopool", "dataset": "nopool/data", "below": "nopool/data", "snapshot": "nopool/data@x", "name": "nobody",
     "where": "someone@127.0.0.1:1", "run": "replicate-no-1", "job": "replicate-no-1", "layout": "nodisk",
     "property": "compression=lz4", "shell": "bash", "words": "pool", "rate": "2M",
-    "account": "anna", "quota": "10G",
+    "account": "anna", "state": "on", "quota": "10G",
     "to": "nopool/c", "screen": "pools", "terminal": "tty1", "kind": "scrub",
 }  # fmt: skip
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
@@ -50,7 +50,7 @@ READING = {
     "peer show", "peer probe", "peer test", "docker list", "docker logs", "job list", "job watch", "audit show",
     "audit verify", "health", "doctor", "completion", "help", "show", "kiosk status",
     "files cat", "files diff", "files ls", "files versions",
-    "dataset users", "dataset groups", "dataset allow",
+    "dataset users", "dataset groups", "dataset allow", "dataset shares",
     "dataset tree", "dataset get", "dataset space", "dataset locked", "dataset protection", "snapshot holds",
     "snapshot diff", "policy list", "policy show", "policy preview", "policy runs", "policy templates", "schedule list",
 }  # fmt: skip

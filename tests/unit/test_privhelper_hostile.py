@@ -133,6 +133,17 @@ def _made_of(element: str, text: str) -> bool:
     return any(element == before + text + after for before, after in FRAMES)
 
 
+def _exports(clients: dict[str, str]) -> str:
+    """What `sharenfs` is for those clients, written apart from the helper."""
+    found = ""
+    for access in ("rw", "ro"):
+        some = sorted(one for one, how in clients.items() if how == access)
+        assert all(re.fullmatch(r"[A-Za-z0-9.-]+(/[0-9]+)?", one) for one in some)
+        if some:
+            found += ("," if found else "") + f"{access}=" + ":".join("@" * ("/" in one) + one for one in some)
+    return f"sharenfs={found or 'off'}"
+
+
 def _texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
@@ -144,6 +155,8 @@ def _texts(value: object) -> Iterator[str]:
             yield from _texts(inner)
     elif isinstance(value, dict):
         yield f"{value.get('property')}={value.get('value')}"
+        if isinstance(value.get("to"), dict):
+            yield _exports(value["to"])
         yield f"{value.get('account')}={value.get('quota')}"
         if isinstance(value.get("snapshots"), dict):
             yield f"{value.get('dataset')}@{','.join(sorted(value['snapshots']))}"

@@ -13,6 +13,7 @@ from .accounts import AccountActs
 from .dataset_acts import DatasetActs
 from .delegation import AllowReader
 from .properties import Setting, parse_settings
+from .shares import ShareActs
 from .shelf import SHELF_COLUMNS, Shelf
 from .snapshot_acts import SnapshotActs
 from .tree import TREE_COLUMNS, Holding, parse_tree
@@ -21,7 +22,7 @@ _PATIENCE = 600.0  # seconds for a listing of very many
 _BREATH = 2000  # lines after which keys are looked at
 
 
-class StorageService(DatasetActs, SnapshotActs, AccountActs, AllowReader):
+class StorageService(DatasetActs, SnapshotActs, AccountActs, AllowReader, ShareActs):
     """Reads trees, snapshots and properties, and does everything of the classes it is made of."""
 
     async def tree(self, below: str | None = None) -> tuple[Holding, ...]:
