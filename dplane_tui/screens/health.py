@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from textual.widget import Widget
 
+from ..services.health.key_news import read_keys
 from ..services.health.model import DiskHealth, Health
 from ..services.poller import Read
 from ..widgets.bars import Lines
@@ -33,6 +34,7 @@ _EMPTY = {
     "sensors": "No temperature sensor was found.",
 }
 _SMART_PACE = 60.0
+_KEYS_PACE = 12.0
 """SMART is read sixty times more rarely: it costs a second a disk and may wake one."""
 
 
@@ -61,6 +63,7 @@ class HealthScreen(Section):
             "pools": (services.zfs.pools, 2.0),
             "tasks": (services.replication.tasks, 6.0),
             "smart": (self._read_smart, _SMART_PACE),
+            "keys": (lambda: read_keys(services.zfs), _KEYS_PACE),
         }
 
     async def _read_smart(self) -> tuple[DiskHealth, ...]:

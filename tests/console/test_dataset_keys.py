@@ -98,3 +98,9 @@ async def test_keys_that_cannot_be_read_are_told_as_that(console: Opener) -> Non
     services.fake_zfs.datasets = fails  # type: ignore[method-assign,assignment]  # it fails
     async with console(services, section="start") as seen:
         await seen.until(lambda: any("datasets" in x and "zfs list failed." in x for x in seen.text.splitlines()))
+
+
+async def test_health_reads_them_too(console: Opener) -> None:
+    async with console(locked_box(), section="health", size=(120, 40)) as seen:
+        await seen.until_text("Dataset tank/home and 1 below waits for its key")
+        assert "Keys of datasets are not read yet" not in seen.text

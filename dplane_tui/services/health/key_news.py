@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ..zfs.service import ZfsService
 from .model import News
+
+if TYPE_CHECKING:
+    from ..zfs.service import ZfsService
 
 WHERE = "datasets"
 
