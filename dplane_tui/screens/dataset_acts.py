@@ -89,7 +89,8 @@ class DatasetScreenActs(DatasetKeyActs, DatasetPropertyActs, DatasetWhoActs, Dat
                 f"{outside[0]} is a clone of a snapshot of {one.name}, so that cannot go.",
                 "Promote the clone (v), or destroy it first.",
             )
-        freed = "?" if preview.reclaim is None else size(preview.reclaim)
+        # ZFS's dry run has a figure for snapshots only; what a dataset uses is what its destroy frees: zfsprops(7).
+        freed = size(one.used if preview.reclaim is None else preview.reclaim)
         way = await choose_way(
             self.console,
             f"{one.name}: what shall become of it?",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from dplane_tui.errors import UnreachableError
+from dplane_tui.services.zfs.model import Dataset, Preview, Snapshot
 from tests.console.conftest import Opener
 from tests.console.fake_storage import holding
 from tests.console.fakes import FakeServices
@@ -90,6 +93,21 @@ async def test_destroy_shows_what_goes_and_offers_to_set_aside(console: Opener) 
         await seen.type("tank/vm")
         await seen.press("enter")
         await seen.until_text("tank/vm was destroyed; it is no longer listed.")
+
+
+async def test_a_destroy_of_which_zfs_tells_no_figure_frees_what_the_dataset_uses(console: Opener) -> None:
+    services = FakeServices()
+    preview = services.fake_storage.destroy_preview
+
+    async def without(target: Dataset | Snapshot, recursive: bool = False) -> Preview:
+        return dataclasses.replace(await preview(target, recursive), reclaim=None)
+
+    services.fake_storage.destroy_preview = without  # type: ignore[method-assign]  # as ZFS does
+    async with console(services, section="datasets") as seen:
+        await seen.until_text("anna")
+        await seen.press("G", "d")
+        await seen.until_text("tank/vm: what shall become of it?")
+        assert "frees 2.00G" in " ".join(seen.text.replace("│", " ").split())
 
 
 async def test_why_leads_to_the_fix(console: Opener) -> None:

@@ -77,6 +77,8 @@ def test_the_servers_tables_are_read() -> None:
         ({"nfs": "on"}, "not installed", "wanted, but not shared: nfs-kernel-server is not installed"),
         ({"nfs": "on", "exported": None}, "active",
          "wanted; whether it is shared is not known, as the server's table was not read"),
+        ({"nfs": "on", "exported": None}, "inactive", "wanted, but not shared: the server is inactive"),
+        ({"exported": None}, "failed", "not shared"),
         ({"exported": None}, "active",
          "not shared by ZFS; whether it is shared is not known, as the server's table was not read"),
     ],

@@ -11,7 +11,7 @@ from dplane_tui.cli.dataset_space import lines
 from dplane_tui.services.host.base import Output
 from dplane_tui.services.zfs.space import Freed, Space, read_space, sentences
 
-from .storage_box import StorageBox, line, service
+from .storage_box import StorageBox, line, row, service
 
 SETTINGS = "written\t4096\t-\nlogicalused\t600\t-\nusedbysnapshots\t50\t-\n"
 
@@ -83,6 +83,22 @@ async def test_what_may_not_or_cannot_be_asked_is_not_known_and_says_why() -> No
     box.values["holds"] = "tank/a@s1\tdplane-keep\tThu\n"
     held = await look(box)
     assert "tank/a@s1 is held (dplane-keep)" in held.without_snapshots.why
+
+
+async def test_of_very_many_zfs_s_own_count_is_told_and_no_dry_run_made() -> None:
+    box = DryBox()
+    box.shelf = [f"tank/a@s{at}\t{100 + at}\t{at + 1}\t17\t1\t6\t0" for at in range(1001)]
+    box.answer = {"stdout": "destroy\ttank/a\n"}
+    space = await look(box)
+    assert [request["verb"] for request in box.requests] == ["dataset-destroy"]
+    assert "all its 1001 snapshots would free 50B, which is what ZFS counts as used by them." in " ".join(
+        sentences(space)
+    )
+    box.datasets = [row("tank/try", 9).replace("\t-\ton\toff\t/tank/try", "\ttank/a@s7\ton\toff\t/tank/try")]
+    assert "tank/try is a clone of one of them" in (await look(box)).without_snapshots.why
+    box.shelf[-1] = box.shelf[-1][:-1] + "1"
+    held = await look(box)
+    assert (held.without_snapshots.bytes, held.without_snapshots.why) == (None, "some of them are held")
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from .service import ZfsService
 ETAB = "/var/lib/nfs/etab"
 _NFS, _SMB = "nfs-server.service", "smbd.service"
 MISSING = "not installed"
+_STANDS = frozenset({"inactive", "failed"})
 PACKAGES = {"nfs": "nfs-kernel-server", "smb": "samba"}
 _COLUMNS = "name,sharenfs,sharesmb,mounted,mountpoint"
 
@@ -121,6 +122,8 @@ def _words(share: Share, wanted: str, so: str | None, server: str, kind: str) ->
         return f"in the server's table ({so}), but {why}"
     if server == MISSING:
         return "not shared" if wanted == "off" else f"wanted, but not shared: {PACKAGES[kind]} is not installed"
+    if so is None and server in _STANDS:
+        return "not shared" if wanted == "off" else f"wanted, but not shared: the server is {server}"
     if so is None:
         told = "not shared by ZFS" if wanted == "off" else "wanted"
         return f"{told}; whether it is shared is not known, as the server's table was not read"

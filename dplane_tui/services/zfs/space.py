@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MOST = 5
 """Snapshots that are named."""
+MANY = 1000
+"""Snapshots above which no dry run is made: it would take many requests, and their sum would be too low."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Freed:
     bytes: int | None = None
     why: str = ""
     counted: bool = False
-    """Whether `bytes` is what ZFS counts as used: its dry run has a figure for snapshots only."""
+    """Whether `bytes` is what ZFS counts as used and no dry run: that has no figure for a dataset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +66,14 @@ async def read_space(storage: StorageService, one: Holding, tree: Iterable[Holdi
     shelf = await storage.shelf(one.name)
     order = shelf.ordered("used")
     holding = [shelf.snapshot(place) for place in order[:MOST]]
-    everyone = [shelf.snapshot(place) for place in shelf.of(one.name)]
+    places = shelf.of(one.name)
     no_role = Freed(why="" if ask else "this account may not ask for a dry run")
     snapshots, whole = no_role, no_role
-    if ask and everyone:
-        snapshots = await _freed(storage, one, everyone)
+    if len(places) > MANY:
+        held = any(shelf.holds(place) for place in places)
+        snapshots = Freed(why="some of them are held") if held else await _counted(storage, one, len(places))
+    elif ask and places:
+        snapshots = await _freed(storage, one, [shelf.snapshot(place) for place in places])
     if ask and "/" in one.name:
         whole = await _freed(storage, one, ())
     return Space(
@@ -81,11 +86,19 @@ async def read_space(storage: StorageService, one: Holding, tree: Iterable[Holdi
         number(told.get("written", "-")),
         number(told.get("logicalused", "-")),
         explain(one, tree),
-        len(everyone),
+        len(places),
         tuple(snapshot for snapshot in holding if snapshot.used),
         snapshots,
         whole,
     )
+
+
+async def _counted(storage: StorageService, one: Holding, snapshots: int) -> Freed:
+    clone = next((d.name for d in await storage.datasets() if (d.origin or "").startswith(f"{one.name}@")), None)
+    if clone is not None:
+        return Freed(why=f"{clone} is a clone of one of them, so that cannot go")
+    why = "" if one.by_snapshots is not None else "ZFS told no figure"
+    return Freed(snapshots, one.by_snapshots, why, counted=True)  # usedbysnapshots: what comes back when all are gone
 
 
 async def _freed(storage: StorageService, one: Holding, snapshots: Sequence[Snapshot]) -> Freed:
@@ -142,4 +155,5 @@ def _of_snapshots(space: Space) -> str:
     every = "its only snapshot" if space.snapshots == 1 else f"all its {space.snapshots} snapshots"
     if space.without_snapshots.why:
         return f"What destroying {every} would free is not known: {space.without_snapshots.why.rstrip('.')}."
-    return f"Destroying {every} would free {size(space.without_snapshots.bytes)}."
+    how = ", which is what ZFS counts as used by them" if space.without_snapshots.counted else ""
+    return f"Destroying {every} would free {size(space.without_snapshots.bytes)}{how}."
