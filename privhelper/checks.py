@@ -503,6 +503,12 @@ def _of_trees(name: str) -> Callable[[Verb, Args], Found]:
     return check
 
 
+def _share(verb: Verb, args: Args) -> Found:
+    from . import shares
+
+    return shares.look(verb, args)
+
+
 BEFORE: dict[str, Callable[[Verb, Args], Found]] = {
     "terminal": _terminal,
     "disk": _disk,
@@ -521,6 +527,7 @@ BEFORE: dict[str, Callable[[Verb, Args], Found]] = {
     "bookmarks": _bookmarks,
     "vdev": _vdev,
     "new-disk": _new_disk,
+    "share": _share,
     **{name: _of_trees(name) for name in ("rename", "inherit", "clone", "chosen")},
 }
 

@@ -1,7 +1,8 @@
 """The properties that may be set, and the values each may take. What is not listed here cannot be set through the door.
 
-Left out on purpose: sharenfs and sharesmb (their values are option strings for other programs), keylocation and every
-other encryption property (verbs of their own take the passphrase), checksum=off, and what names files.
+Left out on purpose: sharenfs and sharesmb (option strings for other programs: verbs of their own make them),
+keylocation and every other encryption property (verbs of their own take the passphrase), checksum=off, and what
+names files.
 """
 
 from __future__ import annotations

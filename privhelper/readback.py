@@ -169,6 +169,18 @@ def _of_trees(name: str) -> Callable[[Args], Found]:
     return evidence_of
 
 
+def _account_quota(args: Args) -> Found:
+    from .accounts import account_quota
+
+    return account_quota(args)
+
+
+def _share(args: Args) -> Found:
+    from .shares import read_back
+
+    return read_back(args)
+
+
 def _of_devices(name: str) -> Callable[[Args], Found]:
     """A read-back of devices.py, which is loaded when it is asked for."""
 
@@ -225,6 +237,8 @@ AFTER: dict[str, Callable[[Args], Found]] = {
     "checkpoint": _checkpoint,
     "policy-snapshots": _policy_snapshots,
     "policy-unset": _policy_unset,
+    "account-quota": _account_quota,
+    "share": _share,
 }
 
 

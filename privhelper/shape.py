@@ -102,19 +102,20 @@ class When(Part):
 
 
 class Setting(Part):
-    """One element, NAME=VALUE, of two arguments."""
+    """One element, NAME=VALUE, of two arguments, behind a fixed text."""
 
-    __slots__ = ("value",)
+    __slots__ = ("before", "value")
 
-    def __init__(self, arg: str, value: str) -> None:
+    def __init__(self, arg: str, value: str, before: str = "") -> None:
         super().__init__(arg)
         self.value = value
+        self.before = before
 
     def build(self, args: Args) -> list[str]:
-        return [f"{args[self.arg]}={args[self.value]}"]
+        return [f"{self.before}{args[self.arg]}={args[self.value]}"]
 
     def show(self) -> str:
-        return f"<{self.arg}>=<{self.value}>"
+        return f"{self.before}<{self.arg}>=<{self.value}>"
 
 
 class DatasetOf(Part):

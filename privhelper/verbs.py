@@ -12,10 +12,12 @@ from .kinds import BODY, REPEATED, TIMER, WHEN
 from .places import CURRENT, SYSTEMCTL
 from .shape import ADMIN, OPERATE, VIEW, Arg, Value, Verb, When
 from .verbargs import CHILD, GUID, PEER
+from .verbs_accounts import ACCOUNTS
 from .verbs_datasets import DATASETS_AND_SNAPSHOTS
 from .verbs_files import FILES
 from .verbs_growth import GROWTH
 from .verbs_pools import POOLS
+from .verbs_shares import SHARES
 from .verbs_streams import STREAMS
 from .verbs_terminals import TERMINALS
 from .verbs_trees import TREES
@@ -123,5 +125,8 @@ SYSTEM = (
     ),
 )
 
-VERBS = (*SYSTEM, *TERMINALS, *POOLS, *DEVICES, *GROWTH, *DATASETS_AND_SNAPSHOTS, *TREES, *STREAMS, *FILES)
+VERBS = (
+    *(*SYSTEM, *TERMINALS, *POOLS, *DEVICES, *GROWTH, *DATASETS_AND_SNAPSHOTS),
+    *(*ACCOUNTS, *SHARES, *TREES, *STREAMS, *FILES),
+)
 BY_NAME = {verb.name: verb for verb in VERBS}

@@ -10,7 +10,16 @@ from ..services.zfs.requests import CreateDataset
 from ..services.zfs.service import ZfsService
 from ..services.zfs.storage import StorageService
 from ..text import clean, size
-from . import confirm, dataset_acts, dataset_look, secret
+from . import (
+    confirm,
+    dataset_accounts,
+    dataset_acts,
+    dataset_allow,
+    dataset_look,
+    dataset_shares,
+    dataset_space,
+    secret,
+)
 from .output import Result, table
 from .pool import parse_properties
 
@@ -43,6 +52,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     destroy.set_defaults(handler=_destroy)
     dataset_acts.add(verbs)
     dataset_look.add(verbs)
+    dataset_space.add(verbs)
+    dataset_accounts.add(verbs)
+    dataset_allow.add(verbs)
+    dataset_shares.add(verbs)
 
 
 async def _list(host: Host, args: argparse.Namespace) -> Result:

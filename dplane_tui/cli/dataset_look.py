@@ -1,4 +1,4 @@
-"""`dplane dataset`: properties, where space went, what waits for a key, and how well each is protected."""
+"""`dplane dataset`: properties, what waits for a key, and how well each is protected."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..services.protection.gather import verdicts
 from ..services.protection.judge import PROTECTED
 from ..services.zfs.properties import editable, ordered
 from ..services.zfs.storage import StorageService
-from ..services.zfs.tree import explain, quota_of, waiting
+from ..services.zfs.tree import quota_of, waiting
 from ..text import clean, size
 from .output import Result, table
 
@@ -24,9 +24,6 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     get = verbs.add_parser("get", help="all properties with where they come from and what they are")
     get.add_argument("dataset")
     get.set_defaults(handler=_get, reads=True)
-    space = verbs.add_parser("space", help="where its space went")
-    space.add_argument("dataset")
-    space.set_defaults(handler=_space, reads=True)
     locked = verbs.add_parser("locked", help="what waits for a key; exit code 3 when something does")
     locked.set_defaults(handler=_locked, reads=True)
     protection = verbs.add_parser("protection", help="protected, partly or not: each dataset, with the reasons")
@@ -73,25 +70,6 @@ async def _get(host: Host, args: argparse.Namespace) -> Result:
     ]
     rows = [(one.name, clean(one.value, 40), one.source, one.help) for one in found]
     return Result(data, table(("PROPERTY", "VALUE", "FROM", "WHAT IT IS"), rows))
-
-
-async def _space(host: Host, args: argparse.Namespace) -> Result:
-    service = StorageService(host)
-    tree = await service.tree(args.dataset)
-    one = tree[0]
-    shares = explain(one, tree)
-    lines = [f"{one.name} uses {size(one.used)}:"]
-    lines += [f"  {size(share.bytes):>6}  {share.what}: {share.about}" for share in shares]
-    data = {
-        "dataset": one.name,
-        "used": one.used,
-        "quota": one.quota,
-        "refquota": one.refquota,
-        "reservation": one.reservation,
-        "refreservation": one.refreservation,
-        "shares": shares,
-    }
-    return Result(data, "\n".join(clean(line) for line in lines))
 
 
 async def _locked(host: Host, _args: argparse.Namespace) -> Result:

@@ -10,9 +10,10 @@ from ..services.zfs.requests import CreateDataset
 from ..text import size
 from ..widgets.dialogs import Confirm, Form, Reader, Values, ask
 from ..widgets.fields import Choice, TextField
-from ..widgets.layout import Pieces
 from .dataset_keys import DatasetKeyActs
 from .dataset_properties import DatasetPropertyActs
+from .dataset_shares import DatasetShareActs
+from .dataset_who import DatasetWhoActs
 from .sure import choose_way, preview_lines, stamp, sure
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _INHERIT = ("", "as the parent")
 _YES_NO = (("", "no"), ("yes", "yes"))
 
 
-class DatasetScreenActs(DatasetKeyActs, DatasetPropertyActs):
+class DatasetScreenActs(DatasetKeyActs, DatasetPropertyActs, DatasetWhoActs, DatasetShareActs):
     """The acts of the Datasets screen, loaded with their dialogs when the first is asked for."""
 
     def __init__(self, screen: DatasetsScreen) -> None:
@@ -88,7 +89,8 @@ class DatasetScreenActs(DatasetKeyActs, DatasetPropertyActs):
                 f"{outside[0]} is a clone of a snapshot of {one.name}, so that cannot go.",
                 "Promote the clone (v), or destroy it first.",
             )
-        freed = "?" if preview.reclaim is None else size(preview.reclaim)
+        # ZFS's dry run has a figure for snapshots only; what a dataset uses is what its destroy frees: zfsprops(7).
+        freed = size(one.used if preview.reclaim is None else preview.reclaim)
         way = await choose_way(
             self.console,
             f"{one.name}: what shall become of it?",
@@ -169,14 +171,14 @@ class DatasetScreenActs(DatasetKeyActs, DatasetPropertyActs):
 
     async def do_dataset_space(self) -> str | None:
         """Where did it go?"""
-        from .dataset_rows import space_lines
+        from ..services.zfs.space import read_space
+        from .dataset_space import space_lines
 
         one = self.chosen()
-        lines: list[Pieces] = space_lines(one, self._screen.listed)
-        if "/" in one.name and self.console.role:
-            preview = await self.storage.destroy_preview(one, True)
-            lines += [[], [("Destroying it with all below would free ", "text"), (size(preview.reclaim), "strong")]]
-        await ask(self.console, Reader(f"Space of {one.name}", lines))
+        self.console.say(f"Asking ZFS about the space of {one.name}…", "dim")
+        space = await read_space(self.storage, one, self._screen.listed, ask=bool(self.console.role))
+        self.console.say("", "dim")
+        await ask(self.console, Reader(f"Space of {one.name}", space_lines(one, space, self.console.size.width - 4)))
         return None
 
     async def do_dataset_protection(self) -> str | None:

@@ -40,25 +40,42 @@ class DatasetKeyActs:
             raise RefusedError(f"The dataset with the key of {one.name} is not listed.")
         return root
 
-    def _waiting(self) -> Waiting:
+    def _waiting(self) -> list[Waiting]:
+        """What waits for a key: what is under the cursor first, then the rest in their order."""
         found = waiting(self._screen.listed)
-        one = self._screen.dataset
-        here = [w for w in found if one is not None and one.name in (w.root.name, *w.below)]
         if not found:
             raise RefusedError("Nothing here waits for a key.")
-        return (here or found)[0]
+        one = self._screen.dataset
+        here = [w for w in found if one is not None and one.name in (w.root.name, *w.below)]
+        return [*here, *(w for w in found if w not in here)]
 
     async def do_key_load(self) -> str | None:
-        """Unlock what is under the cursor, else the first that waits; then mount it."""
-        wait = self._waiting()
+        """Unlock what waits, one after the other, until all is open or the person leaves; mount each."""
+        every = self._waiting()
+        told: str | None = None
+        for place, wait in enumerate(every):
+            count = f" ({place + 1} of {len(every)})" if len(every) > 1 else ""
+            done = await self._unlock(wait, count)
+            if done is None:
+                left = len(every) - place
+                still = "1 still waits" if left == 1 else f"{left} still wait"
+                return f"{told} {still} for a key: E goes on." if told else None
+            told = _told(done)
+            if len(every) > 1:
+                self.console.say(told, "good")
+        return told
+
+    async def _unlock(self, wait: Waiting, count: str) -> Unlocked | None:
+        """Ask for one key and load it; None when the person left."""
+        root = wait.root
         if wait.from_file:
-            text = f"Its key is read from {wait.root.key_location} on the box."
-            if not await ask(self.console, Confirm(f"Unlock {wait.root.name}?", text, "Unlock")):
+            text = f"Its key is read from {root.key_location} on the box."
+            if not await ask(self.console, Confirm(f"Unlock {root.name}?{count}", text, "Unlock")):
                 return None
-            return _told(await self.storage.load_key(wait.root, None))
+            return await self.storage.load_key(root, None)
         below = f" It opens {len(wait.below)} more below." if wait.below else ""
         dialog = Form(
-            f"Unlock {wait.root.name}",
+            f"Unlock {root.name}{count}",
             (TextField("Passphrase", id="secret", secret=True),),
             "Unlock",
             text=f"The passphrase goes to ZFS on this box through a pipe and is kept nowhere.{below}",
@@ -66,8 +83,8 @@ class DatasetKeyActs:
         values = await ask(self.console, dialog)
         if values is None:
             return None
-        self.console.say(f"Unlocking {wait.root.name}…", "dim")
-        return _told(await self.storage.load_key(wait.root, values["secret"]))
+        self.console.say(f"Unlocking {root.name}…", "dim")
+        return await self.storage.load_key(root, values["secret"])
 
     async def do_key_unload(self) -> str | None:
         """Lock: unmount what has the key and forget it."""

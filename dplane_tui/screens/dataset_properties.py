@@ -170,14 +170,15 @@ def _check_quotas(one: Holding, values: Values) -> None:
     """Raises RefusedError for what ZFS would refuse."""
     for name, text in values.items():
         check_property(one.name, name, text.strip() or "none")
-    quota, kept = _bytes(values.get("quota", "")), _bytes(values.get("reservation", ""))
+    quota, kept = typed_bytes(values.get("quota", "")), typed_bytes(values.get("reservation", ""))
     if quota and one.used is not None and quota < one.used:
         raise RefusedError(f"It uses {size(one.used)} already, which is more than that quota.")
     if quota and kept and kept > quota:
         raise RefusedError("The reservation is more than the quota lets it use.")
 
 
-def _bytes(text: str) -> int:
+def typed_bytes(text: str) -> int:
+    """The bytes of a size as it is typed; 0 for what is none."""
     text = text.strip()
     unit = "KMGT".find(text[-1:]) + 1 if text else 0
     digits = text[:-1] if unit else text
@@ -189,7 +190,7 @@ def _about_quotas(one: Holding, values: Values) -> list[str]:
 
     lines = []
     for name, used in (("quota", one.used), ("refquota", one.referenced)):
-        most = _bytes(values.get(name, ""))
+        most = typed_bytes(values.get(name, ""))
         if most and used is not None:
             percent = 100 * used / most
             lines.append(f"{name:>9} {text_bar(percent, 20)} {percent:.0f}% used")

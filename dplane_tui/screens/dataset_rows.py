@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..services.protection.judge import NOT, PARTLY, PROTECTED, Reason, Verdict
-from ..services.zfs.tree import Holding, Waiting, explain, quota_of
+from ..services.zfs.tree import Holding, Waiting, quota_of
 from ..text import size
 from ..widgets.gauge import bar, share_role, text_bar
 from ..widgets.layout import Cell, Column, Pieces, Row, paragraphs, row
@@ -133,27 +133,6 @@ def _quota_bar(one: Holding) -> list[tuple[str, str]]:
         *bar(100 * found[0] / found[1], 10),
         (f" {size(found[0])} of {size(found[1])}", "text"),
     ]
-
-
-def space_lines(one: Holding, tree: Iterable[Holding]) -> list[Pieces]:
-    """Where its space went, as bars."""
-    shares = explain(one, tree)
-    lines: list[Pieces] = [[(f"{one.name} uses {size(one.used)}.", "strong")], []]
-    for share in shares:
-        percent = 100 * share.bytes / one.used if one.used else None
-        about = [(f" {share.what}", "strong"), (f": {share.about}", "dim")]
-        lines.append([(f"{size(share.bytes):>6} ", "text"), *bar(percent, 10), *about])
-    if not shares:
-        lines.append([("Nothing is in it.", "dim")])
-    lines.append([])
-    for name, value, text in (
-        ("reservation", one.reservation, "kept for it and all below"),
-        ("refreservation", one.refreservation, "kept for what it reaches itself"),
-        ("quota", one.quota, "the most, with snapshots and all below"),
-        ("refquota", one.refquota, "the most for what it reaches itself"),
-    ):
-        lines.append([(f"{name:>15} ", "dim"), (size(value) if value else "none", "text"), (f"  {text}", "dim")])
-    return lines
 
 
 def reason_lines(name: str, verdict: Verdict) -> list[Pieces]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.widget import Widget
 
 from ..errors import DPlaneError
+from ..services.health.key_news import read_keys
 from ..services.health.model import DiskHealth, Health
 from ..services.poller import Read
 from ..widgets.bars import Lines
@@ -37,6 +38,7 @@ _EMPTY = {
     "sensors": "No temperature sensor was found.",
 }
 _SMART_PACE = 60.0
+_KEYS_PACE = 12.0
 """SMART is read sixty times more rarely: it costs a second a disk and may wake one."""
 _POLICIES_PACE = 60.0
 """So are the policies: it costs a process and a listing of all snapshots, and they change with an hour."""
@@ -68,6 +70,7 @@ class HealthScreen(Section):
             "tasks": (services.replication.tasks, 6.0),
             "policies": (services.policy_states, _POLICIES_PACE),
             "smart": (self._read_smart, _SMART_PACE),
+            "keys": (lambda: read_keys(services.zfs), _KEYS_PACE),
         }
 
     async def _read_smart(self) -> tuple[DiskHealth, ...]:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..services.health.key_news import key_news
 from ..services.health.model import Health, News
 from ..services.health.news import LEVELS, news
 from ..state import Snapshot
 from ..text import duration
 
-SOURCES = {"health": "memory", "pools": "pools", "tasks": "replication", "policies": "policies", "smart": "disks"}
+SOURCES = {
+    "health": "memory", "pools": "pools", "tasks": "replication", "policies": "policies", "smart": "disks",
+    "keys": "datasets",
+}  # fmt: skip
 """Source → the area its news is about."""
 _WHAT = {
     "health": ("Memory, temperatures and services", "are"),
@@ -18,6 +22,7 @@ _WHAT = {
     "tasks": ("The replication", "is"),
     "policies": ("The snapshot policies", "are"),
     "smart": ("SMART of the disks", "is"),
+    "keys": ("Keys of datasets", "are"),
 }
 _OF_HEALTH = {"memory", "temperature", "services"}
 
@@ -37,6 +42,10 @@ def judged(snapshot: Callable[[str], Snapshot[Any]], now: float) -> tuple[News, 
     if health is None:
         told = (*(one for one in told if one.where not in _OF_HEALTH), News("unknown", reasons["memory"], "memory"))
     told = (*told, *_policies(found, reasons, now))
+    if found["keys"].value is not None:
+        told = (*told, *key_news(found["keys"].value))
+    elif found["pools"].value:  # without pools the reason is theirs
+        told = (*told, News("unknown", reasons["datasets"], "datasets"))
     old = [item for name in SOURCES if (item := _old(name, found[name], now)) is not None]
     return tuple(sorted((*old, *told), key=lambda item: LEVELS.index(item.level)))
 

@@ -15,6 +15,7 @@ from ..widgets.table import Table
 from .base import Section
 
 if TYPE_CHECKING:
+    from ..services.health.key_news import Keys
     from ..services.health.model import DiskHealth
     from .start_view import StartView
 
@@ -71,7 +72,13 @@ class StartScreen(Section):
             "tasks": (services.task_states, _TASKS_PACE),
             "policies": (services.policy_states, _POLICIES_PACE),
             "smart": (self._read_smart, _SMART_PACE),
+            "keys": (self._read_keys, _TASKS_PACE),
         }
+
+    async def _read_keys(self) -> Keys:
+        from ..services.health.key_news import read_keys
+
+        return await read_keys(self.console.services.zfs)
 
     async def _read_smart(self) -> tuple[DiskHealth, ...]:
         services = self.console.services

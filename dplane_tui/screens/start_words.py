@@ -20,13 +20,14 @@ _LEADS = {
     "pools": ("pools", "", "pools"),
     "replication": ("replication", "tasks", "list"),
     "policies": (POLICIES, "", "policies"),
+    "datasets": ("datasets", "", "datasets"),
     "disks": ("health", "disks", "detail"),
     "services": ("health", "services", "detail"),
     "temperature": ("health", "sensors", "detail"),
     "memory": ("health", "", "news"),
 }
 """Area → section, tab and table where its things are."""
-KEYS = {"pools": "1", "replication": "2", "docker": "3", "health": "4", POLICIES: "O"}
+KEYS = {"pools": "1", "replication": "2", "docker": "3", "health": "4", "datasets": "5", POLICIES: "O"}
 _BAR = 16
 
 

@@ -17,6 +17,8 @@ from dplane_tui.services.zfs.requests import CreateDataset
 from dplane_tui.services.zfs.shelf import Shelf, fill
 from dplane_tui.services.zfs.tree import Holding
 
+from .fake_accounts import FakeAccounts
+
 G, M = 1 << 30, 1 << 20
 EVIL = "evil\x1b[2J\u202ename"
 
@@ -51,7 +53,7 @@ def trees() -> list[Holding]:
 
 
 @dataclass
-class FakeStorage:
+class FakeStorage(FakeAccounts):
     """What a test wants otherwise it changes on the parts."""
 
     tree_list: list[Holding] = field(default_factory=trees)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from dplane_tui.errors import UnreachableError
+from dplane_tui.services.zfs.model import Dataset, Preview, Snapshot
 from tests.console.conftest import Opener
 from tests.console.fake_storage import holding
 from tests.console.fakes import FakeServices
@@ -92,6 +95,21 @@ async def test_destroy_shows_what_goes_and_offers_to_set_aside(console: Opener) 
         await seen.until_text("tank/vm was destroyed; it is no longer listed.")
 
 
+async def test_a_destroy_of_which_zfs_tells_no_figure_frees_what_the_dataset_uses(console: Opener) -> None:
+    services = FakeServices()
+    preview = services.fake_storage.destroy_preview
+
+    async def without(target: Dataset | Snapshot, recursive: bool = False) -> Preview:
+        return dataclasses.replace(await preview(target, recursive), reclaim=None)
+
+    services.fake_storage.destroy_preview = without  # type: ignore[method-assign]  # as ZFS does
+    async with console(services, section="datasets") as seen:
+        await seen.until_text("anna")
+        await seen.press("G", "d")
+        await seen.until_text("tank/vm: what shall become of it?")
+        assert "frees 2.00G" in " ".join(seen.text.replace("│", " ").split())
+
+
 async def test_why_leads_to_the_fix(console: Opener) -> None:
     async with console(section="datasets") as seen:
         await seen.until_text("partly")
@@ -155,9 +173,15 @@ async def test_space_says_where_it_went(console: Opener) -> None:
     async with console(section="datasets") as seen:
         await seen.until_text("anna")
         await seen.press("down", "x")
-        await seen.until_text("tank/home uses 2.00G.")
-        assert "only its snapshots" in seen.text
-        assert "Destroying it with all below would free 5.00M" in seen.text
+        await seen.until_text("tank/home uses 2.00G: 1.00G what is in it now, 800M in the datasets below")
+        words = " ".join(seen.text.replace("│", " ").split())
+        assert "would free is not known: tank/try is a clone of one of them, so that cannot go." in words
+        assert "Destroying it with all below takes 10 objects and frees 5.00M." in words
+        assert "3.00M @daily-3" in words
+        await seen.press("escape", "up", "x")
+        await seen.until_text("It is the root of its pool, so it goes only with the pool.")
+        await seen.press("escape", "down", "down", "x")
+        await seen.until_text("Destroying all its 4 snapshots would free 7.00M.")
 
 
 async def test_a_failed_reading_keeps_the_tree_and_hostile_names_do_nothing(console: Opener) -> None:

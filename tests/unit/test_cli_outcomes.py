@@ -35,7 +35,7 @@ WORDS = {
     "where": "someone@127.0.0.1:1", "run": "replicate-no-1", "job": "replicate-no-1", "layout": "nodisk",
     "property": "compression=lz4", "shell": "bash", "words": "pool", "rate": "2M",
     "to": "nopool/c", "screen": "pools", "terminal": "tty1", "kind": "scrub", "disk": "ata-nodisk",
-    "setting": "autoexpand=on", "device": "ata-old", "new": "ata-new",
+    "setting": "autoexpand=on", "device": "ata-old", "new": "ata-new", "account": "anna", "state": "on", "quota": "10G",
 }  # fmt: skip
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 # What stands for the value of each option that a command cannot do without.
@@ -51,6 +51,7 @@ READING = {
     "peer show", "peer probe", "peer test", "docker list", "docker logs", "job list", "job watch", "audit show",
     "audit verify", "health", "doctor", "completion", "help", "show", "kiosk status",
     "files cat", "files diff", "files ls", "files versions",
+    "dataset users", "dataset groups", "dataset allow", "dataset shares",
     "dataset tree", "dataset get", "dataset space", "dataset locked", "dataset protection", "snapshot holds",
     "snapshot diff", "policy list", "policy show", "policy preview", "policy runs", "policy templates", "schedule list",
 }  # fmt: skip

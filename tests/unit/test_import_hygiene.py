@@ -72,18 +72,16 @@ def test_the_replication_screen_and_its_dialogs_load_nothing_heavy() -> None:
 
 
 def test_the_screens_of_storage_and_their_dialogs_load_nothing_heavy() -> None:
-    names = (
+    names = [
         "pool_repair",
         "pool_change",
         "pool_whole",
         "pool_import",
-        "datasets",
-        "dataset_acts",
-        "dataset_properties",
-        "snapshots",
-        "snapshot_acts",
-        "snapshot_diff",
-    )
+        "dataset_space",
+        "dataset_who",
+        "dataset_shares",
+    ]
+    names += ["datasets", "dataset_acts", "dataset_properties", "snapshots", "snapshot_acts", "snapshot_diff"]
     found = loaded("\n".join(f"import dplane_tui.screens.{name}" for name in names))
     assert not {name for name in HEAVY if name in found}
 

@@ -62,6 +62,9 @@ SHAPES = {
     "property": r"[a-z0-9_]+|dplane:[a-z][a-z0-9-]*",
     "property-value": r"[A-Za-z0-9/][A-Za-z0-9_.:@/+, -]*",
     "resume-token": r"1-[0-9a-f]+-[0-9a-f]+-[0-9a-f]+",
+    "account": r"[A-Za-z_][A-Za-z0-9_.-]{0,31}|0|[1-9][0-9]{0,9}",
+    "account-kind": r"user|group",
+    "account-quota": rf"none|{_SIZE}",
     "timer": r"(?:task|policy|scrub|trim|smart)-[A-Za-z0-9_.-]+",
 }
 NASTY = [
@@ -126,12 +129,24 @@ def judge(request: dict[str, Any], where: Arg | None, value: object) -> bool:
     return True
 
 
-FRAMES = (("", ""), ("/dev/disk/by-id/", ""), ("/dev/disk/", ""), ("dplane:peer=", ""), ("dplane-job@", ".service"))
+FRAMES = (("", ""), ("/dev/disk/by-id/", ""), ("/dev/disk/", ""), ("dplane:peer=", ""), ("dplane-job@", ".service"),
+          ("userquota@", ""), ("groupquota@", ""))  # fmt: skip
 
 
 def _made_of(element: str, text: str) -> bool:
     """Whether `element` is `text` and one of the few fixed pieces of text that the table puts around a value."""
     return any(element == before + text + after for before, after in FRAMES)
+
+
+def _exports(clients: dict[str, str]) -> str:
+    """What `sharenfs` is for those clients, written apart from the helper."""
+    found = ""
+    for access in ("rw", "ro"):
+        some = sorted(one for one, how in clients.items() if how == access)
+        assert all(re.fullmatch(r"[A-Za-z0-9.-]+(/[0-9]+)?", one) for one in some)
+        if some:
+            found += ("," if found else "") + f"{access}=" + ":".join("@" * ("/" in one) + one for one in some)
+    return f"sharenfs={found or 'off'}"
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -145,6 +160,9 @@ def _texts(value: object) -> Iterator[str]:
             yield from _texts(inner)
     elif isinstance(value, dict):
         yield f"{value.get('property')}={value.get('value')}"
+        if isinstance(value.get("to"), dict):
+            yield _exports(value["to"])
+        yield f"{value.get('account')}={value.get('quota')}"
         if isinstance(value.get("snapshots"), dict):
             yield f"{value.get('dataset')}@{','.join(sorted(value['snapshots']))}"
         for dataset in value.get("datasets") or ():

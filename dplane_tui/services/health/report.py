@@ -12,6 +12,7 @@ from ..host import Host
 from ..replication.model import TaskStatus
 from ..zfs.model import Pool
 from ..zfs.service import ZfsService
+from .key_news import key_news, read_keys
 from .model import DiskHealth, Health, News
 from .news import LEVELS, news
 from .service import HealthService
@@ -77,6 +78,9 @@ async def look(
     if disks is None:
         disks = await known("disks", smart())
     told = news(health, pools, copies, disks, reasons=reasons)
+    keys = await known("datasets", read_keys(zfs)) if pools else None
+    if keys is not None:
+        told = tuple(sorted((*told, *key_news(keys)), key=lambda item: LEVELS.index(item.level)))
     if policies is not None:
         from ..policies import news as policy_news
 

@@ -9,8 +9,11 @@ from contextlib import aclosing
 from ...errors import MissingError, TimedOutError
 from ...text import clean
 from . import names
+from .accounts import AccountActs
 from .dataset_acts import DatasetActs
+from .delegation import AllowReader
 from .properties import Setting, parse_settings
+from .shares import ShareActs
 from .shelf import SHELF_COLUMNS, Shelf
 from .snapshot_acts import SnapshotActs
 from .tree import TREE_COLUMNS, Holding, parse_tree
@@ -19,8 +22,8 @@ _PATIENCE = 600.0  # seconds for a listing of very many
 _BREATH = 2000  # lines after which keys are looked at
 
 
-class StorageService(DatasetActs, SnapshotActs):
-    """Reads trees, snapshots and properties, and does everything of ZfsService, DatasetActs and SnapshotActs."""
+class StorageService(DatasetActs, SnapshotActs, AccountActs, AllowReader, ShareActs):
+    """Reads trees, snapshots and properties, and does everything of the classes it is made of."""
 
     async def tree(self, below: str | None = None) -> tuple[Holding, ...]:
         """All datasets, or one and those below it, in the order of their names: one `zfs list`."""
