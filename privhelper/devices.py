@@ -140,4 +140,5 @@ def previewed(args: Args, output: Output) -> Found:
 
 def _is(path: str, name: str) -> bool:
     whole = f"{DISKS}/{name}"
-    return path in (whole, name) or path.removeprefix(f"{whole}-part").isdigit()
+    part = path.removeprefix(f"{whole}-part")  # a missing disk is told by its GUID: digits, with no prefix to remove
+    return path in (whole, name) or (part != path and part.isdigit())

@@ -114,6 +114,16 @@ def test_a_disk_that_zpool_took_and_does_not_tell_of_is_no_success(door: Door, d
     assert "is not among the devices" in answer["error"]["message"]
 
 
+@pytest.mark.parametrize("version", ["2.1.11", "2.3.9"])
+def test_a_missing_disk_told_by_its_number_is_not_the_new_one(door: Door, disk: str, version: str) -> None:
+    missing = (FIXTURES / version / "missing" / "status.txt").read_text()
+    devices(door, missing.replace("mirror-0", OLD), missing)
+    for verb, more in (("vdev-replace", {"vdev": OLD, "new": disk}), ("pool-add", {"vdevs": ["spare", disk]})):
+        status, answer = door.ask(verb, pool="tank", guid=GUID, **more)
+        assert status == 1, verb
+        assert f"{disk} is not among the devices" in answer["error"]["message"]
+
+
 def test_a_new_disk_must_be_one(door: Door) -> None:
     devices(door, *TWO)
     (door.root / "disks" / "ata-file").write_text("")
