@@ -261,6 +261,23 @@ def test_what_holds_no_data_is_no_loss_of_data() -> None:
     assert "the pool goes on without it" in text(advice)
 
 
+def test_a_lost_log_is_not_a_lost_pool() -> None:
+    data = group("mirror", leaf("ata-a"), leaf("ata-b"), state="ONLINE")
+    logs = group("mirror", leaf("ata-l", "REMOVED"), leaf("ata-m", "REMOVED"), state="UNAVAIL", role="log")
+    advice = advise(pool(data, logs), [FREE], NOW)
+    assert "destroy the pool" not in text(advice)
+    assert "cannot be rebuilt" not in text(advice)
+    assert "the pool goes on without it" in text(advice)
+    for state in ("UNAVAIL", "FAULTED"):
+        waits = advise(pool(data, logs, state=state), [FREE], NOW)
+        assert (waits.act, waits.vdev) == ("nothing", None)
+        assert f"tank is {state} and waits for its log (ata-l, ata-m)" in text(waits)
+        assert "are lost then" in text(waits)
+        assert "goes on without it, synchronous" not in text(waits)
+    back = advise(pool(data, logs, state="UNAVAIL"), here("ata-m"), NOW)
+    assert (back.act, back.vdev) == ("online", logs.children[1])
+
+
 def test_where_it_sits_is_told_only_where_sysfs_tells() -> None:
     bad = leaf("ata-b", "FAULTED", "too many errors")
     one = pool(group("mirror", leaf("ata-a"), bad))

@@ -36,6 +36,8 @@ def advise(pool: Pool, disks: Iterable[Disk], now: float, slots: Mapping[str, st
         found = _waiting(pool, troubles)
     elif lost := next((top for top in pool.vdevs if _too_many(top)), None):
         found = _lost(pool, lost, known)
+    elif pool.state in ("UNAVAIL", "FAULTED") and any(one.top.role == "log" for one in troubles):
+        found = _without_log(pool, [one.leaf for one in troubles if one.top.role == "log"], known)
     elif troubles:
         found = _one(pool, troubles[0], known)
         found = replace(found, besides=tuple(_short(other) for other in troubles[1:]))
@@ -88,10 +90,10 @@ def _vanished(leaf: Vdev, disks: tuple[Disk, ...]) -> bool:
 
 def _too_many(top: Vdev) -> bool:
     """Whether more of a group is away than it can lose, or its only disk."""
-    if top.role in ("cache", "spare"):
+    if top.role in ("cache", "spare", "log"):
         return False
     if not top.children:
-        return top.state in ("REMOVED", "UNAVAIL", "FAULTED", "OFFLINE") and top.role != "log"
+        return top.state in ("REMOVED", "UNAVAIL", "FAULTED", "OFFLINE")
     return sum(child.state in _AWAY for child in top.children) > can_lose(top)
 
 
@@ -204,6 +206,27 @@ def _lost(pool: Pool, top: Vdev, disks: tuple[Disk, ...]) -> Advice:
         ["Connect the disks again, as many as you can; then open this page once more.",
          "Do not create, replace or format anything on them: they hold the data.",
          "If they are gone for good, destroy the pool and restore it from its copies."],
+    )  # fmt: skip
+
+
+def _without_log(pool: Pool, logs: list[Vdev], disks: tuple[Disk, ...]) -> Advice:
+    """ZFS waits for a log, because the last synchronous writes may be in it alone."""
+    names = ", ".join(disk_name(leaf) for leaf in logs)
+    happened = [
+        f"{pool.name} is {pool.state} and waits for its log ({names}): the last synchronous writes may be in it alone.",
+        "ZFS does not say that any of the disks with data has failed.",
+    ]
+    back = next((leaf for leaf in logs if _is_back(leaf, disks) and leaf.state != "FAULTED"), None)
+    if back is not None:
+        return _advice(
+            pool, "online", [*happened, f"{disk_name(back)} is connected again."],
+            ["Bring it online again: ZFS then reads what the log holds, and the pool goes on."], back,
+        )  # fmt: skip
+    return _advice(
+        pool, "nothing", happened,
+        ["Connect the log again, then open this page once more. The pool need not be destroyed.",
+         f"If it is gone for good, `dplane pool clear {pool.name}` lets ZFS go on without it: the writes that were in "
+         "the log alone are lost then."],
     )  # fmt: skip
 
 
