@@ -198,6 +198,23 @@ def test_a_spare_in_use_is_made_permanent_where_no_disk_is_free() -> None:
     assert "stays in its place for good" in text(advice)
 
 
+def test_a_spare_that_fails_is_taken_out_and_the_original_stays() -> None:
+    def with_inner(first: Vdev, spare: Vdev) -> Advice:
+        inner = Vdev("spare-0", "spare", "DEGRADED", guid="8", children=(first, spare))
+        return advise(pool(group("mirror", leaf("ata-a"), inner)), [FREE], NOW)
+
+    lost = leaf("ata-s", "REMOVED")
+    for state in ("ONLINE", "DEGRADED"):
+        advice = with_inner(leaf("ata-b", state), lost)
+        assert (advice.act, advice.vdev) == ("detach", lost)
+        assert f"ata-s, the spare that stands in for ata-b, is REMOVED; ata-b itself is {state}." in text(advice)
+        assert "ata-s goes back to the spares" in text(advice)
+    failed = leaf("ata-b", "FAULTED", "too many errors")
+    both = with_inner(failed, lost)
+    assert (both.act, both.vdev) == ("replace", failed)
+    assert "ata-b is FAULTED; ata-s, the spare for it, is REMOVED." in text(both)
+
+
 def test_a_replacement_that_fails_itself_is_taken_out() -> None:
     new = leaf("ata-n", "FAULTED", "too many errors")
     inner = Vdev("replacing-1", "replacing", "DEGRADED", guid="8", children=(leaf("ata-b", "OFFLINE"), new))

@@ -269,9 +269,9 @@ def _inner(pool: Pool, one: _Trouble, within: Vdev, disks: tuple[Disk, ...]) -> 
     """A disk that is being replaced, or that a spare stands in for."""
     leaf, name = one.leaf, disk_name(one.leaf)
     other = next((child for child in within.children if child is not leaf), leaf)
-    new = within.children[-1]
+    first, new = within.children[0], within.children[-1]
     if within.kind == "replacing" and new.state not in _FINE:
-        old = disk_name(within.children[0])
+        old = disk_name(first)
         return _advice(
             pool, "detach", [f"{disk_name(new)}, which was to replace {old}, is {new.state}.", _left(one.top)],
             ["Take it out again, which ends this replacement; then another disk can take the place."], new,
@@ -281,7 +281,15 @@ def _inner(pool: Pool, one: _Trouble, within: Vdev, disks: tuple[Disk, ...]) -> 
             pool, "wait", [f"{name} ({leaf.state}) is being replaced by {disk_name(other)}.", _left(one.top)],
             ["Wait until ZFS has written everything onto the new disk; it then lets go of the old one by itself."],
         )  # fmt: skip
-    if other.state in _FINE:
+    if new is leaf and first.state not in _AWAY:
+        return _advice(
+            pool, "detach",
+            [f"{name}, the spare that stands in for {disk_name(first)}, is {leaf.state}; {disk_name(first)} itself is "
+             f"{first.state}."],
+            [f"Take the spare out again: {disk_name(first)} stays in its place, and {name} goes back to the spares."],
+            leaf,
+        )  # fmt: skip
+    if new is not leaf and other.state in _FINE:
         happened = [f"{name} is {leaf.state}; the spare {disk_name(other)} stands in for it and holds all its data."]
         found = fitting(pool, leaf, disks)
         if found:
@@ -295,7 +303,10 @@ def _inner(pool: Pool, one: _Trouble, within: Vdev, disks: tuple[Disk, ...]) -> 
             [f"There is no free disk of {_least(pool, leaf, disks)} for it. Put one in and open this page again.",
              f"Or take {name} out: the spare then stays in its place for good, and the pool has one spare less."], leaf,
         )  # fmt: skip
-    return _successor(pool, one, [f"{name} is {leaf.state}, and so is the spare for it.", _left(one.top)], disks)
+    if not first.children:
+        one = replace(one, leaf=first)
+    happened = [f"{disk_name(first)} is {first.state}; {disk_name(new)}, the spare for it, is {new.state}."]
+    return _successor(pool, one, [*happened, _left(one.top)], disks)
 
 
 def _least(pool: Pool, leaf: Vdev, disks: tuple[Disk, ...]) -> str:
