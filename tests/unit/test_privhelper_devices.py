@@ -94,6 +94,16 @@ def test_a_detached_disk_that_is_still_there_is_no_success(door: Door) -> None:
     assert "still has the device" in answer["error"]["message"]
 
 
+@pytest.mark.parametrize("state", ["AVAIL", "UNAVAIL  cannot open", "INUSE  currently in use"])
+def test_a_detached_spare_goes_back_to_the_spares(door: Door, state: str) -> None:
+    tree = told("tank  ONLINE  0 0 0", f"  {NEW}  ONLINE  0 0 0", "spares", f"  {OLD}  {state}")
+    used = tree.replace("\tspares\n", f"\t  spare-0  ONLINE  0 0 0\n\t    {OLD}  ONLINE  0 0 0\n\tspares\n")
+    devices(door, tree, tree)
+    assert door.ask("vdev-detach", pool="tank", guid=GUID, vdev=OLD)[0] == 0
+    devices(door, used, used)
+    assert door.ask("vdev-detach", pool="tank", guid=GUID, vdev=OLD)[0] == 1, "it still stands in"
+
+
 @pytest.mark.parametrize("verb", ["vdev-replace", "vdev-attach"])
 def test_the_new_disk_is_told_with_its_state(door: Door, disk: str, verb: str) -> None:
     devices(door, *TWO)
@@ -158,15 +168,16 @@ def test_who_may_what(door: Door) -> None:
 
 @pytest.mark.parametrize("version", ["2.1.11", "2.3.9"])
 def test_lines_of_real_pools(version: str) -> None:
-    def lines(case: str) -> list[tuple[int, str, str, str]]:
+    def lines(case: str) -> list[tuple[int, str, str, str, str]]:
         return _lines((FIXTURES / version / case / "status.txt").read_text())
 
     first, *rest = lines("spare-in-use")
     assert first[:3] == (0, "tank", "DEGRADED")
-    named = {name: (depth, state, note) for depth, name, state, note in rest}
+    named = {name: (depth, state, note) for depth, name, state, note, _ in rest}
     assert named["spare-0"][:2] == (4, "DEGRADED")
     assert named["/var/tmp/dplane-capture/b"][1] == "ONLINE"
     assert "logs" not in named
+    assert {line[4] for line in rest} == {"", "spares", "logs", "cache", "special", "dedup"}
     missing = next(line for line in lines("missing") if line[2] == "UNAVAIL")
     assert missing[3].endswith("was /var/tmp/dplane-capture/a")  # behind the count of slow I/Os, which -s adds
 
