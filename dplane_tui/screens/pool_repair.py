@@ -10,7 +10,7 @@ from ..services.repair.model import LABEL, ROLE, Advice, Damage
 from ..services.repair.words import damage_lines, disk_lines
 from ..services.zfs.vdevs import disk_name
 from ..text import size
-from ..widgets.dialogs import Choose, Confirm, Reader, ask
+from ..widgets.dialogs import Choose, Confirm, Reader, TypedConfirm, ask
 from ..widgets.layout import Column, Pieces, row
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ _MEANS = {
     "online": "ZFS writes onto it what it missed, then it counts again.",
     "clear": "Sets the counts to zero and tries the disks again. What caused the errors stays: mend it first.",
     "scrub": "Reads everything and repairs what is wrong. The pool can be used meanwhile.",
-    "detach": "What is on it is no copy any more.",
 }
 
 
@@ -101,7 +100,12 @@ async def _do(console: Console, advice: Advice) -> str | None:
     name = disk_name(advice.vdev) if advice.vdev is not None else advice.pool
     means = _MEANS.get(advice.act, f"{new} takes the place of {name}. Everything on {new} is overwritten.")
     title = f"{LABEL[advice.act].capitalize()}: {name}?"
-    if not await ask(console, Confirm(title, means, "Do it")):
+    if advice.act == "detach" and advice.vdev is not None:
+        preview = [f"{name}, GUID {advice.vdev.guid}, leaves {advice.pool}: what is on it is no copy any more."]
+        sure = await ask(console, TypedConfirm(title, preview, name, "Detach"))
+    else:
+        sure = await ask(console, Confirm(title, means, "Do it"))
+    if sure is not True:
         return None
     console.say("Asking ZFS…", "dim")
     return await console.services.repair.do(advice, new)

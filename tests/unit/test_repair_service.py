@@ -195,10 +195,28 @@ def test_repair_tells_and_does(cli: Cli) -> None:
     assert "`dplane pool repair tank --do` does it." in out
     assert cli.box.requests == []
     assert cli("pool", "repair", "tank", "--do", "--read-only")[0] == 5
+    status, _, err = cli("pool", "repair", "tank", "--do")
+    assert (status, "everything on ata-b is overwritten" in err) == (2, True)  # nobody to ask
+    assert cli("pool", "repair", "tank", "--do", "--confirm", "ata-gone")[0] == 4
+    assert cli.box.requests == []
     puts_in(cli.box)
-    status, answer = cli.json("pool", "repair", "tank", "--do")
+    status, answer = cli.json("pool", "repair", "tank", "--do", "--confirm", "ata-b")
     assert (status, answer["data"]["done"].split(" ")[0]) == (0, "ata-b")
     assert [request["verb"] for request in cli.box.requests] == ["vdev-replace"]
+
+
+def test_repair_takes_no_disk_out_without_its_name(cli: Cli) -> None:
+    inner = {one["name"]: one for one in (disk("ata-x", B, "FAULTED"), disk("ata-s", C))}
+    spare = {"name": "spare-0", "vdev_type": "spare", "guid": 8, "state": "DEGRADED", "vdevs": inner}
+    cli.box.pools["tank"]["vdevs"] = mirror(disk("ata-a", A), spare)
+    cli.box.pools["tank"]["vdevs"]["tank"]["vdevs"]["mirror-0"]["vdevs"]["ata-b"] = disk("ata-b", "104")
+    status, _, err = cli("pool", "repair", "tank", "--do")
+    assert (status, "take ata-x out of tank for good" in err) == (2, True)
+    assert cli("pool", "repair", "tank", "--do", "--confirm", "ata-s")[0] == 4
+    assert cli.box.requests == []
+    cli.box.does = lambda _request: cli.box.pools["tank"].update(vdevs=mirror(disk("ata-a", A), disk("ata-s", C)))
+    assert cli("pool", "repair", "tank", "--do", "--confirm", "ata-x")[0] == 0
+    assert cli.box.requests == [{"verb": "vdev-detach", "pool": "tank", "guid": "7", "vdev": B}]
 
 
 def test_repair_wants_a_choice_where_there_is_one(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
