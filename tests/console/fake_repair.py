@@ -11,7 +11,7 @@ from dplane_tui.errors import DPlaneError, MissingError
 from dplane_tui.services.repair.advise import advise
 from dplane_tui.services.repair.model import Advice, Damage, Damaged
 from dplane_tui.services.zfs.growth_rules import AddVdevs
-from dplane_tui.services.zfs.model import Disk, Importable, Pool, Vdev
+from dplane_tui.services.zfs.model import Disk, Importable, Imported, Pool, Vdev
 from dplane_tui.services.zfs.vdevs import disk_name
 
 EVIL = "/tank/evil\x1b[2J\u202ename"
@@ -112,22 +112,22 @@ class FakeRepair:
         self.calls.append(("look", folder, destroyed))
         return (Importable("old", "4711", "FAULTED", disks=("virtio-data5",)),)
 
-    async def import_other(self, found: Importable, name: str | None = None, **more: Any) -> Pool:
+    async def import_other(self, found: Importable, name: str | None = None, **more: Any) -> Imported:
         self.calls.append(("import", found.guid, name, more))
-        return Pool(name or found.name, found.guid, "ONLINE")
+        return Imported(name or found.name, found.guid, "ONLINE")
 
     async def rewind_preview(self, found: Importable, folder: str | None = None) -> str:
         return f"Would be able to return {found.name} to its state as of yesterday."
 
     async def rewind(
         self, found: Importable, name: str | None = None, folder: str | None = None, checkpoint: bool = False
-    ) -> Pool:
+    ) -> Imported:
         self.calls.append(("rewind", found.guid, folder, checkpoint))
-        return Pool(found.name, found.guid, "ONLINE")
+        return Imported(found.name, found.guid, "ONLINE")
 
-    async def rename(self, pool: Pool, to: str) -> Pool:
+    async def rename(self, pool: Pool, to: str) -> Imported:
         self.calls.append(("rename", pool.guid, to))
-        return dataclasses.replace(pool, name=to)
+        return Imported(to, pool.guid, pool.state)
 
     def _done(self, what: str, pool: Pool, vdev: Vdev, state: str, *more: str) -> Vdev:
         self.calls.append((what, pool.guid, disk_name(vdev), *more))
