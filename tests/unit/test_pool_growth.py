@@ -150,6 +150,43 @@ async def test_an_added_disk_is_believed_when_zfs_tells_of_it(box: PlayedBox) ->
     assert box.requests[-1]["dry_run"] is True
 
 
+def listing(**guids: str) -> str:
+    """`zpool import` that tells of pools with these GUIDs."""
+    return "".join(
+        f"   pool: {name}\n     id: {guid}\n  state: ONLINE\n config:\n\n\t{name}  ONLINE\n\n"
+        for name, guid in guids.items()
+    )
+
+
+async def test_a_split_is_proven_by_a_pool_that_was_not_there_before(box: PlayedBox) -> None:
+    zfs = service(box)
+    there = await zfs.whole("tank")
+    box.answer = {"stdout": listing(half="6"), "split": "6"}
+    for taken in ("half", "tank"):
+        with pytest.raises(RefusedError, match=f"a pool called {taken} already"):
+            await zfs.split(there, taken)
+    assert {request["verb"] for request in box.requests} == {"pool-scan"}
+    box.answer = {"stdout": listing(other="6"), "split": "6"}
+    with pytest.raises(CommandError, match="is not found on the disks"):
+        await zfs.split(there, "half")
+
+    def does(request: dict[str, Any]) -> None:
+        if request["verb"] == "pool-split":
+            box.answer = {"stdout": listing(other="6", half="8"), "split": "8"}
+
+    box.does = does
+    assert await zfs.split(there, "half") == "8"
+    box.answer = {"stdout": listing(other="6"), "split": "8"}
+
+    def tells_an_old_one(request: dict[str, Any]) -> None:
+        if request["verb"] == "pool-split":
+            box.answer = {"stdout": listing(other="6", half="8"), "split": "6"}
+
+    box.does = tells_an_old_one
+    with pytest.raises(CommandError, match="is not found on the disks"):
+        await zfs.split(there, "half")
+
+
 async def test_settings_upgrades_and_checkpoints_are_read_back(box: PlayedBox) -> None:
     zfs = service(box)
     there = await zfs.whole("tank")

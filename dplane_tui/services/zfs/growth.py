@@ -78,9 +78,15 @@ class GrowthActs(VdevActs):
         names.new_pool(to)
         if why := why_not_split(pool):
             raise RefusedError(why)
+        before = await self.importable()
+        if to in {one.name for one in (*before, *await self.pools())}:
+            raise RefusedError(
+                f"There is a pool called {to} already, so the new one could not be told from it.", "Choose another name."
+            )
         answer = await self.door.call("pool-split", timeout=630, pool=pool.name, guid=pool.guid, to=to)
         guid = str(answer.get("split", ""))
-        if guid not in {one.guid for one in await self.importable()}:
+        after = {one.guid for one in await self.importable() if one.name == to}
+        if guid not in after - {one.guid for one in before}:
             raise CommandError(f"ZFS took the order, but the new pool {to} is not found on the disks.", "Look again.")
         return guid
 
