@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -344,16 +343,58 @@ def test_imports_of_other_kinds(cli: Cli) -> None:
     assert cli.box.requests[-1] == {"verb": "pool-import", "guid": "8", "folder": "by-id", "destroyed": True}
 
 
+NONE = "\t    ata-a  ONLINE  0 0 0  (untrimmed)"
+OLD = "\t    ata-a  ONLINE  0 0 0  (100% trimmed, completed at Mon Nov 23 14:02:56 2026)"
+DONE = OLD.replace("Mon", "Tue")
+RUNS = "\t    ata-a  ONLINE  0 0 0  (12% trimmed, started at Tue)"
+STUCK = RUNS.replace(", started", ", suspended, started")
+
+
+def trims(box: PlayedBox, before: str, after: str) -> None:
+    """Let `zpool status -t` tell these before and after the order."""
+    told = box._output
+    start = len(box.requests)
+
+    def output(words: list[str]) -> str:
+        return (after if len(box.requests) > start else before) + "\n" if "-t" in words else told(words)
+
+    box._output = output  # type: ignore[method-assign]
+
+
 def test_work_on_all_disks_tells_what_zfs_tells(cli: Cli) -> None:
-    told = cli.box._output
-    status_text = "\t    ata-a  ONLINE  0 0 0  (12% trimmed, started at Mon)\n"
-    cli.box._output = lambda words: status_text if "-t" in words else told(words)  # type: ignore[method-assign]
+    trims(cli.box, NONE, RUNS)
     status, out, _ = cli("pool", "trim", "tank")
-    assert (status, out) == (0, "trim of tank: 12% trimmed, started at Mon.\n")
+    assert (status, out) == (0, "trim of tank: 12% trimmed, started at Tue.\n")
     assert cli.box.requests[-1] == {"verb": "trim-start", "pool": "tank", "guid": "7"}
 
 
-def test_a_device_of_that_name_only(box: PlayedBox) -> None:
+@pytest.mark.parametrize(
+    ("action", "before", "after", "said"),
+    [
+        ("start", OLD, DONE, ""),
+        ("start", OLD, OLD, "no disk of tank is at it: 100% trimmed, completed at Mon"),
+        ("start", NONE, NONE, "no disk of tank is at it: untrimmed"),
+        ("start", "", "", "no disk of tank is at it: nothing told"),
+        ("start", STUCK, STUCK, "no disk of tank is at it: 12% trimmed, suspended"),
+        ("start", NONE, NONE.replace("untrimmed", "trim unsupported"), "no disk of tank is at it: trim unsupported"),
+        ("stop", RUNS, NONE, ""),
+        ("stop", RUNS, RUNS, "tank is still at it"),
+        ("stop", RUNS, STUCK, "tank is still at it"),
+    ],
+)
+async def test_work_is_believed_when_a_disk_is_at_it(
+    box: PlayedBox, action: str, before: str, after: str, said: str
+) -> None:
+    zfs = service(box)
+    there = await zfs.whole("tank")
+    trims(box, before, after)
+    if said:
+        with pytest.raises(CommandError, match=said):
+            await zfs.work(there, "trim", action)
+    else:
+        assert await zfs.work(there, "trim", action) == after.partition("(")[2].rstrip(")")
+
+
+def test_a_device_of_that_name_only() -> None:
     with pytest.raises(UsageError):
         find_vdev(pool(leaf("ata-a"), Vdev("ata-a", "disk", "ONLINE", guid="3")), "ata-a")
-    assert json.dumps(box.pools["tank"]["vdevs"])

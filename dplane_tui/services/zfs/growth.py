@@ -124,13 +124,29 @@ class GrowthActs(VdevActs):
         return int(held) if held.isdigit() else None
 
     async def work(self, pool: Pool, kind: str, action: str) -> str:
-        """Start or stop a `trim` or an `initialize`. Returns what ZFS then tells of each disk, in words."""
+        """Start or stop a `trim` or an `initialize`. Returns what ZFS then tells of each disk, in words.
+
+        Raises CommandError when no disk is at it after a start, or was done since; when one still is, after a stop.
+        """
+        before = await self._progress(await self._same_pool(pool), kind)
         await self.door.call(f"{kind}-{action}", pool=pool.name, guid=pool.guid)
-        found = await self._same_pool(pool)
+        now = await self._progress(await self._same_pool(pool), kind)
+        words = ", ".join(dict.fromkeys(now.values())) or "nothing told"
+        under_way = any("started at" in told and "suspended" not in told for told in now.values())
+        # By what it told before, not by the clock: this box's may be another than that one's.
+        done = any("completed at" in told and told != before.get(disk) for disk, told in now.items())
+        if action == "start" and not (under_way or done):
+            raise CommandError(f"ZFS took the order, but no disk of {pool.name} is at it: {words}.", "Look again.")
+        if action == "stop" and any("started at" in told for told in now.values()):
+            raise CommandError(f"ZFS took the order, but {pool.name} is still at it: {words}.", "Look again.")
+        return words
+
+    async def _progress(self, pool: Pool, kind: str) -> dict[str, str]:
+        """How far each disk is with it, in ZFS's words."""
         flag = "-t" if kind == "trim" else "-i"
-        told = (await self._run(["env", "TZ=UTC", "zpool", "status", flag, found.name])).text
-        pattern = r"\((?:\d+% )?(?:un)?(?:trim|initial)[^)]{0,80}\)"
-        return ", ".join(dict.fromkeys(word.strip("()") for word in re.findall(pattern, told))) or "nothing told"
+        told = (await self._run(["env", "TZ=UTC", "zpool", "status", flag, pool.name])).text
+        found = (re.search(rf"(\S+)\s.*\(((?:\d+% )?(?:un)?{kind}[^)]{{0,80}})\)", line) for line in told.splitlines())
+        return {one[1]: one[2] for one in found if one is not None}
 
     async def importable_in(self, folder: str | None = None, destroyed: bool = False) -> tuple[Importable, ...]:
         """Pools that are not imported, looked for in a folder of /dev/disk, or the destroyed ones."""
