@@ -113,11 +113,18 @@ def vdevs_added(args: Args) -> Found:
 
 
 def vdev_removed(args: Args) -> Found:
-    """Whether the device is gone already, or its data is still being copied away."""
+    """Whether the device is gone already, or its data is still being copied away. Raises Failure when neither is so."""
     found = _wanted(args)
+    if found is not None and not found.path.startswith("indirect"):
+        told = ask([ZPOOL, "status", "-P", "--", str(args["pool"])], _LIMIT).split("\n")
+        if any(line.startswith("remove: ") and " in progress " in line for line in told):
+            return {"outcome": "removing", "state": found.state}
+        found = _wanted(args)  # it may have ended in between
     if found is None or found.path.startswith("indirect"):
         return {"outcome": "removed"}
-    return {"outcome": "removing", "state": found.state}
+    raise Failure(
+        "failed", f"zpool ended well, but {args['pool']} still has the device {args['vdev']}, and no removal goes on."
+    )
 
 
 def pool_split(args: Args) -> Found:

@@ -28,7 +28,7 @@ GROWTH = (
         "vdev-remove",
         ADMIN,
         "Takes a group, or a log, cache or spare disk, out of a pool; data on it is copied to the others first. zpool "
-        "refuses where there is a raidz. Returns `removed` or `removing` as `outcome`.",
+        "refuses where there is a raidz. Returns `removed` or, when zpool tells of that, `removing` as `outcome`.",
         (POOL, GUID, VDEV_GUID, DRY_RUN),
         (ZPOOL, "remove", When("dry_run", "-n"), "--", Value("pool"), Value("vdev")),
         guard="pool",
@@ -78,11 +78,11 @@ GROWTH = (
     Verb(
         "pool-checkpoint-discard",
         ADMIN,
-        "Gives the checkpoint up.",
+        "Gives the checkpoint up. Returns the bytes still to give back as `checkpoint`.",
         (POOL, GUID),
         (ZPOOL, "checkpoint", "-d", "--", Value("pool")),
         guard="pool",
-        after="checkpoint",
+        after="checkpoint-discarded",
         destroys=True,
         limit=300,
     ),

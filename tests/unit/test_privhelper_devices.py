@@ -215,7 +215,12 @@ def test_what_was_added_removed_split_and_set_is_read_back(door: Door, disk: str
     wanted = {"pool": "tank", "guid": GUID}
     status, answer = door.ask("pool-add", **wanted, vdevs=["spare", disk])
     assert (status, answer["added"]) == (0, {disk: NEW})
+    status, answer = door.ask("vdev-remove", **wanted, vdev=OLD)
+    assert (status, "no removal goes on" in answer["error"]["message"]) == (1, True)
+    devices(door, *(one.replace("config:", "remove: Evacuation of x in progress since Mon\nconfig:") for one in TWO))
     assert door.ask("vdev-remove", **wanted, vdev=OLD)[1]["outcome"] == "removing"
+    devices(door, *(one.replace("config:", "remove: Removal of x canceled on Mon\nconfig:") for one in TWO))
+    assert door.ask("vdev-remove", **wanted, vdev=OLD)[0] == 1
     gone = told("tank  ONLINE  0 0 0", "  indirect-0  ONLINE  0 0 0")
     devices(door, gone.replace("indirect-0", OLD), gone)
     assert door.ask("vdev-remove", **wanted, vdev=OLD)[1]["outcome"] == "removed"
@@ -231,6 +236,21 @@ def test_what_was_added_removed_split_and_set_is_read_back(door: Door, disk: str
     assert (status, "autotrim of tank is off" in answer["error"]["message"]) == (1, True)
     assert door.ask("pool-set", **wanted, setting="autotrim=off")[1]["setting"] == "autotrim=off"
     assert door.ask("pool-checkpoint", **wanted)[1]["checkpoint"] == "9"
+
+
+@pytest.mark.parametrize(
+    ("held", "words", "status"),
+    [("-", "", 0), ("4096", "checkpoint: discarding, 4K remaining.", 0), ("4096", "checkpoint: created Mon", 1)],
+)
+def test_a_checkpoint_that_is_kept_is_not_told_as_given_up(door: Door, held: str, words: str, status: int) -> None:
+    listed = f"  pool: tank\n state: ONLINE\n{words}\nconfig:\n"
+    devices(door, *TWO, ("get -H -p -o value checkpoint", 0, f"{held}\n", ""), ("status --", 0, listed, ""))
+    found, answer = door.ask("pool-checkpoint-discard", pool="tank", guid=GUID)
+    assert found == status
+    if status:
+        assert "tank keeps its checkpoint" in answer["error"]["message"]
+    else:
+        assert answer["checkpoint"] == held
 
 
 def test_a_dry_run_asks_zpool_to_do_nothing(door: Door, disk: str) -> None:
