@@ -50,7 +50,8 @@ GROWTH = (
     Verb(
         "pool-set",
         OPERATE,
-        "Switches one habit of a pool on or off. Returns it as `setting` as it then is.",
+        "Switches one habit of a pool on or off. autoreplace=on needs the role admin: ZFS then overwrites a new disk "
+        "in the place of a lost one by itself. Returns it as `setting` as it then is.",
         (POOL, GUID, Arg("setting", POOL_SETTING)),
         (ZPOOL, "set", Value("setting"), Value("pool")),
         guard="pool",
