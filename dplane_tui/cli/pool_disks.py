@@ -26,7 +26,9 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     repair.add_argument("pool")
     repair.add_argument("--do", dest="dry_run", action="store_false", help="do it; without, it is only told")
     repair.add_argument("--with", dest="new", metavar="DISK", default="", help="the disk that takes the place")
-    repair.add_argument("--confirm", metavar="DISK", help="to replace or detach: the disk's name, instead of being asked")
+    repair.add_argument(
+        "--confirm", metavar="DISK", help="to replace or detach: the disk's name, instead of being asked"
+    )
     repair.set_defaults(handler=_repair)
     locate = verbs.add_parser("locate", help="switch the light of a disk's place in its enclosure, where there is one")
     locate.add_argument("device", help="by the name `pool disks` gives")

@@ -328,6 +328,17 @@ def test_mismatch_and_raidz_are_refused_with_the_reason(cli: Cli) -> None:
     assert cli.box.requests == []
 
 
+def test_the_command_widens_a_raidz_only_where_zfs_can(cli: Cli) -> None:
+    inner = {one["name"]: one for one in (disk("ata-a", A), disk("ata-x", B))}
+    raidz = {"name": "raidz1-0", "vdev_type": "raidz", "nparity": 1, "guid": 9, "state": "ONLINE", "vdevs": inner}
+    root = cli.box.pools["tank"]["vdevs"]["tank"]
+    root["vdevs"] = {"raidz1-0": raidz}
+    cli.box.values = {"feature@raidz_expansion": "disabled"}
+    status, _, err = cli("pool", "attach", "tank", "raidz1-0", "ata-b")
+    assert (status, "dplane pool upgrade tank" in err) == (4, True)
+    assert cli.box.requests == []
+
+
 def test_imports_of_other_kinds(cli: Cli) -> None:
     cli.box.answer = {"stdout": "   pool: old\n     id: 8\n  state: ONLINE (DESTROYED)\n config:\n\n\told  ONLINE\n"}
     status, out, _ = cli("pool", "importable", "--destroyed")

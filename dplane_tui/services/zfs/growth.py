@@ -13,30 +13,9 @@ from .parse_text import parse_importable
 from .vdev_acts import VdevActs
 from .vdevs import disk_name
 
-_EXPANSION = (2, 3)
-"""The version of ZFS from which a raidz can be widened."""
-
 
 class GrowthActs(VdevActs):
     """Add, remove, split, settings, upgrade, checkpoint, trim, initialize, imports of other kinds, rename."""
-
-    async def attach(self, pool: Pool, vdev: Vdev, new: str, force: bool = False) -> Vdev:
-        """As VdevActs does. A raidz is only widened where this ZFS and the pool can."""
-        if vdev.kind.startswith("raidz"):
-            if await self.version() < _EXPANSION:
-                raise RefusedError(
-                    f"This ZFS cannot widen a raidz ({vdev.name}); OpenZFS {'.'.join(map(str, _EXPANSION))} can.",
-                    "Add another raidz of the same width, or make a new pool.",
-                )
-            if await self._pool_get("feature@raidz_expansion", pool) == "disabled":
-                raise RefusedError(
-                    f"The features of {pool.name} are from an older ZFS, which cannot widen a raidz.",
-                    f"`dplane pool upgrade {pool.name}` switches them on; older systems cannot import it then.",
-                )
-        return await super().attach(pool, vdev, new, force)
-
-    async def _pool_get(self, name: str, pool: Pool) -> str:
-        return (await self._run(["zpool", "get", "-Hpo", "value", name, pool.name])).text.rstrip("\n")
 
     async def add_preview(self, pool: Pool, request: AddVdevs) -> str:
         """The layout as zpool would make it. Nothing is changed."""
@@ -81,7 +60,8 @@ class GrowthActs(VdevActs):
         before = await self.importable()
         if to in {one.name for one in (*before, *await self.pools())}:
             raise RefusedError(
-                f"There is a pool called {to} already, so the new one could not be told from it.", "Choose another name."
+                f"There is a pool called {to} already, so the new one could not be told from it.",
+                "Choose another name.",
             )
         answer = await self.door.call("pool-split", timeout=630, pool=pool.name, guid=pool.guid, to=to)
         guid = str(answer.get("split", ""))
