@@ -69,8 +69,9 @@ async def _repair(host: Host, args: argparse.Namespace) -> Result:
     advice = await service.advice(args.pool)
     new = _chosen(advice, args.new)
     await _sure(args, advice, new)
-    said = await service.do(advice, new)
-    return Result({"advice": advice, "done": said}, clean(said))
+    done = await service.do(advice, new)
+    bad = None if done.good else BadNewsError(done.said, f"`dplane pool repair {advice.pool}` says what is left to do.")
+    return Result({"advice": advice, "done": done.said}, clean(done.said), bad)
 
 
 async def _sure(args: argparse.Namespace, advice: Advice, new: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..actions import ROLES
 from ..errors import DPlaneError
-from ..services.repair.model import LABEL, ROLE, Advice, Damage
+from ..services.repair.model import LABEL, ROLE, Advice, Damage, Done
 from ..services.repair.words import damage_lines, disk_lines
 from ..services.zfs.vdevs import disk_name
 from ..text import size
@@ -32,12 +32,12 @@ _MEANS = {
 async def repair(console: Console, pool: str) -> str | None:
     """Show what is advised for the pool, do it, and look again, until the person leaves."""
     service = console.services.repair
-    said: str | None = None
+    said: Done | None = None
     lit = False
     while True:
         console.say(f"Looking at {pool} and its disks…", "dim")
         advice, damage = await service.look(pool)
-        console.say(said or "", "good")
+        console.say(said.said if said else "", "good" if said is None or said.good else "warn")
         answer = await ask(console, page(console, advice, damage))
         if answer is None:
             return None
@@ -48,7 +48,7 @@ async def repair(console: Console, pool: str) -> str | None:
             if answer == LIGHT and advice.disk is not None:
                 slot = await service.locate(advice.disk.name, not lit)
                 lit = not lit
-                said = f"The light at {slot} is {'on' if lit else 'off'}."
+                said = Done(f"The light at {slot} is {'on' if lit else 'off'}.")
                 continue
             said = await _do(console, advice)
         except DPlaneError as error:
@@ -91,7 +91,7 @@ def page(console: Console, advice: Advice, damage: Damage | None) -> Reader:
     return Reader(f"Repair of {advice.pool}", lines(advice, damage), keys, below)
 
 
-async def _do(console: Console, advice: Advice) -> str | None:
+async def _do(console: Console, advice: Advice) -> Done | None:
     new = ""
     if advice.act == "replace":
         new = await _successor(console, advice) or ""

@@ -9,7 +9,7 @@ from typing import Any
 
 from dplane_tui.errors import DPlaneError, MissingError
 from dplane_tui.services.repair.advise import advise
-from dplane_tui.services.repair.model import Advice, Damage, Damaged
+from dplane_tui.services.repair.model import Advice, Damage, Damaged, Done
 from dplane_tui.services.zfs.growth_rules import AddVdevs
 from dplane_tui.services.zfs.model import Disk, Importable, Imported, Pool, Vdev
 from dplane_tui.services.zfs.vdevs import disk_name
@@ -24,6 +24,7 @@ class FakeRepair:
     zfs: Any
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     failure: DPlaneError | None = None
+    mended: bool = True
     slots: dict[str, str] = field(default_factory=dict)
     more_disks: tuple[Disk, ...] = (Disk("ata-new", "sdn", 16 << 40, "WDC", "N1"),)
 
@@ -53,11 +54,11 @@ class FakeRepair:
         one = Damaged(EVIL, "tank", path="evil", snapshots=("daily-3",))
         return Damage((one,), pool.data_errors or 0)
 
-    async def do(self, advice: Advice, new: str = "") -> str:
+    async def do(self, advice: Advice, new: str = "") -> Done:
         self.calls.append((advice.act, advice.guid, advice.vdev and advice.vdev.guid, new))
         if self.failure:
             raise self.failure
-        return f"It was done with {new or 'nothing new'}."
+        return Done(f"It was done with {new or 'nothing new'}.", self.mended)
 
     async def online(self, pool: Pool, vdev: Vdev, expand: bool = False) -> Vdev:
         return self._done("online", pool, vdev, "ONLINE")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
+
 from dplane_tui.errors import CommandError
 from dplane_tui.screens.pool_whole import request_of
 from dplane_tui.services.zfs.model import Disk, Scan, Vdev
@@ -71,6 +73,23 @@ async def test_a_disk_is_taken_out_when_its_name_was_typed(console: Opener) -> N
         await seen.press("enter")
         await seen.until(lambda: bool(services.fake_repair.calls))
     assert [call[0] for call in services.fake_repair.calls] == ["detach"]
+
+
+@pytest.mark.parametrize("mended", [True, False])
+async def test_what_mended_nothing_is_said_as_a_warning(
+    console: Opener, monkeypatch: pytest.MonkeyPatch, mended: bool
+) -> None:
+    services = FakeServices()
+    services.fake_repair.mended = mended
+    services.fake_zfs.pool_list = [tank(data_errors=1)]
+    said: dict[str, str] = {}
+    async with console(services) as seen:
+        tell = seen.app.say
+        monkeypatch.setattr(seen.app, "say", lambda text, role="text": (said.update({text: role}), tell(text, role)))
+        await seen.until_text("tank has 1 files with permanent errors")
+        await seen.press("y", "y", "tab", "enter")
+        await seen.until(lambda: "It was done with nothing new." in said)
+    assert said["It was done with nothing new."] == ("good" if mended else "warn")
 
 
 async def test_what_zfs_refuses_is_told_and_the_page_stays(console: Opener) -> None:
