@@ -150,7 +150,10 @@ def _advice(pool: Pool, act: Act, happened: Iterable[str], todo: Iterable[str], 
 def _suspended(pool: Pool, troubles: list[_Trouble], disks: tuple[Disk, ...]) -> Advice:
     away = [one.leaf for one in troubles if find_disk(one.leaf, disks) is None]
     happened = [f"{pool.name} stopped all reading and writing, because too many of its disks do not answer."]
-    happened.append("Nothing that was written before is lost; programs that use it wait.")
+    happened.append(
+        "ZFS keeps what was written before on those disks; whether all of it is there shows when they are back. "
+        "Programs that use it wait."
+    )
     if not pool.vdevs:
         happened.append("ZFS does not tell which disks, because its commands wait as well.")
     if away:
