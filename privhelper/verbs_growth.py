@@ -15,10 +15,14 @@ GROWTH = (
     Verb(
         "pool-add",
         ADMIN,
-        "Adds groups of disks to a pool. zpool refuses disks in use, and redundancy unlike the pool's, unless force. "
+        "Adds groups of disks to a pool. zpool refuses disks in use, and redundancy unlike the pool's, unless force; "
+        "`mismatch` (ZFS 2.3) allows the latter alone. "
         "Returns the GUIDs of the new disks as `added`; the dry run, zpool's own drawing.",
-        (POOL, GUID, Arg("vdevs", ADDED), FORCE, DRY_RUN),
-        (ZPOOL, "add", When("dry_run", "-n"), When("force", "-f"), "--", Value("pool"), Disks("vdevs")),
+        (POOL, GUID, Arg("vdevs", ADDED), FORCE, Arg("mismatch", g.FLAG, optional=True), DRY_RUN),
+        (
+            *(ZPOOL, "add", When("dry_run", "-n"), When("force", "-f")),
+            *(When("mismatch", "--allow-replication-mismatch"), "--", Value("pool"), Disks("vdevs")),
+        ),
         guard="pool",
         before=("disks",),
         after="vdevs-added",

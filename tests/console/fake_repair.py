@@ -79,6 +79,9 @@ class FakeRepair:
     async def add_preview(self, pool: Pool, request: AddVdevs) -> str:
         return f"would update '{pool.name}'\n\tmirror\n\t  {request.words()[-1]}"
 
+    async def unchecked(self, request: AddVdevs) -> str:
+        return "zpool checks less." if request.mismatch else ""
+
     async def add(self, pool: Pool, request: AddVdevs) -> Pool:
         self.calls.append(("add", pool.guid, request.words()))
         return pool

@@ -8,6 +8,7 @@ import pytest
 
 from dplane_tui.cli import run
 from dplane_tui.errors import CommandError, RefusedError, UsageError
+from dplane_tui.services.zfs import growth
 from dplane_tui.services.zfs.growth import GrowthActs
 from dplane_tui.services.zfs.growth_rules import AddVdevs, unlike, why_not_removed, why_not_split
 from dplane_tui.services.zfs.model import Disk, Importable, Pool, Vdev
@@ -147,6 +148,34 @@ async def test_an_added_disk_is_believed_when_zfs_tells_of_it(box: PlayedBox) ->
     box.answer = {"stdout": "would update 'tank'"}
     assert await zfs.add_preview(there, request) == "would update 'tank'"
     assert box.requests[-1]["dry_run"] is True
+
+
+@pytest.mark.parametrize(
+    ("since", "given", "sent", "said"),
+    [
+        ((2, 3), {"mismatch": True}, {"mismatch": True}, ""),
+        ((9, 9), {"mismatch": True}, {"force": True}, "Before 9.9 ZFS allows another redundancy only by force"),
+        ((2, 3), {"mismatch": True, "force": True}, {"force": True}, "zpool is forced"),
+        ((9, 9), {}, {}, ""),
+    ],
+)
+async def test_another_redundancy_switches_no_other_check_off_where_zfs_can(
+    box: PlayedBox,
+    monkeypatch: pytest.MonkeyPatch,
+    since: tuple[int, int],
+    given: dict[str, bool],
+    sent: dict[str, bool],
+    said: str,
+) -> None:
+    monkeypatch.setattr(growth, "_MISMATCH", since)
+    zfs = service(box)
+    request = AddVdevs((spec("", "b", role="data" if given else "spare"),), **given)
+    there = Pool("tank", "7", "ONLINE", vdevs=MIRRORS.vdevs)
+    await zfs.add_preview(there, request)
+    told = box.requests[-1]
+    assert {key: told[key] for key in ("force", "mismatch") if key in told} == sent
+    assert said in await zfs.unchecked(request)
+    assert bool(await zfs.unchecked(request)) is bool(said)
 
 
 def listing(**guids: str) -> str:
@@ -337,6 +366,12 @@ def test_the_command_widens_a_raidz_only_where_zfs_can(cli: Cli) -> None:
     status, _, err = cli("pool", "attach", "tank", "raidz1-0", "ata-b")
     assert (status, "dplane pool upgrade tank" in err) == (4, True)
     assert cli.box.requests == []
+
+
+def test_the_command_says_what_zpool_does_not_check(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growth, "_MISMATCH", (9, 9))
+    status, _, err = cli("pool", "add", "tank", "ata-b", "--mismatch")
+    assert (status, "zpool does not check then whether the disks are in use" in err) == (2, True)
 
 
 def test_imports_of_other_kinds(cli: Cli) -> None:

@@ -186,6 +186,8 @@ def test_lines_of_real_pools(version: str) -> None:
 
 WHOLE: list[tuple[str, dict[str, Any], list[str]]] = [
     ("pool-add", {"vdevs": ["log", "ata-new"]}, ["add", "--", "tank", "log", "DISKS/ata-new"]),
+    ("pool-add", {"vdevs": ["ata-new"], "mismatch": True},
+     ["add", "--allow-replication-mismatch", "--", "tank", "DISKS/ata-new"]),
     ("pool-split", {"to": "half"}, ["split", "--", "tank", "half"]),
     ("pool-set", {"setting": "autoexpand=on"}, ["set", "autoexpand=on", "tank"]),
     ("pool-upgrade", {}, ["upgrade", "--", "tank"]),
@@ -195,7 +197,7 @@ WHOLE: list[tuple[str, dict[str, Any], list[str]]] = [
     ("initialize-start", {}, ["initialize", "--", "tank"]),
     ("initialize-start", {"vdev": OLD}, ["initialize", "--", "tank", OLD]),
     ("initialize-stop", {}, ["initialize", "-c", "--", "tank"]),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("verb", "more", "argv"), WHOLE)

@@ -13,6 +13,9 @@ from .parse_text import parse_importable
 from .vdev_acts import VdevActs
 from .vdevs import disk_name
 
+_MISMATCH = (2, 3)
+"""The version of ZFS from which `zpool add` can be allowed another redundancy without force."""
+
 
 class GrowthActs(VdevActs):
     """Add, remove, split, settings, upgrade, checkpoint, trim, initialize, imports of other kinds, rename."""
@@ -33,10 +36,23 @@ class GrowthActs(VdevActs):
             raise CommandError(f"ZFS took the order, but {missing} is not in {pool.name}.", "Look at the pool again.")
         return found
 
+    async def unchecked(self, request: AddVdevs) -> str:
+        """What zpool itself will not check when it adds that; a sentence, empty when it checks all it can."""
+        if request.force:
+            return "zpool is forced: it does not check whether the disks are in use, nor their redundancy."
+        if request.mismatch and await self.version() < _MISMATCH:
+            return (
+                f"Before {'.'.join(map(str, _MISMATCH))} ZFS allows another redundancy only by force: zpool does not "
+                "check then whether the disks are in use, so only what was looked up here says that they are free."
+            )
+        return ""
+
     async def _add(self, pool: Pool, request: AddVdevs, dry_run: bool = False) -> dict[str, object]:
+        forced = await self.unchecked(request) != ""
         return await self.door.call(
             "pool-add", timeout=330, pool=pool.name, guid=pool.guid, vdevs=request.words(),
-            force=True if request.force or request.mismatch else None, dry_run=True if dry_run else None,
+            force=True if forced else None, mismatch=True if request.mismatch and not forced else None,
+            dry_run=True if dry_run else None,
         )  # fmt: skip
 
     async def remove(self, pool: Pool, vdev: Vdev) -> str:
