@@ -15,20 +15,21 @@ HEALTHY = "ONLINE"
 class Device:
     """One line of `zpool status`: a disk or a group of them."""
 
-    __slots__ = ("depth", "guid", "note", "path", "state")
+    __slots__ = ("depth", "guid", "heading", "note", "path", "state")
 
-    def __init__(self, guid: str, path: str, state: str, note: str, depth: int) -> None:
+    def __init__(self, guid: str, path: str, state: str, note: str, depth: int, heading: str) -> None:
         self.guid = guid
         self.path = path
         self.state = state
         self.note = note
         self.depth = depth
+        self.heading = heading  # "spares", "logs", …; "" for what holds the data
 
 
-def _lines(told: str) -> list[tuple[int, str, str, str]]:
-    """Depth, name, state and the words behind it, for each device in the text of `zpool status`."""
-    found: list[tuple[int, str, str, str]] = []
-    inside = False
+def _lines(told: str) -> list[tuple[int, str, str, str, str]]:
+    """Depth, name, state, the words behind it and the heading above, for each device in `zpool status`."""
+    found: list[tuple[int, str, str, str, str]] = []
+    inside, heading = False, ""
     for line in told.split("\n"):
         if line.startswith("\t") and line.split()[:2] == ["NAME", "STATE"]:
             inside = True
@@ -38,9 +39,12 @@ def _lines(told: str) -> list[tuple[int, str, str, str]]:
             body = line[1:]
             name, _, rest = body.strip().partition("  ")
             words = rest.split()
-            if words:  # the heading of a class has no state
-                counted = len(words) > 3 and all(word[0].isdigit() for word in words[1:4])
-                found.append((len(body) - len(body.lstrip()), name, words[0], " ".join(words[4 if counted else 1 :])))
+            if not words:  # the heading of a class has no state
+                heading = name
+                continue
+            counted = len(words) > 3 and all(word[0].isdigit() for word in words[1:4])
+            note = " ".join(words[4 if counted else 1 :])
+            found.append((len(body) - len(body.lstrip()), name, words[0], note, heading))
     return found
 
 
@@ -51,7 +55,7 @@ def devices(pool: str) -> list[Device]:
     if [line[0] for line in by_guid] != [line[0] for line in by_path]:
         raise Failure("changed", f"The devices of {pool} change at this moment; look again.")
     pairs = zip(by_guid, by_path, strict=True)
-    return [Device(one[1], other[1], other[2], other[3], other[0]) for one, other in pairs]
+    return [Device(one[1], other[1], other[2], other[3], other[0], other[4]) for one, other in pairs]
 
 
 def _wanted(args: Args) -> Device | None:
@@ -74,8 +78,9 @@ def vdev_there(args: Args) -> Found:
 
 
 def vdev_gone(args: Args) -> Found:
-    """The device is no longer in the pool. Raises Failure when it is."""
-    if _wanted(args) is not None:
+    """The device is no longer in use in the pool. Raises Failure when it is."""
+    # A spare that is detached goes back to the spares under the same GUID, waiting or lost as it may be.
+    if any(one.guid == args["vdev"] and one.heading != "spares" for one in devices(str(args["pool"]))[1:]):
         raise Failure("failed", f"zpool ended well, but {args['pool']} still has the device {args['vdev']}.")
     return {"gone": args["vdev"]}
 
@@ -108,11 +113,18 @@ def vdevs_added(args: Args) -> Found:
 
 
 def vdev_removed(args: Args) -> Found:
-    """Whether the device is gone already, or its data is still being copied away."""
+    """Whether the device is gone already, or its data is still being copied away. Raises Failure when neither is so."""
     found = _wanted(args)
+    if found is not None and not found.path.startswith("indirect"):
+        told = ask([ZPOOL, "status", "-P", "--", str(args["pool"])], _LIMIT).split("\n")
+        if any(line.startswith("remove: ") and " in progress " in line for line in told):
+            return {"outcome": "removing", "state": found.state}
+        found = _wanted(args)  # it may have ended in between
     if found is None or found.path.startswith("indirect"):
         return {"outcome": "removed"}
-    return {"outcome": "removing", "state": found.state}
+    raise Failure(
+        "failed", f"zpool ended well, but {args['pool']} still has the device {args['vdev']}, and no removal goes on."
+    )
 
 
 def pool_split(args: Args) -> Found:
@@ -140,4 +152,5 @@ def previewed(args: Args, output: Output) -> Found:
 
 def _is(path: str, name: str) -> bool:
     whole = f"{DISKS}/{name}"
-    return path in (whole, name) or path.removeprefix(f"{whole}-part").isdigit()
+    part = path.removeprefix(f"{whole}-part")  # a missing disk is told by its GUID: digits, with no prefix to remove
+    return path in (whole, name) or (part != path and part.isdigit())

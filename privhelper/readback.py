@@ -120,6 +120,18 @@ def _checkpoint(args: Args) -> Found:
     return {"checkpoint": told}
 
 
+def _discarded(args: Args) -> Found:
+    """The bytes still to give back, or none. Raises Failure when the checkpoint is there and is not given up."""
+    found = _checkpoint(args)
+    if found["checkpoint"] != "-":
+        told = ask([ZPOOL, "status", "--", str(args["pool"])])
+        if not any(line.startswith("checkpoint: discarding") for line in told.split("\n")):
+            found = _checkpoint(args)  # that may have ended in between
+            if found["checkpoint"] != "-":
+                raise Failure("failed", f"zpool took the order, but {args['pool']} keeps its checkpoint.")
+    return found
+
+
 def _pruned(args: Args) -> Found:
     """What is left of the snapshots that were to go. Raises Failure when one is."""
     chosen = args["snapshots"]
@@ -235,6 +247,7 @@ AFTER: dict[str, Callable[[Args], Found]] = {
     "pool-setting": _pool_setting,
     "pool-upgraded": _pool_upgraded,
     "checkpoint": _checkpoint,
+    "checkpoint-discarded": _discarded,
     "policy-snapshots": _policy_snapshots,
     "policy-unset": _policy_unset,
     "account-quota": _account_quota,

@@ -72,6 +72,8 @@ def role_needed(verb: Verb, args: Args) -> str:
         return VIEW
     if verb.name == "snapshot-rename" and _becomes_ours(str(args["snapshot"]), str(args["to"])):
         return ADMIN
+    if verb.name == "pool-set" and args["setting"] == "autoreplace=on":
+        return ADMIN  # ZFS then overwrites a new disk in the place of a lost one by itself
     if "properties" not in args and "property" not in args:
         return verb.role
     from .properties import admin_when_inherited, needs_admin

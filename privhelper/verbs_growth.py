@@ -15,10 +15,14 @@ GROWTH = (
     Verb(
         "pool-add",
         ADMIN,
-        "Adds groups of disks to a pool. zpool refuses disks in use, and redundancy unlike the pool's, unless force. "
+        "Adds groups of disks to a pool. zpool refuses disks in use, and redundancy unlike the pool's, unless force; "
+        "`mismatch` (ZFS 2.3) allows the latter alone. "
         "Returns the GUIDs of the new disks as `added`; the dry run, zpool's own drawing.",
-        (POOL, GUID, Arg("vdevs", ADDED), FORCE, DRY_RUN),
-        (ZPOOL, "add", When("dry_run", "-n"), When("force", "-f"), "--", Value("pool"), Disks("vdevs")),
+        (POOL, GUID, Arg("vdevs", ADDED), FORCE, Arg("mismatch", g.FLAG, optional=True), DRY_RUN),
+        (
+            *(ZPOOL, "add", When("dry_run", "-n"), When("force", "-f")),
+            *(When("mismatch", "--allow-replication-mismatch"), "--", Value("pool"), Disks("vdevs")),
+        ),
         guard="pool",
         before=("disks",),
         after="vdevs-added",
@@ -28,7 +32,7 @@ GROWTH = (
         "vdev-remove",
         ADMIN,
         "Takes a group, or a log, cache or spare disk, out of a pool; data on it is copied to the others first. zpool "
-        "refuses where there is a raidz. Returns `removed` or `removing` as `outcome`.",
+        "refuses where there is a raidz. Returns `removed` or, when zpool tells of that, `removing` as `outcome`.",
         (POOL, GUID, VDEV_GUID, DRY_RUN),
         (ZPOOL, "remove", When("dry_run", "-n"), "--", Value("pool"), Value("vdev")),
         guard="pool",
@@ -50,7 +54,8 @@ GROWTH = (
     Verb(
         "pool-set",
         OPERATE,
-        "Switches one habit of a pool on or off. Returns it as `setting` as it then is.",
+        "Switches one habit of a pool on or off. autoreplace=on needs the role admin: ZFS then overwrites a new disk "
+        "in the place of a lost one by itself. Returns it as `setting` as it then is.",
         (POOL, GUID, Arg("setting", POOL_SETTING)),
         (ZPOOL, "set", Value("setting"), Value("pool")),
         guard="pool",
@@ -78,11 +83,11 @@ GROWTH = (
     Verb(
         "pool-checkpoint-discard",
         ADMIN,
-        "Gives the checkpoint up.",
+        "Gives the checkpoint up. Returns the bytes still to give back as `checkpoint`.",
         (POOL, GUID),
         (ZPOOL, "checkpoint", "-d", "--", Value("pool")),
         guard="pool",
-        after="checkpoint",
+        after="checkpoint-discarded",
         destroys=True,
         limit=300,
     ),

@@ -26,6 +26,9 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     repair.add_argument("pool")
     repair.add_argument("--do", dest="dry_run", action="store_false", help="do it; without, it is only told")
     repair.add_argument("--with", dest="new", metavar="DISK", default="", help="the disk that takes the place")
+    repair.add_argument(
+        "--confirm", metavar="DISK", help="to replace or detach: the disk's name, instead of being asked"
+    )
     repair.set_defaults(handler=_repair)
     locate = verbs.add_parser("locate", help="switch the light of a disk's place in its enclosure, where there is one")
     locate.add_argument("device", help="by the name `pool disks` gives")
@@ -64,8 +67,22 @@ async def _repair(host: Host, args: argparse.Namespace) -> Result:
         bad = BadNewsError(" ".join(advice.happened), " ".join(advice.todo)) if advice.broken else None
         return Result({"advice": advice, "damage": damage}, "\n".join(map(clean, lines)), bad)
     advice = await service.advice(args.pool)
-    said = await service.do(advice, _chosen(advice, args.new))
-    return Result({"advice": advice, "done": said}, clean(said))
+    new = _chosen(advice, args.new)
+    await _sure(args, advice, new)
+    done = await service.do(advice, new)
+    bad = None if done.good else BadNewsError(done.said, f"`dplane pool repair {advice.pool}` says what is left to do.")
+    return Result({"advice": advice, "done": done.said}, clean(done.said), bad)
+
+
+async def _sure(args: argparse.Namespace, advice: Advice, new: str) -> None:
+    """What is advised now may be another thing than what was read: a disk that is overwritten or let go is named."""
+    if advice.act not in ("detach", "replace") or advice.vdev is None:
+        return
+    name = disk_name(advice.vdev)
+    does = f"take {name} out of {advice.pool} for good: what is on it is no copy any more"
+    if advice.act == "replace":
+        does = f"put {new} in the place of {name} in {advice.pool}: everything on {new} is overwritten"
+    await confirm.require(args, new or name, clean(f"{' '.join(advice.happened)} This will {does}."))
 
 
 async def _locate(host: Host, args: argparse.Namespace) -> Result:

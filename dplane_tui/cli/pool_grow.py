@@ -116,12 +116,14 @@ async def _add(host: Host, args: argparse.Namespace) -> Result:
     pool = await service.whole(args.pool)
     request = AddVdevs(parse_layout(args.layout), args.force, args.mismatch)
     drawn = await service.add_preview(pool, request)
+    loose = await service.unchecked(request)
     if args.dry_run:
-        data = {"pool": pool.name, "words": request.words(), "preview": drawn}
-        return Result(data, f"Would add {clean(' '.join(request.words()))} to {clean(pool.name)}.\n{_drawing(drawn)}")
+        data = {"pool": pool.name, "words": request.words(), "preview": drawn, "unchecked": loose}
+        told = f"Would add {' '.join(request.words())} to {pool.name}. {loose}".strip()
+        return Result(data, f"{clean(told)}\n{_drawing(drawn)}")
     told = f"This will add {' '.join(request.words())} to {pool.name}; what is on these disks is lost."
     why = unlike(pool, request.vdevs)
-    await confirm.require(args, pool.name, clean(f"{told} {why}".strip()))
+    await confirm.require(args, pool.name, clean(" ".join(filter(None, (told, why, loose)))))
     found = await service.add(pool, request)
     return Result(found, clean(f"{found.name} has the new disks and is {found.state}."))
 

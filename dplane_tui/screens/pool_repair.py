@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from ..actions import ROLES
 from ..errors import DPlaneError
-from ..services.repair.model import LABEL, ROLE, Advice, Damage
+from ..services.repair.model import LABEL, ROLE, Advice, Damage, Done
 from ..services.repair.words import damage_lines, disk_lines
 from ..services.zfs.vdevs import disk_name
 from ..text import size
-from ..widgets.dialogs import Choose, Confirm, Reader, ask
+from ..widgets.dialogs import Choose, Confirm, Reader, TypedConfirm, ask
 from ..widgets.layout import Column, Pieces, row
 
 if TYPE_CHECKING:
@@ -26,19 +26,18 @@ _MEANS = {
     "online": "ZFS writes onto it what it missed, then it counts again.",
     "clear": "Sets the counts to zero and tries the disks again. What caused the errors stays: mend it first.",
     "scrub": "Reads everything and repairs what is wrong. The pool can be used meanwhile.",
-    "detach": "What is on it is no copy any more.",
 }
 
 
 async def repair(console: Console, pool: str) -> str | None:
     """Show what is advised for the pool, do it, and look again, until the person leaves."""
     service = console.services.repair
-    said: str | None = None
+    said: Done | None = None
     lit = False
     while True:
         console.say(f"Looking at {pool} and its disks…", "dim")
         advice, damage = await service.look(pool)
-        console.say(said or "", "good")
+        console.say(said.said if said else "", "good" if said is None or said.good else "warn")
         answer = await ask(console, page(console, advice, damage))
         if answer is None:
             return None
@@ -49,7 +48,7 @@ async def repair(console: Console, pool: str) -> str | None:
             if answer == LIGHT and advice.disk is not None:
                 slot = await service.locate(advice.disk.name, not lit)
                 lit = not lit
-                said = f"The light at {slot} is {'on' if lit else 'off'}."
+                said = Done(f"The light at {slot} is {'on' if lit else 'off'}.")
                 continue
             said = await _do(console, advice)
         except DPlaneError as error:
@@ -92,7 +91,7 @@ def page(console: Console, advice: Advice, damage: Damage | None) -> Reader:
     return Reader(f"Repair of {advice.pool}", lines(advice, damage), keys, below)
 
 
-async def _do(console: Console, advice: Advice) -> str | None:
+async def _do(console: Console, advice: Advice) -> Done | None:
     new = ""
     if advice.act == "replace":
         new = await _successor(console, advice) or ""
@@ -101,7 +100,12 @@ async def _do(console: Console, advice: Advice) -> str | None:
     name = disk_name(advice.vdev) if advice.vdev is not None else advice.pool
     means = _MEANS.get(advice.act, f"{new} takes the place of {name}. Everything on {new} is overwritten.")
     title = f"{LABEL[advice.act].capitalize()}: {name}?"
-    if not await ask(console, Confirm(title, means, "Do it")):
+    if advice.act == "detach" and advice.vdev is not None:
+        preview = [f"{name}, GUID {advice.vdev.guid}, leaves {advice.pool}: what is on it is no copy any more."]
+        sure = await ask(console, TypedConfirm(title, preview, name, "Detach"))
+    else:
+        sure = await ask(console, Confirm(title, means, "Do it"))
+    if sure is not True:
         return None
     console.say("Asking ZFS…", "dim")
     return await console.services.repair.do(advice, new)

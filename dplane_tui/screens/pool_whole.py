@@ -153,7 +153,7 @@ class WholeActs:
         drawn = await self._service.add_preview(pool, request)
         lines = [
             "What is on these disks is lost. A group of a raidz pool can never be taken out again.",
-            *([unlike(pool, request.vdevs)] if unlike(pool, request.vdevs) else []),
+            *filter(None, (unlike(pool, request.vdevs), await self._service.unchecked(request))),
             *(line.expandtabs(4) for line in drawn.splitlines() if line.strip()),
         ]
         if not await self._typed(f"Add to {pool.name}", lines, "Add"):

@@ -9,9 +9,9 @@ from typing import Any
 
 from dplane_tui.errors import DPlaneError, MissingError
 from dplane_tui.services.repair.advise import advise
-from dplane_tui.services.repair.model import Advice, Damage, Damaged
+from dplane_tui.services.repair.model import Advice, Damage, Damaged, Done
 from dplane_tui.services.zfs.growth_rules import AddVdevs
-from dplane_tui.services.zfs.model import Disk, Importable, Pool, Vdev
+from dplane_tui.services.zfs.model import Disk, Importable, Imported, Pool, Vdev
 from dplane_tui.services.zfs.vdevs import disk_name
 
 EVIL = "/tank/evil\x1b[2J\u202ename"
@@ -24,6 +24,7 @@ class FakeRepair:
     zfs: Any
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     failure: DPlaneError | None = None
+    mended: bool = True
     slots: dict[str, str] = field(default_factory=dict)
     more_disks: tuple[Disk, ...] = (Disk("ata-new", "sdn", 16 << 40, "WDC", "N1"),)
 
@@ -53,11 +54,11 @@ class FakeRepair:
         one = Damaged(EVIL, "tank", path="evil", snapshots=("daily-3",))
         return Damage((one,), pool.data_errors or 0)
 
-    async def do(self, advice: Advice, new: str = "") -> str:
+    async def do(self, advice: Advice, new: str = "") -> Done:
         self.calls.append((advice.act, advice.guid, advice.vdev and advice.vdev.guid, new))
         if self.failure:
             raise self.failure
-        return f"It was done with {new or 'nothing new'}."
+        return Done(f"It was done with {new or 'nothing new'}.", self.mended)
 
     async def online(self, pool: Pool, vdev: Vdev, expand: bool = False) -> Vdev:
         return self._done("online", pool, vdev, "ONLINE")
@@ -77,6 +78,9 @@ class FakeRepair:
 
     async def add_preview(self, pool: Pool, request: AddVdevs) -> str:
         return f"would update '{pool.name}'\n\tmirror\n\t  {request.words()[-1]}"
+
+    async def unchecked(self, request: AddVdevs) -> str:
+        return "zpool checks less." if request.mismatch else ""
 
     async def add(self, pool: Pool, request: AddVdevs) -> Pool:
         self.calls.append(("add", pool.guid, request.words()))
@@ -112,22 +116,22 @@ class FakeRepair:
         self.calls.append(("look", folder, destroyed))
         return (Importable("old", "4711", "FAULTED", disks=("virtio-data5",)),)
 
-    async def import_other(self, found: Importable, name: str | None = None, **more: Any) -> Pool:
+    async def import_other(self, found: Importable, name: str | None = None, **more: Any) -> Imported:
         self.calls.append(("import", found.guid, name, more))
-        return Pool(name or found.name, found.guid, "ONLINE")
+        return Imported(name or found.name, found.guid, "ONLINE")
 
     async def rewind_preview(self, found: Importable, folder: str | None = None) -> str:
         return f"Would be able to return {found.name} to its state as of yesterday."
 
     async def rewind(
         self, found: Importable, name: str | None = None, folder: str | None = None, checkpoint: bool = False
-    ) -> Pool:
+    ) -> Imported:
         self.calls.append(("rewind", found.guid, folder, checkpoint))
-        return Pool(found.name, found.guid, "ONLINE")
+        return Imported(found.name, found.guid, "ONLINE")
 
-    async def rename(self, pool: Pool, to: str) -> Pool:
+    async def rename(self, pool: Pool, to: str) -> Imported:
         self.calls.append(("rename", pool.guid, to))
-        return dataclasses.replace(pool, name=to)
+        return Imported(to, pool.guid, pool.state)
 
     def _done(self, what: str, pool: Pool, vdev: Vdev, state: str, *more: str) -> Vdev:
         self.calls.append((what, pool.guid, disk_name(vdev), *more))

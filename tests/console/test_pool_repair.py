@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
+
 from dplane_tui.errors import CommandError
 from dplane_tui.screens.pool_whole import request_of
-from dplane_tui.services.zfs.model import Disk, Scan
+from dplane_tui.services.zfs.model import Disk, Scan, Vdev
 from tests.console.conftest import Opener
 from tests.console.fakes import FakeServices, disk_vdev, tank, vault
 
@@ -47,6 +49,47 @@ async def test_one_key_does_it_after_the_disk_is_chosen_and_said_yes_to(console:
         await seen.until_text("It was done with ata-new.")
     (call,) = seen.services.fake_repair.calls
     assert (call[0], call[1], call[3]) == ("replace", "1002", "ata-new")
+
+
+async def test_a_disk_is_taken_out_when_its_name_was_typed(console: Opener) -> None:
+    services = FakeServices()
+    failed, new = disk_vdev("ata-old", "OFFLINE"), disk_vdev("ata-put-in", "FAULTED")
+    inner = Vdev("replacing-0", "replacing", "DEGRADED", guid="8", children=(failed, new))
+    top = dataclasses.replace(vault().vdevs[0], kind="mirror", children=(disk_vdev("ata-a"), inner))
+    services.fake_zfs.pool_list = [dataclasses.replace(vault(), vdevs=(top,))]
+    async with console(services) as seen:
+        await seen.until_text("vault")
+        await seen.press("y")
+        await seen.until_text("y take it out")
+        await seen.press("y")
+        await seen.until_text("type the name")
+        assert "GUID" in seen.text
+        await seen.type("ata-old")
+        await seen.press("enter")
+        assert services.fake_repair.calls == []
+        await seen.press("escape", "y")
+        await seen.until_text("type the name")
+        await seen.type("ata-put-in")
+        await seen.press("enter")
+        await seen.until(lambda: bool(services.fake_repair.calls))
+    assert [call[0] for call in services.fake_repair.calls] == ["detach"]
+
+
+@pytest.mark.parametrize("mended", [True, False])
+async def test_what_mended_nothing_is_said_as_a_warning(
+    console: Opener, monkeypatch: pytest.MonkeyPatch, mended: bool
+) -> None:
+    services = FakeServices()
+    services.fake_repair.mended = mended
+    services.fake_zfs.pool_list = [tank(data_errors=1)]
+    said: dict[str, str] = {}
+    async with console(services) as seen:
+        tell = seen.app.say
+        monkeypatch.setattr(seen.app, "say", lambda text, role="text": (said.update({text: role}), tell(text, role)))
+        await seen.until_text("tank has 1 files with permanent errors")
+        await seen.press("y", "y", "tab", "enter")
+        await seen.until(lambda: "It was done with nothing new." in said)
+    assert said["It was done with nothing new."] == ("good" if mended else "warn")
 
 
 async def test_what_zfs_refuses_is_told_and_the_page_stays(console: Opener) -> None:

@@ -148,7 +148,7 @@ def test_a_pulled_disk_of_a_raidz_is_repaired_by_the_guide_with_a_new_one(dplane
     assert f"Disk: {disks[1]}" in told
     assert f"fits: {new}" in told
 
-    done = dplane("pool", "repair", "tank", "--do", "--with", new)
+    done = dplane("pool", "repair", "tank", "--do", "--with", new, "--confirm", new)
     assert done["done"].startswith(f"{new} is in tank now (ONLINE)")
     found = settled(box)
     assert not found["broken"], found
@@ -289,7 +289,7 @@ def test_a_spare_takes_the_place_and_the_guide_goes_on_from_there(dplane: Comman
     box.ssh("zpool", "offline", "-f", "tank", first)
     found = advice(box)
     assert (found["act"], spare in found["spares"]) == ("replace", True)
-    dplane("pool", "repair", "tank", "--do", "--with", spare)
+    dplane("pool", "repair", "tank", "--do", "--with", spare, "--confirm", spare)
     found = settled(box)
     assert found["act"] == "replace"  # there are free disks, which set the spare free again
     assert "stands in for it" in " ".join(found["happened"])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
 from dplane_tui.cli import run
 from dplane_tui.errors import CommandError, RefusedError, UsageError
+from dplane_tui.services.zfs import growth
 from dplane_tui.services.zfs.growth import GrowthActs
 from dplane_tui.services.zfs.growth_rules import AddVdevs, unlike, why_not_removed, why_not_split
 from dplane_tui.services.zfs.model import Disk, Importable, Pool, Vdev
@@ -148,6 +148,71 @@ async def test_an_added_disk_is_believed_when_zfs_tells_of_it(box: PlayedBox) ->
     box.answer = {"stdout": "would update 'tank'"}
     assert await zfs.add_preview(there, request) == "would update 'tank'"
     assert box.requests[-1]["dry_run"] is True
+
+
+@pytest.mark.parametrize(
+    ("since", "given", "sent", "said"),
+    [
+        ((2, 3), {"mismatch": True}, {"mismatch": True}, ""),
+        ((9, 9), {"mismatch": True}, {"force": True}, "Before 9.9 ZFS allows another redundancy only by force"),
+        ((2, 3), {"mismatch": True, "force": True}, {"force": True}, "zpool is forced"),
+        ((9, 9), {}, {}, ""),
+    ],
+)
+async def test_another_redundancy_switches_no_other_check_off_where_zfs_can(
+    box: PlayedBox,
+    monkeypatch: pytest.MonkeyPatch,
+    since: tuple[int, int],
+    given: dict[str, bool],
+    sent: dict[str, bool],
+    said: str,
+) -> None:
+    monkeypatch.setattr(growth, "_MISMATCH", since)
+    zfs = service(box)
+    request = AddVdevs((spec("", "b", role="data" if given else "spare"),), **given)
+    there = Pool("tank", "7", "ONLINE", vdevs=MIRRORS.vdevs)
+    await zfs.add_preview(there, request)
+    told = box.requests[-1]
+    assert {key: told[key] for key in ("force", "mismatch") if key in told} == sent
+    assert said in await zfs.unchecked(request)
+    assert bool(await zfs.unchecked(request)) is bool(said)
+
+
+def listing(**guids: str) -> str:
+    """`zpool import` that tells of pools with these GUIDs."""
+    return "".join(
+        f"   pool: {name}\n     id: {guid}\n  state: ONLINE\n config:\n\n\t{name}  ONLINE\n\n"
+        for name, guid in guids.items()
+    )
+
+
+async def test_a_split_is_proven_by_a_pool_that_was_not_there_before(box: PlayedBox) -> None:
+    zfs = service(box)
+    there = await zfs.whole("tank")
+    box.answer = {"stdout": listing(half="6"), "split": "6"}
+    for taken in ("half", "tank"):
+        with pytest.raises(RefusedError, match=f"a pool called {taken} already"):
+            await zfs.split(there, taken)
+    assert {request["verb"] for request in box.requests} == {"pool-scan"}
+    box.answer = {"stdout": listing(other="6"), "split": "6"}
+    with pytest.raises(CommandError, match="is not found on the disks"):
+        await zfs.split(there, "half")
+
+    def does(request: dict[str, Any]) -> None:
+        if request["verb"] == "pool-split":
+            box.answer = {"stdout": listing(other="6", half="8"), "split": "8"}
+
+    box.does = does
+    assert await zfs.split(there, "half") == "8"
+    box.answer = {"stdout": listing(other="6"), "split": "8"}
+
+    def tells_an_old_one(request: dict[str, Any]) -> None:
+        if request["verb"] == "pool-split":
+            box.answer = {"stdout": listing(other="6", half="8"), "split": "6"}
+
+    box.does = tells_an_old_one
+    with pytest.raises(CommandError, match="is not found on the disks"):
+        await zfs.split(there, "half")
 
 
 async def test_settings_upgrades_and_checkpoints_are_read_back(box: PlayedBox) -> None:
@@ -292,6 +357,23 @@ def test_mismatch_and_raidz_are_refused_with_the_reason(cli: Cli) -> None:
     assert cli.box.requests == []
 
 
+def test_the_command_widens_a_raidz_only_where_zfs_can(cli: Cli) -> None:
+    inner = {one["name"]: one for one in (disk("ata-a", A), disk("ata-x", B))}
+    raidz = {"name": "raidz1-0", "vdev_type": "raidz", "nparity": 1, "guid": 9, "state": "ONLINE", "vdevs": inner}
+    root = cli.box.pools["tank"]["vdevs"]["tank"]
+    root["vdevs"] = {"raidz1-0": raidz}
+    cli.box.values = {"feature@raidz_expansion": "disabled"}
+    status, _, err = cli("pool", "attach", "tank", "raidz1-0", "ata-b")
+    assert (status, "dplane pool upgrade tank" in err) == (4, True)
+    assert cli.box.requests == []
+
+
+def test_the_command_says_what_zpool_does_not_check(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growth, "_MISMATCH", (9, 9))
+    status, _, err = cli("pool", "add", "tank", "ata-b", "--mismatch")
+    assert (status, "zpool does not check then whether the disks are in use" in err) == (2, True)
+
+
 def test_imports_of_other_kinds(cli: Cli) -> None:
     cli.box.answer = {"stdout": "   pool: old\n     id: 8\n  state: ONLINE (DESTROYED)\n config:\n\n\told  ONLINE\n"}
     status, out, _ = cli("pool", "importable", "--destroyed")
@@ -307,16 +389,58 @@ def test_imports_of_other_kinds(cli: Cli) -> None:
     assert cli.box.requests[-1] == {"verb": "pool-import", "guid": "8", "folder": "by-id", "destroyed": True}
 
 
+NONE = "\t    ata-a  ONLINE  0 0 0  (untrimmed)"
+OLD = "\t    ata-a  ONLINE  0 0 0  (100% trimmed, completed at Mon Nov 23 14:02:56 2026)"
+DONE = OLD.replace("Mon", "Tue")
+RUNS = "\t    ata-a  ONLINE  0 0 0  (12% trimmed, started at Tue)"
+STUCK = RUNS.replace(", started", ", suspended, started")
+
+
+def trims(box: PlayedBox, before: str, after: str) -> None:
+    """Let `zpool status -t` tell these before and after the order."""
+    told = box._output
+    start = len(box.requests)
+
+    def output(words: list[str]) -> str:
+        return (after if len(box.requests) > start else before) + "\n" if "-t" in words else told(words)
+
+    box._output = output  # type: ignore[method-assign]
+
+
 def test_work_on_all_disks_tells_what_zfs_tells(cli: Cli) -> None:
-    told = cli.box._output
-    status_text = "\t    ata-a  ONLINE  0 0 0  (12% trimmed, started at Mon)\n"
-    cli.box._output = lambda words: status_text if "-t" in words else told(words)  # type: ignore[method-assign]
+    trims(cli.box, NONE, RUNS)
     status, out, _ = cli("pool", "trim", "tank")
-    assert (status, out) == (0, "trim of tank: 12% trimmed, started at Mon.\n")
+    assert (status, out) == (0, "trim of tank: 12% trimmed, started at Tue.\n")
     assert cli.box.requests[-1] == {"verb": "trim-start", "pool": "tank", "guid": "7"}
 
 
-def test_a_device_of_that_name_only(box: PlayedBox) -> None:
+@pytest.mark.parametrize(
+    ("action", "before", "after", "said"),
+    [
+        ("start", OLD, DONE, ""),
+        ("start", OLD, OLD, "no disk of tank is at it: 100% trimmed, completed at Mon"),
+        ("start", NONE, NONE, "no disk of tank is at it: untrimmed"),
+        ("start", "", "", "no disk of tank is at it: nothing told"),
+        ("start", STUCK, STUCK, "no disk of tank is at it: 12% trimmed, suspended"),
+        ("start", NONE, NONE.replace("untrimmed", "trim unsupported"), "no disk of tank is at it: trim unsupported"),
+        ("stop", RUNS, NONE, ""),
+        ("stop", RUNS, RUNS, "tank is still at it"),
+        ("stop", RUNS, STUCK, "tank is still at it"),
+    ],
+)
+async def test_work_is_believed_when_a_disk_is_at_it(
+    box: PlayedBox, action: str, before: str, after: str, said: str
+) -> None:
+    zfs = service(box)
+    there = await zfs.whole("tank")
+    trims(box, before, after)
+    if said:
+        with pytest.raises(CommandError, match=said):
+            await zfs.work(there, "trim", action)
+    else:
+        assert await zfs.work(there, "trim", action) == after.partition("(")[2].rstrip(")")
+
+
+def test_a_device_of_that_name_only() -> None:
     with pytest.raises(UsageError):
         find_vdev(pool(leaf("ata-a"), Vdev("ata-a", "disk", "ONLINE", guid="3")), "ata-a")
-    assert json.dumps(box.pools["tank"]["vdevs"])

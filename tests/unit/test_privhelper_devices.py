@@ -94,6 +94,16 @@ def test_a_detached_disk_that_is_still_there_is_no_success(door: Door) -> None:
     assert "still has the device" in answer["error"]["message"]
 
 
+@pytest.mark.parametrize("state", ["AVAIL", "UNAVAIL  cannot open", "INUSE  currently in use"])
+def test_a_detached_spare_goes_back_to_the_spares(door: Door, state: str) -> None:
+    tree = told("tank  ONLINE  0 0 0", f"  {NEW}  ONLINE  0 0 0", "spares", f"  {OLD}  {state}")
+    used = tree.replace("\tspares\n", f"\t  spare-0  ONLINE  0 0 0\n\t    {OLD}  ONLINE  0 0 0\n\tspares\n")
+    devices(door, tree, tree)
+    assert door.ask("vdev-detach", pool="tank", guid=GUID, vdev=OLD)[0] == 0
+    devices(door, used, used)
+    assert door.ask("vdev-detach", pool="tank", guid=GUID, vdev=OLD)[0] == 1, "it still stands in"
+
+
 @pytest.mark.parametrize("verb", ["vdev-replace", "vdev-attach"])
 def test_the_new_disk_is_told_with_its_state(door: Door, disk: str, verb: str) -> None:
     devices(door, *TWO)
@@ -112,6 +122,16 @@ def test_a_disk_that_zpool_took_and_does_not_tell_of_is_no_success(door: Door, d
     status, answer = door.ask("vdev-replace", pool="tank", guid=GUID, vdev=OLD, new=disk)
     assert status == 1
     assert "is not among the devices" in answer["error"]["message"]
+
+
+@pytest.mark.parametrize("version", ["2.1.11", "2.3.9"])
+def test_a_missing_disk_told_by_its_number_is_not_the_new_one(door: Door, disk: str, version: str) -> None:
+    missing = (FIXTURES / version / "missing" / "status.txt").read_text()
+    devices(door, missing.replace("mirror-0", OLD), missing)
+    for verb, more in (("vdev-replace", {"vdev": OLD, "new": disk}), ("pool-add", {"vdevs": ["spare", disk]})):
+        status, answer = door.ask(verb, pool="tank", guid=GUID, **more)
+        assert status == 1, verb
+        assert f"{disk} is not among the devices" in answer["error"]["message"]
 
 
 def test_a_new_disk_must_be_one(door: Door) -> None:
@@ -148,15 +168,16 @@ def test_who_may_what(door: Door) -> None:
 
 @pytest.mark.parametrize("version", ["2.1.11", "2.3.9"])
 def test_lines_of_real_pools(version: str) -> None:
-    def lines(case: str) -> list[tuple[int, str, str, str]]:
+    def lines(case: str) -> list[tuple[int, str, str, str, str]]:
         return _lines((FIXTURES / version / case / "status.txt").read_text())
 
     first, *rest = lines("spare-in-use")
     assert first[:3] == (0, "tank", "DEGRADED")
-    named = {name: (depth, state, note) for depth, name, state, note in rest}
+    named = {name: (depth, state, note) for depth, name, state, note, _ in rest}
     assert named["spare-0"][:2] == (4, "DEGRADED")
     assert named["/var/tmp/dplane-capture/b"][1] == "ONLINE"
     assert "logs" not in named
+    assert {line[4] for line in rest} == {"", "spares", "logs", "cache", "special", "dedup"}
     missing = next(line for line in lines("missing") if line[2] == "UNAVAIL")
     assert missing[3].endswith("was /var/tmp/dplane-capture/a")  # behind the count of slow I/Os, which -s adds
 
@@ -165,6 +186,8 @@ def test_lines_of_real_pools(version: str) -> None:
 
 WHOLE: list[tuple[str, dict[str, Any], list[str]]] = [
     ("pool-add", {"vdevs": ["log", "ata-new"]}, ["add", "--", "tank", "log", "DISKS/ata-new"]),
+    ("pool-add", {"vdevs": ["ata-new"], "mismatch": True},
+     ["add", "--allow-replication-mismatch", "--", "tank", "DISKS/ata-new"]),
     ("pool-split", {"to": "half"}, ["split", "--", "tank", "half"]),
     ("pool-set", {"setting": "autoexpand=on"}, ["set", "autoexpand=on", "tank"]),
     ("pool-upgrade", {}, ["upgrade", "--", "tank"]),
@@ -174,7 +197,7 @@ WHOLE: list[tuple[str, dict[str, Any], list[str]]] = [
     ("initialize-start", {}, ["initialize", "--", "tank"]),
     ("initialize-start", {"vdev": OLD}, ["initialize", "--", "tank", OLD]),
     ("initialize-stop", {}, ["initialize", "-c", "--", "tank"]),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("verb", "more", "argv"), WHOLE)
@@ -194,7 +217,12 @@ def test_what_was_added_removed_split_and_set_is_read_back(door: Door, disk: str
     wanted = {"pool": "tank", "guid": GUID}
     status, answer = door.ask("pool-add", **wanted, vdevs=["spare", disk])
     assert (status, answer["added"]) == (0, {disk: NEW})
+    status, answer = door.ask("vdev-remove", **wanted, vdev=OLD)
+    assert (status, "no removal goes on" in answer["error"]["message"]) == (1, True)
+    devices(door, *(one.replace("config:", "remove: Evacuation of x in progress since Mon\nconfig:") for one in TWO))
     assert door.ask("vdev-remove", **wanted, vdev=OLD)[1]["outcome"] == "removing"
+    devices(door, *(one.replace("config:", "remove: Removal of x canceled on Mon\nconfig:") for one in TWO))
+    assert door.ask("vdev-remove", **wanted, vdev=OLD)[0] == 1
     gone = told("tank  ONLINE  0 0 0", "  indirect-0  ONLINE  0 0 0")
     devices(door, gone.replace("indirect-0", OLD), gone)
     assert door.ask("vdev-remove", **wanted, vdev=OLD)[1]["outcome"] == "removed"
@@ -210,6 +238,21 @@ def test_what_was_added_removed_split_and_set_is_read_back(door: Door, disk: str
     assert (status, "autotrim of tank is off" in answer["error"]["message"]) == (1, True)
     assert door.ask("pool-set", **wanted, setting="autotrim=off")[1]["setting"] == "autotrim=off"
     assert door.ask("pool-checkpoint", **wanted)[1]["checkpoint"] == "9"
+
+
+@pytest.mark.parametrize(
+    ("held", "words", "status"),
+    [("-", "", 0), ("4096", "checkpoint: discarding, 4K remaining.", 0), ("4096", "checkpoint: created Mon", 1)],
+)
+def test_a_checkpoint_that_is_kept_is_not_told_as_given_up(door: Door, held: str, words: str, status: int) -> None:
+    listed = f"  pool: tank\n state: ONLINE\n{words}\nconfig:\n"
+    devices(door, *TWO, ("get -H -p -o value checkpoint", 0, f"{held}\n", ""), ("status --", 0, listed, ""))
+    found, answer = door.ask("pool-checkpoint-discard", pool="tank", guid=GUID)
+    assert found == status
+    if status:
+        assert "tank keeps its checkpoint" in answer["error"]["message"]
+    else:
+        assert answer["checkpoint"] == held
 
 
 def test_a_dry_run_asks_zpool_to_do_nothing(door: Door, disk: str) -> None:

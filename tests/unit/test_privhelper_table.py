@@ -290,6 +290,8 @@ def test_roles() -> None:
     assert needed("dataset-create", dataset="t/a", properties={"devices": "on"}) == "admin"
     assert needed("dataset-set", dataset="t/a", guid=GUID, property="dplane:was-quota", value="1") == "operate"
     assert needed("dataset-set", dataset="t/a", guid=GUID, property="dplane:peer", value="me") == "admin"
+    for setting, role in (("autoreplace=on", "admin"), ("autoreplace=off", "operate"), ("autoexpand=on", "operate")):
+        assert needed("pool-set", pool="tank", guid=GUID, setting=setting) == role
     for verb, more in (("dataset-create", {}), ("volume-create", {"size": "1G"})):
         assert needed(verb, dataset="t/a", properties={"dplane:peer": "me"}, **more) == "admin"
     assert [allows(held, "operate") for held in ("", "view", "operate", "admin")] == [False, False, True, True]

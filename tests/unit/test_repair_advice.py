@@ -98,7 +98,8 @@ def test_a_captured_suspended_pool_says_what_to_connect_and_clears() -> None:
     advice = advise(one, [FREE], NOW)
     assert advice.act == "clear"
     assert "Away now: virtio-nas-a-disk3" in text(advice)
-    assert "Nothing that was written before is lost" in text(advice)
+    assert "whether all of it is there shows when they are back" in text(advice)
+    assert "is lost" not in text(advice)
     back = advise(one, [Disk("virtio-nas-a-disk3", "vdd", G, in_use="member of pool stuck")], NOW)
     assert back.act == "clear"
     assert "Its disks are connected" in text(back)
@@ -198,6 +199,23 @@ def test_a_spare_in_use_is_made_permanent_where_no_disk_is_free() -> None:
     assert "stays in its place for good" in text(advice)
 
 
+def test_a_spare_that_fails_is_taken_out_and_the_original_stays() -> None:
+    def with_inner(first: Vdev, spare: Vdev) -> Advice:
+        inner = Vdev("spare-0", "spare", "DEGRADED", guid="8", children=(first, spare))
+        return advise(pool(group("mirror", leaf("ata-a"), inner)), [FREE], NOW)
+
+    lost = leaf("ata-s", "REMOVED")
+    for state in ("ONLINE", "DEGRADED"):
+        advice = with_inner(leaf("ata-b", state), lost)
+        assert (advice.act, advice.vdev) == ("detach", lost)
+        assert f"ata-s, the spare that stands in for ata-b, is REMOVED; ata-b itself is {state}." in text(advice)
+        assert "ata-s goes back to the spares" in text(advice)
+    failed = leaf("ata-b", "FAULTED", "too many errors")
+    both = with_inner(failed, lost)
+    assert (both.act, both.vdev) == ("replace", failed)
+    assert "ata-b is FAULTED; ata-s, the spare for it, is REMOVED." in text(both)
+
+
 def test_a_replacement_that_fails_itself_is_taken_out() -> None:
     new = leaf("ata-n", "FAULTED", "too many errors")
     inner = Vdev("replacing-1", "replacing", "DEGRADED", guid="8", children=(leaf("ata-b", "OFFLINE"), new))
@@ -259,6 +277,23 @@ def test_what_holds_no_data_is_no_loss_of_data() -> None:
     advice = advise(pool(data, log), [FREE], NOW)
     assert advice.act == "replace"
     assert "the pool goes on without it" in text(advice)
+
+
+def test_a_lost_log_is_not_a_lost_pool() -> None:
+    data = group("mirror", leaf("ata-a"), leaf("ata-b"), state="ONLINE")
+    logs = group("mirror", leaf("ata-l", "REMOVED"), leaf("ata-m", "REMOVED"), state="UNAVAIL", role="log")
+    advice = advise(pool(data, logs), [FREE], NOW)
+    assert "destroy the pool" not in text(advice)
+    assert "cannot be rebuilt" not in text(advice)
+    assert "the pool goes on without it" in text(advice)
+    for state in ("UNAVAIL", "FAULTED"):
+        waits = advise(pool(data, logs, state=state), [FREE], NOW)
+        assert (waits.act, waits.vdev) == ("nothing", None)
+        assert f"tank is {state} and waits for its log (ata-l, ata-m)" in text(waits)
+        assert "are lost then" in text(waits)
+        assert "goes on without it, synchronous" not in text(waits)
+    back = advise(pool(data, logs, state="UNAVAIL"), here("ata-m"), NOW)
+    assert (back.act, back.vdev) == ("online", logs.children[1])
 
 
 def test_where_it_sits_is_told_only_where_sysfs_tells() -> None:

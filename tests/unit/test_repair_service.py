@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -61,8 +62,9 @@ async def test_the_advice_is_done_and_read_back(box: PlayedBox) -> None:
     advice = await service(box).advice("tank")
     assert (advice.act, [one.id for one in advice.fitting]) == ("replace", ["ata-b"])
     puts_in(box)
-    said = await service(box).do(advice, "ata-b")
-    assert said == "ata-b is in tank now (ONLINE) and takes the place of ata-gone."
+    done = await service(box).do(advice, "ata-b")
+    assert done.good
+    assert done.said == "ata-b is in tank now (ONLINE) and takes the place of ata-gone."
     assert box.requests == [{"verb": "vdev-replace", "pool": "tank", "guid": "7", "vdev": B, "new": "ata-b"}]
 
 
@@ -195,10 +197,46 @@ def test_repair_tells_and_does(cli: Cli) -> None:
     assert "`dplane pool repair tank --do` does it." in out
     assert cli.box.requests == []
     assert cli("pool", "repair", "tank", "--do", "--read-only")[0] == 5
+    status, _, err = cli("pool", "repair", "tank", "--do")
+    assert (status, "everything on ata-b is overwritten" in err) == (2, True)  # nobody to ask
+    assert cli("pool", "repair", "tank", "--do", "--confirm", "ata-gone")[0] == 4
+    assert cli.box.requests == []
     puts_in(cli.box)
-    status, answer = cli.json("pool", "repair", "tank", "--do")
+    status, answer = cli.json("pool", "repair", "tank", "--do", "--confirm", "ata-b")
     assert (status, answer["data"]["done"].split(" ")[0]) == (0, "ata-b")
     assert [request["verb"] for request in cli.box.requests] == ["vdev-replace"]
+
+
+def test_repair_takes_no_disk_out_without_its_name(cli: Cli) -> None:
+    inner = {one["name"]: one for one in (disk("ata-x", B, "FAULTED"), disk("ata-s", C))}
+    spare = {"name": "spare-0", "vdev_type": "spare", "guid": 8, "state": "DEGRADED", "vdevs": inner}
+    cli.box.pools["tank"]["vdevs"] = mirror(disk("ata-a", A), spare)
+    cli.box.pools["tank"]["vdevs"]["tank"]["vdevs"]["mirror-0"]["vdevs"]["ata-b"] = disk("ata-b", "104")
+    status, _, err = cli("pool", "repair", "tank", "--do")
+    assert (status, "take ata-x out of tank for good" in err) == (2, True)
+    assert cli("pool", "repair", "tank", "--do", "--confirm", "ata-s")[0] == 4
+    assert cli.box.requests == []
+    cli.box.does = lambda _request: cli.box.pools["tank"].update(vdevs=mirror(disk("ata-a", A), disk("ata-s", C)))
+    assert cli("pool", "repair", "tank", "--do", "--confirm", "ata-x")[0] == 0
+    assert cli.box.requests == [{"verb": "vdev-detach", "pool": "tank", "guid": "7", "vdev": B}]
+
+
+def test_a_clear_that_mends_nothing_is_no_success(cli: Cli) -> None:
+    cli.box.pools["tank"]["vdevs"] = mirror(disk("ata-x", A), disk("ata-b", B, "FAULTED"))
+    cli.box._output = _nothing_free(cli.box)  # type: ignore[method-assign]
+    status, answer = cli.json("pool", "repair", "tank", "--do")
+    assert (status, answer["ok"], answer["data"]["done"]) == (
+        3, False, "The errors were cleared; tank still is DEGRADED.",
+    )  # fmt: skip
+    cli.box.does = lambda _request: cli.box.pools["tank"].update(
+        state="ONLINE", vdevs=mirror(disk("ata-x", A), disk("ata-b", B), state="ONLINE")
+    )
+    assert cli("pool", "repair", "tank", "--do")[:2] == (0, "The errors were cleared; tank is ONLINE.\n")
+
+
+def _nothing_free(box: PlayedBox) -> Callable[[list[str]], str]:
+    told = box._output
+    return lambda words: '{"blockdevices": []}' if words[0] == "lsblk" else told(words)
 
 
 def test_repair_wants_a_choice_where_there_is_one(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

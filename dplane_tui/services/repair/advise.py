@@ -36,6 +36,8 @@ def advise(pool: Pool, disks: Iterable[Disk], now: float, slots: Mapping[str, st
         found = _waiting(pool, troubles)
     elif lost := next((top for top in pool.vdevs if _too_many(top)), None):
         found = _lost(pool, lost, known)
+    elif pool.state in ("UNAVAIL", "FAULTED") and any(one.top.role == "log" for one in troubles):
+        found = _without_log(pool, [one.leaf for one in troubles if one.top.role == "log"], known)
     elif troubles:
         found = _one(pool, troubles[0], known)
         found = replace(found, besides=tuple(_short(other) for other in troubles[1:]))
@@ -88,10 +90,10 @@ def _vanished(leaf: Vdev, disks: tuple[Disk, ...]) -> bool:
 
 def _too_many(top: Vdev) -> bool:
     """Whether more of a group is away than it can lose, or its only disk."""
-    if top.role in ("cache", "spare"):
+    if top.role in ("cache", "spare", "log"):
         return False
     if not top.children:
-        return top.state in ("REMOVED", "UNAVAIL", "FAULTED", "OFFLINE") and top.role != "log"
+        return top.state in ("REMOVED", "UNAVAIL", "FAULTED", "OFFLINE")
     return sum(child.state in _AWAY for child in top.children) > can_lose(top)
 
 
@@ -148,7 +150,10 @@ def _advice(pool: Pool, act: Act, happened: Iterable[str], todo: Iterable[str], 
 def _suspended(pool: Pool, troubles: list[_Trouble], disks: tuple[Disk, ...]) -> Advice:
     away = [one.leaf for one in troubles if find_disk(one.leaf, disks) is None]
     happened = [f"{pool.name} stopped all reading and writing, because too many of its disks do not answer."]
-    happened.append("Nothing that was written before is lost; programs that use it wait.")
+    happened.append(
+        "ZFS keeps what was written before on those disks; whether all of it is there shows when they are back. "
+        "Programs that use it wait."
+    )
     if not pool.vdevs:
         happened.append("ZFS does not tell which disks, because its commands wait as well.")
     if away:
@@ -207,6 +212,27 @@ def _lost(pool: Pool, top: Vdev, disks: tuple[Disk, ...]) -> Advice:
     )  # fmt: skip
 
 
+def _without_log(pool: Pool, logs: list[Vdev], disks: tuple[Disk, ...]) -> Advice:
+    """ZFS waits for a log, because the last synchronous writes may be in it alone."""
+    names = ", ".join(disk_name(leaf) for leaf in logs)
+    happened = [
+        f"{pool.name} is {pool.state} and waits for its log ({names}): the last synchronous writes may be in it alone.",
+        "ZFS does not say that any of the disks with data has failed.",
+    ]
+    back = next((leaf for leaf in logs if _is_back(leaf, disks) and leaf.state != "FAULTED"), None)
+    if back is not None:
+        return _advice(
+            pool, "online", [*happened, f"{disk_name(back)} is connected again."],
+            ["Bring it online again: ZFS then reads what the log holds, and the pool goes on."], back,
+        )  # fmt: skip
+    return _advice(
+        pool, "nothing", happened,
+        ["Connect the log again, then open this page once more. The pool need not be destroyed.",
+         f"If it is gone for good, `dplane pool clear {pool.name}` lets ZFS go on without it: the writes that were in "
+         "the log alone are lost then."],
+    )  # fmt: skip
+
+
 def _is_back(leaf: Vdev, disks: tuple[Disk, ...]) -> bool:
     """Whether a disk is connected that ZFS may not have looked at again."""
     label_lost = any(words in leaf.note for words in LABEL_LOST)
@@ -246,9 +272,9 @@ def _inner(pool: Pool, one: _Trouble, within: Vdev, disks: tuple[Disk, ...]) -> 
     """A disk that is being replaced, or that a spare stands in for."""
     leaf, name = one.leaf, disk_name(one.leaf)
     other = next((child for child in within.children if child is not leaf), leaf)
-    new = within.children[-1]
+    first, new = within.children[0], within.children[-1]
     if within.kind == "replacing" and new.state not in _FINE:
-        old = disk_name(within.children[0])
+        old = disk_name(first)
         return _advice(
             pool, "detach", [f"{disk_name(new)}, which was to replace {old}, is {new.state}.", _left(one.top)],
             ["Take it out again, which ends this replacement; then another disk can take the place."], new,
@@ -258,7 +284,15 @@ def _inner(pool: Pool, one: _Trouble, within: Vdev, disks: tuple[Disk, ...]) -> 
             pool, "wait", [f"{name} ({leaf.state}) is being replaced by {disk_name(other)}.", _left(one.top)],
             ["Wait until ZFS has written everything onto the new disk; it then lets go of the old one by itself."],
         )  # fmt: skip
-    if other.state in _FINE:
+    if new is leaf and first.state not in _AWAY:
+        return _advice(
+            pool, "detach",
+            [f"{name}, the spare that stands in for {disk_name(first)}, is {leaf.state}; {disk_name(first)} itself is "
+             f"{first.state}."],
+            [f"Take the spare out again: {disk_name(first)} stays in its place, and {name} goes back to the spares."],
+            leaf,
+        )  # fmt: skip
+    if new is not leaf and other.state in _FINE:
         happened = [f"{name} is {leaf.state}; the spare {disk_name(other)} stands in for it and holds all its data."]
         found = fitting(pool, leaf, disks)
         if found:
@@ -272,7 +306,10 @@ def _inner(pool: Pool, one: _Trouble, within: Vdev, disks: tuple[Disk, ...]) -> 
             [f"There is no free disk of {_least(pool, leaf, disks)} for it. Put one in and open this page again.",
              f"Or take {name} out: the spare then stays in its place for good, and the pool has one spare less."], leaf,
         )  # fmt: skip
-    return _successor(pool, one, [f"{name} is {leaf.state}, and so is the spare for it.", _left(one.top)], disks)
+    if not first.children:
+        one = replace(one, leaf=first)
+    happened = [f"{disk_name(first)} is {first.state}; {disk_name(new)}, the spare for it, is {new.state}."]
+    return _successor(pool, one, [*happened, _left(one.top)], disks)
 
 
 def _least(pool: Pool, leaf: Vdev, disks: tuple[Disk, ...]) -> str:

@@ -45,6 +45,15 @@ class Advice:
 
 
 @dataclass(frozen=True, slots=True)
+class Done:
+    """What was read back after the one thing was done, in a sentence."""
+
+    said: str
+    good: bool = True
+    """Whether the trouble it was meant for is gone, or being mended, as far as was read back."""
+
+
+@dataclass(frozen=True, slots=True)
 class Damaged:
     """One thing that ZFS names as damaged for good."""
 

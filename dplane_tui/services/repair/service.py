@@ -14,7 +14,7 @@ from ..zfs.model import HEALTHY, Pool
 from ..zfs.vdevs import disk_name
 from . import damage
 from .advise import advise
-from .model import Advice, Damage
+from .model import Advice, Damage, Done
 
 _SLOTS = "/sys/block/*/device/enclosure_device*/slot"
 _MOST = 200  # damaged files that are looked into
@@ -55,9 +55,9 @@ class RepairService(GrowthActs):
             found[parts[3]] = clean(f"slot {text.strip()}{f' ({label})' if label else ''}", 60)
         return found
 
-    async def do(self, advice: Advice, new: str = "") -> str:
-        """Do what was advised, `new` being the disk that takes the place of another. Returns what was read back, in a
-        sentence. Raises RefusedError when there is nothing to do, ChangedError when pool or device is another by now.
+    async def do(self, advice: Advice, new: str = "") -> Done:
+        """Do what was advised, `new` being the disk that takes the place of another. Returns what was read back.
+        Raises RefusedError when there is nothing to do, ChangedError when pool or device is another by now.
         """
         pool = await self._seen(advice)
         if advice.act == "replace" and advice.vdev is not None:
@@ -66,20 +66,20 @@ class RepairService(GrowthActs):
                     f"{clean(new, 80) or 'Nothing'} is none of the disks that fit.", "Choose one of them."
                 )
             made = await self.replace(pool, advice.vdev, new)
-            return f"{new} is in {pool.name} now ({made.state}) and takes the place of {disk_name(advice.vdev)}."
+            return Done(f"{new} is in {pool.name} now ({made.state}) and takes the place of {disk_name(advice.vdev)}.")
         if advice.act == "online" and advice.vdev is not None:
             back = await self.online(pool, advice.vdev)
-            return f"{disk_name(advice.vdev)} is {back.state} again in {pool.name}."
+            return Done(f"{disk_name(advice.vdev)} is {back.state} again in {pool.name}.")
         if advice.act == "detach" and advice.vdev is not None:
             left = await self.detach(pool, advice.vdev)
-            return f"{disk_name(advice.vdev)} was taken out of {left.name}, which is {left.state}."
+            return Done(f"{disk_name(advice.vdev)} was taken out of {left.name}, which is {left.state}.")
         if advice.act == "clear":
             found = await self.clear(pool, advice.vdev.guid if advice.vdev is not None else None)
             rest = f"still {found.trouble()}" if found.trouble() else f"is {found.state}"
-            return f"The errors were cleared; {found.name} {rest}."
+            return Done(f"The errors were cleared; {found.name} {rest}.", good=not found.trouble())
         if advice.act == "scrub":
             scan = await self.scrub(pool, "start")
-            return f"The scrub of {pool.name} is {scan.state}."
+            return Done(f"The scrub of {pool.name} is {scan.state}.")
         raise RefusedError(f"There is nothing to do on {advice.pool} from here.", *advice.todo[:1])
 
     async def _seen(self, advice: Advice) -> Pool:

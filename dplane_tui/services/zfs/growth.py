@@ -13,30 +13,12 @@ from .parse_text import parse_importable
 from .vdev_acts import VdevActs
 from .vdevs import disk_name
 
-_EXPANSION = (2, 3)
-"""The version of ZFS from which a raidz can be widened."""
+_MISMATCH = (2, 3)
+"""The version of ZFS from which `zpool add` can be allowed another redundancy without force."""
 
 
 class GrowthActs(VdevActs):
     """Add, remove, split, settings, upgrade, checkpoint, trim, initialize, imports of other kinds, rename."""
-
-    async def attach(self, pool: Pool, vdev: Vdev, new: str, force: bool = False) -> Vdev:
-        """As VdevActs does. A raidz is only widened where this ZFS and the pool can."""
-        if vdev.kind.startswith("raidz"):
-            if await self.version() < _EXPANSION:
-                raise RefusedError(
-                    f"This ZFS cannot widen a raidz ({vdev.name}); OpenZFS {'.'.join(map(str, _EXPANSION))} can.",
-                    "Add another raidz of the same width, or make a new pool.",
-                )
-            if await self._pool_get("feature@raidz_expansion", pool) == "disabled":
-                raise RefusedError(
-                    f"The features of {pool.name} are from an older ZFS, which cannot widen a raidz.",
-                    f"`dplane pool upgrade {pool.name}` switches them on; older systems cannot import it then.",
-                )
-        return await super().attach(pool, vdev, new, force)
-
-    async def _pool_get(self, name: str, pool: Pool) -> str:
-        return (await self._run(["zpool", "get", "-Hpo", "value", name, pool.name])).text.rstrip("\n")
 
     async def add_preview(self, pool: Pool, request: AddVdevs) -> str:
         """The layout as zpool would make it. Nothing is changed."""
@@ -54,10 +36,23 @@ class GrowthActs(VdevActs):
             raise CommandError(f"ZFS took the order, but {missing} is not in {pool.name}.", "Look at the pool again.")
         return found
 
+    async def unchecked(self, request: AddVdevs) -> str:
+        """What zpool itself will not check when it adds that; a sentence, empty when it checks all it can."""
+        if request.force:
+            return "zpool is forced: it does not check whether the disks are in use, nor their redundancy."
+        if request.mismatch and await self.version() < _MISMATCH:
+            return (
+                f"Before {'.'.join(map(str, _MISMATCH))} ZFS allows another redundancy only by force: zpool does not "
+                "check then whether the disks are in use, so only what was looked up here says that they are free."
+            )
+        return ""
+
     async def _add(self, pool: Pool, request: AddVdevs, dry_run: bool = False) -> dict[str, object]:
+        forced = await self.unchecked(request) != ""
         return await self.door.call(
             "pool-add", timeout=330, pool=pool.name, guid=pool.guid, vdevs=request.words(),
-            force=True if request.force or request.mismatch else None, dry_run=True if dry_run else None,
+            force=True if forced else None, mismatch=True if request.mismatch and not forced else None,
+            dry_run=True if dry_run else None,
         )  # fmt: skip
 
     async def remove(self, pool: Pool, vdev: Vdev) -> str:
@@ -78,9 +73,16 @@ class GrowthActs(VdevActs):
         names.new_pool(to)
         if why := why_not_split(pool):
             raise RefusedError(why)
+        before = await self.importable()
+        if to in {one.name for one in (*before, *await self.pools())}:
+            raise RefusedError(
+                f"There is a pool called {to} already, so the new one could not be told from it.",
+                "Choose another name.",
+            )
         answer = await self.door.call("pool-split", timeout=630, pool=pool.name, guid=pool.guid, to=to)
         guid = str(answer.get("split", ""))
-        if guid not in {one.guid for one in await self.importable()}:
+        after = {one.guid for one in await self.importable() if one.name == to}
+        if guid not in after - {one.guid for one in before}:
             raise CommandError(f"ZFS took the order, but the new pool {to} is not found on the disks.", "Look again.")
         return guid
 
@@ -118,13 +120,29 @@ class GrowthActs(VdevActs):
         return int(held) if held.isdigit() else None
 
     async def work(self, pool: Pool, kind: str, action: str) -> str:
-        """Start or stop a `trim` or an `initialize`. Returns what ZFS then tells of each disk, in words."""
+        """Start or stop a `trim` or an `initialize`. Returns what ZFS then tells of each disk, in words.
+
+        Raises CommandError when no disk is at it after a start, or was done since; when one still is, after a stop.
+        """
+        before = await self._progress(await self._same_pool(pool), kind)
         await self.door.call(f"{kind}-{action}", pool=pool.name, guid=pool.guid)
-        found = await self._same_pool(pool)
+        now = await self._progress(await self._same_pool(pool), kind)
+        words = ", ".join(dict.fromkeys(now.values())) or "nothing told"
+        under_way = any("started at" in told and "suspended" not in told for told in now.values())
+        # By what it told before, not by the clock: this box's may be another than that one's.
+        done = any("completed at" in told and told != before.get(disk) for disk, told in now.items())
+        if action == "start" and not (under_way or done):
+            raise CommandError(f"ZFS took the order, but no disk of {pool.name} is at it: {words}.", "Look again.")
+        if action == "stop" and any("started at" in told for told in now.values()):
+            raise CommandError(f"ZFS took the order, but {pool.name} is still at it: {words}.", "Look again.")
+        return words
+
+    async def _progress(self, pool: Pool, kind: str) -> dict[str, str]:
+        """How far each disk is with it, in ZFS's words."""
         flag = "-t" if kind == "trim" else "-i"
-        told = (await self._run(["env", "TZ=UTC", "zpool", "status", flag, found.name])).text
-        pattern = r"\((?:\d+% )?(?:un)?(?:trim|initial)[^)]{0,80}\)"
-        return ", ".join(dict.fromkeys(word.strip("()") for word in re.findall(pattern, told))) or "nothing told"
+        told = (await self._run(["env", "TZ=UTC", "zpool", "status", flag, pool.name])).text
+        found = (re.search(rf"(\S+)\s.*\(((?:\d+% )?(?:un)?{kind}[^)]{{0,80}})\)", line) for line in told.splitlines())
+        return {one[1]: one[2] for one in found if one is not None}
 
     async def importable_in(self, folder: str | None = None, destroyed: bool = False) -> tuple[Importable, ...]:
         """Pools that are not imported, looked for in a folder of /dev/disk, or the destroyed ones."""

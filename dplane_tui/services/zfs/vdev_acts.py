@@ -15,6 +15,9 @@ from .requests import check_disk
 from .service import ZfsService
 from .vdevs import disk_name
 
+_EXPANSION = (2, 3)
+"""The version of ZFS from which a raidz can be widened."""
+
 
 class VdevActs(ZfsService):
     """Replace, attach, detach, online, offline. Raises as ZfsService does."""
@@ -77,7 +80,11 @@ class VdevActs(ZfsService):
         return await self._put_in(pool, new, answer)
 
     async def attach(self, pool: Pool, vdev: Vdev, new: str, force: bool = False) -> Vdev:
-        """Put a disk beside another as its mirror, or into a raidz that grows by it. Returns the new device."""
+        """Put a disk beside another as its mirror, or into a raidz that grows by it. Returns the new device.
+
+        Raises RefusedError for a raidz that this ZFS, or the pool with its features, cannot widen.
+        """
+        await self._check_wider(pool, vdev)
         await self._check_new(pool, new, force)
         answer = await self._call("vdev-attach", pool, vdev, new=new, force=True if force else None)
         return await self._put_in(pool, new, answer)
@@ -89,6 +96,23 @@ class VdevActs(ZfsService):
         if any(one.guid == vdev.guid for top in found.vdevs for _, one in top.walk() if top.role != "spare"):
             raise CommandError(f"ZFS took the order, but {disk_name(vdev)} is still in {pool.name}.", "Look again.")
         return found
+
+    async def _check_wider(self, pool: Pool, vdev: Vdev) -> None:
+        if not vdev.kind.startswith("raidz"):
+            return
+        if await self.version() < _EXPANSION:
+            raise RefusedError(
+                f"This ZFS cannot widen a raidz ({vdev.name}); OpenZFS {'.'.join(map(str, _EXPANSION))} can.",
+                "Add another raidz of the same width, or make a new pool.",
+            )
+        if await self._pool_get("feature@raidz_expansion", pool) == "disabled":
+            raise RefusedError(
+                f"The features of {pool.name} are from an older ZFS, which cannot widen a raidz.",
+                f"`dplane pool upgrade {pool.name}` switches them on; older systems cannot import it then.",
+            )
+
+    async def _pool_get(self, name: str, pool: Pool) -> str:
+        return (await self._run(["zpool", "get", "-Hpo", "value", name, pool.name])).text.rstrip("\n")
 
     async def _check_new(self, pool: Pool, new: str, force: bool) -> None:
         spares = {disk_name(one) for one in pool.leaves() if one.role == "spare" and one.state == "AVAIL"}
