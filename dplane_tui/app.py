@@ -224,6 +224,10 @@ class Console(
             self.say(self.refusal(action.label), "warn")
         elif not allowed(action, self.role):
             self.say(f"“{action.label}” needs the role {action.role}; this account has {self.role or 'none'}.", "warn")
+        elif action.id == "section-files" and (about := screen.files_under()):
+            from .screens.files import browse
+
+            browse(self, *about)
         elif action.id.startswith("section-"):
             self.go(action.id.removeprefix("section-"))
         else:
