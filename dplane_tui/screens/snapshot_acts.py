@@ -68,7 +68,7 @@ class SnapshotScreenActs:
             [(one.name, "strong")],
             [("GUID ", "dim"), (one.guid, "text")],
             [("taken ", "dim"), (age(one.created, time.time()), "text")],
-            [("held by it alone ", "dim"), (size(one.used), "text"), ("  what destroying just this one frees", "dim")],
+            [("used by it alone ", "dim"), (size(one.used), "text"), ("  what destroying just this one frees", "dim")],
             [("reaches ", "dim"), (size(one.referenced), "text")],
             [("holds ", "dim"), (", ".join(tags) or "none", "warn" if tags else "text")],
             [("clones ", "dim"), (", ".join(clones) or "none", "warn" if clones else "text")],
@@ -195,7 +195,7 @@ class SnapshotScreenActs:
         preview = await storage.destroy_many_preview(dataset, chosen)
         what = chosen[0].name if count == 1 else f"{count} snapshots of {dataset.name}"
         freed = "?" if preview.reclaim is None else size(preview.reclaim)
-        way = await choose_way(self.console, f"Destroy {what}", _ways(dataset), _about(dataset, freed))
+        way = await choose_way(self.console, f"Destroy {what}", _ways(dataset, count), _about(dataset, freed, count))
         if way is None:
             return None
         name = chosen[0].name if count == 1 else dataset.name
@@ -224,21 +224,25 @@ class SnapshotScreenActs:
         return None
 
 
-def _ways(dataset: Holding) -> tuple[tuple[str, str, str], ...]:
+def _ways(dataset: Holding, count: int) -> tuple[tuple[str, str, str], ...]:
     """A copy of another box gets no snapshot of its own: its next increment would not fit any more."""
     first = ("first", "take a snapshot first", "of what is there now, then destroy")
-    just = ("destroy", "just destroy", "what only they hold is gone for good")
+    just = ("destroy", "just destroy", f"{_only(count)} is gone for good")
     return (just,) if dataset.peer else (first, just)
 
 
-def _about(dataset: Holding, freed: str) -> str:
+def _only(count: int) -> str:
+    return "what only it has" if count == 1 else "what only they have"
+
+
+def _about(dataset: Holding, freed: str, count: int) -> str:
     if dataset.peer:
         return (
             f"That would free {freed}. {dataset.name} is the copy of a dataset of {dataset.peer}: without the snapshot "
             "that its next increment starts from, that cannot go on."
         )
     return (
-        f"That would free {freed}. What only they hold is gone for good. What is in the dataset now stays; a snapshot "
+        f"That would free {freed}. W{_only(count)[1:]} is gone for good. What is in the dataset now stays; a snapshot "
         "keeps it reachable."
     )
 

@@ -155,7 +155,7 @@ async def test_scrolling_sorting_and_filtering_read_nothing_and_make_only_rows_t
         await seen.until_text("TAKEN▲")
         assert "tank/d000@" not in seen.text.splitlines()[3]
         await seen.press("s")
-        await seen.until_text("HELD▲")
+        await seen.until_text("USED▲")
         await seen.press("R", "slash")
         await seen.type("d042 auto")
         await seen.until_text("200/20000 /d042 auto")
