@@ -233,11 +233,14 @@ class Console(
         else:
             name = "do_" + action.id.replace("-", "_")
             todo = getattr(screen, name, None) or getattr(screen.acts, name, None) or getattr(self, name)
-            if action.mutating:
+            asked = (
                 self.log_book.asked(self.host_name, action.help or action.label, screen.about)
+                if action.mutating
+                else None
+            )
             result = todo()
             if asyncio.iscoroutine(result):
-                self.act(result, refresh=action.mutating)
+                self.act(result, refresh=action.mutating, asked=asked)
 
     def do_refresh(self) -> None:
         """Read everything again now."""
