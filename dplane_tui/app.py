@@ -224,16 +224,23 @@ class Console(
             self.say(self.refusal(action.label), "warn")
         elif not allowed(action, self.role):
             self.say(f"“{action.label}” needs the role {action.role}; this account has {self.role or 'none'}.", "warn")
+        elif action.id == "section-files" and (about := screen.files_under()):
+            from .screens.files import browse
+
+            browse(self, *about)
         elif action.id.startswith("section-"):
             self.go(action.id.removeprefix("section-"))
         else:
             name = "do_" + action.id.replace("-", "_")
             todo = getattr(screen, name, None) or getattr(screen.acts, name, None) or getattr(self, name)
-            if action.mutating:
+            asked = (
                 self.log_book.asked(self.host_name, action.help or action.label, screen.about)
+                if action.mutating
+                else None
+            )
             result = todo()
             if asyncio.iscoroutine(result):
-                self.act(result, refresh=action.mutating)
+                self.act(result, refresh=action.mutating, asked=asked)
 
     def do_refresh(self) -> None:
         """Read everything again now."""

@@ -265,6 +265,10 @@ class Section(Screen[None], inherit_bindings=False):
         found = next((row for row in table.rows if row.key == table.key), None) if table is not None else None
         return found.cells[0].text if found is not None else ""
 
+    def files_under(self) -> tuple[str, str] | None:
+        """The dataset, and its snapshot or the empty name for now, whose files `F` opens; None: as they were left."""
+        return None
+
     def do_filter(self) -> None:
         """Open the filter line for the list under the cursor."""
         table = self.table

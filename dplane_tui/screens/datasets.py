@@ -131,6 +131,10 @@ class DatasetsScreen(Section):
     def on_resize(self) -> None:
         self.call_after_refresh(self._show_about)
 
+    def files_under(self) -> tuple[str, str] | None:
+        one = self.dataset
+        return (one.name, "") if one is not None and one.kind == "filesystem" else None
+
     # -- acts --------------------------------------------------------------------------------------------------
 
     @cached_property

@@ -195,11 +195,9 @@ class PoolActs:
         """The files of the dataset, or of the snapshot, under the cursor."""
         from .files import browse
 
-        snapshot, dataset = self._screen.snapshot_chosen, self._screen.dataset
-        if snapshot is not None and not snapshot.bookmark:
-            browse(self.console, snapshot.dataset, snapshot.short)
-        elif dataset is not None and dataset.kind == "filesystem":
-            browse(self.console, dataset.name)
+        about = self._screen.files_under()
+        if about is not None:
+            browse(self.console, *about)
         else:
             self.console.say("There are no files under the cursor: choose a file system or a snapshot.", "warn")
 

@@ -110,6 +110,15 @@ class PoolsScreen(Section):
         inside = self._dataset == pool.name or self._dataset.startswith(pool.name + "/")
         return self._dataset if inside else pool.name
 
+    def files_under(self) -> tuple[str, str] | None:
+        """Those of the row that has the cursor; None among pools and devices."""
+        snapshot, dataset = self.snapshot_chosen, self.dataset
+        if self.focused is not self.detail:
+            return None
+        if snapshot is not None and not snapshot.bookmark:
+            return snapshot.dataset, snapshot.short
+        return (dataset.name, "") if dataset is not None and dataset.kind == "filesystem" else None
+
     # -- what it shows -----------------------------------------------------------------------------------------
 
     def show_source(self, name: str) -> None:

@@ -24,7 +24,7 @@ _COLUMNS = (
     Column("BOX", drop=1, least=6, most=20),
     Column("IN WORDS", least=20, most=1000, grow=True),
 )
-_KIND_ROLE = {"done": "good", "failed": "bad", "refused": "warn", "asked": "accent"}
+_KIND_ROLE = {"done": "good", "failed": "bad", "refused": "warn", "asked": "accent", "left": "dim"}
 _WHOLE = 4
 
 

@@ -68,7 +68,7 @@ class SnapshotScreenActs:
             [(one.name, "strong")],
             [("GUID ", "dim"), (one.guid, "text")],
             [("taken ", "dim"), (age(one.created, time.time()), "text")],
-            [("held by it alone ", "dim"), (size(one.used), "text"), ("  what destroying just this one frees", "dim")],
+            [("used by it alone ", "dim"), (size(one.used), "text"), ("  what destroying just this one frees", "dim")],
             [("reaches ", "dim"), (size(one.referenced), "text")],
             [("holds ", "dim"), (", ".join(tags) or "none", "warn" if tags else "text")],
             [("clones ", "dim"), (", ".join(clones) or "none", "warn" if clones else "text")],
@@ -195,7 +195,7 @@ class SnapshotScreenActs:
         preview = await storage.destroy_many_preview(dataset, chosen)
         what = chosen[0].name if count == 1 else f"{count} snapshots of {dataset.name}"
         freed = "?" if preview.reclaim is None else size(preview.reclaim)
-        way = await choose_way(self.console, f"Destroy {what}", _ways(dataset), _about(dataset, freed))
+        way = await choose_way(self.console, f"Destroy {what}", _ways(dataset, count), _about(dataset, freed, chosen))
         if way is None:
             return None
         name = chosen[0].name if count == 1 else dataset.name
@@ -205,7 +205,7 @@ class SnapshotScreenActs:
         kept = await snapshot_first(self.console, dataset) if way == "first" else None
         gone = await storage.destroy_many(dataset, chosen)
         self._screen.marked = ""
-        back = f" What was there is in @{kept.short}; o on it goes back." if kept is not None else ""
+        back = f" What is in the dataset now is in @{kept.short} as well." if kept is not None else ""
         said = "was destroyed; it is" if count == 1 else "were destroyed; they are"
         return f"{gone[0] if count == 1 else what} {said} no longer listed, {freed} freed.{back}"
 
@@ -224,22 +224,30 @@ class SnapshotScreenActs:
         return None
 
 
-def _ways(dataset: Holding) -> tuple[tuple[str, str, str], ...]:
-    """A copy of another box gets no snapshot of its own: its next increment would not fit any more."""
+def _ways(dataset: Holding, count: int) -> tuple[tuple[str, str, str], ...]:
+    """A copy of another box gets no snapshot of its own: its next increment would not fit any more.
+
+    Elsewhere one is offered last: it keeps nothing of what goes.
+    """
     first = ("first", "take a snapshot first", "of what is there now, then destroy")
-    just = ("destroy", "just destroy", "what only they hold is gone for good")
-    return (just,) if dataset.peer else (first, just)
+    just = ("destroy", "just destroy", f"{_only(count)} is gone for good")
+    return (just,) if dataset.peer else (just, first)
 
 
-def _about(dataset: Holding, freed: str) -> str:
+def _only(count: int) -> str:
+    return "what only it has" if count == 1 else "what only they have"
+
+
+def _about(dataset: Holding, freed: str, chosen: Sequence[Snapshot]) -> str:
     if dataset.peer:
         return (
             f"That would free {freed}. {dataset.name} is the copy of a dataset of {dataset.peer}: without the snapshot "
             "that its next increment starts from, that cannot go on."
         )
+    held = f"@{chosen[0].short}" if len(chosen) == 1 else "they"
     return (
-        f"That would free {freed}. What only they hold is gone for good. What is in the dataset now stays; a snapshot "
-        "keeps it reachable."
+        f"That would free {freed}. W{_only(len(chosen))[1:]} is gone for good. What is in the dataset now stays, and a "
+        f"snapshot first keeps it as it is now. This does not bring back what {held} held."
     )
 
 

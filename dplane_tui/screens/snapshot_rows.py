@@ -12,7 +12,7 @@ from .pool_rows import coarse
 COLUMNS = (
     Column("SNAPSHOT", least=20, most=200, grow=True, middle=True),
     Column("TAKEN", least=8),
-    Column("HELD", right=True, least=5),
+    Column("USED", right=True, least=5),
     Column("REFER", drop=2, right=True, least=5),
     Column("HOLDS", drop=1, least=5),
 )
@@ -49,7 +49,7 @@ class SnapshotRows:
         return self.shelf.find(key)
 
     def arranged(self, column: int | None, reverse: bool, query: str) -> Sequence[int]:
-        """By dataset, age or size held; the other columns leave the order as it is. `!` before the filter: without."""
+        """By dataset, age or space; the other columns leave the order as it is. `!` before the filter: without."""
         words = query.lstrip("!").lower().split()
         by = _BY.get(column or 0, "dataset")
         if query.startswith("!") and words:

@@ -122,6 +122,10 @@ class SnapshotsScreen(Section):
         show(self.marked_line, bool(text))
         self.marked_line.show([[(text, "bad" if error else "accent")]])
 
+    def files_under(self) -> tuple[str, str] | None:
+        dataset, at, snapshot = (self.list.key or "").partition("@")
+        return (dataset, snapshot) if at else None
+
     # -- acts --------------------------------------------------------------------------------------------------
 
     @cached_property

@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from ..errors import DPlaneError
+from ..session import answered
 from ..text import clean
 from .bars import Lines
 from .fields import Button, Field, TextField
@@ -374,6 +375,8 @@ async def ask(app: Console, dialog: Dialog[R]) -> R | None:
 
     await app.push_screen(dialog, done)
     result = await answer
+    if not isinstance(dialog, Reader):
+        answered.set(result is not None and result is not False)
     forget_closed_screens(app)
     app.retell()
     return result

@@ -126,6 +126,21 @@ async def test_the_log_has_what_was_asked_for_and_what_came_of_it(console: Opene
         assert "This session" not in seen.text
 
 
+async def test_the_log_says_which_questions_were_cancelled(console: Opener) -> None:
+    async with console() as seen:
+        await seen.until_text("vault")
+        await seen.press("x")
+        await seen.until_text("Export tank?")
+        assert seen.app.log_book.entries[-1].kind == "asked", "it is open"
+        await seen.press("escape")
+        await seen.until(lambda: seen.app.log_book.entries[-1].kind == "left")
+        await seen.press("N")
+        await seen.until_text("This session")
+        lines = [" ".join(line.split()) for line in seen.text.split("\n") if "opened, cancelled" in line]
+        assert "left nas-a opened, cancelled: export the pool" in lines[0]
+        assert not [call for call in seen.services.fake_zfs.calls if call[0] == "export"]
+
+
 async def test_an_error_of_ours_is_one_sentence_and_a_log(console: Opener, tmp_path: Path) -> None:
     services = FakeServices()
 

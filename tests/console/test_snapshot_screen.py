@@ -40,13 +40,30 @@ async def test_a_range_is_marked_previewed_and_destroyed_after_a_snapshot(consol
         await seen.until_text("2 of 4: daily-2, daily-3")
         await seen.press("enter", "enter")
         await seen.until_text("take a snapshot first")
-        await seen.press("enter")
+        assert "This does not bring back what they held." in " ".join(seen.text.replace("│", " ").split())
+        await seen.press("down", "enter")
         await seen.until_text("That would free 7.00M.")
         await seen.type("tank/home")
         await seen.press("enter")
         await seen.until_text("2 snapshots of tank/home were destroyed; they are no longer listed, 7.00M")
     calls = seen.services.fake_storage.calls
     assert calls == [("snapshot", "2001", "before", False), ("destroy_many", "tank/home", ("daily-2", "daily-3"))]
+
+
+async def test_a_snapshot_that_would_keep_nothing_of_what_goes_is_not_chosen_beforehand(console: Opener) -> None:
+    async with console(section="snapshots") as seen:
+        await seen.until_text("tank/home@daily-3")
+        await seen.press("d")
+        await seen.until_text("take a snapshot first")
+        said = " ".join(seen.text.replace("│", " ").split())
+        assert "What only it has is gone for good." in said
+        assert "This does not bring back what @daily-3 held." in said
+        await seen.press("enter")
+        await seen.until_text("type the name")
+        await seen.type("tank/home@daily-3")
+        await seen.press("enter")
+        await seen.until_text("was destroyed")
+    assert [call[0] for call in seen.services.fake_storage.calls] == ["destroy_many"]
 
 
 async def test_a_copy_of_another_box_gets_no_snapshot_of_its_own(console: Opener) -> None:
@@ -155,7 +172,7 @@ async def test_scrolling_sorting_and_filtering_read_nothing_and_make_only_rows_t
         await seen.until_text("TAKEN▲")
         assert "tank/d000@" not in seen.text.splitlines()[3]
         await seen.press("s")
-        await seen.until_text("HELD▲")
+        await seen.until_text("USED▲")
         await seen.press("R", "slash")
         await seen.type("d042 auto")
         await seen.until_text("200/20000 /d042 auto")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from dplane_tui import kept
 from dplane_tui.place import Place, from_data, to_data
 from tests.console.conftest import Opener
+from tests.console.fakes import FakeServices
 
 
 async def test_back_goes_through_tabs_and_rows(console: Opener) -> None:
@@ -85,3 +87,28 @@ def test_a_place_survives_its_file() -> None:
     again = from_data(json.loads(json.dumps(to_data(place))))
     assert again == place
     assert again.sorts == place.sorts
+
+
+async def test_the_dataset_and_the_snapshot_under_the_cursor_come_along_into_files(console: Opener) -> None:
+    class Files:
+        asked: ClassVar[list[str]] = []
+
+        async def places(self, dataset: str) -> tuple[()]:
+            self.asked.append(dataset)
+            return ()
+
+    services = FakeServices()
+    services.__dict__["files"] = Files()
+    async with console(services, section="datasets") as seen:
+        await seen.until_text("anna")
+        await seen.press("down", "F")
+        await seen.until_text("tank/home has no snapshot  any more")
+        await seen.press("6")
+        await seen.until_text("tank/home@daily-2")
+        await seen.press("down", "F")
+        await seen.until_text("tank/home has no snapshot daily-2 any more")
+        await seen.press("1")
+        await seen.until_text("vault")
+        await seen.press("F")
+        assert seen.app.section == "files"
+    assert Files.asked == ["tank/home", "tank/home"], "a pool is no dataset: Files stays as it was left"

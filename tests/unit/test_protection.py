@@ -57,6 +57,20 @@ def test_one_thing_that_lacks_makes_it_partly() -> None:
     assert word(pool=dataclasses.replace(POOL, scrubbed_at=NOW - SCRUBBED - 1)) == PARTLY
 
 
+def test_each_age_stands_beside_what_is_allowed() -> None:
+    old = dataclasses.replace(COPY, late=True, fresh_at=NOW - 7260, allowed=7200.0)
+    facts = dataclasses.replace(
+        GOOD,
+        snapshot=("daily", NOW - FRESH - 3600),
+        copies=(old,),
+        pool=dataclasses.replace(POOL, scrubbed_at=NOW - SCRUBBED - 86400),
+    )
+    said = " ".join(reason.text for reason in judge(facts, NOW).reasons)
+    assert "Its newest snapshot is 2d 1h ago, allowed 2d" in said
+    assert "as it was 2h 1m ago (allowed 2h)" in said
+    assert "last scrubbed 41d ago (allowed 40d)" in said
+
+
 def test_a_policy_that_is_not_kept_lacks_and_one_that_was_not_read_is_never_good() -> None:
     assert word(policy=Kept("hourly=24", False)) == PROTECTED
     assert word(policy=Kept("hourly=24", True)) == PARTLY

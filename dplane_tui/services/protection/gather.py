@@ -65,6 +65,7 @@ def copies_of(dataset: str, tasks: Iterable[TaskStatus]) -> tuple[Copy, ...]:
                     status.fresh_at,
                     status.late,
                     here and target.split("/")[0] == dataset.split("/")[0],
+                    status.task.rpo,
                 )
             )
     return tuple(found)

@@ -38,6 +38,8 @@ class Copy:
     late: bool | None
     same_pool: bool = False
     """Whether the copy lies on the same pool, and dies with it."""
+    allowed: float | None = None
+    """Seconds that what is proven there may be old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ def _snapshots(facts: Facts, now: float) -> tuple[Reason, ...]:
         return (Reason("lacking", "It has no snapshot.", "snapshot-create"),)
     short, when = facts.snapshot
     by = taken_by(short)
-    text = f"Its newest snapshot is {age(when, now)}: @{short}{f', by {by}' if by else ''}."
+    text = f"Its newest snapshot is {age(when, now)}, allowed {duration(FRESH)}: @{short}{f', by {by}' if by else ''}."
     if now - when > FRESH:
         return (Reason("lacking", text, "snapshot-create"),)
     return (Reason("good", text),)
@@ -183,6 +185,7 @@ def _copy(one: Copy, now: float) -> Reason:
     proven = f"{one.task}: {one.where} was read back {age(one.verified_at, now)} and had it"
     if one.fresh_at is not None:
         proven += f", as it was {duration(now - one.fresh_at)} ago"
+        proven += f" (allowed {duration(one.allowed)})" if one.allowed is not None else ""
     if one.late:
         return Reason("lacking", f"{proven}; that is late.", "section-replication")
     if one.same_pool:
@@ -208,9 +211,15 @@ def _pool(facts: Facts, now: float) -> tuple[Reason, ...]:
     elif pool.scrub_errors:
         found.append(Reason("lacking", f"The last scrub left {pool.scrub_errors} errors.", "section-pools"))
     elif now - pool.scrubbed_at > SCRUBBED:
-        found.append(Reason("lacking", f"Its pool was last scrubbed {age(pool.scrubbed_at, now)}.", "section-pools"))
+        found.append(
+            Reason("lacking", f"Its pool was last scrubbed {_scrubbed(pool.scrubbed_at, now)}.", "section-pools")
+        )
     elif pool.scrub_errors is None:
         found.append(Reason("unknown", "What the last scrub found is not told."))
     else:
-        found.append(Reason("good", f"Its pool was scrubbed {age(pool.scrubbed_at, now)}, without errors."))
+        found.append(Reason("good", f"Its pool was scrubbed {_scrubbed(pool.scrubbed_at, now)}, without errors."))
     return tuple(found)
+
+
+def _scrubbed(when: float, now: float) -> str:
+    return f"{age(when, now)} (allowed {duration(SCRUBBED)})"
