@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..actions import ROLES
 from ..errors import DPlaneError
 from ..services.repair.model import LABEL, ROLE, Advice, Damage, Done
-from ..services.repair.words import damage_lines, disk_lines
+from ..services.repair.words import damage_lines, disk_lines, size_words
 from ..services.zfs.vdevs import disk_name
 from ..text import size
 from ..widgets.dialogs import Choose, Confirm, Reader, TypedConfirm, ask
@@ -98,20 +98,33 @@ async def _do(console: Console, advice: Advice) -> Done | None:
         if not new:
             return None
     name = disk_name(advice.vdev) if advice.vdev is not None else advice.pool
-    means = _MEANS.get(advice.act, f"{new} takes the place of {name}. Everything on {new} is overwritten.")
+    means = _MEANS.get(advice.act, "")
     title = f"{LABEL[advice.act].capitalize()}: {name}?"
     if advice.act == "detach" and advice.vdev is not None:
         preview = [f"{name}, GUID {advice.vdev.guid}, leaves {advice.pool}: what is on it is no copy any more."]
         sure = await ask(console, TypedConfirm(title, preview, name, "Detach"))
     else:
-        sure = await ask(console, Confirm(title, means, "Do it"))
+        sure = await ask(console, Confirm(title, means or _overwrites(advice, new), "Do it"))
     if sure is not True:
         return None
     console.say("Asking ZFS…", "dim")
     return await console.services.repair.do(advice, new)
 
 
+def _overwrites(advice: Advice, new: str) -> str:
+    """What a replacement does, to which disks."""
+    disk = next((one for one in advice.fitting if one.id == new), None)
+    about = f" ({size(disk.size)} {disk.model or '?'}, {disk.device})" if disk is not None else ", a spare of the pool,"
+    lost = advice.disk
+    old = f"{lost.name}, {size(lost.size)} {lost.model}".rstrip() if lost is not None and lost.size else "the other"
+    return (
+        f"In the pool {advice.pool}, {new}{about} takes the place of {old}. Everything on {new} is overwritten. ZFS "
+        "then writes the data anew, for hours on a large pool, which can be used meanwhile."
+    )
+
+
 async def _successor(console: Console, advice: Advice) -> str | None:
     ways = [row(disk.id, disk.id, size(disk.size), disk.model or "?") for disk in advice.fitting]
     ways += [row(name, name, "", "spare of the pool") for name in advice.spares]
-    return await ask(console, Choose("Which disk takes the place?", _COLUMNS, ways, pick="This one"))
+    which = Choose("Which disk takes the place?", _COLUMNS, ways, size_words(advice), pick="This one")
+    return await ask(console, which)

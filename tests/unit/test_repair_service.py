@@ -193,7 +193,7 @@ def test_repair_tells_and_does(cli: Cli) -> None:
     assert status == 3
     assert "ata-gone is away" in out
     assert "Disk: ata-gone" in out
-    assert "fits: ata-b" in out
+    assert "free: ata-b" in out
     assert "`dplane pool repair tank --do` does it." in out
     assert cli.box.requests == []
     assert cli("pool", "repair", "tank", "--do", "--read-only")[0] == 5

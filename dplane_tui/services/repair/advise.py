@@ -246,7 +246,7 @@ def _one(pool: Pool, one: _Trouble, disks: tuple[Disk, ...]) -> Advice:
     if leaf.state == "OFFLINE":
         happened = [f"{name} was taken offline by an administrator.", _role(one.top)]
         if find_disk(leaf, disks) is None and leaf.kind == "disk":
-            return _successor(pool, one, [*happened, "It is not connected now."], disks)
+            return _successor(pool, one, [*happened, "It is not among the disks of this box now."], disks)
         return _advice(pool, "online", happened, ["If nothing is done to it any more, bring it online again."], leaf)
     if leaf.state in ("REMOVED", "UNAVAIL") or (leaf.state != "FAULTED" and _vanished(leaf, disks)):
         if _is_back(leaf, disks):
@@ -300,7 +300,7 @@ def _inner(pool: Pool, one: _Trouble, within: Vdev, disks: tuple[Disk, ...]) -> 
                 pool, "replace", happened,
                 [f"Replace {name} by a new disk; the spare then goes back to waiting."], leaf,
             )  # fmt: skip
-            return replace(advice, fitting=found)
+            return replace(advice, fitting=found, needed=needed(pool, leaf, disks))
         return _advice(
             pool, "detach", happened,
             [f"There is no free disk of {_least(pool, leaf, disks)} for it. Put one in and open this page again.",
@@ -338,7 +338,8 @@ def _successor(pool: Pool, one: _Trouble, happened: list[str], disks: tuple[Disk
         todo = [f"Replace {name} by {who}: ZFS writes its data anew from the others.{back}"]
         if retry:
             todo.append("If a cable or the power was the cause and is mended, clearing its errors is enough.")
-        return replace(_advice(pool, "replace", happened, todo, leaf), fitting=found, spares=spares)
+        made = _advice(pool, "replace", happened, todo, leaf)
+        return replace(made, fitting=found, spares=spares, needed=needed(pool, leaf, disks))
     want = f"There is no free disk of {_least(pool, leaf, disks)} in this box: put one in and open this page again."
     if retry:
         return _advice(

@@ -38,6 +38,8 @@ class Advice:
     """Free disks that could take its place, the smallest first."""
     spares: tuple[str, ...] = ()
     """Spares of the pool that could, by name."""
+    needed: int | None = None
+    """How many bytes a disk that takes its place must have at least; None for unknown."""
     besides: tuple[str, ...] = ()
     """What else is wrong; it is advised on when this is done."""
     broken: bool = True
