@@ -18,8 +18,8 @@ from dplane_tui.services.zfs.growth_rules import AddVdevs
 from dplane_tui.services.zfs.model import Pool, Vdev
 from dplane_tui.services.zfs.requests import VdevSpec
 from dplane_tui.services.zfs.vdevs import disk_name
-from tests.lab.test_console import Keys
 from tests.lab.test_pools import Command
+from tests.lab.walk import Keys
 
 pytestmark = [pytest.mark.lab, pytest.mark.unproven]
 
