@@ -219,9 +219,10 @@ def test_what_was_added_removed_split_and_set_is_read_back(door: Door, disk: str
     assert (status, answer["added"]) == (0, {disk: NEW})
     status, answer = door.ask("vdev-remove", **wanted, vdev=OLD)
     assert (status, "no removal goes on" in answer["error"]["message"]) == (1, True)
-    devices(door, *(one.replace("config:", "remove: Evacuation of x in progress since Mon\nconfig:") for one in TWO))
+    goes_on = "remove: Evacuation of x in progress since Mon\nconfig:"
+    devices(door, TWO[0], TWO[1].replace("config:", goes_on))
     assert door.ask("vdev-remove", **wanted, vdev=OLD)[1]["outcome"] == "removing"
-    devices(door, *(one.replace("config:", "remove: Removal of x canceled on Mon\nconfig:") for one in TWO))
+    devices(door, TWO[0], TWO[1].replace("config:", "remove: Removal of x canceled on Mon\nconfig:"))
     assert door.ask("vdev-remove", **wanted, vdev=OLD)[0] == 1
     gone = told("tank  ONLINE  0 0 0", "  indirect-0  ONLINE  0 0 0")
     devices(door, gone.replace("indirect-0", OLD), gone)

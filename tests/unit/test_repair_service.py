@@ -223,7 +223,7 @@ def test_repair_takes_no_disk_out_without_its_name(cli: Cli) -> None:
 
 def test_a_clear_that_mends_nothing_is_no_success(cli: Cli) -> None:
     cli.box.pools["tank"]["vdevs"] = mirror(disk("ata-x", A), disk("ata-b", B, "FAULTED"))
-    cli.box._output = _nothing_free(cli.box)  # type: ignore[method-assign]
+    cli.box._output = _nothing_free(cli.box)  # type: ignore[assignment, method-assign]
     status, answer = cli.json("pool", "repair", "tank", "--do")
     assert (status, answer["ok"], answer["data"]["done"]) == (
         3, False, "The errors were cleared; tank still is DEGRADED.",

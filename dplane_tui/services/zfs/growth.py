@@ -74,7 +74,7 @@ class GrowthActs(VdevActs):
         if why := why_not_split(pool):
             raise RefusedError(why)
         before = await self.importable()
-        if to in {one.name for one in (*before, *await self.pools())}:
+        if to in {*(one.name for one in before), *(one.name for one in await self.pools())}:
             raise RefusedError(
                 f"There is a pool called {to} already, so the new one could not be told from it.",
                 "Choose another name.",
