@@ -33,7 +33,9 @@ def missing(checks: tuple[Check, ...]) -> MissingError | None:
     if not needed_missing(checks):
         return None
     names = ", ".join(check.name for check in checks if check.level == "bad")
-    return MissingError(f"Something that D-Plane needs is missing: {names}.", "The arrow below each says what to do.")
+    return MissingError(
+        f"Something that D-Plane needs is missing: {names}.", "An arrow below says what to do, where that is known."
+    )
 
 
 def here() -> Check:

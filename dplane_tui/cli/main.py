@@ -16,7 +16,7 @@ from ..services.host import Host, connect
 from ..terminal.profile import KINDS
 from . import streams
 from .output import Result, show, show_error
-from .parsing import Parser, add_everywhere, everyone
+from .parsing import Parser, add_everywhere, describe, everyone
 
 Handler = Callable[[Host, argparse.Namespace], Awaitable[Result]]
 
@@ -79,6 +79,7 @@ def build_parser(argv: Sequence[str], *, every_group: bool = False) -> Parser:
             group = groups.add_parser(name)
         if every_group or name in argv:
             importlib.import_module(f".{module}", __package__).add(group)
+            describe(group)
             for one in everyone(group) if help_text else ():
                 add_everywhere(one, default=argparse.SUPPRESS)
     return parser

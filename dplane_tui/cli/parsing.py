@@ -95,6 +95,14 @@ def everyone(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParse
         yield from everyone(child)
 
 
+def describe(parser: argparse.ArgumentParser) -> None:
+    """Let the help of each command below `parser` say what it does, in the words of the list it stands in."""
+    for _, text, child in subparsers(parser):
+        if text and not child.description:
+            child.description = f"{text[:1].upper()}{text[1:].rstrip('.')}.".replace("%%", "%")
+        describe(child)
+
+
 class _Host(argparse.Action):
     """The host; and all of them in `hosts`, for the console can be opened for several."""
 

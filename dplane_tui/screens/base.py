@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 LEAST = (60, 15)
 """Columns and lines a section needs; below, one sentence and the worst news stand instead."""
+UNSEEN = frozenset({"quit", "sign-out", "redraw"})
+"""The actions that work there: nobody acts on rows that cannot be seen."""
 PATIENT = frozenset({"smart", "policies"})
 """Sources that are dear to read: what is known of them serves until it is due, whoever comes and goes."""
 
@@ -41,6 +43,8 @@ class Section(Screen[None], inherit_bindings=False):
     arriving: Place | None = None
     """Where the person wants to be here, as soon as the widgets are there."""
     _focus_later = ""
+    _had_keys: Table | None = None
+    """The list that had the keys before the terminal became too small."""
     AUTO_FOCUS = ""
     DEFAULT_CSS = """
     Section { layout: vertical; background: $background; overflow: hidden; }
@@ -150,7 +154,7 @@ class Section(Screen[None], inherit_bindings=False):
 
     def _focus_now(self) -> None:
         """Give the keys to the list that shall have them, once it is shown."""
-        for table in self.query(Table):
+        for table in self.query(Table) if not self.small else ():
             if self._focus_later and table.id == self._focus_later and table.display:
                 self._focus_later = ""
                 table.focus()
@@ -177,7 +181,7 @@ class Section(Screen[None], inherit_bindings=False):
 
     def focus_first(self) -> None:
         """Put the cursor into the first list."""
-        for table in self.query(Table):
+        for table in self.query(Table) if not self.small else ():
             if table.display:
                 table.focus()
                 return
@@ -195,6 +199,11 @@ class Section(Screen[None], inherit_bindings=False):
         """Whether its widgets are there: a message may come before they are, or when they are gone already."""
         return bool(self.size.width) and self.is_mounted and bool(self.query(TitleBar)) and bool(self.query(Hints))
 
+    @property
+    def small(self) -> bool:
+        """Whether the terminal is too small for the section."""
+        return self.size.width < LEAST[0] or self.size.height < LEAST[1]
+
     # -- the lines around the body -----------------------------------------------------------------------------
 
     def tell(self) -> None:
@@ -202,7 +211,11 @@ class Section(Screen[None], inherit_bindings=False):
         if not self.ready:
             return
         console = self.console
-        small = self.size.width < LEAST[0] or self.size.height < LEAST[1]
+        small = self.small
+        if small:
+            self._hide_lists()
+        elif self.has_class("small"):
+            self.call_after_refresh(self._show_lists)
         self.set_class(small, "small")
         if small:
             self._tell_small()
@@ -216,6 +229,23 @@ class Section(Screen[None], inherit_bindings=False):
     def worst_news(self) -> str:
         """What stands there when the terminal is too small for more."""
         return self.console.worst_news()
+
+    def _hide_lists(self) -> None:
+        """What is not seen takes no keys."""
+        if isinstance(self.focused, Table):
+            self._had_keys = self.focused
+        if self.focused is not None:
+            self.set_focus(None)
+        self.query_one(FilterLine).display = False
+        self.query_one(Hints).display = True
+
+    def _show_lists(self) -> None:
+        """The list that had the keys gets them again."""
+        table, self._had_keys = self._had_keys, None
+        if table is not None and table.display:
+            table.focus()
+        elif self.focused is None:
+            self.focus_first()
 
     def _tell_small(self) -> None:
         width, height = self.size
@@ -244,7 +274,9 @@ class Section(Screen[None], inherit_bindings=False):
             return
         # Keys typed faster than sections change (a slow line delivers them together) are meant for the one to come.
         action = for_key(event.key, here.all_groups())
-        if action is not None:
+        if here.small and (action is None or action.id not in UNSEEN):
+            event.stop()
+        elif action is not None:
             event.stop()
             self.console.perform(action, here)
 

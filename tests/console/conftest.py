@@ -10,6 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from dplane_tui.app import Console
+from dplane_tui.screens.base import LEAST
 from dplane_tui.terminal.profile import Profile, detect
 from tests.console.fakes import FakeServices
 
@@ -97,7 +98,9 @@ def console() -> Opener:
         async with app.run_test(size=size) as pilot:
             seen = Seen(app, pilot, services)
             await seen.until(lambda: app.role != "" or not services.host.groups)  # type: ignore[attr-defined]  # fake
-            if section != "start":  # what the console opens with
+            if min(size[0] - LEAST[0], size[1] - LEAST[1]) < 0:  # there the keys of sections do nothing
+                app.go(section or "pools")
+            elif section != "start":  # what the console opens with
                 await seen.press(SECTION_KEYS[section or "pools"])
             await seen.settle()
             yield seen

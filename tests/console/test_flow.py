@@ -210,6 +210,29 @@ async def test_live_resize_down_and_up(console: Opener) -> None:
         assert "> tank" in seen.text
 
 
+async def test_a_window_too_small_to_see_rows_takes_no_keys_for_them(console: Opener) -> None:
+    async with console() as seen:
+        await seen.until_text("vault")
+        await seen.press("down", "tab")
+        before = seen.app.current.place()
+        await seen.pilot.resize_terminal(40, 10)
+        await seen.until_text("too small")
+        await seen.press("down", "up", "G", "tab", "slash", "x", "b", "D", "m", "2", "F", "question_mark", "colon", "N")
+        assert len(seen.app.screen_stack) == 1
+        assert seen.app.section == "pools"
+        await seen.press("ctrl+l")
+        await seen.pilot.resize_terminal(80, 24)
+        await seen.until_text("vault")
+        await seen.settle()
+        assert seen.app.current.place() == before
+        assert seen.services.fake_zfs.calls == []
+        assert not seen.app.log_book.entries
+        await seen.pilot.resize_terminal(40, 10)
+        await seen.until_text("too small")
+        await seen.press("q")
+    assert seen.app.return_value == 0
+
+
 async def test_colourless_cursor_is_marked(console: Opener) -> None:
     async with console(profile=MONO) as seen:
         await seen.until_text("vault")

@@ -51,6 +51,9 @@ def test_it_survives_a_small_window_and_one_that_grows_again(terminal: Start) ->
     one.send(b"F")
     one.quiet()
     one.resize(80, 24)
+    one.until_text("vault")
+    assert "No dataset is chosen" not in one.text, "a window too small takes no such key"
+    one.send(b"F")
     one.until_text("No dataset is chosen")
     one.send(b"q")
     assert one.ended() == 0

@@ -17,7 +17,7 @@ from dplane_tui.cli import main
 from dplane_tui.cli.completion import commands
 from dplane_tui.cli.main import GROUPS, build_parser, run
 from dplane_tui.cli.output import Result
-from dplane_tui.cli.parsing import below, subparsers
+from dplane_tui.cli.parsing import below, everyone, subparsers
 from dplane_tui.errors import DPlaneError, MissingError
 from dplane_tui.services.host import LocalHost, Output
 from dplane_tui.services.jobs import Progress, files
@@ -217,6 +217,11 @@ def test_help_is_what_the_option_prints(cli: Cli) -> None:
     status, out, _ = cli("help", "pool", "scrub")
     assert (status, out) == (0, cli("pool", "scrub", "--help")[1])
     assert out.startswith("usage: dplane pool scrub POOL")
+    assert "\n\nRead every block of a pool and repair what is wrong.\n\n" in out
+    assert "a range (old%new)" in cli("help", "snapshot", "destroy")[1]
+    assert all(
+        one.description for _, _, group in subparsers(build_parser((), every_group=True)) for one in everyone(group)
+    )
     assert cli("help")[1] == cli("--help")[1]
     assert "docker-worker" not in cli("help")[1]
 

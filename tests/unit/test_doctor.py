@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from dplane_tui.cli.doctor import lines
-from dplane_tui.errors import MissingError, UnreachableError
+from dplane_tui.errors import CommandError, MissingError, UnreachableError
 from dplane_tui.services.health import doctor
 from dplane_tui.services.health.doctor import Check, Doctor, needed_missing
 from dplane_tui.services.host import LocalHost, Output
@@ -178,3 +179,22 @@ async def test_this_machine() -> None:
     assert found["python"].level == "ok"
     assert found["space"].level in {"ok", "warn", "bad"}
     assert json.dumps([check.text for check in found.values()])
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("`dplane doctor` checks it.", ""),
+        ("`dplane doctor` looks what is missing.", ""),
+        ("Ask an administrator; `dplane doctor` checks the rule.", "Ask an administrator."),
+        ("Log in again. `dplane doctor` tells more.", "Log in again."),
+        ("sudo make install", "sudo make install"),
+    ],
+)
+def test_who_is_at_the_doctor_is_not_sent_there(said: str, left: str) -> None:
+    class Failing(Doctor):
+        async def _python(self) -> Check:
+            raise CommandError("It failed.", said)
+
+    found = asyncio.run(Failing(LocalHost()).checks())[0]
+    assert (found.name, found.level, found.text, found.fix) == ("python", "unknown", "It failed.", left)

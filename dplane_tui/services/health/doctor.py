@@ -63,7 +63,7 @@ class Doctor:
             except UnreachableError:
                 raise
             except DPlaneError as error:
-                found.append(Check(name, "unknown", error.message, error.next_step))
+                found.append(Check(name, "unknown", error.message, _next(error)))
         return tuple(found)
 
     async def _run(self, *argv: str) -> Output | None:
@@ -121,7 +121,7 @@ class Doctor:
         try:
             await Door(self._host).call("noop", timeout=_TIMEOUT)
         except (MissingError, NotAllowedError, CommandError) as error:
-            return Check("door", "bad", error.message, error.next_step)
+            return Check("door", "bad", error.message, _next(error))
         return Check("door", "ok", "The privileged helper answers this user.")
 
     async def _helper(self) -> Check:
@@ -155,7 +155,7 @@ class Doctor:
         try:
             engine = await service.engine(stats=False)
         except (MissingError, NotAllowedError) as error:
-            return Check("docker", "warn", error.message, error.next_step)
+            return Check("docker", "warn", error.message, _next(error))
         finally:
             await service.close()
         return Check("docker", "ok", f"Docker {engine.version} with {len(engine.containers)} containers.")
@@ -173,6 +173,13 @@ class Doctor:
     async def _space(self) -> Check:
         output = await self._run("df", "-Pk", "/", "/var/lib", "/var/log", "/boot")
         return space(output.text if output is not None else "")
+
+
+def _next(error: DPlaneError) -> str:
+    """What the error says to do; who is at the doctor is not sent to the doctor."""
+    said, sent, _ = error.next_step.partition("`dplane doctor`")
+    said = said.rstrip(" ;,")
+    return f"{said}." if sent and said and not said.endswith(".") else said
 
 
 def _first_line(text: str) -> str:
