@@ -76,6 +76,7 @@ FOR_PASSERS_BY = {
     *("back", "filter", "sort", "sort-reverse", "next-pane", "lead", "open", "tab-next", "tab-previous"),
     *("policy-preview", "policy-runs", "evidence", "peer-test", "host-key", "task-plan", "container-logs"),
     *("log-follow", "smart", "dataset-snapshots", "dataset-protection", "dataset-space"),
+    *("pool-charts", "pool-repair"),  # the guide tells what is wrong; what mends it needs a role
     *("snapshot-show", "snapshot-mark", "snapshot-diff", "snapshot-scope"),
 }
 
