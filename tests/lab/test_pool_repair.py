@@ -18,8 +18,8 @@ from dplane_tui.services.zfs.growth_rules import AddVdevs
 from dplane_tui.services.zfs.model import Pool, Vdev
 from dplane_tui.services.zfs.requests import VdevSpec
 from dplane_tui.services.zfs.vdevs import disk_name
+from tests.lab.test_console import FromHere
 from tests.lab.test_pools import Command
-from tests.lab.walk import Keys
 
 pytestmark = [pytest.mark.lab, pytest.mark.unproven]
 
@@ -42,10 +42,10 @@ async def service(fresh_pair: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
 
 
 @pytest.fixture
-def keys(fresh_pair: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Keys]:
+def keys(fresh_pair: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FromHere]:
     """The console, opened on nas-a."""
     monkeypatch.setattr("tests.pty.conftest.PATIENCE", 900.0)  # emulated boxes take their time
-    one = Keys(fresh_pair, tmp_path)
+    one = FromHere(fresh_pair, tmp_path)
     yield one
     one.terminal.close()
 
@@ -160,7 +160,7 @@ def test_a_pulled_disk_of_a_raidz_is_repaired_by_the_guide_with_a_new_one(dplane
     assert "vdev-replace" in [entry["verb"] for entry in dplane("audit", "show", "-n", "50")]
 
 
-def test_the_same_with_keys_alone(keys: Keys, dplane: Command, fresh_pair: Any) -> None:
+def test_the_same_with_keys_alone(keys: FromHere, dplane: Command, fresh_pair: Any) -> None:
     box = fresh_pair.nas_a
     keys.see("nas-a: ")
     keys.press("1")
