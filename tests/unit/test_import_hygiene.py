@@ -103,6 +103,10 @@ def test_services_and_commands_load_no_textual(module: str) -> None:
     assert not {name for name in found if name.partition(".")[0] in {"textual", "rich", "docker", "asyncssh"}}
 
 
+def test_a_command_about_pools_loads_no_store() -> None:
+    assert not loaded("import dplane_tui.cli.pool") & {"sqlite3", "aiosqlite", "dplane_tui.services.capacity.service"}
+
+
 def test_a_job_that_may_have_to_tell_of_itself_loads_no_network() -> None:
     before = loaded("import asyncio.subprocess")
     found = loaded("import dplane_tui.services.notify.hook, dplane_tui.services.notify.config as c; c.parse('')")
