@@ -107,7 +107,12 @@ ACTIONS: tuple[Action, ...] = (
     # Start
     Action("lead", ("enter",), "go there", "start", "go to what needs you, or to the box", hint=10),
     Action(
-        "pool-repair", ("y",), "repair", "start", "what is wrong with the pool under the cursor, what helps", hint=11
+        "pool-repair",
+        ("y",),
+        "repair",
+        "start.pool",
+        "what is wrong with the pool under the cursor, what helps",
+        hint=11,
     ),
     # Pools
     Action("open", ("enter",), "detail", "pools", "look into the pool", hint=10),

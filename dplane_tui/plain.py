@@ -162,7 +162,7 @@ async def _replication(page: Page, services: Services) -> None:
         page.lines[-2:] = []
         page.table("Peers", rows.PEERS, rows.peer_rows(peers), "none.")
     newest = sorted(jobs, key=lambda job: -(job.updated or 0))
-    page.table("Jobs", rows.JOBS, rows.job_rows(newest), "none has run here since the box started.")
+    page.table("Jobs", rows.JOBS, rows.job_rows(newest), "none is recorded.")
     for status in statuses or ():
         runs = await page.read(services.replication.runs(status.task.name))
         if runs is not None:

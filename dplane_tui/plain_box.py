@@ -34,7 +34,7 @@ async def start(page: Page, services: Services) -> None:
         going = happening(statuses, {job.id: job for job in jobs}, now)
         page.say(f"Copies: {verdict(statuses, now)[0]} {going}".rstrip())
     needs = needing(found)
-    page.head(f"What needs you: {len(needs)}." if needs else "Nothing needs you.")
+    page.head(f"What to know: {len(needs)}." if needs else "Nothing needs you.")
     page.say(*(f"{one.level}: {one.text}" for one in needs))
     page.say(well_line(found))
     active = [job for job in jobs if job.active]

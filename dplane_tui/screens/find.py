@@ -84,7 +84,7 @@ class Finder(Dialog[Thing]):
             )
             for number, thing in enumerate(self._found)
         ]
-        self._table.set_rows(rows, "Nothing that was read has these letters.")
+        self._table.set_rows(rows, "Nothing that was read, and nothing any screen does, has these letters.")
         if rows:
             self._table.select("0")
         said = f"{more} more fit; another letter helps." if more else self._problem
@@ -131,6 +131,8 @@ async def find(app: Console) -> None:
         app.visit(thing.place)
     elif thing.kind == "action":
         app.perform(next(one for one in ACTIONS if f"{one.group}/{one.id}" == thing.act), section)
+    elif thing.kind == "elsewhere":
+        app.act(app.do_policies(), refresh=False)
     elif thing.kind == "theme":
         app.choose_theme(thing.act)
     elif thing.kind == "box":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from ..actions import allowed, within
+from ..actions import SECTIONS, WITHOUT_TAB, allowed, in_use, within
 from ..finding import Thing
 from ..place import Place
 from ..services.zfs.model import Dataset
@@ -14,6 +14,10 @@ from ..theme import available
 
 if TYPE_CHECKING:
     from ..app import Console
+
+
+_TABS = frozenset({"datasets", "snapshots", "tasks", "peers"})
+"""Groups inside a section that are tabs of it."""
 
 
 def things(app: Console, datasets: Iterable[Dataset]) -> list[Thing]:
@@ -25,6 +29,7 @@ def things(app: Console, datasets: Iterable[Dataset]) -> list[Thing]:
         *_containers(app),
         *_parts(app),
         *_boxes(app),
+        *_elsewhere(app),
         *(Thing("theme", name, "how the console looks", act=name, key="T") for name in available(app.native)),
     ]
 
@@ -50,6 +55,29 @@ def _actions(app: Console) -> Iterator[Thing]:
         if not allowed(action, app.role):
             what += f" (needs {action.role})"
         yield Thing("action", action.label, what, act=f"{action.group}/{action.id}", key=action.key)
+
+
+def _elsewhere(app: Console) -> Iterator[Thing]:
+    """What the other screens do: Enter goes to the screen, where the row is chosen that it is to be done to."""
+    here, terminal = app.current.groups(), app.line.groups or ("own",)
+    groups = {one.group: one.group.partition(".") for one in in_use()}
+    for group, (section, _, tab) in groups.items():
+        if group in here or section not in (*SECTIONS, *WITHOUT_TAB, "policies"):
+            continue
+        for action in within((group, *terminal)):
+            if action.group != group or (action.mutating and app.read_only):
+                continue
+            what = f"works in {section.capitalize()}: {action.help or action.label}"
+            if section == "policies":
+                yield Thing("elsewhere", action.label, what, act="policies", key="O")
+            elif section != app.section or tab:
+                tab = tab if tab in _TABS else ""
+                yield Thing("elsewhere", action.label, what, Place(section, tab), key=f"{_key(section)} {action.key}")
+
+
+def _key(section: str) -> str:
+    """The key that goes to a section."""
+    return next(one.key for one in in_use() if one.id == f"section-{section}")
 
 
 def _pools(app: Console, datasets: Iterable[Dataset]) -> Iterator[Thing]:

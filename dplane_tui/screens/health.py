@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.widget import Widget
 
 from ..errors import DPlaneError
+from ..place import Place
 from ..services.health.key_news import read_keys
 from ..services.health.model import DiskHealth, Health
 from ..services.poller import Read
@@ -144,13 +145,23 @@ class HealthScreen(Section):
         """The tab to the left."""
         self.show_tab(TABS[TABS.index(self.tab) - 1])
 
+    @staticmethod
+    def _pool_of(key: str) -> str:
+        """The GUID of the pool that a row of news is about; empty for other news."""
+        _, where, about = key.split("/", 2)
+        return about if where == "pools" else ""
+
     async def do_smart(self) -> None:
-        """The whole row, for what did not fit."""
+        """The whole row, for what did not fit; from news of a pool to that pool."""
         from ..widgets.dialogs import Reader, ask
 
         table = self.table
         row = next((one for one in table.rows if one.key == table.key), None) if table else None
         if table is None or row is None:
+            return
+        pool = self._pool_of(row.key) if table is self.news else ""
+        if pool:
+            self.console.visit(Place("pools", "", (("pools", pool),), "pools"))
             return
         width = max(20, self.size.width - 6)
         lines: list[Pieces] = []

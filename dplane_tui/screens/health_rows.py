@@ -112,7 +112,12 @@ def _system(health: Health) -> list[tuple[str, str]]:
 def news_rows(found: Iterable[News]) -> list[Row]:
     """What a person should know, worst first."""
     return [
-        row(f"{n}/{one.where}", Cell(one.level, _LEVEL.get(one.level, "text")), Cell(one.where, "dim"), one.text)
+        row(
+            f"{n}/{one.where}/{one.about}",
+            Cell(one.level, _LEVEL.get(one.level, "text")),
+            Cell(one.where, "dim"),
+            one.text,
+        )
         for n, one in enumerate(found)
     ]
 

@@ -26,7 +26,7 @@ _EMPTY = {
     "tasks": "Nothing is copied anywhere yet.\n\na  protect a dataset: copy it to another box or pool, and keep it so\n"
     "n  pair with another NAS",
     "peers": "No peer yet.\n\nn  pair with another NAS: its address, its fingerprint, its password once",
-    "jobs": "No job has run here since the box started.",
+    "jobs": "No job is recorded.",
 }
 _SOURCES = ("tasks", "jobs", "peers", "runs", "all-datasets")
 _FAST = 0.2

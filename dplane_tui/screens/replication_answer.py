@@ -125,10 +125,10 @@ def happening(statuses: Sequence[TaskStatus], jobs: Mapping[str, Progress], now:
     due = [(one.next_run, one) for one in planned if one.next_run is not None]
     if due:
         first = min(due, key=lambda pair: pair[0])[1]
-        return f"Now: nothing runs; next is {first.task.name}, {next_words(first, now)}."
+        return f"Now: no copy runs; next is {first.task.name}, {next_words(first, now)}."
     if planned:
-        return "Now: nothing runs; when the next run starts is unknown."
-    return "Now: nothing runs, and nothing will by itself."
+        return "Now: no copy runs; when the next run starts is unknown."
+    return "Now: no copy runs, and none will by itself."
 
 
 def without_task(datasets: Iterable[Dataset], tasks: Sequence[Task]) -> list[str]:

@@ -43,7 +43,7 @@ class StartScreen(Section):
 
     def body(self) -> Iterable[Widget]:
         self.said = Lines(id="said")
-        self.needs = Table(NEEDS, caption="What needs you", id="needs")
+        self.needs = Table(NEEDS, caption="What to know", id="needs")
         self.whole = Lines(id="whole")
         self.running = Lines(id="running")
         self.below = Lines(id="below")
@@ -94,10 +94,16 @@ class StartScreen(Section):
     def fleet_changed(self) -> None:
         self.view.show_boxes()
 
+    def groups(self) -> tuple[str, ...]:
+        """Repair only where the row under the cursor is about a pool."""
+        pool = "view" in self.__dict__ and self.view.pool_chosen() is not None
+        return (*super().groups(), *(("start.pool",) if pool else ()))
+
     def on_table_moved(self, message: Table.Moved) -> None:
         """Another thing: its whole sentence."""
         if message.table is self.needs:
             self.view.show_whole()
+            self.tell()
 
     def on_resize(self) -> None:
         if "view" in self.__dict__:  # the first one comes before the first frame, which waits for nothing

@@ -73,7 +73,9 @@ def verdict_line(host: str, found: Sequence[News], reading: bool) -> tuple[str, 
     if reading and level not in {"bad", "warn"}:
         return f"{host}: not everything is read yet.", "unknown"
     urgent = sum(one.level in {"bad", "warn"} for one in found)
-    count = f" {urgent} {'thing needs' if urgent == 1 else 'things need'} you." if urgent else ""
+    listed, need = len(needing(found)), "needs" if urgent == 1 else "need"
+    of = f" of {listed} things" if urgent < listed else f" thing{'s' if urgent > 1 else ''}"
+    count = f" {urgent}{of} {need} you." if urgent else ""
     return f"{host}: {VERDICT[level]}{count}", _ROLE[level] if level != "note" else "good"
 
 

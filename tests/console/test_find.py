@@ -53,6 +53,25 @@ async def test_what_was_not_read_is_told_and_reading_fails_in_a_sentence(console
         await seen.until_text("Not read yet, so not found: containers (3 reads them), peers (2 reads")
 
 
+async def test_what_other_screens_do_is_found_and_enter_goes_there(console: Opener) -> None:
+    async with console() as seen:
+        await seen.until_text("vault")
+        await seen.press("colon")
+        await seen.type("quota")
+        await seen.until_text("works in Datasets: quotas")
+        await seen.press("enter")
+        await seen.until(lambda: seen.app.section == "datasets")
+        await seen.until_text("anna")
+        await seen.press("colon")
+        await seen.type("dry run")
+        await seen.until_text("works in Replication")
+        await seen.press("enter")
+        await seen.until(lambda: seen.app.section == "replication" and seen.app.current.tab == "tasks")
+        await seen.press("colon")
+        await seen.type("zzzqq")
+        await seen.until_text("Nothing that was read, and nothing any screen does, has these")
+
+
 async def test_a_theme_is_found_and_worn(console: Opener) -> None:
     async with console() as seen:
         await seen.press("colon")
@@ -81,7 +100,7 @@ async def test_read_only_does_not_offer_what_changes_things(console: Opener) -> 
         await seen.until_text("vault")
         await seen.press("colon")
         await seen.type("scrub")
-        await seen.until_text("Nothing that was read has these letters.")
+        await seen.until_text("Nothing that was read, and nothing any screen does, has these")
         await seen.press("enter", "escape")
         assert "What to do" not in seen.text
 

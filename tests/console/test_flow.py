@@ -37,7 +37,7 @@ def test_every_action_is_carried_out_somewhere() -> None:
 
 
 def test_no_key_means_two_things_in_one_place() -> None:
-    inner = ("pools.datasets", "pools.snapshots", "replication.tasks", "replication.peers")
+    inner = ("pools.datasets", "pools.snapshots", "replication.tasks", "replication.peers", "start.pool")
     places: list[tuple[str, ...]] = [("global", "list", section) for section in (*SECTIONS, *WITHOUT_TAB)]
     places += [("global", "list", group.partition(".")[0], group) for group in inner]
     moves = {"up", "down", "j", "k", "g", "G", "home", "end", "pageup", "pagedown"}

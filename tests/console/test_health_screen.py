@@ -10,6 +10,20 @@ from tests.console.conftest import Opener
 from tests.console.fakes import FakeServices
 
 
+async def test_enter_on_news_of_a_pool_leads_to_the_pool(console: Opener) -> None:
+    async with console(section="health") as seen:
+        await seen.until_text("Pool vault is DEGRADED")
+        await seen.until_text("Service docker.service has failed")
+        await seen.press("enter")
+        await seen.until(lambda: seen.app.section == "pools")
+        await seen.until_text("> vault")
+        await seen.press("minus")
+        await seen.until_text("Service docker.service has failed")
+        await seen.press("down", "down", "enter")
+        await seen.until_text("LEVEL")
+        assert len(seen.app.screen_stack) == 2, "other news is read in full"
+
+
 async def test_vitals_news_and_tabs(console: Opener) -> None:
     async with console(section="health") as seen:
         await seen.until_text("vault is DEGRADED")

@@ -152,7 +152,7 @@ async def test_from_start_it_opens_for_the_row_under_the_cursor(console: Opener)
         await seen.press("escape")
         seen.app.screen.needs.select(seen.app.screen.needs.rows[-1].key)  # type: ignore[attr-defined]  # the Start screen
         await seen.press("y")
-        await seen.until_text("There is no pool under the cursor")
+        assert len(seen.app.screen_stack) == 1, "that row is about no pool"
 
 
 async def test_who_may_only_look_sees_the_advice_and_which_role_it_needs(console: Opener) -> None:

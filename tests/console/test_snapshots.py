@@ -13,7 +13,7 @@ from tests.console.conftest import Opener
 FOLDER = Path(__file__).parent / "snapshots"
 SIZES = ((80, 24), (60, 18), (132, 43), (40, 10))
 READY = {
-    "start": "What needs you",
+    "start": "What to know",
     "pools": "vault",
     "replication": "Nothing new",
     "health": "What to know",

@@ -25,7 +25,7 @@ async def test_the_worst_is_first_and_each_thing_has_its_key(console: Opener) ->
         await seen.until_text("virtio disks tell no")
         await seen.until_text("Copies: home is in time")
         lines = seen.text.split("\n")
-        assert "nas-a: Something is wrong. 4 things need you." in lines[1]
+        assert "nas-a: Something is wrong. 4 of 5 things need you." in lines[1]
         rows = [line for line in lines if line[2:9].strip() in {"bad", "warn", "unknown", "note"}]
         assert rows[0].startswith("> bad      pools     Pool vault is DEGRADED")
         assert [row[2:9].strip() for row in rows] == ["bad", "bad", "bad", "warn", "unknown"]
@@ -33,6 +33,19 @@ async def test_the_worst_is_first_and_each_thing_has_its_key(console: Opener) ->
         assert "persistent errors." in seen.text  # the sentence under the cursor in full
         assert "Well: 1 pool online without errors: tank" in seen.text
         assert "91% full" in seen.text
+
+
+async def test_repair_is_offered_only_where_the_row_is_about_a_pool(console: Opener) -> None:
+    async with console(section="start") as seen:
+        await seen.until_text("virtio disks tell no")
+        assert "y repair" in seen.text.split("\n")[-1]
+        await seen.press("down", "down")
+        assert "> bad      services" in seen.text
+        assert "y repair" not in seen.text.split("\n")[-1]
+        await seen.press("y")
+        assert len(seen.app.screen_stack) == 1
+        await seen.press("down")
+        assert "y repair" in seen.text.split("\n")[-1]
 
 
 async def test_enter_goes_to_the_very_row_and_minus_comes_back_to_the_same(console: Opener) -> None:
@@ -171,7 +184,7 @@ async def test_work_that_goes_on_is_there_and_its_list_one_key_away(console: Ope
         await seen.until_text("[jobs]")
         assert seen.app.section == "replication"
         await seen.press("minus")
-        await seen.until_text("What needs you")
+        await seen.until_text("What to know")
 
 
 async def test_disks_are_not_read_again_by_coming_and_going(console: Opener) -> None:
@@ -214,6 +227,7 @@ def test_judged_says_what_is_missing_and_what_is_old() -> None:
 def test_verdict_counts_and_never_promises() -> None:
     bad, note = News("bad", "A.", "pools"), News("note", "B.", "replication")
     assert verdict_line("nas", (bad,), True) == ("nas: Something is wrong. 1 thing needs you.", "bad")
+    assert verdict_line("nas", (bad, note), False)[0] == "nas: Something is wrong. 1 of 2 things needs you."
     assert verdict_line("nas", (News("ok", "C.", "memory"),), True) == ("nas: not everything is read yet.", "unknown")
     assert verdict_line("nas", (), False)[1] == "unknown"
     assert verdict_line("nas", (note,), False)[0] == "nas: Nothing is wrong, but there is something to know."

@@ -32,9 +32,9 @@ WANTED = {
     ),
     "docker": ("Containers of Docker 26.1: 2.", "web, State running", "job, State exited (1)"),
     "start": (
-        "nas-a: Something is wrong. 4 things need you.",
+        "nas-a: Something is wrong. 4 of 5 things need you.",
         "Copies: home is in time",
-        "What needs you: 5.",
+        "What to know: 5.",
         "bad: Pool vault is DEGRADED.",
         "Well: 1 pool online without errors: tank",
         "At work: nothing.",
@@ -49,7 +49,7 @@ WANTED = {
         "What their protection lacks",
         "tank: It has no snapshot. No task copies it anywhere.",
     ),
-    "snapshots": ("Snapshots: 8.", "tank/home/anna@daily-3, Taken 2d ago, Held 3.00M, Refer 1.00G"),
+    "snapshots": ("Snapshots: 8.", "tank/home/anna@daily-3, Taken 2d ago, Used 3.00M, Refer 1.00G"),
     "files": (
         "Datasets with files: 4.",
         "tank/home, Mounted at /tank/home, Newest snapshot @daily-3",
