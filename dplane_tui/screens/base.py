@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LEAST = (60, 15)
 """Columns and lines a section needs; below, one sentence and the worst news stand instead."""
-UNSEEN = frozenset({"quit", "sign-out", "redraw"})
+UNSEEN = frozenset({"quit", "sign-in", "sign-out", "lock", "redraw"})
 """The actions that work there: nobody acts on rows that cannot be seen."""
 PATIENT = frozenset({"smart", "policies"})
 """Sources that are dear to read: what is known of them serves until it is due, whoever comes and goes."""
