@@ -99,6 +99,10 @@ def console() -> Opener:
             seen = Seen(app, pilot, services)
             await seen.until(lambda: app.role != "" or not services.host.groups)  # type: ignore[attr-defined]  # fake
             if min(size[0] - LEAST[0], size[1] - LEAST[1]) < 0:  # there the keys of sections do nothing
+                # Start reads the pools, which not every section does.
+                await seen.until(
+                    lambda: bool(app.poller.snapshot("pools").taken_at or app.poller.snapshot("pools").error)
+                )
                 app.go(section or "pools")
             elif section != "start":  # what the console opens with
                 await seen.press(SECTION_KEYS[section or "pools"])
