@@ -9,6 +9,7 @@ from typing import Any
 from .plain import Page
 from .screens.judged import judged
 from .services.bundle import Services
+from .services.health.key_news import read_keys
 from .services.health.model import DiskHealth, News
 from .state import Snapshot
 
@@ -92,6 +93,7 @@ async def _read(page: Page, services: Services) -> dict[str, Snapshot[Any]]:
         "tasks": await one(services.replication.tasks()),
         "policies": await one(services.policies.status()),
         "smart": await one(smart()),
+        "keys": await one(read_keys(services.zfs)),
     }
 
 
