@@ -110,9 +110,12 @@ def test_many_faults_in_one_run_and_a_kill_in_the_next_lose_nothing_and_heal(fau
     assert_nothing_lost(before, after)
     assert_no_false_success(second, after)
     assert second["state"] == "failed"
+    proven = {proof["dataset"] for proof in second["evidence"]}
     stood = {SOURCE, *(f"{SOURCE}/{case.name}" for case in CASES if case.harmless)}
-    assert {proof["dataset"] for proof in second["evidence"]} == stood, second["message"]
-    assert f"{len(CASES) + 1 - len(stood)} of {len(CASES) + 1} datasets" in second["message"]
+    assert stood <= proven, second["message"]
+    # What broke the streams that go together is tried again alone, and may arrive then; these two need a person.
+    assert not proven & {f"{SOURCE}/{case.name}" for case in CASES if case.mended}
+    assert f"{len(CASES) + 1 - len(proven)} of {len(CASES) + 1} datasets" in second["message"]
 
     faults.shell("nas-b", "\n".join(["set -e", *(case.mended for case in CASES if case.mended)]))
     faults.arm(Fault("nas-a", f'ssh *"op": "receive"*{TARGET}/dirty*', KILL_JOB, when="after"))
