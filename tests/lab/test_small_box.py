@@ -17,7 +17,7 @@ from tests.pty.conftest import Terminal
 
 pytestmark = [pytest.mark.lab, pytest.mark.unproven]
 SCREENS = {
-    "1": "tank", "2": "photos", "3": "[containers]", "4": "[problems]", "5": "tank/photos", "6": "tank/photos",
+    "1": "tank", "2": "photos", "3": "Containers of Docker", "4": "[disks]", "5": "tank/photos", "6": "tank/photos",
     "O": "olicies", "J": "photos", "N": "ession", "0": "nas-a: ",
 }  # fmt: skip
 STORY = ("pswpin", "pswpout", "oom_kill")
