@@ -106,7 +106,7 @@ def test_a_killed_job_died_and_the_next_run_finishes_its_work(boxes: Boxes) -> N
 
 def test_a_run_can_be_held_and_stopped_and_goes_on_later(boxes: Boxes) -> None:
     boxes.dataset("books", 20)
-    boxes.task("books", "", "--limit", "500K")
+    boxes.task("books", "", "--limit", "150K")
     run = boxes.start("books")
     boxes.until_bytes(run, 1)
     assert "is running" in boxes.dplane("replicate", "run", "books", "--detach", status=4)["message"]
