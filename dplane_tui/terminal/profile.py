@@ -67,7 +67,7 @@ def detect(env: Mapping[str, str], line: str = "", kind: str = "", baud: int = 0
             return _serial(term, charset, bool(env.get("NO_COLOR")), line, baud)
         case "console":
             symbols = "ascii" if charset == "ascii" else "console"
-            return Profile("console", symbols, "mono" if env.get("NO_COLOR") else "ansi16", alternate=True)
+            return Profile("console", symbols, "mono" if env.get("NO_COLOR") else "ansi16")
         case "full":
             return _full(env, term, charset)
     return Profile("plain", "ascii" if charset == "ascii" else "unicode", "mono")

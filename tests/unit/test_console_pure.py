@@ -242,6 +242,7 @@ def test_a_person_may_say_what_the_terminal_is() -> None:
     env = {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
     serial = detect(env, "/dev/pts/1", "serial")
     assert (serial.kind, serial.symbols, serial.alternate, serial.paste) == ("serial", "console", False, False)
+    assert not detect({"TERM": "linux"}).alternate, "a virtual console has no second screen, so its one is cleared"
     assert detect({"TERM": "vt220"}, "/dev/ttyS0", "full").kind == "full"
     assert detect({"TERM": "dumb"}, "", "serial").kind == "serial"
 
