@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from ..errors import RefusedError, UsageError
+from ..errors import BadNewsError, RefusedError, UsageError
 from ..services.host import Host
-from ..services.zfs.shares import Share, Shares, nfs_words, smb_words
+from ..services.zfs.shares import Share, Shares, is_so, nfs_words, smb_words
 from ..services.zfs.storage import StorageService
 from ..text import clean
 from .output import Result
@@ -70,18 +70,19 @@ async def _nfs(host: Host, args: argparse.Namespace) -> Result:
     service = StorageService(host)
     dataset = await service.dataset(args.dataset)
     done = await service.share_nfs(dataset, {**dict.fromkeys(args.rw, "rw"), **dict.fromkeys(args.ro, "ro")})
-    return await _told(service, done)
+    return await _told(service, done, "NFS", not args.off)
 
 
 async def _smb(host: Host, args: argparse.Namespace) -> Result:
     service = StorageService(host)
     done = await service.share_smb(await service.dataset(args.dataset), args.state == "on")
-    return await _told(service, done)
+    return await _told(service, done, "SMB", args.state == "on")
 
 
-async def _told(service: StorageService, one: Share) -> Result:
+async def _told(service: StorageService, one: Share, kind: str, wanted: bool) -> Result:
+    """How it is shared now; bad news when `kind` is not as it was wanted: ZFS's setting alone shares nothing."""
     shares = await service.shares()
-    text = (
-        f"{one.dataset} over NFS: {nfs_words(one, shares.nfs_server)}. Over SMB: {smb_words(one, shares.smb_server)}."
-    )
-    return Result(_data(one, shares), clean(text))
+    words = {"NFS": nfs_words(one, shares.nfs_server), "SMB": smb_words(one, shares.smb_server)}
+    text = clean(f"{one.dataset} over NFS: {words['NFS']}. Over SMB: {words['SMB']}.")
+    bad = None if is_so(words[kind], wanted) else BadNewsError(clean(f"{one.dataset} over {kind}: {words[kind]}."))
+    return Result(_data(one, shares), text, bad)

@@ -207,7 +207,12 @@ async def _scrub(host: Host, args: argparse.Namespace) -> Result:
 async def _clear(host: Host, args: argparse.Namespace) -> Result:
     service = ZfsService(host)
     pool = await service.clear(await service.pool(args.pool), args.vdev)
-    return Result(pool, clean(f"Errors cleared; {pool.name} is {pool.state}."))
+    bad = None
+    if pool.trouble():
+        bad = BadNewsError(
+            clean(f"{pool.name} {pool.trouble()}."), f"`dplane pool repair {clean(pool.name)}` says what helps."
+        )
+    return Result(pool, clean(f"Errors cleared; {pool.name} is {pool.state}."), bad)
 
 
 async def _import(host: Host, args: argparse.Namespace) -> Result:

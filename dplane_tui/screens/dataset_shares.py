@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import RefusedError
-from ..services.zfs.shares import MISSING, PACKAGES, Share, Shares, check_clients, nfs_words, reached, smb_words
+from ..services.zfs.shares import MISSING, PACKAGES, Share, Shares, check_clients, is_so, nfs_words, reached, smb_words
 from ..widgets.dialogs import Confirm, Form, Values, ask
 from ..widgets.fields import TextField
 from .sure import choose_way
@@ -66,8 +66,9 @@ class DatasetShareActs:
         values = await ask(self.console, dialog)
         if values is None:
             return None
-        done = await self.storage.share_nfs(one, _asked(values))
-        return f"{one.name} over NFS: {nfs_words(done, shares.nfs_server)}."
+        clients = _asked(values)
+        done = await self.storage.share_nfs(one, clients)
+        return self._told(f"{one.name} over NFS", nfs_words(done, shares.nfs_server), bool(clients))
 
     async def _smb(self, one: Holding, share: Share, shares: Shares) -> str | None:
         _installed("smb", shares.smb_server, share.smb)
@@ -77,7 +78,14 @@ class DatasetShareActs:
         if not await ask(self.console, Confirm(f"{word}: {one.name}, SMB?", text + _below(one, shares), word)):
             return None
         done = await self.storage.share_smb(one, on)
-        return f"{one.name} over SMB: {smb_words(done, shares.smb_server)}."
+        return self._told(f"{one.name} over SMB", smb_words(done, shares.smb_server), on)
+
+    def _told(self, what: str, words: str, wanted: bool) -> str | None:
+        """Good only when it is as it was wanted: ZFS's setting alone shares nothing."""
+        if is_so(words, wanted):
+            return f"{what}: {words}."
+        self.console.say(f"{what}: {words}.", "warn")
+        return None
 
 
 def _installed(kind: str, server: str, value: str) -> None:

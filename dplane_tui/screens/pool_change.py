@@ -172,7 +172,7 @@ class _Acts:
         if not await ask(self._console, Confirm(f"Replace {self._name}?", text, "Replace")):
             return None
         made = await self._service.replace(self._pool, self._vdev, new)
-        return f"{new} is in {self._pool.name} now ({made.state}) and is being filled."
+        return f"{new} is in {self._pool.name} now ({made.state}{f', {made.note}' if made.note else ''})."
 
     async def attach(self) -> str | None:
         """One more disk with the same content."""
@@ -187,7 +187,7 @@ class _Acts:
         if not await ask(self._console, Confirm(f"Attach {new}?", text, "Attach")):
             return None
         made = await self._service.attach(self._pool, self._vdev, new)
-        return f"{new} is in {self._pool.name} now ({made.state}) and is being filled."
+        return f"{new} is in {self._pool.name} now ({made.state}{f', {made.note}' if made.note else ''})."
 
     async def _new(self, title: str, spares: bool = False) -> str | None:
         disks = await self._service.disks()

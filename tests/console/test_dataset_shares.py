@@ -47,3 +47,4 @@ async def test_wanted_but_not_in_the_table_is_not_shared(console: Opener) -> Non
         await seen.type("nas2")
         await seen.press("enter", "enter")
         await seen.until_text("wanted, but not shared: it is not in the")
+        assert seen.app.toast[1] == "warn", "it is no success"

@@ -15,6 +15,7 @@ from dplane_tui.errors import RefusedError
 from dplane_tui.services.zfs.shares import (
     Share,
     check_clients,
+    is_so,
     nfs_words,
     parse_etab,
     parse_usershares,
@@ -212,6 +213,23 @@ class ShareBox(StorageBox):
         return super()._output(words)
 
 
+@pytest.mark.parametrize(
+    ("words", "wanted", "so"),
+    [
+        ("shared with nas2 (ro)", True, True),
+        ("shared with nas2 (ro), though ZFS was not told to", False, False),
+        ("not shared", False, True),
+        ("not shared", True, False),
+        ("wanted, but not shared: it is not mounted", True, False),
+        ("wanted; whether it is shared is not known, as the server's table was not read", True, False),
+        ("not shared by ZFS; whether it is shared is not known, as the server's table was not read", False, False),
+        ("in the server's table (shared with nas2 (ro)), but it is not mounted", True, False),
+    ],
+)
+def test_what_is_not_known_is_not_as_it_was_wanted(words: str, wanted: bool, so: bool) -> None:
+    assert is_so(words, wanted) is so
+
+
 def test_the_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     box = ShareBox()
     monkeypatch.setattr("dplane_tui.cli.main.connect", lambda _name: box)
@@ -221,7 +239,9 @@ def test_the_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     assert "NFS: shared with 192.168.1.0/24 (rw), nas2.lan (ro)" in out
     assert cli.verbs() == []  # without Samba its table is not asked for
     box.files["/var/lib/nfs/etab"] = ""
-    answer = cli.json("dataset", "share-nfs", "tank/home", "--rw", "192.168.1.0/24")[1]["data"]
+    status, told = cli.json("dataset", "share-nfs", "tank/home", "--rw", "192.168.1.0/24")
+    assert (status, told["ok"]) == (3, False), "that ZFS took the setting is no share"
+    answer = told["data"]
     assert box.requests[-1]["to"] == {"192.168.1.0/24": "rw"}
     assert answer["nfs"] == "wanted, but not shared: it is not in the server's table"
     assert cli("dataset", "share-nfs", "tank/home")[0] == 2

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from privhelper import shares as allowed
 
-from ...errors import DPlaneError, RefusedError
+from ...errors import CommandError, DPlaneError, RefusedError
 from ...text import clean
 from .model import Dataset
 from .service import ZfsService
@@ -113,6 +113,11 @@ def smb_words(share: Share, server: str) -> str:
     return _words(share, share.smb, so if share.shares is not None else None, server, "smb")
 
 
+def is_so(words: str, wanted: bool) -> bool:
+    """Whether what `nfs_words` or `smb_words` says is what was wanted; what is not known is not."""
+    return words.startswith("shared ") if wanted else words == "not shared"
+
+
 def _words(share: Share, wanted: str, so: str | None, server: str, kind: str) -> str:
     """`so` is what the server's table says: empty for nothing, None when it was not read."""
     if so and share.mounted and server == "active":
@@ -189,7 +194,10 @@ class ShareActs(ZfsService):
 
     async def _share(self, dataset: Dataset) -> Share:
         found = await self.shares()
-        return next(one for one in found.found if one.dataset == dataset.name)
+        for one in found.found:
+            if one.dataset == dataset.name:
+                return one
+        raise CommandError(f"{dataset.name} was set, but ZFS does not list it any more.", "Look at the datasets again.")
 
 
 def _of(table: Mapping[str, tuple[str, ...]] | None, place: str) -> tuple[str, ...] | None:
