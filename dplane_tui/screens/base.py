@@ -254,9 +254,10 @@ class Section(Screen[None], inherit_bindings=False):
         self.query_one("#small", Notice).show([[(" " + line, "text")] for line in lines])
 
     def _tell_hints(self) -> None:
-        """Read-only, what changes things is not offered."""
+        """Read-only, what changes things is not offered; nor, where no rows can be seen, what does nothing there."""
         role = "view" if self.console.read_only else self.console.role
-        self.query_one(Hints).tell(hints(self.all_groups(), role))
+        offered = hints(self.all_groups(), role)
+        self.query_one(Hints).tell(tuple(one for one in offered if one.id in UNSEEN) if self.small else offered)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.tell)
