@@ -11,16 +11,18 @@ proven=" and not unproven"
 [ -z "${DPLANE_ALL_TESTS:-}" ] || proven=
 
 result=0
-# section TITLE MARKERS: the tests with these markers. A section without tests (pytest says 5) is no mistake.
+# section TITLE MARKERS [ARGS…]: the tests with these markers. A section without tests (pytest says 5) is no mistake.
 section() {
-    echo "== $1"
+    title=$1 markers=$2
+    shift 2
+    echo "== $title"
     began=$(date +%s)
     status=0
-    .venv/bin/python -m pytest -q --durations=5 --durations-min=5 -m "$2" || status=$?
-    echo "== $1: $(($(date +%s) - began)) s"
+    .venv/bin/python -m pytest -q --durations=5 --durations-min=5 -m "$markers" "$@" || status=$?
+    echo "== $title: $(($(date +%s) - began)) s"
     case $status in
         0) return 0 ;;
-        5) echo "== $1: there are no such tests" && return 0 ;;
+        5) echo "== $title: there are no such tests" && return 0 ;;
     esac
     [ "$result" != 0 ] || result=$status
     [ -n "${CI:-}" ] || exit "$result"
@@ -40,7 +42,8 @@ trap leave EXIT
 trap 'exit 130' INT TERM
 
 if [ "${LAB_ZFS:=2.3}" = 2.3 ]; then
-    section "without a box, an engine or a terminal" "not lab and not docker and not pty"
+    # On every core: these wait for the processor alone. Terminals and boxes are waited for, and stay one by one.
+    section "without a box, an engine or a terminal" "not lab and not docker and not pty" -n auto --dist worksteal
     section "real terminals and a real Docker engine" "(docker or pty) and not lab$proven"
 fi
 pair=used
