@@ -9,6 +9,7 @@ from .programs import Output, ask
 from .shape import Args, Verb
 
 _LIMIT = 60  # seconds; a pool that is suspended may not answer
+_LOOKS = 4  # a small resilver may end between two listings, and then the disk that was replaced is gone
 HEALTHY = "ONLINE"
 
 
@@ -50,12 +51,13 @@ def _lines(told: str) -> list[tuple[int, str, str, str, str]]:
 
 def devices(pool: str) -> list[Device]:
     """All devices of a pool, in ZFS's order, the pool itself first. Raises Failure."""
-    by_guid = _lines(ask([ZPOOL, "status", "-g", "--", pool], _LIMIT))
-    by_path = _lines(ask([ZPOOL, "status", "-P", "--", pool], _LIMIT))
-    if [line[0] for line in by_guid] != [line[0] for line in by_path]:
-        raise Failure("changed", f"The devices of {pool} change at this moment; look again.")
-    pairs = zip(by_guid, by_path, strict=True)
-    return [Device(one[1], other[1], other[2], other[3], other[0], other[4]) for one, other in pairs]
+    for _ in range(_LOOKS):
+        by_guid = _lines(ask([ZPOOL, "status", "-g", "--", pool], _LIMIT))
+        by_path = _lines(ask([ZPOOL, "status", "-P", "--", pool], _LIMIT))
+        if [line[0] for line in by_guid] == [line[0] for line in by_path]:
+            pairs = zip(by_guid, by_path, strict=True)
+            return [Device(one[1], other[1], other[2], other[3], other[0], other[4]) for one, other in pairs]
+    raise Failure("changed", f"The devices of {pool} change at this moment; look again.")
 
 
 def _wanted(args: Args) -> Device | None:

@@ -54,8 +54,14 @@ with open(here + "/started", "a") as out:
         "blocked": int(next(at for at in open("/proc/self/status") if at.startswith("SigBlk")).split()[1], 16),
     }) + "\\n")
 line = " ".join(sys.argv[1:])
-for start, status, out, err in json.load(open(here + "/answers")):
+rows = json.load(open(here + "/answers"))
+for row in rows:
+    start, status, out, err = row
     if line.startswith(start):
+        if out.startswith("ONCE "):
+            with open(here + "/answers", "w") as kept:
+                json.dump([one for one in rows if one is not row], kept)
+            out = out[5:]
         if out == "SLEEP":
             import time
             time.sleep(60)
@@ -94,7 +100,7 @@ class Door:
         self.digest = build(str(self.file), {**here, **where, "OWNER_UID": os.getuid(), **places})
 
     def answers(self, *answers: tuple[str, int, str, str]) -> None:
-        """What the stand-in says to command lines that start so; the first that fits counts."""
+        """What the stand-in says to command lines that start so; the first that fits counts, `ONCE …` only once."""
         (self.root / "answers").write_text(json.dumps(answers))
 
     def run(self, request: object, **more: Any) -> subprocess.CompletedProcess[bytes]:

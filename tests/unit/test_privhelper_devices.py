@@ -150,6 +150,13 @@ def test_a_tree_that_changes_while_it_is_read_is_not_believed(door: Door) -> Non
     assert acts(door) == []
 
 
+def test_a_tree_that_changed_between_two_listings_is_read_again(door: Door) -> None:
+    devices(door, *TWO, ("status -P", 0, "ONCE " + told("tank  ONLINE  0 0 0"), ""))
+    status, answer = door.ask("vdev-offline", pool="tank", guid=GUID, vdev=OLD)
+    assert (status, answer["state"]) == (0, "FAULTED"), answer
+    assert acts(door) == [["offline", "--", "tank", OLD]]
+
+
 def test_zfs_own_words_are_passed_on(door: Door) -> None:
     devices(door, *TWO, ("offline", 1, "", "cannot offline ata-old: no valid replicas\n"))
     status, answer = door.ask("vdev-offline", pool="tank", guid=GUID, vdev=OLD)

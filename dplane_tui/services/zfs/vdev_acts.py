@@ -17,6 +17,7 @@ from .vdevs import disk_name
 
 _EXPANSION = (2, 3)
 """The version of ZFS from which a raidz can be widened."""
+_LOOKS = 4
 
 
 class VdevActs(ZfsService):
@@ -27,6 +28,14 @@ class VdevActs(ZfsService):
         return await self._with_ids(await self.pool(name))
 
     async def _with_ids(self, pool: Pool) -> Pool:
+        for _ in range(_LOOKS - 1):
+            try:
+                return await self._joined(pool)
+            except ChangedError:  # a resilver ended between two listings
+                pool = await self.pool(pool.name)
+        return await self._joined(pool)
+
+    async def _joined(self, pool: Pool) -> Pool:
         if not pool.vdevs or all(leaf.guid for leaf in pool.leaves()):
             return pool
         try:  # before 2.3 the text has the one or the other
