@@ -10,8 +10,7 @@ from typing import Any
 from .. import text
 from ..errors import UsageError
 from ..services.host import Host
-from ..services.replication.copies import Copy
-from ..services.replication.model import Restore, Task
+from ..services.replication.model import Copy, Restore, Task
 from ..services.replication.service import open_replication
 from .output import Result, table
 

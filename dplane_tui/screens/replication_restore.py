@@ -17,7 +17,7 @@ from .replication_rows import place
 
 if TYPE_CHECKING:
     from ..app import Console
-    from ..services.replication.copies import Copy
+    from ..services.replication.model import Copy
 
 _COPIES = (
     Column("DATASET", least=12, most=50, grow=True),

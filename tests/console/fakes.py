@@ -15,8 +15,8 @@ from dplane_tui.services.docker.model import Container, Engine
 from dplane_tui.services.health.model import DiskHealth, Health, Memory, ServiceState, Temperature
 from dplane_tui.services.host import Output
 from dplane_tui.services.jobs.model import Progress
-from dplane_tui.services.replication.copies import Copy
 from dplane_tui.services.replication.model import (
+    Copy,
     Evidence,
     Options,
     Peer,

@@ -12,9 +12,8 @@ import pytest
 
 from dplane_tui.errors import RefusedError
 from dplane_tui.services.replication import codec, records
-from dplane_tui.services.replication.copies import Copies
 from dplane_tui.services.replication.giving import size_of, stream_request
-from dplane_tui.services.replication.model import Options, Restore
+from dplane_tui.services.replication.model import Copies, Options, Restore
 from dplane_tui.services.replication.read import Dataset
 from dplane_tui.services.replication.restore import settings
 from dplane_tui.services.replication.service import check_restore

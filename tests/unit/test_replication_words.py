@@ -26,8 +26,18 @@ from dplane_tui.screens.replication_failures import _KINDS, kind_of, sentences
 from dplane_tui.screens.replication_protect import suggest
 from dplane_tui.screens.replication_restore import copy_rows, free_place, what_happens
 from dplane_tui.screens.replication_rows import age_cell, run_rows, task_rows
-from dplane_tui.services.replication.copies import Copy
-from dplane_tui.services.replication.model import Evidence, Options, Peer, Plan, Restore, Run, Step, Task, TaskStatus
+from dplane_tui.services.replication.model import (
+    Copy,
+    Evidence,
+    Options,
+    Peer,
+    Plan,
+    Restore,
+    Run,
+    Step,
+    Task,
+    TaskStatus,
+)
 from dplane_tui.services.zfs.model import Dataset
 from dplane_tui.terminal.symbols import SPARK, translator
 from dplane_tui.widgets.chart import MISSING, spark

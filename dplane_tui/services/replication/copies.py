@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...errors import MissingError
 from . import codec, records
 from .execute import Outcome
+from .model import Copies, Copy
 from .sides import Sides, other_box
 
 if TYPE_CHECKING:
     from .job import Job
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """One snapshot that the target lists."""
-
-    dataset: str
-    """Of the task's tree, relative to its source; empty is the source itself."""
-    snapshot: str
-    """Name behind the `@`."""
-    guid: str
-    taken: float | None = None
-    """Unix seconds; None is unknown."""
-    proven: float | None = None
-    """When a run last read there that it is the source's very snapshot. None: it is there, and no run of this task
-    proved it (it came by other means, or the record is gone)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Copies:
-    """What a target has, each dataset's newest first."""
-
-    task: str
-    copies: tuple[Copy, ...] = ()
 
 
 async def copies(job: Job) -> Outcome:

@@ -11,12 +11,11 @@ from privhelper import grammar
 from ...errors import CommandError, RefusedError
 from ...text import clean
 from . import codec, records
-from .model import Run
+from .model import Copies, Copy, Run
 
 if TYPE_CHECKING:
     from .compare import Comparison
     from .content import Verified, Wish
-    from .copies import Copy
 
 
 class Looks(Protocol):
@@ -57,8 +56,6 @@ class LocalLooks(abc.ABC):
             raise CommandError(f"The stored comparison cannot be understood: {error}.") from None
 
     async def copies(self, name: str) -> tuple[Copy, ...]:
-        from .copies import Copies
-
         done = await self._asked(name, "compare", records.COPIES)
         try:
             return codec.decode(Copies, json.loads(done.plan)).copies

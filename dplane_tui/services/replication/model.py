@@ -284,3 +284,27 @@ class PairRequest:
 
     def __repr__(self) -> str:
         return f"PairRequest({self.name!r}, {self.user!r}, {self.address!r}, {self.port}, password hidden)"
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One snapshot that the target lists."""
+
+    dataset: str
+    """Of the task's tree, relative to its source; empty is the source itself."""
+    snapshot: str
+    """Name behind the `@`."""
+    guid: str
+    taken: float | None = None
+    """Unix seconds; None is unknown."""
+    proven: float | None = None
+    """When a run last read there that it is the source's very snapshot. None: it is there, and no run of this task
+    proved it (it came by other means, or the record is gone)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """What a target has, each dataset's newest first."""
+
+    task: str
+    copies: tuple[Copy, ...] = ()

@@ -14,9 +14,8 @@ from ..store import Notice
 from .codec import decode
 from .compare import Comparison
 from .content import Wish
-from .copies import Copy
 from .divergence import BESIDE, Divergence, Resolution
-from .model import HostIdentity, Options, PairRequest, Peer, Plan, Restore, Run, Task, TaskStatus
+from .model import Copy, HostIdentity, Options, PairRequest, Peer, Plan, Restore, Run, Task, TaskStatus
 from .options import words as option_words
 from .places import place_of
 from .rights import flags_of
