@@ -11,6 +11,7 @@ import pytest
 
 from tests.lab import walk
 from tests.lab.conftest import PracticePair
+from tests.lab.vt_picture import svg_of
 from tests.pty import conftest as line
 from tests.pty.conftest import Terminal
 
@@ -46,6 +47,12 @@ class FromHere(walk.Keys):
         self.press("q")
         assert self.terminal.ended() == 0
         self.terminal.close()
+
+    def keep(self, name: str) -> None:
+        """Keep the screen as a picture, where DPLANE_PICTURES names a folder."""
+        if folder := os.environ.get("DPLANE_PICTURES"):
+            self.terminal.read(2.0)
+            (Path(folder) / f"{name}.svg").write_text(svg_of(self.terminal.screen, colours=True), encoding="utf-8")
 
 
 @pytest.fixture

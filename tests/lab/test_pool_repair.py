@@ -172,6 +172,7 @@ def test_the_same_with_keys_alone(keys: FromHere, dplane: Command, fresh_pair: A
     keys.press("tab")
     keys.mark_free_disks(4)
     keys.see("any 1 of 4 disks may fail")
+    keys.keep("storage-create")
     keys.press("enter", "enter")
     keys.see("zpool create tank raidz1")
     keys.press("tab", "enter")
@@ -186,6 +187,7 @@ def test_the_same_with_keys_alone(keys: FromHere, dplane: Command, fresh_pair: A
     keys.open_form("y", "Repair of tank")
     keys.see(f"Disk: {lost}")
     keys.see("y replace it")
+    keys.keep("storage-replace")
     keys.press("y")
     keys.see("Which disk takes the place?")
     for _ in range(6):

@@ -68,6 +68,7 @@ def test_a_disk_written_over_is_found_explained_and_made_whole(
     keys.open_form("y", "Repair of tank")
     keys.see(disk)
     keys.see("came back other than they were written")
+    keys.keep("storage-repair")
     keys.press("escape")
     dplane(
         "pool", "clear", "tank"
@@ -104,9 +105,11 @@ def test_a_locked_dataset_is_unlocked_at_the_console_after_a_boot(
     assert waits["dataset"] == "tank/safe"
     keys.open()
     keys.see("tank/safe waits for its key")  # on Start
+    keys.keep("storage-start")
     to_row(keys, "tank/safe")
     keys.press("enter")
     keys.see("tank/safe waits for its passphrase: E unlocks it.")
+    keys.keep("storage-locked")
     keys.press("E")
     keys.see("Unlock tank/safe")
     keys.press("not the passphrase", "enter", "enter")
@@ -146,6 +149,7 @@ def test_a_file_deleted_by_mistake_is_found_an_hour_back_and_is_as_it_was(
     keys.press("tab", "enter")
     keys.see("as root")
     to_row(keys, "letter")
+    keys.keep("storage-files")
     keys.press("b")
     keys.see("Bring back letter")
     to_row(keys, "in its place")
