@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..services.capacity.model import History, Warmth
 from ..services.capacity.series import spread
@@ -58,6 +58,38 @@ def now_lines(seen: Sequence[Rates], problem: str, every: float, width: int) -> 
         line("reads", [one.read_bytes for one in shown], last.read_ops, last.read_wait),
         line("writes", [one.write_bytes for one in shown], last.write_ops, last.write_wait),
     ]
+
+
+def device_lines(devices: Mapping[str, Rates], width: int, height: int) -> list[Pieces]:
+    """What each group and disk does now, in `height` lines at most; how many there was no room for."""
+    if not devices:
+        return [[("Measuring each disk…", "dim")]]
+    name = max(6, min(width - sum(wide for _, wide in _FIGURES), max(map(len, devices))))
+    head = f"{'DEVICE':<{name}}" + "".join(f"{title:>{wide}}" for title, wide in _FIGURES)
+    lines: list[Pieces] = [[(head[:width], "dim")]]
+    shown = list(devices.items())
+    room = height - 1 if len(shown) < height else max(0, height - 2)
+    for device, one in shown[:room]:
+        told = device if len(device) <= name else device[: name - 1] + "…"
+        figures = _figures(one)
+        lines.append([(f"{told:<{name}}", "text"), *_cells(figures)])
+    if room < len(shown):
+        lines.append([(f"…and {len(shown) - room} more: a taller window shows them.", "dim")])
+    return lines
+
+
+_FIGURES = (("READ/s", 8), ("WRITE/s", 9), ("OPS/s", 7), ("R WAIT", 9), ("W WAIT", 9), ("QUEUE", 9))
+"""Title and width of each figure of a device. QUEUE: waiting + at work."""
+
+
+def _figures(one: Rates) -> tuple[str, ...]:
+    waits = (_wait(wait) if wait is not None else "-" for wait in (one.read_wait, one.write_wait))
+    queue = "?" if one.waiting is None or one.working is None else f"{one.waiting}+{one.working}"
+    return size(one.read_bytes), size(one.write_bytes), f"{one.read_ops + one.write_ops:.0f}", *waits, queue
+
+
+def _cells(figures: Sequence[str]) -> Pieces:
+    return [("".join(f"{text:>{wide}}" for text, (_, wide) in zip(figures, _FIGURES, strict=True)), "text")]
 
 
 def _wait(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Charts of one pool: how full it was, and, while it is open, what is read and written now."""
+"""Charts of one pool: how full it was, and, while it is open, what it and each of its disks read and write now."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from collections.abc import Coroutine, Iterable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from textual import events
 from textual.widget import Widget
 
 from .. import crash
 from ..errors import DPlaneError
 from ..services.capacity.model import History
-from ..services.zfs.iostat import LEAST, Rates
+from ..services.zfs.iostat import LEAST, Measured, Rates
 from ..widgets.bars import Lines
 from ..widgets.chart import set_for
 from ..widgets.dialogs import Dialog, ask
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PoolCharts", "ask"]
 _SMALL = 16
+_EACH = "v"
+_BURST = 0.1
+"""Seconds in which the lines of one measurement come."""
 _PACE = 0.4
 """Seconds a measurement lasts, as a multiple of the console's pace: 2 s where that is 5, longer on a slow line."""
 
@@ -43,6 +47,11 @@ class PoolCharts(Dialog[None]):
         self._history: History | None = None
         self._problem = ""
         self._rates: deque[Rates] = deque(maxlen=rows.SPARKS)
+        self._devices: dict[str, Rates] = {}
+        self._fresh: dict[str, Rates] = {}
+        self._each = False
+        """Whether the devices are shown instead of the past."""
+        self._due = False
         self._stopped = ""
         self._reading: asyncio.Task[None] | None = None
         self._measuring: asyncio.Task[None] | None = None
@@ -52,7 +61,21 @@ class PoolCharts(Dialog[None]):
         yield self._lines
 
     def buttons(self) -> Iterable[Button]:
-        return (Button("Close", id="cancel"),)
+        return (Button("Close", id="cancel"), Button("v each disk", id="devices"))
+
+    def key_pressed(self, event: events.Key) -> None:
+        """`v` turns from the past to the devices and back."""
+        if event.key == _EACH:
+            event.stop()
+            self.accept()
+        else:
+            super().key_pressed(event)
+
+    def accept(self) -> None:
+        """The other view."""
+        self._each = not self._each
+        self.query_one("#devices", Button).label = f"{_EACH} {'how full it was' if self._each else 'each disk'}"
+        self._draw()
 
     def begin(self) -> None:
         super().begin()
@@ -101,11 +124,21 @@ class PoolCharts(Dialog[None]):
         try:
             async with aclosing(self._asker.services.rates(self._pool, self._every)) as found:
                 async for one in found:
-                    self._rates.append(one)
-                    self._draw()
+                    self._take(one)
         except DPlaneError as error:
             self._stopped = str(error)
             self._draw()
+
+    def _take(self, one: Measured) -> None:
+        """A measurement begins with the pool; which devices the last one had is known then."""
+        if one.device:
+            self._fresh[one.device] = one.rates
+        else:
+            self._devices, self._fresh = self._fresh or self._devices, {}
+            self._rates.append(one.rates)
+        if not self._due:
+            self._due = True
+            self.set_timer(_BURST, self._draw)
 
     # -- what it shows -----------------------------------------------------------------------------------------
 
@@ -114,13 +147,19 @@ class PoolCharts(Dialog[None]):
         self.call_after_refresh(self._draw)
 
     def _draw(self) -> None:
+        self._due = False
         if not self.is_mounted:
             return
         width, height = self.inner_width(), self.app.size.height
         room = max(2, height - (3 if height < _SMALL else 4))
         now = rows.now_lines(list(self._rates), self._stopped, self._every, width)
         gap: list[Pieces] = [[]] if height >= _SMALL else []
-        self._lines.show([*self._over_time(width, room - len(now) - len(gap)), *gap, *now][:room])
+        left = room - len(now) - len(gap)
+        if self._each:
+            above = rows.device_lines(self._devices | self._fresh, width, left)
+        else:
+            above = self._over_time(width, left)
+        self._lines.show([*above, *gap, *now][:room])
 
     def _over_time(self, width: int, room: int) -> list[Pieces]:
         if self._problem:

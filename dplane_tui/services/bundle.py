@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .replication.model import TaskStatus
     from .replication.service import ReplicationService
     from .sign_in import SignIn
-    from .zfs.iostat import Rates
+    from .zfs.iostat import Measured
     from .zfs.service import ZfsService
     from .zfs.storage import StorageService
 
@@ -108,7 +108,7 @@ class Services:
 
         return await warmth_told(self.host, disk)
 
-    def rates(self, pool: str, every: float) -> AsyncGenerator[Rates, None]:
+    def rates(self, pool: str, every: float) -> AsyncGenerator[Measured, None]:
         """What a pool reads and writes, measured while somebody looks."""
         from .zfs.iostat import rates
 

@@ -37,7 +37,7 @@ from tests.console.fake_storage import FakeStorage
 
 if TYPE_CHECKING:
     from dplane_tui.services.capacity.model import History, Warmth
-    from dplane_tui.services.zfs.iostat import Rates
+    from dplane_tui.services.zfs.iostat import Measured
 
 NOW = 1_800_000_000.0
 G = 1 << 30
@@ -534,13 +534,16 @@ class FakeServices(Services):
 
     history_told = history
 
-    async def rates(self, pool: str, every: float) -> AsyncGenerator[Rates, None]:
-        from dplane_tui.services.zfs.iostat import Rates
+    async def rates(self, pool: str, every: float) -> AsyncGenerator[Measured, None]:
+        from dplane_tui.services.zfs.iostat import Measured, Rates
 
         self.measured.append((pool, every))
         try:
             for n in range(1, 30):
-                yield Rates(30.0 + n, 12.0, n * M, M / 2, 0.0031, None)
+                yield Measured("", Rates(30.0 + n, 12.0, n * M, M / 2, 0.0031, None, 3, 2))
+                yield Measured("mirror-0", Rates(30.0 + n, 12.0, n * M, M / 2, 0.0031, None, 3, 2))
+                yield Measured("ata-old", Rates(20.0 + n, 6.0, n * M, M / 4, 0.0052, None, 3, 1))
+                yield Measured("ata-new", Rates(10.0, 6.0, 0.0, M / 4, None, 0.00008))
                 await asyncio.sleep(0.01)
             await asyncio.Event().wait()
         finally:

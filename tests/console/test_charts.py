@@ -9,11 +9,12 @@ import pytest
 
 from dplane_tui.errors import CommandError
 from dplane_tui.services.capacity.model import History
-from dplane_tui.services.zfs.iostat import Rates
+from dplane_tui.services.zfs.iostat import Measured
 from dplane_tui.terminal.profile import detect
 from tests.console.conftest import Opener
 from tests.console.fakes import FakeServices
 
+OLD = ["ata-old", "29.0M", "256K", "55", "5.2", "ms", "-", "3+1", "│"]
 VT220 = detect({"TERM": "vt220", "LANG": "C"})
 
 
@@ -31,6 +32,22 @@ async def test_a_pool_has_its_past_its_date_and_what_goes_on_now(console: Opener
         await seen.press("escape")
         assert "Charts of tank" not in seen.text
         await seen.until(lambda: services.measured[-1] == ("tank", 0.0))
+
+
+async def test_each_disk_has_its_rates_waits_and_queue(console: Opener) -> None:
+    async with console(size=(80, 24)) as seen:
+        await seen.until_text("vault")
+        await seen.press("H")
+        await seen.until_text("59 operations/s")
+        await seen.press("v")
+        await seen.until(lambda: any(line.split()[1:] == OLD for line in seen.text.splitlines()))
+        lines = [line.strip("│ ") for line in seen.text.splitlines()]
+        assert next(line for line in lines if "QUEUE" in line).split()[:2] == ["DEVICE", "READ/s"]
+        new = next(line for line in lines if line.startswith("ata-new"))
+        assert new.split()[1:] == ["0B", "256K", "16", "-", "80", "us", "?"]
+        assert "It is full about" not in seen.text
+        await seen.press("v")
+        await seen.until_text("It is full about 20")
 
 
 async def test_nothing_is_measured_while_something_lies_over_it(console: Opener) -> None:
@@ -78,7 +95,7 @@ async def test_what_cannot_be_read_is_a_sentence(console: Opener) -> None:
     async def lost(_pool: str) -> History:
         raise CommandError("dplane on nas-a ended with status 1 and no answer.")
 
-    async def gone(_pool: str, _every: float) -> AsyncGenerator[Rates, None]:
+    async def gone(_pool: str, _every: float) -> AsyncGenerator[Measured, None]:
         raise CommandError("zpool iostat ended with status 1: no such pool.")
         yield
 

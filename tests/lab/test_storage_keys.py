@@ -132,7 +132,7 @@ def test_a_file_deleted_by_mistake_is_found_an_hour_back_and_is_as_it_was(
     dplane("snapshot", "create", "tank/files@hour")
     box.ssh("rm", "/tank/files/docs/letter")
     keys.press("F")
-    keys.see("tank:/ (now)")
+    keys.see("No dataset is chosen.")
     keys.open_form("d", "Whose files?")
     to_row(keys, "tank/files")
     keys.press("enter")
