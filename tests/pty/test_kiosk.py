@@ -13,7 +13,7 @@ import pytest
 from dplane_tui.line import set_speed
 from tests.pty.conftest import Start
 
-pytestmark = [pytest.mark.pty, pytest.mark.unproven]  # not yet seen green: the machine was too busy
+pytestmark = pytest.mark.pty
 KIOSK = {"DPLANE_LINE": "kiosk", "DPLANE_LOCK_AFTER": "300"}
 
 
