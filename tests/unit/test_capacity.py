@@ -249,6 +249,22 @@ async def test_without_a_store_nothing_is_made_and_with_one_it_is_noted(state: P
         await service.warmth(here, "ata-Y")
 
 
+async def test_the_regular_look_of_a_box_that_tells_nobody_notes_it_too(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Zfs:
+        def __init__(self, _host: object) -> None: ...
+
+        async def pools(self) -> tuple[Pool, ...]:
+            return (pool(),)
+
+    monkeypatch.setattr(look, "ZfsService", Zfs)
+    state.parent.mkdir(parents=True, exist_ok=True)
+    await look.remember(cast(Host, Told(local=True)))
+    async with open_store(state) as store:
+        assert [one.allocated for one in await records.of_pool(store, "7")] == [G]
+
+
 async def test_a_store_that_cannot_be_written_stops_nothing(state: Path) -> None:
     state.mkdir(parents=True)  # no account can write a database there, root neither
     with pytest.raises((DPlaneError, OSError)):

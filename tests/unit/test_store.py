@@ -8,8 +8,11 @@ import shutil
 import sqlite3
 import sys
 import tempfile
+import threading
 from pathlib import Path
+from typing import Any
 
+import aiosqlite
 import pytest
 
 from dplane_tui.errors import CommandError, DPlaneError
@@ -295,3 +298,37 @@ async def test_a_store_that_acts_by_itself_is_not_used(path: Path, sql: str) -> 
     with pytest.raises(CommandError, match="did not make"):
         async with open_store(path, write=True):
             pass
+
+
+@pytest.mark.parametrize("which", [0, 1])
+async def test_a_look_that_is_broken_off_while_it_opens_leaves_no_thread(
+    path: Path, monkeypatch: pytest.MonkeyPatch, which: int
+) -> None:
+    async with open_store(path, write=True):
+        pass
+    kept: list[aiosqlite.Connection] = []
+    arrived, real = asyncio.Event(), aiosqlite.Connection._execute
+
+    async def slow(self: aiosqlite.Connection, *words: Any, **more: Any) -> Any:
+        kept.append(self)  # as a traceback in a circle keeps it
+        if len(kept) == which + 1:
+            arrived.set()
+            await asyncio.Event().wait()
+        return await real(self, *words, **more)
+
+    monkeypatch.setattr(aiosqlite.Connection, "_execute", slow)
+
+    async def look() -> None:
+        async with open_store(path):
+            pytest.fail("it was not broken off")
+
+    before = set(threading.enumerate())
+    task = asyncio.create_task(look())
+    await arrived.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    for thread in set(threading.enumerate()) - before:
+        if not thread.name.startswith("asyncio_"):
+            await asyncio.to_thread(thread.join, 30)
+            assert not thread.is_alive(), "the program would wait for it at its end"

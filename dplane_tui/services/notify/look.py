@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import Sequence
 
+from ... import paths
 from ...errors import DPlaneError, MissingError, TimedOutError
 from ..capacity.service import note
 from ..health.service import HealthService
@@ -14,7 +15,7 @@ from ..host import Host
 from ..policies import alarms as policy_alarms
 from ..policies.service import LocalPolicies
 from ..replication.service import LocalReplication
-from ..store import Store
+from ..store import Store, open_store
 from ..upkeep import news as upkeep_news
 from ..upkeep.service import UpkeepService
 from ..zfs.service import ZfsService
@@ -41,6 +42,16 @@ async def look(host: Host, store: Store) -> None:
     await policies(host, store)
     seen = time.time()
     await records.observe(store, await _disks(host, known, seen), seen, time.time())
+
+
+async def remember(host: Host) -> None:
+    """Note how full the pools are, where there is nobody to tell anything: charts need no channel."""
+    with contextlib.suppress(DPlaneError):
+        pools = await ZfsService(host).pools()
+        if pools and not paths.current().database.exists():
+            async with open_store(paths.current().database, write=True):
+                pass
+        await note(host, pools)
 
 
 async def policies(host: Host, store: Store) -> None:

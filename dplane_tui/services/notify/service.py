@@ -17,7 +17,7 @@ from ..replication.service import LocalReplication
 from ..store import Store, open_store
 from . import compose, observe, records
 from .config import Config, load
-from .look import look, policies
+from .look import look, policies, remember
 from .model import (
     FAILED,
     NOTHING_NEW,
@@ -52,10 +52,12 @@ class NotifyService:
     async def check(self) -> tuple[Delivery, ...]:
         """Look at tasks, pools, disks and the store, and tell what began, goes on for long or ended.
 
-        Returns what was sent. Raises DPlaneError when the look itself fails, after telling of that.
+        Where nobody is told anything, only how full the pools are is noted. Returns what was sent. Raises DPlaneError
+        when the look itself fails, after telling of that.
         """
         config = self.config()
         if not config.channels:
+            await remember(self._host)
             return ()
         trouble = Trouble(self._paths.jobs, config, _name(config))
         try:

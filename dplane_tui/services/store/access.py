@@ -121,9 +121,13 @@ async def _open_writer(path: Path) -> aiosqlite.Connection:
     try:
         await asyncio.to_thread(prepare.prepare, path)
         db = await aiosqlite.connect(path, timeout=prepare.BUSY_SECONDS, isolation_level=None)
-        db.row_factory = sqlite3.Row
-        await db.execute("PRAGMA foreign_keys=ON")
-        await db.execute("PRAGMA synchronous=FULL")  # a run's evidence survives the power cut that follows it
+        try:
+            db.row_factory = sqlite3.Row
+            await db.execute("PRAGMA foreign_keys=ON")
+            await db.execute("PRAGMA synchronous=FULL")  # a run's evidence survives the power cut that follows it
+        except BaseException:
+            db.stop()  # its thread would wait for the next order, and the end of the program for its thread
+            raise
         return db
     except (OSError, sqlite3.Error) as error:
         raise explain(error, path) from None
