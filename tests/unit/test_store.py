@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiosqlite
 import pytest
@@ -307,7 +307,7 @@ async def test_a_look_that_is_broken_off_while_it_opens_leaves_no_thread(
     async with open_store(path, write=True):
         pass
     kept: list[aiosqlite.Connection] = []
-    arrived, real = asyncio.Event(), aiosqlite.Connection._execute
+    arrived, real = asyncio.Event(), cast(Any, aiosqlite.Connection._execute)
 
     async def slow(self: aiosqlite.Connection, *words: Any, **more: Any) -> Any:
         kept.append(self)  # as a traceback in a circle keeps it
