@@ -161,7 +161,8 @@ def test_signing_in_over_the_serial_line_and_back(box: Any, line: Line) -> None:
     uid = box.ssh("id", "-u", "owner").stdout.strip()
     assert re.search(rf"^Uid:\t{uid}\t{uid}\t{uid}\t{uid}$", status, re.MULTILINE), "all of it is that account's"
     assert show(box, "dplane-serial@ttyS0.service", "ActiveState")["ActiveState"] == "inactive"
-    assert "owner" in box.ssh("who").stdout
+    if not box.ssh("test", "-e", "/run/utmp", check=False).returncode:  # Debian 13 keeps none any more
+        assert "owner" in box.ssh("who").stdout
     line.send(b"q")
     line.until_text("U sign in")
     until_state(box, "dplane-serial@ttyS0.service", "active")
