@@ -41,6 +41,7 @@ def keys(dplane: Command, fresh_pair: Any, tmp_path: Path, monkeypatch: pytest.M
 def to_row(keys: FromHere, text: str) -> None:
     """Move the cursor down until it is on the row with this text."""
     for _ in range(30):
+        keys.terminal.read(1.0)
         if any("> " in row and text in row for row in keys.terminal.text.split("\n")):
             return
         keys.press("down")
@@ -147,7 +148,9 @@ def test_a_file_deleted_by_mistake_is_found_an_hour_back_and_is_as_it_was(
     keys.press("A")
     keys.see("Go on as root?")
     keys.press("tab", "enter")
-    keys.see("as root")
+    keys.terminal.until(
+        lambda: "Go on as root?" not in keys.terminal.text and "as root" in keys.terminal.text, "the caption"
+    )
     to_row(keys, "letter")
     keys.keep("storage-files")
     keys.press("b")
