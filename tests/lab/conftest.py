@@ -20,6 +20,8 @@ from dplane_lab.pair import Pair
 from dplane_lab.paths import cache_dir, ensure_private
 from dplane_lab.progress import Progress
 
+pytest.register_assert_rewrite("tests.lab.faults_lab", "tests.lab.replication_lab")  # they say what was not so
+
 
 class PracticeBox:
     """One box of the running pair."""
