@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from dplane_tui.services.replication import begun
+
 from .replication_world.zfs_model import new_dataset, new_guid, state_of, token_of
 
 AGENT = Path(__file__).parent / "replication_world" / "far_agent.py"
@@ -336,6 +338,24 @@ def test_only_what_the_note_is_about_is_claimed(far: Far) -> None:
             assert far.ask(request, stream=stream())["error"]["code"] == "refused", (changes, request)
         assert new(far) == before
         assert noted(far) == note, "who is refused changes nothing"
+
+
+def test_a_note_whose_writer_was_killed_goes_when_the_dataset_is_seen_whole(far: Far) -> None:
+    folder = str(far.path / "far-state")
+    lose_power(far)
+    assert far.ask({"op": "read", "dataset": "vault/new"})["ok"]
+    assert len(noted(far)) == 1, "it is not whole yet, and the note says whose it is"
+    assert far.ask({**NEW, "dataset": "vault/other"}, stream=stream())["ok"]
+    for dataset, peer in (("vault/other", "box-a"), ("vault/third", "box-a"), ("vault/other/deep", "box-b")):
+        begun.write(folder, begun.Begun(peer, dataset, "77"))
+    assert far.ask({"op": "read", "dataset": "vault/new"})["ok"]
+    assert len(noted(far)) == 4, "what is elsewhere is not asked about"
+    assert far.ask({"op": "read", "dataset": "vault/other"})["ok"]
+    assert sorted(json.loads(text)["dataset"] for text in noted(far)) == [
+        "vault/new",
+        "vault/other/deep",
+        "vault/third",
+    ]
 
 
 def test_a_note_that_is_not_this_peers_or_no_file_claims_nothing(far: Far) -> None:

@@ -153,6 +153,7 @@ class Agent(Granted):
         name, recursive = self._readable(fields) or self._dataset(fields), fields.get("recursive") is True
         if fields.get("look") is not True and self._rights.may_write(name):
             self._take_over(name)
+            self._forget_whole(name)
         got = box.run(get_argv(name, recursive))
         if got.returncode != 0 and is_missing(got.stderr):
             return {"ok": True, "list": "", "get": "", "available": box.available(name)}
@@ -175,6 +176,15 @@ class Agent(Granted):
             "get": got.stdout,
             "available": int(free) if free.isdigit() else None,
         }
+
+    def _forget_whole(self, top: str) -> None:
+        """Forget the notes of datasets at and below `top` that are whole: who noted them was killed before that."""
+        for noted in begun.every(self._state, self._peer):
+            if not f"{noted.dataset}/".startswith(f"{top}/"):
+                continue
+            with contextlib.suppress(box.Refusal):  # a note too many does no harm
+                if self._standing(noted.dataset) == OWNED and not self._unfinished(noted.dataset):
+                    begun.remove(self._state, noted.dataset, self._peer)
 
     def _absent(self, name: str) -> bool:
         """Whether the dataset is not there. Raises Refusal when it is, and the peer may not look at it."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from privhelper import strictjson
 
 _LIMIT = 4096
+_PREFIX = "begun-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,26 @@ def write(folder: str, begun: Begun) -> None:
     write_private(Path(_file(folder, begun.dataset)), json.dumps(fields).encode())
 
 
+def every(folder: str, peer: str) -> list[Begun]:
+    """All notes about what that peer began."""
+    found: list[Begun] = []
+    with contextlib.suppress(OSError):
+        for entry in os.listdir(folder):
+            noted = _read(f"{folder}/{entry}") if entry.startswith(_PREFIX) else None
+            if noted is not None and noted.peer == peer and _file(folder, noted.dataset) == f"{folder}/{entry}":
+                found.append(noted)
+    return found
+
+
 def read(folder: str, dataset: str) -> Begun | None:
     """The note about `dataset`; None when there is none that can be understood."""
+    noted = _read(_file(folder, dataset))
+    return noted if noted is not None and noted.dataset == dataset else None
+
+
+def _read(path: str) -> Begun | None:
     try:
-        handle = os.open(_file(folder, dataset), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
     with os.fdopen(handle, "rb") as file:
@@ -51,9 +68,9 @@ def read(folder: str, dataset: str) -> Begun | None:
         fields = strictjson.loads(raw)
     except strictjson.JsonError:
         return None
-    if not isinstance(fields, dict) or fields.get("dataset") != dataset:
+    if not isinstance(fields, dict):
         return None
-    return Begun(str(fields.get("peer")), dataset, str(fields.get("guid")))
+    return Begun(str(fields.get("peer")), str(fields.get("dataset")), str(fields.get("guid")))
 
 
 def remove(folder: str, dataset: str, peer: str) -> None:
@@ -65,4 +82,4 @@ def remove(folder: str, dataset: str, peer: str) -> None:
 
 
 def _file(folder: str, dataset: str) -> str:
-    return f"{folder}/begun-{hashlib.sha256(dataset.encode()).hexdigest()[:32]}"
+    return f"{folder}/{_PREFIX}{hashlib.sha256(dataset.encode()).hexdigest()[:32]}"
