@@ -27,6 +27,7 @@ LEAST = (60, 15)
 """Columns and lines a section needs; below, one sentence and the worst news stand instead."""
 UNSEEN = frozenset({"quit", "sign-in", "sign-out", "lock", "redraw"})
 """The actions that work there: nobody acts on rows that cannot be seen."""
+_EARLY = 20
 PATIENT = frozenset({"smart", "policies"})
 """Sources that are dear to read: what is known of them serves until it is due, whoever comes and goes."""
 
@@ -43,6 +44,8 @@ class Section(Screen[None], inherit_bindings=False):
     arriving: Place | None = None
     """Where the person wants to be here, as soon as the widgets are there."""
     _focus_later = ""
+    early: list[str]
+    """Keys that were typed before its widgets were there."""
     _had_keys: Table | None = None
     """The list that had the keys before the terminal became too small."""
     AUTO_FOCUS = ""
@@ -53,6 +56,10 @@ class Section(Screen[None], inherit_bindings=False):
     Section.small #body { display: none; }
     Section.small #small { display: block; }
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.early = []
 
     @property
     def console(self) -> Console:
@@ -113,6 +120,9 @@ class Section(Screen[None], inherit_bindings=False):
         if self.focused is None:
             self.focus_first()
         self.tell()
+        typed, self.early = self.early, []
+        for key in typed:
+            self.take(key)
 
     def place(self) -> Place:
         """Where the person is here."""
@@ -270,16 +280,26 @@ class Section(Screen[None], inherit_bindings=False):
 
     def on_key(self, event: events.Key) -> None:
         """A key that no widget took: look it up in the table of actions."""
+        if self.take(event.key):
+            event.stop()
+
+    def take(self, key: str) -> bool:
+        """Do what a key stands for; whether it stands for anything.
+
+        Keys typed faster than sections change (a slow line or a slow box) are meant for the one to come: until its
+        widgets are there, it keeps them.
+        """
         here = self.console.current
         if here is not self and not here.ready:
-            return
-        # Keys typed faster than sections change (a slow line delivers them together) are meant for the one to come.
-        action = for_key(event.key, here.all_groups())
+            if len(here.early) < _EARLY:
+                here.early.append(key)
+            return True
+        action = for_key(key, here.all_groups())
         if here.small and (action is None or action.id not in UNSEEN):
-            event.stop()
-        elif action is not None:
-            event.stop()
+            return True
+        if action is not None:
             self.console.perform(action, here)
+        return action is not None
 
     @property
     def acts(self) -> object:

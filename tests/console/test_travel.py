@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from textual import events
 
 from dplane_tui import kept
 from dplane_tui.place import Place, from_data, to_data
@@ -112,3 +113,15 @@ async def test_the_dataset_and_the_snapshot_under_the_cursor_come_along_into_fil
         await seen.press("F")
         assert seen.app.section == "files"
     assert Files.asked == ["tank/home", "tank/home"], "a pool is no dataset: Files stays as it was left"
+
+
+async def test_keys_typed_while_a_section_is_made_are_for_the_next_one(console: Opener) -> None:
+    async with console(section="start") as seen:
+        await seen.until_text("What to know")
+        for key in "123":  # a slow box reads them together
+            seen.app.screen.post_message(events.Key(key, key))
+        await seen.until(lambda: seen.app.section == "docker")
+        await seen.until_text("Containers of Docker")
+        for key in ("2", "right_square_bracket"):
+            seen.app.screen.post_message(events.Key(key, None))
+        await seen.until(lambda: seen.app.section == "replication" and "[peers]" in seen.text)

@@ -17,8 +17,8 @@ from tests.pty.conftest import Terminal
 
 pytestmark = [pytest.mark.lab, pytest.mark.unproven]
 SCREENS = {
-    "1": "tank", "2": "photos", "3": "Containers of Docker", "4": "[disks]", "5": "tank/photos", "6": "tank/photos",
-    "O": "olicies", "J": "photos", "N": "ession", "0": "nas-a: ",
+    "1": "[devices]", "2": "[tasks]", "3": "Containers of Docker", "4": "[disks]", "5": "─ Datasets",
+    "6": "─ Snapshots", "O": "olicies", "J": "[jobs]", "N": "ession", "0": "─ What to know",
 }  # fmt: skip
 STORY = ("pswpin", "pswpout", "oom_kill")
 
@@ -55,7 +55,7 @@ def test_every_screen_opens_while_a_replication_runs(
     monkeypatch.setattr(line, "PATIENCE", 600.0)
     boxes.dataset("photos", 60)
     boxes.task("photos")
-    boxes.limit("photos", "200K")
+    boxes.limit("photos", "100K")
     run = boxes.start("photos")
     boxes.until_bytes(run, 0.5)
     before = counts(boxes)
