@@ -20,6 +20,8 @@ SCREENS = {
     "1": "[devices]", "2": "[tasks]", "3": "Containers of Docker", "4": "[disks]", "5": "─ Datasets",
     "6": "─ Snapshots", "O": "olicies", "J": "[jobs]", "N": "ession", "0": "─ What to know",
 }  # fmt: skip
+OVER = "ON"
+"""Those that lie over a section until Esc."""
 STORY = ("pswpin", "pswpout", "oom_kill")
 
 
@@ -69,6 +71,9 @@ def test_every_screen_opens_while_a_replication_runs(
             one.until_text(mark)
             one.quiet(2.0)
             least = min(least, available(boxes))
+            if key in OVER:
+                one.send(b"\x1b")
+                one.quiet(2.0)
         one.send(b"q")
         assert one.ended() == 0
     finally:
