@@ -120,8 +120,18 @@ class Section(Screen[None], inherit_bindings=False):
         if self.focused is None:
             self.focus_first()
         self.tell()
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Do what was typed before the widgets were there, up to the first key that would move a cursor, or change
+        something: whoever typed that had other rows, or a dialog, in mind.
+        """
         typed, self.early = self.early, []
         for key in typed:
+            here = self.console.current
+            action = for_key(key, here.all_groups())
+            if action is None or action.mutating:
+                return
             self.take(key)
 
     def place(self) -> Place:

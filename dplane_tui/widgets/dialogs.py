@@ -194,8 +194,8 @@ class Choose(Dialog[str]):
         self.table.focus()
 
     def key_pressed(self, event: events.Key) -> None:
-        """Enter in the list picks."""
-        if event.key == "enter" and self.focused is self.table:
+        """Enter in the list picks, also in the moment before the list has the keys."""
+        if event.key == "enter" and self.focused in (self.table, None):
             event.stop()
             self.accept()
         else:

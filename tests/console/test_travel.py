@@ -122,6 +122,12 @@ async def test_keys_typed_while_a_section_is_made_are_for_the_next_one(console: 
             seen.app.screen.post_message(events.Key(key, key))
         await seen.until(lambda: seen.app.section == "docker")
         await seen.until_text("Containers of Docker")
+        # Whoever typed beyond a change, or a cursor's move, had other rows in mind.
+        for key in ("5", "D", "3"):
+            seen.app.screen.post_message(events.Key(key, None))
+        await seen.until_text("anna")
+        await seen.settle()
+        assert (seen.app.section, len(seen.app.screen_stack)) == ("datasets", 1)
         for key in ("2", "right_square_bracket"):
             seen.app.screen.post_message(events.Key(key, None))
         await seen.until(lambda: seen.app.section == "replication" and "[peers]" in seen.text)
