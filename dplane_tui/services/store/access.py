@@ -126,7 +126,7 @@ async def _open_writer(path: Path) -> aiosqlite.Connection:
             await db.execute("PRAGMA foreign_keys=ON")
             await db.execute("PRAGMA synchronous=FULL")  # a run's evidence survives the power cut that follows it
         except BaseException:
-            db.stop()  # its thread would wait for the next order, and the end of the program for its thread
+            await db.close()  # its thread would wait for the next order, and the end of the program for its thread
             raise
         return db
     except (OSError, sqlite3.Error) as error:
