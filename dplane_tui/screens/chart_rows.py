@@ -10,7 +10,7 @@ from ..services.capacity.words import sentences, warm_words
 from ..services.zfs.iostat import Rates
 from ..text import duration, size
 from ..widgets.chart import chart, columns, spark, widened
-from ..widgets.layout import Pieces, paragraphs
+from ..widgets.layout import Pieces, cut, paragraphs
 
 _SCALE = 6  # cells before the chart: what its top and bottom stand for
 _HIGHEST, _WARM_HEIGHT = 10, 4
@@ -64,32 +64,36 @@ def device_lines(devices: Mapping[str, Rates], width: int, height: int) -> list[
     """What each group and disk does now, in `height` lines at most; how many there was no room for."""
     if not devices:
         return [[("Measuring each disk…", "dim")]]
-    name = max(6, min(width - sum(wide for _, wide in _FIGURES), max(map(len, devices))))
-    head = f"{'DEVICE':<{name}}" + "".join(f"{title:>{wide}}" for title, wide in _FIGURES)
-    lines: list[Pieces] = [[(head[:width], "dim")]]
+    titles = list(_FIGURES)
+    while width - sum(_FIGURES[title] for title in titles) < _NAME and len(titles) > 1:
+        titles.remove(next(title for title in _DEAREST_LAST if title in titles))
+    name = max(1, min(width - sum(_FIGURES[title] for title in titles), max(_LABEL, *map(len, devices))))
+
+    def line(first: str, figures: Mapping[str, str], role: str) -> Pieces:
+        cells = "".join(f"{figures[title]:>{_FIGURES[title]}}" for title in titles)
+        return [(cut(first, name, middle=True) + cells, role)]
+
     shown = list(devices.items())
     room = height - 1 if len(shown) < height else max(0, height - 2)
-    for device, one in shown[:room]:
-        told = device if len(device) <= name else device[: name - 1] + "…"
-        figures = _figures(one)
-        lines.append([(f"{told:<{name}}", "text"), *_cells(figures)])
+    lines = [line("DEVICE", {title: title for title in titles}, "dim")]
+    lines += [line(device, _figures(one), "text") for device, one in shown[:room]]
     if room < len(shown):
         lines.append([(f"…and {len(shown) - room} more: a taller window shows them.", "dim")])
-    return lines
+    return lines[: max(0, height)]
 
 
-_FIGURES = (("READ/s", 8), ("WRITE/s", 9), ("OPS/s", 7), ("R WAIT", 9), ("W WAIT", 9), ("QUEUE", 9))
-"""Title and width of each figure of a device. QUEUE: waiting + at work."""
+_FIGURES = {"READ/s": 8, "WRITE/s": 9, "OPS/s": 7, "R WAIT": 9, "W WAIT": 9, "QUEUE": 9}
+"""Width of each figure of a device by its title. QUEUE: waiting + at work."""
+_DEAREST_LAST = ("OPS/s", "R WAIT", "READ/s", "WRITE/s", "QUEUE", "W WAIT")
+"""Which goes first where the names of the devices would have no room."""
+_NAME = 18
 
 
-def _figures(one: Rates) -> tuple[str, ...]:
+def _figures(one: Rates) -> dict[str, str]:
     waits = (_wait(wait) if wait is not None else "-" for wait in (one.read_wait, one.write_wait))
     queue = "?" if one.waiting is None or one.working is None else f"{one.waiting}+{one.working}"
-    return size(one.read_bytes), size(one.write_bytes), f"{one.read_ops + one.write_ops:.0f}", *waits, queue
-
-
-def _cells(figures: Sequence[str]) -> Pieces:
-    return [("".join(f"{text:>{wide}}" for text, (_, wide) in zip(figures, _FIGURES, strict=True)), "text")]
+    figures = (size(one.read_bytes), size(one.write_bytes), f"{one.read_ops + one.write_ops:.0f}", *waits, queue)
+    return dict(zip(_FIGURES, figures, strict=True))
 
 
 def _wait(seconds: float) -> str:

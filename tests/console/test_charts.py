@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from dplane_tui.errors import CommandError
+from dplane_tui.screens.chart_rows import device_lines
 from dplane_tui.services.capacity.model import History
-from dplane_tui.services.zfs.iostat import Measured
+from dplane_tui.services.zfs.iostat import Measured, Rates
 from dplane_tui.terminal.profile import detect
 from tests.console.conftest import Opener
 from tests.console.fakes import FakeServices
@@ -48,6 +49,18 @@ async def test_each_disk_has_its_rates_waits_and_queue(console: Opener) -> None:
         assert "It is full about" not in seen.text
         await seen.press("v")
         await seen.until_text("It is full about 20")
+
+
+@pytest.mark.parametrize(("width", "height"), [(36, 4), (56, 9), (56, 2), (56, 1), (56, 0), (76, 30), (10, 5)])
+def test_the_devices_fit_and_keep_what_tells_them_apart(width: int, height: int) -> None:
+    names = [f"ata-WDC_WD40EFRX-68N32N0_WD-WCC7K{number}" for number in range(6)]
+    lines = device_lines(dict.fromkeys(names, Rates(1, 2, 3, 4, 0.5, None, 6, 7)), width, height)
+    text = ["".join(piece for piece, _ in line) for line in lines]
+    assert len(text) <= height
+    if width >= 36:
+        assert all(len(line) <= width or line.startswith("…and") for line in text)
+        assert sum(f"K{number} " in line for number in range(6) for line in text) == min(6, max(0, height - 2))
+        assert not text or "W WAIT" in text[0]
 
 
 async def test_nothing_is_measured_while_something_lies_over_it(console: Opener) -> None:
