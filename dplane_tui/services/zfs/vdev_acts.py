@@ -30,12 +30,12 @@ class VdevActs(ZfsService):
     async def _with_ids(self, pool: Pool) -> Pool:
         for _ in range(_LOOKS - 1):
             try:
-                return await self._joined(pool)
+                return await self._looked_up(pool)
             except ChangedError:  # a resilver ended between two listings
                 pool = await self.pool(pool.name)
-        return await self._joined(pool)
+        return await self._looked_up(pool)
 
-    async def _joined(self, pool: Pool) -> Pool:
+    async def _looked_up(self, pool: Pool) -> Pool:
         if not pool.vdevs or all(leaf.guid for leaf in pool.leaves()):
             return pool
         try:  # before 2.3 the text has the one or the other
