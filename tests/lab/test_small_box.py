@@ -57,7 +57,7 @@ def test_every_screen_opens_while_a_replication_runs(
     monkeypatch.setattr(line, "PATIENCE", 600.0)
     boxes.dataset("photos", 60)
     boxes.task("photos")
-    boxes.limit("photos", "100K")
+    boxes.limit("photos", "40K")  # so that it lasts as long as the tour
     run = boxes.start("photos")
     boxes.until_bytes(run, 0.5)
     before = counts(boxes)

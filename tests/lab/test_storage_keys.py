@@ -70,10 +70,12 @@ def test_a_disk_written_over_is_found_explained_and_made_whole(
     keys.see(disk)
     keys.see("came back other than they were written")
     keys.keep("storage-repair")
+    keys.see("y clear the errors")
+    keys.press("y")
+    keys.see("Sets the counts to zero")
+    keys.press("tab", "enter")
+    keys.see("Nothing is wrong with tank.")
     keys.press("escape")
-    dplane(
-        "pool", "clear", "tank"
-    )  # zfs-zed may have taken the disk for too bad meanwhile: another advice, another key
     box.ssh("zpool", "wait", "-t", "resilver", "tank")
     scrub()
     keys.open_form("y", "Nothing is wrong with tank.")
@@ -120,7 +122,7 @@ def test_a_locked_dataset_is_unlocked_at_the_console_after_a_boot(
     keys.press(SECRET, "enter", "enter")
     keys.see("tank/safe is unlocked; 1 mounted.")
     assert box.ssh("cat", "/tank/safe/letter").stdout == "hidden\n"
-    log = box.ssh("sh", "-c", "cat /var/log/dplane/* | grep -v 'no such'; journalctl --no-pager -b").stdout
+    log = box.ssh("sh", "-c", "cat /var/log/dplane/*; journalctl --no-pager -b").stdout
     assert SECRET not in log
 
 
