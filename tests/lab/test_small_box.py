@@ -81,7 +81,7 @@ def test_every_screen_opens_while_a_replication_runs(
     print(f"at least {least} MB of {boxes.pair.pair.state().config.memory} were to be had")
     assert counts(boxes) == before
     assert boxes.progress(run)["state"] == "running"
-    boxes.limit("photos", "off")
+    boxes.limit("photos", "full")
     boxes.assert_good(boxes.until_ended(run))
     assert counts(boxes)["oom_kill"] == before["oom_kill"]
     assert "Out of memory" not in boxes.a.ssh("dmesg").stdout
