@@ -140,8 +140,8 @@ def session_argv(terminal: str, user: str, settings: dict[str, str]) -> list[str
     properties = [
         f"Conflicts={kiosk}",
         f"After={kiosk} {getty_unit(terminal)}",
-        f"OnSuccess={kiosk}",
-        f"OnFailure={kiosk}",
+        # Not OnSuccess= and OnFailure=: with them systemd keeps this unit loaded, and the next sign-in cannot make it.
+        f"ExecStopPost=+{SYSTEMCTL} --no-block --no-ask-password start -- {kiosk}",
         f"PAMName={pam.SERVICE}",
         "UMask=0002",
         "NotifyAccess=main",

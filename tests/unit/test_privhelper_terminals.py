@@ -437,7 +437,9 @@ def test_only_the_first_hidden_question_is_answered(
 def test_the_session_has_nothing_of_a_shell_and_the_kiosk_after_it() -> None:
     argv = session_argv("ttyS0", "ann", {"TERM": "vt220", "DPLANE_LINE_SPEED": "9600", "PATH": "/evil"})
     given = {word.partition("=")[2] for word in argv if word.startswith("--property=")}
-    assert {"OnSuccess=dplane-serial@ttyS0.service", "OnFailure=dplane-serial@ttyS0.service"} <= given
+    back = "/usr/bin/systemctl --no-block --no-ask-password start -- dplane-serial@ttyS0.service"
+    assert f"ExecStopPost=+{back}" in given, "as root, however the session ended"
+    assert not any(one.startswith(("OnSuccess=", "OnFailure=")) for one in given), "systemd would keep the unit loaded"
     assert {"TTYReset=yes", "TTYVHangup=yes", "Conflicts=dplane-serial@ttyS0.service"} <= given
     assert "RuntimeMaxSec=12h" in given, "it ends even if the process that counts the minutes is stopped"
     assert {"Environment=TERM=vt220", "Environment=DPLANE_LINE_SPEED=9600", "Environment=DPLANE_LINE=session"} <= given
