@@ -182,6 +182,7 @@ def _describe(item: TaskStatus) -> str:
         f"next run  {next_run(item, now)}",
         f"proven    {text.age(item.verified_at, now)}"
         + (f" (the target listed {item.verified_snapshot})" if item.verified_at else ""),
+        *(f"left out  {text.clean(note)}" for note in item.notes),
     ]
     if item.last is None:
         return "\n".join([*lines, "last run  never"])

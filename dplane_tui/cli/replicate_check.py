@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from .. import text
 from ..errors import BadNewsError, DPlaneError
 from ..services.host import Host
+from ..services.replication.freshness import AHEAD, LATE, of_age
 from ..services.replication.model import TaskStatus
 from ..services.replication.service import open_replication
 from .output import Result
@@ -18,7 +19,6 @@ from .output import Result
 STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 """In the order of their exit codes."""
 _WORST_FIRST = ("CRITICAL", "UNKNOWN", "WARNING", "OK")
-_AHEAD = 300.0  # seconds by which two clocks may differ before an age means nothing
 
 
 class WarningNews(BadNewsError):
@@ -120,16 +120,20 @@ def verdict(item: TaskStatus, now: float) -> Verdict:
     def judged(state: str, why: str) -> Verdict:
         return Verdict(task.name, state, f"{task.name} {why}", age, task.rpo)
 
-    if item.late is None:
+    if item.verified_at is None:
         return judged("CRITICAL", f"was never proven at {target}{f'; {run}' if run else ''}")
     if age is None:
-        return judged("UNKNOWN", "does not tell how old its copy is: that box has an older D-Plane")
-    if age < -_AHEAD:
+        return judged("UNKNOWN", "does not tell how old its copy is")
+    stands = of_age(age, task.rpo)
+    if stands == AHEAD:
         return judged("UNKNOWN", f"is proven up to a time that has not come yet ({target}): a clock is wrong")
-    if age > task.rpo:
+    if stands == LATE:
         return judged("CRITICAL", f"is late: {proven}{f'; {run}' if run else ''}")
     if run:
         return judged("WARNING", f"is in time, but {run}; {proven}")
+    if item.notes:
+        more = f" And {len(item.notes) - 1} more of this kind." if len(item.notes) > 1 else ""
+        return judged("WARNING", f"is in time, but {text.clean(item.notes[0])}{more} It is {proven}")
     return judged("OK", f"is {proven}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..services.jobs.model import Progress
+from ..services.replication.freshness import AHEAD, IN_TIME, LATE, proven_since, standing
 from ..services.replication.model import Task, TaskStatus
 from ..services.zfs.model import Dataset
 from ..text import duration, size
@@ -24,11 +25,6 @@ def rough(seconds: float | None) -> str:
     return "<1m" if seconds < 60 else duration(seconds - seconds % 60)
 
 
-def proven_since(status: TaskStatus) -> float | None:
-    """Up to when what was written here is proven at the target, Unix seconds; None: nothing was ever proven."""
-    return status.fresh_at if status.fresh_at is not None else status.snapshot_created
-
-
 def proof_age(status: TaskStatus, now: float) -> float | None:
     """Seconds since then."""
     since = proven_since(status)
@@ -36,11 +32,8 @@ def proof_age(status: TaskStatus, now: float) -> float | None:
 
 
 def late(status: TaskStatus, now: float) -> bool | None:
-    """Whether the copy is older than it may be, now and not when it was read; None: never proven."""
-    age = proof_age(status, now)
-    if status.late is None or age is None:
-        return None
-    return status.late or age > status.task.rpo
+    """Whether the copy is older than it may be, now and not when it was read; None: that cannot be told."""
+    return {LATE: True, IN_TIME: False}.get(standing(status, now))
 
 
 def next_words(status: TaskStatus, now: float) -> str:
@@ -81,9 +74,13 @@ def _trouble(status: TaskStatus, now: float) -> tuple[tuple[int, float], str] | 
         return (0, -badness), f"{name} is late: {_measured(status, now)}{held}"
     if over is None:
         tried = f", and its last run {status.last.state}" if broken and status.last else ""
+        if standing(status, now) == AHEAD:
+            return (0, 0.0), f"{name} is proven up to a time that has not come yet: a clock is wrong"
         return (1, 0.0), f"{name} was never proven{tried}"
     if broken and status.last:
         return (2, 0.0), f"the last run of {name} {status.last.state}"
+    if status.notes:
+        return (3, 0.0), f"{name} left something out"
     return ((3, 0.0), f"{name} is paused") if status.task.options.paused else None
 
 

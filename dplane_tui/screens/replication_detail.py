@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..actions import Action
+from ..services.replication.freshness import AHEAD, standing
 from ..services.replication.model import Plan, Run, Task, TaskStatus
 from ..services.replication.options import describe
 from ..text import duration, size
@@ -34,6 +35,8 @@ def detail_lines(
     if status.verified_at is not None:
         proven = f"{rough(now - status.verified_at)} ago; the target was read and listed @{status.verified_snapshot}"
         lines += _fact("proven", proven, width)
+    for note in status.notes[:3]:
+        lines += _fact("left out", note, width, "warn")
     lines += chart_lines(task, runs, width)
     said = [line for line in describe(task.options) if not line.startswith(("schedule:", "PAUSED"))]
     stream = {None: "not decided before the first run", True: "raw, as it is on disk", False: "plain"}[task.raw]
@@ -49,6 +52,8 @@ def _fact(label: str, text: str, width: int, role: str = "text") -> list[Pieces]
 
 def _standing(status: TaskStatus, now: float, width: int) -> list[Pieces]:
     over, allowed = late(status, now), duration(status.task.rpo)
+    if standing(status, now) == AHEAD:
+        return _fact("stands", "unknown: proven up to a time that has not come yet; a clock is wrong", width, "bad")
     if over is None:
         return _fact(
             "stands", f"unknown: nothing was ever proven at the target; allowed is {allowed}", width, "unknown"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..services.jobs.model import Progress
+from ..services.replication.freshness import proven_since
 from ..services.replication.model import Peer, Run, Task, TaskStatus
 from ..services.replication.places import place_of
 from ..text import age, clean, duration, size
@@ -12,7 +13,7 @@ from ..widgets.gauge import bar
 from ..widgets.layout import Cell, Column, Pieces, Row, row
 from ..widgets.paint import state_role
 from .pool_rows import coarse, percent
-from .replication_answer import ACTIVE, late, next_words, now_words, proof_age, proven_since, rough, running
+from .replication_answer import ACTIVE, late, next_words, now_words, proof_age, rough, running
 
 TASKS = (
     Column("TASK", least=6, most=24),

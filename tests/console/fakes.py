@@ -300,7 +300,7 @@ class FakeReplication:
         when = time.time() - 580
         task = dataclasses.replace(TASK, options=self.options)
         due = time.time() + 3 * 3600 + 30 if self.options.schedule and not self.options.paused else None
-        own = TaskStatus(task, self.last(), when, EVIDENCE.snapshot, when - 20, False, due, when - 20)
+        own = TaskStatus(task, self.last(), when, EVIDENCE.snapshot, when - 20, False, due, when - 20, (task.source,))
         return (*(tuple(self.task_list) or (own,)), *(TaskStatus(task) for task in self.made))
 
     async def task(self, name: str) -> Task:

@@ -99,7 +99,9 @@ def test_no_pools() -> None:
     [
         (replace(TASK, last=Run("r", "home", "failed", NOW, message="cable cut.")), "bad", "failed: cable cut."),
         (replace(TASK, last=Run("r", "home", "died", NOW)), "bad", "died."),
-        (replace(TASK, late=True), "bad", "is late"),
+        (replace(TASK, snapshot_created=NOW - 10 * 86400), "bad", "is late"),
+        (replace(TASK, snapshot_created=NOW + 9000), "bad", "a clock is wrong"),
+        (replace(TASK, notes=("tank/x has no snapshot.",)), "warn", "left something out: tank/x has no snapshot"),
         (replace(TASK, late=None, snapshot_created=None), "unknown", "never been proven"),
         (replace(TASK, late=False, snapshot_created=None), "unknown", "never been proven"),
         (replace(TASK, last=Run("r", "home", "cancelled", NOW)), "warn", "cancelled"),

@@ -160,7 +160,7 @@ def test_redundancy_is_that_of_every_vdev_whose_loss_takes_the_pool() -> None:
 def test_verdicts_of_a_box() -> None:
     mirror = Vdev("mirror-0", "mirror", "ONLINE")
     pool = Pool("t", "1", "ONLINE", scan=Scan("scrub", "finished", ended=NOW - 5, errors=0), vdevs=(mirror,))
-    task = TaskStatus(Task("a", "t/a", None, "t/copy"), None, NOW - 5, "x", NOW - 6, False, None, NOW - 6)
+    task = TaskStatus(Task("a", "t/a", None, "t/copy"), None, NOW - 5, "x", NOW - 6, False, None, NOW - 6, ("t/a",))
     datasets = [Dataset("t/a", "filesystem", "1"), Dataset("t/b", "filesystem", "2")]
     policies = Policies((PolicyStatus("t/a", "1", "on", "hourly=24", late=True), PolicyStatus("t/b", "2", "none")))
     found = verdicts(datasets, [pool], [task], {"t/a": ("autosnap_1", NOW - 9)}, policies, NOW)

@@ -334,7 +334,10 @@ async def test_a_copy_is_named_only_when_something_was_proven_there(
     never = Task("never", "tank/a", None, "vault/a")
 
     async def states(_host: object) -> tuple[TaskStatus, ...]:
-        return (TaskStatus(proven, verified_at=time.time() - 3600, fresh_at=1.0), TaskStatus(never))
+        return (
+            TaskStatus(proven, verified_at=time.time() - 3600, fresh_at=1.0, datasets=("tank/a",)),
+            TaskStatus(never),
+        )
 
     monkeypatch.setattr("dplane_tui.services.replication.glance.task_states", states)
     found = await service(box)._copies(["tank/a", "tank/b"])

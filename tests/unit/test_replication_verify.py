@@ -314,7 +314,7 @@ async def test_a_whole_verification_over_ssh(world: World) -> None:
         assert [run.kind for run in await records.runs(store, "photos")] == ["verify", "verify", "run"]
         proof = await records.newest_proof(store, "photos")
     assert proof
-    assert proof[0].kind == "run", "to verify is not to have copied: it makes nothing fresher"
+    assert proof.run.kind == "run", "to verify is not to have copied: it makes nothing fresher"
 
 
 async def test_a_side_that_cannot_read_or_breaks_off_is_unknown(world: World) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...text import ago, size
+from ..replication.freshness import AHEAD, LATE, NEVER, standing
 from ..zfs.model import HEALTHY, Pool, Vdev
 from .model import DiskHealth, Health, News, Temperature
 
@@ -138,12 +139,17 @@ def _task(status: TaskStatus, now: float) -> News:
         said = f": {last.message.rstrip('.')}" if last.message else ""
         word = "died" if last.state == "died" else "failed"
         return told("bad", f"The last run of replication {name} {word}{said}.")
-    if status.late:
+    stands = standing(status, now)
+    if stands == LATE:
         return told("bad", f"Replication {name} is late: {proven}.")
-    if status.late is None or status.snapshot_created is None:
+    if stands == AHEAD:
+        return told("bad", f"Replication {name} is proven up to a time that has not come yet: a clock is wrong.")
+    if stands == NEVER or status.snapshot_created is None:
         return told("unknown", f"Replication {name} has never been proven at its target.")
     if last is not None and last.state == "cancelled":
         return told("warn", f"The last run of replication {name} was cancelled; {proven}.")
+    if status.notes:
+        return told("warn", f"Replication {name} is in time, but left something out: {status.notes[0].rstrip('.')}.")
     return told("ok", f"Replication {name} is in time: {proven}.")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ...text import clean, duration, size
 from ..health.model import DiskHealth
 from ..health.news import FULL
+from ..replication.freshness import AHEAD, IN_TIME, of_age
 from ..replication.model import Run, Task, TaskStatus
 from ..store import Notice
 from ..zfs.model import HEALTHY, Pool
@@ -69,7 +70,7 @@ _NEXT = {
 def proven(status: TaskStatus, now: float) -> str:
     """How old what is proven at a task's target is, a sentence."""
     if status.fresh_at is None:
-        return f"Nothing was ever proven at {place(status.task)}."
+        return f"Nothing is proven at {place(status.task)}."
     return f"What is proven at {place(status.task)} is {duration(now - status.fresh_at)} old."
 
 
@@ -95,8 +96,15 @@ def _late(status: TaskStatus, now: float) -> Observation:
     task = status.task
     key, limit = f"late:{task.name}", duration(task.rpo)
     since = status.fresh_at if status.fresh_at is not None else task.created
-    age = now - since
-    if age <= task.rpo:
+    stands = of_age(now - since, task.rpo)
+    if stands == AHEAD:
+        text = (
+            f"{'What is proven at its target' if status.fresh_at is not None else 'The task'} is from a time that has "
+            "not come yet, so nobody can say how old the copy is.\nSet the clock of this box right, then "
+            f"`dplane replicate run {task.name}`."
+        )
+        return Observation(key, LATE, True, task.name, 2, f"replication {task.name}: a clock is or was wrong", text)
+    if stands == IN_TIME:
         title = f"replication {task.name} is in time again"
         text = f"{proven(status, now)} Its limit is {limit}."
         return Observation(key, LATE, False if status.fresh_at is not None else None, task.name, 1, title, text)

@@ -51,19 +51,20 @@ def covers(task: Task, dataset: str) -> str | None:
 
 
 def copies_of(dataset: str, tasks: Iterable[TaskStatus]) -> tuple[Copy, ...]:
-    """Where it is replicated to, with what was proven."""
+    """Where it is replicated to, with what was proven of this very dataset."""
     found = []
     for status in tasks:
         target = covers(status.task, dataset)
         if target is not None:
             here = status.task.peer is None
+            seen = dataset in status.datasets
             found.append(
                 Copy(
                     status.task.name,
                     target if here else f"{status.task.peer}:{target}",
-                    status.verified_at,
-                    status.fresh_at,
-                    status.late,
+                    status.verified_at if seen else None,
+                    status.fresh_at if seen else None,
+                    status.late if seen else None,
                     here and target.split("/")[0] == dataset.split("/")[0],
                     status.task.rpo,
                 )

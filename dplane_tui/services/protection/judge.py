@@ -178,7 +178,7 @@ def _copies(facts: Facts, now: float) -> tuple[Reason, ...]:
 
 
 def _copy(one: Copy, now: float) -> Reason:
-    if one.verified_at is None or one.late is None:
+    if one.verified_at is None:
         return Reason(
             "lacking", f"{one.task} copies it to {one.where}, but was never proven there.", "section-replication"
         )
@@ -186,6 +186,8 @@ def _copy(one: Copy, now: float) -> Reason:
     if one.fresh_at is not None:
         proven += f", as it was {duration(now - one.fresh_at)} ago"
         proven += f" (allowed {duration(one.allowed)})" if one.allowed is not None else ""
+    if one.late is None:
+        return Reason("lacking", f"{proven}; how old that is cannot be told: a clock is wrong.", "section-replication")
     if one.late:
         return Reason("lacking", f"{proven}; that is late.", "section-replication")
     if one.same_pool:

@@ -61,3 +61,13 @@ def _plain(hint: Any, value: Any, where: str) -> Any:
     elif (hint is int and isinstance(value, int)) or (hint is str and isinstance(value, str)):
         return value
     raise ValueError(f"{where} is not {hint.__name__}")
+
+
+def notes_of(plan: str) -> tuple[str, ...]:
+    """The notes of a stored plan, without taking the rest of it apart; none where it cannot be understood."""
+    try:
+        found = json.loads(plan) if plan else {}
+    except ValueError:
+        return ()
+    notes = found.get("notes", ()) if isinstance(found, dict) else ()
+    return tuple(str(note) for note in notes) if isinstance(notes, list) else ()

@@ -435,7 +435,7 @@ def nothing_new(plan: Plan) -> Outcome:
             "Let the task take its own snapshots, or take one.",
         )
     newest: Sequence[str] = sorted({match.snapshot for match in plan.matches})
-    return Outcome("nothing-new", f"Nothing new: the target was read and has @{newest[-1]}.")
+    return Outcome("nothing-new", " ".join([f"Nothing new: the target was read and has @{newest[-1]}.", *plan.notes]))
 
 
 def source_for(task: Task, peer: Peer | None, host: Host) -> LocalSource:

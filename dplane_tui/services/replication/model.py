@@ -151,11 +151,15 @@ class TaskStatus:
     snapshot_created: float | None = None
     """Creation time of the newest proven snapshot at the target: its age is the real RPO."""
     late: bool | None = None
-    """None: never proven."""
+    """None: never proven, or up to a time that has not come yet."""
     next_run: float | None = None
     """When systemd will start it; None: it has no timer, or systemd does not tell."""
     fresh_at: float | None = None
     """What was written at the source up to then is proven at the target; `late` is its age against the RPO."""
+    datasets: tuple[str, ...] = ()
+    """The datasets of the source of which a copy was read back then: no other is proven."""
+    notes: tuple[str, ...] = ()
+    """What that run said of datasets that it did not send."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,6 +137,12 @@ async def set_target(store: Store, name: str, target: str) -> None:
         await db.execute("UPDATE tasks SET target = ? WHERE name = ?", (target, name))
 
 
+async def place_changed(store: Store, name: str) -> None:
+    """What was proven so far says nothing about what is at a task's target now: it counts no more."""
+    async with store.transaction() as db:
+        await db.execute("UPDATE runs SET former = 1 WHERE task = ? AND former = 0", (name,))
+
+
 async def set_options(store: Store, name: str, options: Options, rpo: int | None = None) -> None:
     """Replace the options of a task, and its RPO (in seconds) if given; a running one follows within seconds where it
     can. Raises MissingError."""
@@ -147,9 +153,13 @@ async def set_options(store: Store, name: str, options: Options, rpo: int | None
 
 
 async def delete_task(store: Store, name: str) -> None:
-    """Forget a task; its runs stay, and so does everything on the pools. Raises MissingError."""
+    """Forget a task; its runs stay, and so does everything on the pools. They count for no other of that name.
+
+    Raises MissingError.
+    """
     await task(store, name)
     async with store.transaction() as db:
+        await db.execute("UPDATE runs SET former = 2 WHERE task = ?", (name,))
         await db.execute("DELETE FROM tasks WHERE name = ?", (name,))
 
 
@@ -230,14 +240,24 @@ async def proven_guids(store: Store, task_name: str) -> dict[tuple[str, str], fl
 async def runs(
     store: Store, task_name: str | None = None, limit: int = 50, kinds: tuple[str, ...] = SHOWN
 ) -> tuple[Run, ...]:
-    """Runs with their evidence, newest first."""
+    """Runs with their evidence, the last begun first; also those of a task of that name that was removed."""
     where, values = ("AND task = ?", [task_name]) if task_name is not None else ("", [])
     rows = await store.rows(
         f"SELECT * FROM runs WHERE mode IN (SELECT value FROM json_each(?)) {where} "  # noqa: S608
-        "ORDER BY started DESC, id DESC LIMIT ?",
+        "ORDER BY rowid DESC LIMIT ?",
         [json.dumps(kinds), *values, limit],
     )
     return await _with_evidence(store, rows)
+
+
+async def last_run(store: Store, task_name: str) -> Run | None:
+    """The last run of a task that moved data; of the task that is there now."""
+    rows = await store.rows(
+        "SELECT * FROM runs WHERE task = ? AND former < 2 AND mode IN (SELECT value FROM json_each(?)) "
+        "ORDER BY rowid DESC LIMIT 1",
+        (task_name, json.dumps(MOVING)),
+    )
+    return (await _with_evidence(store, rows))[0] if rows else None
 
 
 async def run(store: Store, run_id: str) -> Run:
@@ -273,7 +293,7 @@ async def _with_evidence(store: Store, rows: Iterable[Any]) -> tuple[Run, ...]:
         pruned.setdefault(row["run"], []).append(Pruned(**fields))
     return tuple(
         Run(
-            **{name: row[name] for name in row.keys() if name not in {"mode", "request"}},  # noqa: SIM118
+            **{name: row[name] for name in row.keys() if name not in {"mode", "request", "former"}},  # noqa: SIM118
             kind=row["mode"],
             evidence=tuple(proofs.get(row["id"], ())),
             pruned=tuple(pruned.get(row["id"], ())),
@@ -282,23 +302,39 @@ async def _with_evidence(store: Store, rows: Iterable[Any]) -> tuple[Run, ...]:
     )
 
 
-async def newest_proof(store: Store, task_name: str) -> tuple[Run, float | None] | None:
-    """The newest good run of a task and the creation time of the oldest of its newest proven snapshots, per target.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Proof:
+    """The newest good run of a task, and what it showed."""
 
-    The oldest, because a tree is as old as its oldest member. None when nothing was ever proven.
-    """
+    run: Run
+    oldest: float | None
+    """Creation time of the oldest of the newest proven snapshots, one of each target: a tree is as old as its oldest
+    member."""
+    datasets: tuple[str, ...]
+    """The datasets of the source whose copies were read back."""
+    notes: tuple[str, ...]
+    """What the run said of datasets that it did not send."""
+
+
+async def newest_proof(store: Store, task_name: str) -> Proof | None:
+    """What the last good run of a task proved of where it sends now; None when that is nothing."""
     rows = await store.rows(
-        "SELECT * FROM runs WHERE task = ? AND mode = 'run' AND state IN ('succeeded', 'nothing-new') "
+        "SELECT * FROM runs WHERE task = ? AND former = 0 AND mode = 'run' AND state IN ('succeeded', 'nothing-new') "
         "AND EXISTS (SELECT 1 FROM evidence WHERE evidence.run = runs.id AND source_guid = target_guid) "
-        "ORDER BY started DESC, id DESC LIMIT 1",
+        "ORDER BY rowid DESC LIMIT 1",
         (task_name,),
     )
     if not rows:
         return None
-    oldest = await store.rows(
-        "SELECT min(newest) AS oldest FROM "
-        "(SELECT max(snapshot_created) AS newest FROM evidence "
-        "WHERE run = ? AND source_guid = target_guid GROUP BY target)",
+    found = await store.rows(
+        "SELECT dataset, max(snapshot_created) AS newest FROM evidence "
+        "WHERE run = ? AND source_guid = target_guid GROUP BY target ORDER BY dataset",
         (rows[0]["id"],),
     )
-    return (await _with_evidence(store, rows))[0], oldest[0]["oldest"]
+    created = [float(row["newest"]) for row in found if row["newest"] is not None]
+    return Proof(
+        (await _with_evidence(store, rows))[0],
+        min(created) if created else None,
+        tuple(row["dataset"] for row in found),
+        codec.notes_of(rows[0]["plan"]),
+    )

@@ -41,7 +41,12 @@ async def look(job: Job) -> Outcome:
 
 async def act(job: Job) -> Outcome:
     """Take a way out, if it is still the one that was shown. Raises RefusedError, ChangedError, MissingError …"""
-    wish = codec.decode(Resolution, json.loads(job.request))
+    outcome = await _act(job, codec.decode(Resolution, json.loads(job.request)))
+    await records.place_changed(job.store, job.run.task)
+    return outcome
+
+
+async def _act(job: Job, wish: Resolution) -> Outcome:
     if wish.seen:
         return await _act_here(job, wish)
     examination = await Examination.of(job)

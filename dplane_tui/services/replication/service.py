@@ -19,7 +19,7 @@ from ..host import Host
 from ..jobs import JobService, Progress, files
 from ..retention.model import PruneWish, Pruning
 from ..store import Notice, Store, open_store
-from . import codec, divergence, pruning, records, schedule
+from . import codec, divergence, freshness, pruning, records, schedule
 from .codec import decode
 from .divergence import Divergence, Resolution
 from .looks import LocalLooks, Looks
@@ -158,23 +158,10 @@ class LocalReplication(LocalLooks):
             return tuple([await self._status(store, task, due.get(task.name)) for task in tasks])
 
     async def _status(self, store: Store, task: Task, due: float | None) -> TaskStatus:
-        last = await records.runs(store, task.name, 1, records.MOVING)
+        last = await records.last_run(store, task.name)
         proof = await records.newest_proof(store, task.name)
-        status = TaskStatus(task, self._true(last[0]) if last else None, next_run=due)
-        if proof is None:
-            return status
-        good, created = proof
-        newest = good.evidence[-1]
-        # A task that takes its own snapshots holds everything written before the run began, also when nothing was new.
-        fresh = good.started if task.snapshot else created
-        return replace(
-            status,
-            verified_at=max(item.verified_at for item in good.evidence),
-            verified_snapshot=newest.snapshot,
-            snapshot_created=created,
-            fresh_at=fresh,
-            late=None if fresh is None else time.time() - fresh > task.rpo,
-        )
+        status = TaskStatus(task, self._true(last) if last else None, next_run=due)
+        return status if proof is None else freshness.with_proof(status, proof, time.time())
 
     def _true(self, run: Run) -> Run:
         """`run`, but `died` when the store says active and its process is gone: the store cannot know."""

@@ -1,0 +1,50 @@
+"""How a task's copy stands against its RPO: the one answer for screens, commands, checks and alarms. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .model import TaskStatus
+    from .records import Proof
+
+NEVER, AHEAD, LATE, IN_TIME = "never", "ahead", "late", "in time"
+SKEW = 300.0
+"""Seconds by which two clocks may differ before an age means nothing."""
+
+
+def proven_since(status: TaskStatus) -> float | None:
+    """Up to when what was written here is proven at the target, Unix seconds; None: nothing is proven."""
+    return status.fresh_at if status.fresh_at is not None else status.snapshot_created
+
+
+def of_age(age: float | None, rpo: int) -> str:
+    """How a copy of that age (seconds) stands: `NEVER`, `AHEAD` (it is from a time to come), `LATE` or `IN_TIME`."""
+    if age is None:
+        return NEVER
+    return AHEAD if age < -SKEW else LATE if age > rpo else IN_TIME
+
+
+def standing(status: TaskStatus, now: float) -> str:
+    """How the copy of a task stands at the Unix time `now`."""
+    since = proven_since(status)
+    return of_age(None if since is None else now - since, status.task.rpo)
+
+
+def with_proof(status: TaskStatus, proof: Proof, now: float) -> TaskStatus:
+    """`status` with what the last good run proved."""
+    run = proof.run
+    # A task that takes its own snapshots holds everything written before the run began, also when nothing was new.
+    fresh = run.started if status.task.snapshot else proof.oldest
+    stands = of_age(None if fresh is None else now - fresh, status.task.rpo)
+    return replace(
+        status,
+        verified_at=max(item.verified_at for item in run.evidence),
+        verified_snapshot=run.evidence[-1].snapshot,
+        snapshot_created=proof.oldest,
+        fresh_at=fresh,
+        late=None if stands in (NEVER, AHEAD) else stands == LATE,
+        datasets=proof.datasets,
+        notes=proof.notes,
+    )

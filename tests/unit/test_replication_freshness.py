@@ -1,0 +1,142 @@
+"""What is proven of which dataset, of which task and by which clock: evidence counts only for what it was read of."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dplane_tui.cli.replicate_check import answer
+from dplane_tui.services.notify import observe
+from dplane_tui.services.protection.gather import copies_of, verdicts
+from dplane_tui.services.replication import freshness, records
+from dplane_tui.services.replication.execute import nothing_new
+from dplane_tui.services.replication.model import Evidence, Match, Plan, Task, TaskStatus
+from dplane_tui.services.store import Store, open_store, prepare
+from dplane_tui.services.zfs.model import Dataset
+
+NOW = time.time()
+TASK = Task("photos", "tank/photos", None, "vault/photos", recursive=True, rpo=3600, created=NOW - 900)
+OLD = replace(TASK, created=NOW - 9e5)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    async with open_store(tmp_path / "store.db", write=True) as opened:
+        yield opened
+
+
+def proof(dataset: str = "tank/photos") -> Evidence:
+    target = dataset.replace("tank/", "vault/", 1)
+    return Evidence(dataset, target, "s1", "1", "1", 5, None, 1.0, NOW)
+
+
+async def ran(store: Store, state: str, *datasets: str, started: float = NOW - 60, plan: str = "") -> None:
+    run = await records.new_run(store, "photos")
+    proofs = [(proof(name), started) for name in datasets]
+    await records.add_all_evidence(store, run.id, proofs)
+    await records.update_run(store, run.id, state=state, started=started, ended=started + 5, plan=plan)
+
+
+async def stands(store: Store, task: Task) -> TaskStatus:
+    last, found = await records.last_run(store, task.name), await records.newest_proof(store, task.name)
+    status = TaskStatus(task, last)
+    return status if found is None else freshness.with_proof(status, found, NOW)
+
+
+async def test_a_dataset_made_since_is_not_proven_by_the_run_before_it(store: Store) -> None:
+    await records.add_task(store, OLD)
+    await ran(store, "succeeded", "tank/photos", "tank/photos/a")
+    status = await stands(store, OLD)
+    assert freshness.standing(status, NOW) == freshness.IN_TIME
+    assert status.datasets == ("tank/photos", "tank/photos/a")
+    assert [copy.verified_at for copy in copies_of("tank/photos/a", [status])] == [NOW]
+    [copy] = copies_of("tank/photos/new", [status])
+    assert (copy.verified_at, copy.fresh_at, copy.late) == (None, None, None)
+    new = Dataset("tank/photos/new", "filesystem", "9")
+    said = verdicts([new], None, [status], {new.name: ("s", NOW)}, None, NOW)[new.name]
+    assert any("never proven there" in reason.text and reason.state == "lacking" for reason in said.reasons)
+
+
+async def test_a_task_of_the_same_name_starts_with_nothing_proven(store: Store) -> None:
+    await records.add_task(store, OLD)
+    await ran(store, "succeeded", "tank/photos")
+    await records.delete_task(store, "photos")
+    await records.add_task(store, replace(TASK, source="tank/taxes", target="vault/taxes"))
+    status = await stands(store, TASK)
+    assert (status.last, status.verified_at, status.late) == (None, None, None)
+    assert answer([status], NOW).data["state"] == "CRITICAL"
+    assert len(await records.runs(store, "photos")) == 1, "its history stays"
+
+
+async def test_what_was_proven_of_another_place_counts_no_more(store: Store) -> None:
+    await records.add_task(store, OLD)
+    await ran(store, "succeeded", "tank/photos")
+    await records.place_changed(store, "photos")
+    status = await stands(store, OLD)
+    assert status.verified_at is None
+    assert status.last is not None, "the run itself was this task's"
+    await ran(store, "succeeded", "tank/photos")
+    assert (await stands(store, OLD)).verified_at == NOW
+
+
+async def test_a_run_of_a_clock_that_was_ahead_hides_none_after_it(store: Store) -> None:
+    await records.add_task(store, OLD)
+    await ran(store, "succeeded", "tank/photos", started=NOW + 86400)
+    for _ in range(2):
+        await ran(store, "failed", started=NOW - 30)
+    status = await stands(store, OLD)
+    assert status.last is not None
+    assert status.last.state == "failed"
+    assert status.late is None
+    assert freshness.standing(status, NOW) == freshness.AHEAD
+    run, late = observe.of_task(status, NOW)
+    assert run.active
+    assert late.active
+    assert "clock" in late.title
+    assert answer([status], NOW).data["state"] == "UNKNOWN"
+    await ran(store, "succeeded", "tank/photos", started=NOW - 20)
+    assert freshness.standing(await stands(store, OLD), NOW) == freshness.IN_TIME, "the next good run heals it"
+
+
+def test_a_task_made_by_a_clock_that_was_ahead_is_an_alarm() -> None:
+    late = observe.of_task(TaskStatus(replace(TASK, created=NOW + 86400)), NOW)[1]
+    assert late.active
+    assert "clock" in late.title
+
+
+async def test_what_a_good_run_left_out_is_told_until_it_is_sent(store: Store) -> None:
+    await records.add_task(store, OLD)
+    note = "tank/photos/x has no snapshot, and the task takes none: it is not sent."
+    await ran(store, "nothing-new", "tank/photos", plan=json.dumps({"notes": [note]}))
+    status = await stands(store, OLD)
+    assert status.notes == (note,)
+    said = answer([status], NOW)
+    assert said.data["state"] == "WARNING"
+    assert "tank/photos/x has no snapshot" in said.data["line"]
+    await ran(store, "succeeded", "tank/photos", plan='{"notes": [')
+    assert (await stands(store, OLD)).notes == (), "a plan that cannot be read tells nothing"
+
+
+def test_a_run_with_nothing_new_says_what_it_left_out() -> None:
+    plan = Plan("photos", None, True, matches=(Match("tank/photos", "vault/photos", "s1", "1"),), notes=("x is not.",))
+    assert nothing_new(plan).message.endswith("x is not.")
+
+
+async def test_an_older_store_keeps_what_belongs_to_its_tasks(tmp_path: Path, store: Store) -> None:
+    await records.add_task(store, OLD)
+    await ran(store, "succeeded", "tank/photos")
+    run = await records.new_run(store, "gone")
+    await records.update_run(store, run.id, state="succeeded")
+    sql = next(text for number, text in prepare.migrations() if number == 13)
+    with sqlite3.connect(tmp_path / "store.db") as db:
+        db.executescript("DROP INDEX runs_of_task; ALTER TABLE runs DROP COLUMN former;"
+                         "CREATE INDEX runs_of_task ON runs (task, started);")  # fmt: skip
+        db.executescript(sql)
+        assert dict(db.execute("SELECT task, former FROM runs")) == {"photos": 0, "gone": 2}
+    assert (await stands(store, OLD)).verified_at == NOW
