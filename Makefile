@@ -30,7 +30,7 @@ test-all: venv ## also the tests of the pair that have not been seen green in on
 	@DPLANE_ALL_TESTS=1 packaging/test.sh
 
 matrix: venv ## a fault at every command boundary of a run on the pair (half an hour or more); writes docs/fault-matrix.md
-	@packaging/test.sh -s -m matrix tests/lab/test_fault_matrix.py
+	@packaging/test.sh -s -m matrix tests/lab/test_fault_matrix.py tests/lab/test_fault_matrix_pull.py
 
 test-fast: venv ## only the tests that need neither the practice pair nor Docker
 	@$(PY) -m pytest -q -m "not lab and not docker" $(T)

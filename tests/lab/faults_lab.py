@@ -169,11 +169,12 @@ class Faults:
         text = self.shell(box, f"{REAL} list -Hpr -t all -s createtxg -o name,guid {top} 2>/dev/null", check=False)
         return dict(line.split("\t") for line in text.splitlines())
 
-    def state(self, source: str, target: str) -> State:
-        """What both boxes list."""
-        return State(self.listing("nas-a", source), self.listing("nas-b", target))
+    def state(self, source: str, target: str, *, pulled: bool = False) -> State:
+        """What both boxes list; `pulled`: the source is on nas-b."""
+        here, there = ("nas-b", "nas-a") if pulled else ("nas-a", "nas-b")
+        return State(self.listing(here, source), self.listing(there, target))
 
-    def assert_whole(self, source: str, copy: str, state: State) -> None:
+    def assert_whole(self, source: str, copy: str, state: State, *, pulled: bool = False) -> None:
         """The copy has each snapshot of the source and the same files, and the run left nothing of its own behind."""
         ours = {name.partition("@")[2]: guid for name, guid in state.here.items() if name.startswith(f"{source}@")}
         theirs = {name.partition("@")[2]: guid for name, guid in state.there.items() if name.startswith(f"{copy}@")}
@@ -182,10 +183,11 @@ class Faults:
         marks = [name for name in state.here if name.startswith(f"{source}#dplane-")]
         assert len(marks) == 1, f"old bases stay: {marks}"
         newest = next(reversed(ours))
-        sums = [self.sums(box, f"{name}@{newest}") for box, name in (("nas-a", source), ("nas-b", copy))]
+        here, there = ("nas-b", "nas-a") if pulled else ("nas-a", "nas-b")
+        sums = [self.sums(box, f"{name}@{newest}") for box, name in ((here, source), (there, copy))]
         assert sums[0]
         assert sums[0] == sums[1]
-        left = self.shell("nas-b", f"{REAL} get -Hpo value receive_resume_token {copy}; ls /var/lib/dplane/ssh")
+        left = self.shell(there, f"{REAL} get -Hpo value receive_resume_token {copy}; ls /var/lib/dplane/ssh")
         assert left.startswith("-\n"), left
         assert "begun-" not in left
 

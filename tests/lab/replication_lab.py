@@ -99,14 +99,18 @@ class Boxes:
         """The GUID that a box itself tells."""
         return str(box.ssh("zfs", "get", "-Hpo", "value", "guid", snapshot).stdout).strip()
 
-    def assert_good(self, run: Any, state: str = "succeeded") -> None:
-        """The run is what it claims, and both boxes say the same when they are asked behind its back."""
+    def assert_good(self, run: Any, state: str = "succeeded", *, pulled: bool = False) -> None:
+        """The run is what it claims, and both boxes say the same when they are asked behind its back.
+
+        `pulled`: it fetched from nas-b.
+        """
+        here, there = (self.b, self.a) if pulled else (self.a, self.b)
         assert run["state"] == state, run["message"]
         assert run["evidence"]
         for proof in run["evidence"]:
             assert proof["source_guid"] == proof["target_guid"]
-            assert self.guid(self.a, f"{proof['dataset']}@{proof['snapshot']}") == proof["source_guid"]
-            assert self.guid(self.b, f"{proof['target']}@{proof['snapshot']}") == proof["target_guid"]
+            assert self.guid(here, f"{proof['dataset']}@{proof['snapshot']}") == proof["source_guid"]
+            assert self.guid(there, f"{proof['target']}@{proof['snapshot']}") == proof["target_guid"]
 
     def checksums(self, box: Any, snapshot: str) -> dict[str, str]:
         """SHA-256 of every file in a snapshot."""
