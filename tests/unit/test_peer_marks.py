@@ -103,8 +103,8 @@ async def test_a_store_of_an_older_release_keeps_its_marks(tmp_path: Path) -> No
                 db.executescript(sql)
         db.execute("PRAGMA user_version=11")
         db.execute(
-            "INSERT INTO peers (name, user, address, port, host_key, host_fingerprint, key_fingerprint, product, created) "
-            "VALUES ('attic', 'dplane', '10.0.0.2', 22, ?, 'f', 'k', 1, 0)",
+            "INSERT INTO peers (name, user, address, port, host_key, host_fingerprint, key_fingerprint, product, "
+            "created) VALUES ('attic', 'dplane', '10.0.0.2', 22, ?, 'f', 'k', 1, 0)",
             (OLD,),
         )
         db.execute("INSERT INTO chains VALUES (?, 'vault/photos', 'tank/photos', 1, 'key', 0)", (OLD,))
