@@ -362,8 +362,9 @@ class FakeReplication:
         self.calls.append(("restore", name, wish))
         return "replicate-home-restore"
 
-    async def remove_task(self, name: str) -> None:
+    async def remove_task(self, name: str) -> str:
         self.calls.append(("remove_task", name))
+        return ""
 
     async def plan(self, name: str) -> Plan:
         if self.plan_made is None:

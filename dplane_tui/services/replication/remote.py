@@ -122,8 +122,8 @@ class RemoteReplication:
             changed = self._decode(Task, await self._ask("replicate", "pause" if options.paused else "resume", name))
         return changed
 
-    async def remove_task(self, name: str) -> None:
-        await self._ask("replicate", "remove", name)
+    async def remove_task(self, name: str) -> str:
+        return _message(await self._ask("replicate", "remove", name, timeout=400))
 
     async def plan(self, name: str) -> Plan:
         return self._decode(Plan, await self._ask("replicate", "run", name, "--dry-run", timeout=400, despite=True))

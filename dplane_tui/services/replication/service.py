@@ -19,7 +19,7 @@ from ..host import Host
 from ..jobs import JobService, Progress, files
 from ..retention.model import PruneWish, Pruning
 from ..store import Notice, Store, open_store
-from . import codec, divergence, pruning, records, schedule, timer
+from . import codec, divergence, leftovers, pruning, records, schedule, timer
 from .codec import decode
 from .divergence import Divergence, Resolution
 from .looks import LocalLooks, Looks
@@ -84,8 +84,11 @@ class ReplicationService(Looks, Protocol):
         pause within seconds. With `timed`, systemd is told the schedule also when the store has it already."""
         ...
 
-    async def remove_task(self, name: str) -> None:
-        """Forget a task; its runs and everything on the pools stay."""
+    async def remove_task(self, name: str) -> str:
+        """Forget a task, and what only it needed: its bookmarks. Its runs and all snapshots stay.
+
+        Returns a sentence about what could not be taken away, empty when nothing is left.
+        """
         ...
 
     async def plan(self, name: str) -> Plan:
@@ -254,13 +257,16 @@ class LocalReplication(LocalLooks):
             await store.backup()
             return await records.task(store, name)
 
-    async def remove_task(self, name: str) -> None:
+    async def remove_task(self, name: str) -> str:
         async with self._store(write=True) as store:
             await self._refuse_running(store, name)
-            if (await records.task(store, name)).options.schedule:
+            task = await records.task(store, name)
+            if task.options.schedule:
                 await Door(self._host).call("timer-remove", timer=schedule.timer(name))
             await records.delete_task(store, name)
+            left = await leftovers.drop(self._host, store, task)
             await store.backup()
+        return left
 
     async def _refuse_running(self, store: Store, name: str, kinds: tuple[str, ...] = records.SHOWN) -> None:
         for run in await records.runs(store, name, 5, kinds):
