@@ -75,7 +75,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         one = verbs.add_parser(verb, help=what)
         one.add_argument("run")
         one.set_defaults(handler=handler, reads=reads)
-    remove = verbs.add_parser("remove", help="forget a task; everything on the pools stays")
+    remove = verbs.add_parser("remove", help="forget a task; all snapshots stay, here and there")
     remove.add_argument("name")
     remove.set_defaults(handler=_remove)
     verbs.add_parser("notices", help="what the store has to say").set_defaults(handler=_notices, reads=True)
@@ -264,8 +264,9 @@ async def _cancel(host: Host, args: argparse.Namespace) -> Result:
 
 
 async def _remove(host: Host, args: argparse.Namespace) -> Result:
-    await open_replication(host).remove_task(args.name)
-    return Result({"removed": args.name}, f"The task {args.name} is forgotten; its runs and the target's data stay.")
+    left = await open_replication(host).remove_task(args.name)
+    told = f"The task {args.name} is forgotten; its runs and the target's data stay. {left}".strip()
+    return Result({"removed": args.name, "message": left}, told)
 
 
 async def _notices(host: Host, _args: argparse.Namespace) -> Result:

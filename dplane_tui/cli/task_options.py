@@ -63,7 +63,8 @@ async def _set(host: Host, args: argparse.Namespace) -> Result:
     service = open_replication(host)
     before = await service.task(args.name)
     rpo = None if args.rpo is None else wording.seconds(args.rpo)
-    after = await service.set_options(args.name, wording.change(before.options, given(args)), rpo)
+    options = wording.change(before.options, given(args))
+    after = await service.set_options(args.name, options, rpo, timed=args.schedule is not None)
     told = _told(after)
     if args.json:  # a program asks with `prune --dry-run`
         return told

@@ -306,7 +306,7 @@ class FakeReplication:
     async def task(self, name: str) -> Task:
         return next(status.task for status in await self.tasks() if status.task.name == name)
 
-    async def set_options(self, name: str, options: Options, rpo: int | None = None) -> Task:
+    async def set_options(self, name: str, options: Options, rpo: int | None = None, *, timed: bool = False) -> Task:
         self.calls.append(("set_options", name, options, *(() if rpo is None else (rpo,))))
         self.options = options
         return dataclasses.replace(TASK, options=options, rpo=TASK.rpo if rpo is None else rpo)
@@ -362,8 +362,9 @@ class FakeReplication:
         self.calls.append(("restore", name, wish))
         return "replicate-home-restore"
 
-    async def remove_task(self, name: str) -> None:
+    async def remove_task(self, name: str) -> str:
         self.calls.append(("remove_task", name))
+        return ""
 
     async def plan(self, name: str) -> Plan:
         if self.plan_made is None:

@@ -13,12 +13,13 @@ import pytest
 from dplane_tui.errors import RefusedError
 from dplane_tui.services.replication import codec, records
 from dplane_tui.services.replication.giving import size_of, stream_request
-from dplane_tui.services.replication.model import Copies, Options, Restore
+from dplane_tui.services.replication.model import Copies, Options, Restore, Task
 from dplane_tui.services.replication.read import Dataset
 from dplane_tui.services.replication.restore import settings
 from dplane_tui.services.replication.service import check_restore
 
 from .replication_world.world import MB, World
+from .replication_world.zfs_model import new_dataset
 from .test_agent import Far, far  # noqa: F401 (a fixture)
 from .test_replication_options import set_options
 
@@ -113,6 +114,48 @@ async def test_nothing_is_ever_replaced(world: World) -> None:
     assert (run.state, run.error_code) == ("failed", "refused")
     assert "never replaces" in run.message
     assert world.datasets("near") == before
+
+
+RECEIVED = {"readonly": "on", "canmount": "noauto"}
+
+
+async def test_a_copy_that_another_task_keeps_here_is_not_taken_for_an_interrupted_restore(world: World) -> None:
+    with world.edit("near") as state:
+        state["pools"]["usb"] = 1000 * MB
+        state["datasets"]["usb"] = new_dataset()
+    await world.add(Task("local", HOME, None, "usb/copies/photos", recursive=True))
+    assert (await world.run()).state == "succeeded"
+    before = world.datasets("near")
+    for to in ("usb/copies/photos", "usb/copies/photos/2026", "usb/copies/photos/new"):
+        run = await world.run("restore", wish(to), task="photos")
+        assert (run.state, run.error_code) == ("failed", "refused"), run.message
+        where = "is" if to == "usb/copies/photos" else "is in usb/copies/photos,"
+        assert f"{to} {where} the copy that the task local keeps here" in run.message
+        assert world.datasets("near") == before
+    with world.edit("near") as state:
+        state["datasets"]["usb/copies"]["props"].update(RECEIVED)
+    run = await world.run("restore", wish("usb/copies"), task="photos")
+    assert "usb/copies holds usb/copies/photos" in run.message
+    world.write(HOME, 1000)
+    assert (await world.run()).state == "succeeded", "its task goes on"
+
+
+@pytest.mark.parametrize("partial", [False, True])
+async def test_what_another_box_sent_here_is_not_taken_for_an_interrupted_restore(world: World, partial: bool) -> None:
+    """It looks like one, and has the same snapshots; also the second time, when a restore has been refused before."""
+    with world.edit("near") as state:
+        state["datasets"]["tank/theirs"] = json.loads(json.dumps(state["datasets"][HOME]))
+        theirs = state["datasets"]["tank/theirs"]
+        theirs.update(props=dict(RECEIVED), written=0)
+        if partial:
+            theirs["partial"] = {"toguid": "5", "toname": "tank/x@y", "fromguid": "", "bytes": 5}
+            theirs["snaps"] = []
+    before = world.datasets("near")
+    for _ in range(2):
+        run = await world.run("restore", wish("tank/theirs", recursive=False))
+        assert (run.state, run.error_code) == ("failed", "refused"), run.message
+        assert "never replaces" in run.message
+        assert world.datasets("near") == before
 
 
 async def test_a_restore_that_breaks_off_goes_on(world: World) -> None:

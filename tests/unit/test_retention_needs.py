@@ -74,6 +74,13 @@ def test_a_bookmark_stands_for_a_base_that_is_gone() -> None:
     assert guids(decided, keep=False) == {"g0", "g1", "g2"}
 
 
+def test_a_bookmark_that_no_task_knows_is_called_what_it_is() -> None:
+    dataset = here(4, ("dplane-aaaaaaaa-1", 0), ("dplane-bbbbbbbb-1", 1))
+    why = reasons(judge(dataset, Claim("away", "g3", "dplane-aaaaaaaa-", certain=True)))
+    assert why["g0"] == "a target's next increment starts from it"
+    assert "the bookmark #dplane-bbbbbbbb-1 of no task that is known here" in why["g1"]
+
+
 def test_what_a_run_that_broke_off_may_have_brought_stays_whatever_the_cap() -> None:
     """Its target may have any of them for its newest, and only what it has can the next run go on from."""
     dataset = here(8, ("dplane-aaaaaaaa-1", 2), ("dplane-aaaaaaaa-2", 5))

@@ -208,6 +208,20 @@ async def test_what_another_task_still_needs_stays(world: World) -> None:
     assert names(world, "near") == [*old[4:], done.evidence[-1].snapshot], "any of them may be its newest by now"
 
 
+async def test_a_task_that_pulls_a_dataset_of_the_same_name_needs_nothing_here(world: World) -> None:
+    old = history(world, 6)
+    async with open_store(world.database, write=True) as store:
+        await records.add_task(store, Task("pull", SOURCE, None, "tank/pulled", source_peer="vault-box"))
+        run = await records.new_run(store, "pull")  # one that goes on would keep everything
+        base = dict(world.points("near", SOURCE))[old[1]]
+        proof = Evidence(SOURCE, "tank/pulled", old[1], base, base, 1, None, 0.0, time.time())
+        await records.add_evidence(store, run.id, proof, None)
+    await policies(world, keep_source="1", backlog="500")
+    done = await world.run()
+    assert done.state == "succeeded", done.message
+    assert names(world, "near") == [done.evidence[-1].snapshot]
+
+
 async def test_while_the_target_is_away_the_backlog_is_capped_and_the_base_stays(world: World) -> None:
     old = history(world, 3)
     await policies(world, keep_source="1", keep_target="1")

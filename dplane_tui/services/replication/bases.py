@@ -26,8 +26,8 @@ def batched(names: Iterable[str], size: int) -> Iterator[list[str]]:
 
 def mark_of(peer: Peer | None, task: Task) -> str:
     """How the names of the bookmarks for a task's target begin."""
-    # Whose base it is: the box and the place, not the task's name, which may change.
-    whose = f"{peer.host_key if peer else 'local'}|{task.target}"
+    # Whose base it is: the box and the place, not the task's name nor the host key, which may change.
+    whose = f"{peer.known_by if peer else 'local'}|{task.target}"
     return f"{OWN_SNAPSHOT}{hashlib.sha256(whose.encode()).hexdigest()[:8]}-"
 
 

@@ -85,7 +85,7 @@ def outside_root(here: Dataset, sent: set[str]) -> str:
 
 def whose(peer: Peer | None) -> str:
     """The box, for the store."""
-    return peer.host_key if peer else ""
+    return peer.known_by if peer else ""
 
 
 async def known(store: Store, peer: Peer | None) -> dict[str, Chain]:

@@ -37,6 +37,14 @@ class Peer:
     """Whether the far box let this one destroy old snapshots of its own tasks there, when it was asked last."""
     may_rollback: bool = False
     """Whether it let this one roll back there what it sent there."""
+    mark: str = ""
+    """What its copies and our bookmarks for it are known by: the host key it was paired with first, whatever it shows
+    now; empty: that is still the same."""
+
+    @property
+    def known_by(self) -> str:
+        """Which box it is, for all that must outlive a new host key."""
+        return self.mark or self.host_key
 
     def takes_snapshots(self) -> bool:
         """Whether a task that pulls from it can take its own snapshots there."""

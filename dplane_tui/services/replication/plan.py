@@ -47,6 +47,12 @@ def wants_snapshot(task: Task, source: Side) -> bool:
     return any(not source[name].snapshots or source[name].number("written") != 0 for name in members(task, source))
 
 
+def covers(task: Task, dataset: str) -> bool:
+    """Whether a dataset of this box is at or below the task's source; one that is pulled lies on another box."""
+    below = task.recursive and dataset.startswith(f"{task.source}/")
+    return task.source_peer is None and (dataset == task.source or below)
+
+
 def members(task: Task, source: Side) -> list[str]:
     """The task's datasets, parents before children.
 

@@ -78,7 +78,7 @@ async def peer(store: Store, name: str) -> Peer:
 
 async def put_peer(store: Store, new: Peer) -> None:
     """Store a peer; one of the same name is replaced, its tasks stay."""
-    fields = dataclasses.asdict(new)
+    fields = {**dataclasses.asdict(new), "mark": new.known_by}
     sql, values = _insert("peers", fields)
     changes = ", ".join(f"{name} = excluded.{name}" for name in fields if name != "name")
     async with store.transaction() as db:
@@ -87,7 +87,7 @@ async def put_peer(store: Store, new: Peer) -> None:
 
 async def delete_peer(store: Store, name: str) -> None:
     """Forget a peer. Raises MissingError, RefusedError while tasks use it."""
-    await peer(store, name)
+    gone = await peer(store, name)
     async with store.transaction() as db:
         found = await db.execute_fetchall("SELECT name FROM tasks WHERE ? IN (peer, source_peer)", (name,))
         users = [row["name"] for row in found]
@@ -97,6 +97,10 @@ async def delete_peer(store: Store, name: str) -> None:
                 "Remove them first with `dplane replicate remove`.",
             )
         await db.execute("DELETE FROM peers WHERE name = ?", (name,))
+        if not list(await db.execute_fetchall("SELECT 1 FROM peers WHERE mark = ?", (gone.known_by,))):
+            # Whoever pairs it again meets the key that it shows now.
+            sql = "UPDATE OR REPLACE chains SET peer = ? WHERE peer = ?"
+            await db.execute(sql, (gone.host_key, gone.known_by))
 
 
 async def tasks(store: Store) -> tuple[Task, ...]:

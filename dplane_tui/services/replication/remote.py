@@ -113,16 +113,17 @@ class RemoteReplication:
     async def task(self, name: str) -> Task:
         return self._decode(TaskStatus, await self._ask("replicate", "show", name)).task
 
-    async def set_options(self, name: str, options: Options, rpo: int | None = None) -> Task:
+    async def set_options(self, name: str, options: Options, rpo: int | None = None, *, timed: bool = False) -> Task:
         before = (await self.task(name)).options
         words = [*option_words(options, before), *([] if rpo is None else [f"--rpo={rpo}"])]
+        words += [f"--schedule={options.schedule}"] if timed and options.schedule == before.schedule else []
         changed = self._decode(Task, await self._ask("replicate", "set", name, *words))
         if changed.options.paused != options.paused:
             changed = self._decode(Task, await self._ask("replicate", "pause" if options.paused else "resume", name))
         return changed
 
-    async def remove_task(self, name: str) -> None:
-        await self._ask("replicate", "remove", name)
+    async def remove_task(self, name: str) -> str:
+        return _message(await self._ask("replicate", "remove", name, timeout=400))
 
     async def plan(self, name: str) -> Plan:
         return self._decode(Plan, await self._ask("replicate", "run", name, "--dry-run", timeout=400, despite=True))

@@ -13,7 +13,7 @@ from privhelper import grammar
 from ... import text
 from ...errors import ChangedError, MissingError, RefusedError
 from ..door import Door
-from . import chains, codec, divergence, records
+from . import chains, codec, divergence, leftovers, records
 from .amends import Amends, LocalAmends, Seen, amends_for, must_have, not_done
 from .divergence import BESIDE, KEEP_BOTH, ROLL_BACK, Divergence, Resolution, Way
 from .execute import Outcome
@@ -165,10 +165,9 @@ async def _beside(job: Job, at: Examination, to: str) -> Outcome:
     stored = (await records.task(job.store, at.task.name)).target
     if stored != to:
         raise not_done(f"The target of {at.task.name} was set to {to}")
-    return Outcome(
-        "succeeded",
-        f"The task {at.task.name} sends to {to} from now on, everything afresh; {at.task.target} stays as it is.",
-    )
+    left = await leftovers.drop(job.host, job.store, at.task)
+    told = f"The task {at.task.name} sends to {to} from now on, everything afresh; {at.task.target} stays as it is."
+    return Outcome("succeeded", f"{told} {left}".strip())
 
 
 class Examination:

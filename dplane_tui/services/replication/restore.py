@@ -14,6 +14,7 @@ from .far_source import source_at
 from .model import Options, Restore, Task
 from .plan import target_of
 from .read import Dataset, Side
+from .rights import within
 from .source import LocalSource, Source
 from .targets import LocalTarget
 from .transport import Link
@@ -61,7 +62,9 @@ async def bring_home(job: Job) -> Outcome:
         source = LocalSource(job.host, door, back, None)
     else:
         source = source_at(Link(peer, job.where.ssh, job.where.jobs), back, wish.snapshot)
-    refuse_in_the_way((await target.read(back.target, False))[0].get(back.target), back.target)
+    there, _ = await target.read(back.target, True)
+    refuse_copies(wish.to, there, await records.tasks(job.store))
+    refuse_in_the_way(there.get(wish.to), wish.to, begun=await _begun(job, wish))
     outcome = await Execution(back, source, target, job.store, job.run.id, job.report).run()
     job.report.update(stage="putting settings back")
     copies = await _copies(source)
@@ -89,11 +92,35 @@ async def _copies(source: Source) -> Side:
         await source.close()
 
 
-def refuse_in_the_way(there: Dataset | None, name: str) -> None:
-    """Raise RefusedError unless the place is free, or holds what an interrupted restore left."""
-    if there is None or there.token:
+async def _begun(job: Job, wish: Restore) -> bool:
+    """Whether an earlier restore of this task came as far as planning to bring the same dataset to the same place."""
+    sql = "SELECT request FROM runs WHERE task = ? AND mode = 'restore' AND id != ? AND plan != ''"
+    rows = await job.store.rows(sql, (job.run.task, job.run.id))
+    earlier = [codec.decode(Restore, json.loads(row["request"])) for row in rows]
+    return any((one.to, one.below) == (wish.to, wish.below) for one in earlier)
+
+
+def refuse_copies(place: str, there: Side, tasks: Sequence[Task]) -> None:
+    """Raise RefusedError when the place is in a copy that a task keeps on this box, or such a copy is among what is
+    `there`: what is restored is made to be worked with, so the copy would go its own way."""
+    for task in tasks:
+        inside = within(place, task.target)
+        if task.peer is not None or not (inside or task.target in there):
+            continue
+        where = "is" if place == task.target else f"is in {task.target}," if inside else f"holds {task.target},"
+        raise RefusedError(
+            f"{place} {where} the copy that the task {task.name} keeps here, and what is restored is there "
+            "to be written to: nothing could be added to that copy any more.",
+            "Choose another name with --to.",
+        )
+
+
+def refuse_in_the_way(there: Dataset | None, name: str, *, begun: bool) -> None:
+    """Raise RefusedError unless the place is free, or holds what a restore that had `begun` was interrupted in."""
+    if there is None:
         return
-    if there.local.get("readonly") == "on" and there.local.get("canmount", "noauto") == "noauto":
+    received = there.local.get("readonly") == "on" and there.local.get("canmount", "noauto") == "noauto"
+    if begun and (received or there.token):
         return  # as it was received; a restore of a tree goes on with the rest, if the GUIDs fit
     raise RefusedError(
         f"{name} exists, and a restore never replaces anything.",

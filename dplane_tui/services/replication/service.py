@@ -19,7 +19,7 @@ from ..host import Host
 from ..jobs import JobService, Progress, files
 from ..retention.model import PruneWish, Pruning
 from ..store import Notice, Store, open_store
-from . import codec, divergence, freshness, pruning, records, schedule
+from . import codec, divergence, freshness, leftovers, pruning, records, schedule, timer
 from .codec import decode
 from .divergence import Divergence, Resolution
 from .looks import LocalLooks, Looks
@@ -79,13 +79,16 @@ class ReplicationService(Looks, Protocol):
         """One task. Raises MissingError."""
         ...
 
-    async def set_options(self, name: str, options: Options, rpo: int | None = None) -> Task:
+    async def set_options(self, name: str, options: Options, rpo: int | None = None, *, timed: bool = False) -> Task:
         """Change what a task does differently, and its RPO (in seconds) if given; a running one follows its limit and
-        pause within seconds."""
+        pause within seconds. With `timed`, systemd is told the schedule also when the store has it already."""
         ...
 
-    async def remove_task(self, name: str) -> None:
-        """Forget a task; its runs and everything on the pools stay."""
+    async def remove_task(self, name: str) -> str:
+        """Forget a task, and what only it needed: its bookmarks. Its runs and all snapshots stay.
+
+        Returns a sentence about what could not be taken away, empty when nothing is left.
+        """
         ...
 
     async def plan(self, name: str) -> Plan:
@@ -207,14 +210,26 @@ class LocalReplication(LocalLooks):
             await records.add_task(store, new)
             await store.backup()
         if new.options.schedule:
-            await self._set_timer(new.name, new.options)
+            try:
+                await timer.follow(Door(self._host), new.name, new.options, "so the task was not made")
+            except DPlaneError:
+                await self._unmake(new.name)
+                raise
         return new
+
+    async def _unmake(self, name: str) -> None:
+        """Take away a task that was just made, and what may be there of its timer."""
+        with contextlib.suppress(DPlaneError):
+            await Door(self._host).call("timer-remove", timer=schedule.timer(name))
+        async with self._store(write=True) as store:
+            await records.delete_task(store, name)
+            await store.backup()
 
     async def task(self, name: str) -> Task:
         async with self._store() as store:
             return await records.task(store, name)
 
-    async def set_options(self, name: str, options: Options, rpo: int | None = None) -> Task:
+    async def set_options(self, name: str, options: Options, rpo: int | None = None, *, timed: bool = False) -> Task:
         async with self._store(write=True) as store:
             task = await records.task(store, name)
             before = task.options
@@ -223,28 +238,22 @@ class LocalReplication(LocalLooks):
                 pruning.refuse_not_granted(options, await records.peer(store, task.peer))
             if options.keep_source != before.keep_source and task.source_peer is not None:
                 pruning.refuse_no_source_right(options, await records.peer(store, task.source_peer))
+            if timed or timer.is_meant(before, options, rpo):
+                await timer.follow(Door(self._host), name, options, "so nothing was changed")
             await records.set_options(store, name, options, rpo)
             await store.backup()
-            changed = await records.task(store, name)
-        if options.schedule != before.schedule:
-            await self._set_timer(name, options)
-        return changed
+            return await records.task(store, name)
 
-    async def _set_timer(self, name: str, options: Options) -> None:
-        """Let systemd start the task when its options say so. Raises DPlaneError, with the task stored."""
-        door, timer = Door(self._host), schedule.timer(name)
-        if options.schedule:
-            await door.call("timer-set", timer=timer, when=schedule.parse(options.schedule))
-        else:
-            await door.call("timer-remove", timer=timer)
-
-    async def remove_task(self, name: str) -> None:
+    async def remove_task(self, name: str) -> str:
         async with self._store(write=True) as store:
             await self._refuse_running(store, name)
-            if (await records.task(store, name)).options.schedule:
+            task = await records.task(store, name)
+            if task.options.schedule:
                 await Door(self._host).call("timer-remove", timer=schedule.timer(name))
             await records.delete_task(store, name)
+            left = await leftovers.drop(self._host, store, task)
             await store.backup()
+        return left
 
     async def _refuse_running(self, store: Store, name: str, kinds: tuple[str, ...] = records.SHOWN) -> None:
         for run in await records.runs(store, name, 5, kinds):

@@ -110,10 +110,10 @@ async def pair(request: PairRequest) -> Peer:
     keys.check_address(request.user, request.address, request.port)
     keys.fingerprint(request.host_key)
     async with open_store(where.database, write=True) as store:
-        await _refuse_taken(store, request)
+        mark = await _mark(store, request)
         public = _own_key(request.name)
         user, product = await farside.bring_key(request, keys.own_name(), public)
-        return await _admit(store, request, public, user, product=product)
+        return await _admit(store, request, public, user, product=product, mark=mark)
 
 
 async def adopt(request: PairRequest) -> Peer:
@@ -126,24 +126,32 @@ async def adopt(request: PairRequest) -> Peer:
     keys.check_address(request.user, request.address, request.port)
     keys.fingerprint(request.host_key)
     async with open_store(where.database, write=True) as store:
-        await _refuse_taken(store, request)
-        return await _admit(store, request, _own_key(request.name), request.user, product=True)
+        mark = await _mark(store, request)
+        return await _admit(store, request, _own_key(request.name), request.user, product=True, mark=mark)
 
 
-async def _refuse_taken(store: Store, request: PairRequest) -> None:
-    """Raise RefusedError when the name belongs to another box that tasks use."""
-    before = next((peer for peer in await records.peers(store) if peer.name == request.name), None)
-    if before is None or before.host_key == request.host_key or before.address == request.address:
-        return
+async def _mark(store: Store, request: PairRequest) -> str:
+    """What the box is known by; one that is paired again keeps it, also with a new host key or under another name.
+
+    Raises RefusedError when the name belongs to another box that tasks use.
+    """
+    known = await records.peers(store)
+    before = next((peer for peer in known if peer.name == request.name), None)
+    if before is not None and (before.host_key == request.host_key or before.address == request.address):
+        return before.known_by
+    same = next((peer.known_by for peer in known if peer.host_key == request.host_key), request.host_key)
+    if before is None:
+        return same
     used = [task.name for task in await records.tasks(store) if request.name in (task.peer, task.source_peer)]
     if used:
         raise RefusedError(
             f"The name {request.name} is taken by {before.address}, which the task {used[0]} replicates with.",
             "Choose another name.",
         )
+    return same
 
 
-async def _admit(store: Store, request: PairRequest, public: str, user: str, *, product: bool) -> Peer:
+async def _admit(store: Store, request: PairRequest, public: str, user: str, *, product: bool, mark: str) -> Peer:
     """Pin the host key, log in with our key as a run does, and store the peer. On failure all is as it was."""
     files = keys.files_of(paths.current().ssh, request.name)
     old = files.known.read_bytes() if files.known.exists() else None
@@ -162,6 +170,7 @@ async def _admit(store: Store, request: PairRequest, public: str, user: str, *, 
         request.may_read,
         request.may_snapshot,
         files.key.stat().st_mtime,
+        mark=mark,
     )
     try:
         told = await hello(peer)

@@ -12,7 +12,7 @@ from ..jobs import files
 from ..replication import records
 from ..replication.bases import mark_of
 from ..replication.model import Task
-from ..replication.plan import members, target_of
+from ..replication.plan import covers, members, target_of
 from ..replication.read import Side
 from ..store import Store
 from .model import Pruned
@@ -31,7 +31,7 @@ async def claims_of(store: Store, side: Side, jobs: Path, own: str) -> dict[str,
     running = await _running(store, jobs) - {own}
     claims: dict[str, list[Claim]] = {name: [] for name in side}
     for task in await records.tasks(store):
-        inside = {name: dataset for name, dataset in side.items() if _covers(task, name)}
+        inside = {name: dataset for name, dataset in side.items() if covers(task, name)}
         # What a task leaves out by now it may have sent before: that base stays, but nothing waits for it.
         sent = set(members(task, inside)) if inside else set()
         mark = mark_of(peers.get(task.peer) if task.peer is not None else None, task)
@@ -45,10 +45,6 @@ async def claims_of(store: Store, side: Side, jobs: Path, own: str) -> dict[str,
 def wants_history(task: Task, newest: str) -> bool:
     """Whether the task sends what lies behind the snapshot with the GUID `newest` (empty: everything) one by one."""
     return task.options.intermediates if newest else task.options.initial == "all"
-
-
-def _covers(task: Task, dataset: str) -> bool:
-    return dataset == task.source or (task.recursive and dataset.startswith(f"{task.source}/"))
 
 
 async def _proven(store: Store, datasets: Sequence[str]) -> Mapping[tuple[str, str, str], str]:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from ..replication.plan import OWN_SNAPSHOT
 from ..replication.read import Dataset
+from ..replication.read import Point as ReadPoint
 from ..replication.source import named_time
 from .backlog import Backlog
 from .looking import OWN
@@ -51,7 +52,9 @@ def needs_of(dataset: Dataset, claims: Sequence[Claim]) -> Needs:
     """What all the tasks of a dataset need together."""
     born = {point.guid: point.createtxg for point in (*dataset.bookmarks, *dataset.snapshots)}
     # A bookmark of ours is a base, or is of what a run was sending when it ended.
-    reasons = {mark.guid: NEXT_BASE for mark in dataset.bookmarks if mark.name.startswith(OWN_SNAPSHOT)}
+    known = tuple(claim.mark for claim in claims if claim.mark)
+    marks = [mark for mark in dataset.bookmarks if mark.name.startswith(OWN_SNAPSHOT)]
+    reasons = {mark.guid: NEXT_BASE if mark.name.startswith(known) else _nobodys(mark) for mark in marks}
     after = NONE_WAIT
     for claim in claims:
         base = born.get(claim.newest, 0)
@@ -69,6 +72,13 @@ def needs_of(dataset: Dataset, claims: Sequence[Claim]) -> Needs:
         if claim.waits:
             after = min(after, base)
     return Needs(reasons, after)
+
+
+def _nobodys(mark: ReadPoint) -> str:
+    """Another box may pull from here; or a task that is gone left it."""
+    return (
+        f"it has the bookmark #{mark.name} of no task that is known here: an increment to another box may start there"
+    )
 
 
 def decide(

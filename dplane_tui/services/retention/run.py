@@ -142,8 +142,10 @@ class Retention:
             needs = needs_of(dataset, others)
             return (_all_stay(dataset, stays) if stays else needs), None
         if self._there is not None:
+            marks = [claim.mark for claim in others if claim.task == self._task.name]
             others = [claim for claim in others if claim.task != self._task.name]
-            others.append(own_claim(self._task, here, there, ahead=scope.ahead))
+            claim = own_claim(self._task, here, there, ahead=scope.ahead)
+            others.append(replace(claim, mark=marks[0]) if marks else claim)
         needs = needs_of(dataset, others)
         if proven:
             return needs, None

@@ -1,0 +1,109 @@
+"""What only a task needed goes with it, and nothing that anybody else needs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from dplane_tui.services.door import Door
+from dplane_tui.services.host import LocalHost
+from dplane_tui.services.replication import codec, divergence, records
+from dplane_tui.services.replication.bases import mark_of
+from dplane_tui.services.replication.divergence import BESIDE, Resolution
+from dplane_tui.services.replication.model import Task
+from dplane_tui.services.replication.service import LocalReplication
+from dplane_tui.services.store import open_store
+
+from .replication_world.world import HERE, MB, World
+from .replication_world.zfs_model import new_dataset
+
+SOURCE = "tank/photos"
+USB = Task("usb", SOURCE, None, "usb/copies/photos", recursive=True)
+
+
+@pytest.fixture
+async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    async with World(tmp_path) as made:
+        for name in ("DPLANE_STATE_DIR", "DPLANE_RUN_DIR", "PATH"):
+            monkeypatch.setenv(name, made.environment[name])
+
+        async def helper(_self: Door) -> tuple[str, ...]:
+            return (sys.executable, "-S", str(HERE / "helper.py"), str(tmp_path / "near"))
+
+        monkeypatch.setattr(Door, "argv", helper)
+        with made.edit("near") as state:
+            state["pools"]["usb"] = 1000 * MB
+            state["datasets"]["usb"] = new_dataset()
+        made.write(f"{SOURCE}/2026", 1000)
+        yield made
+
+
+def marks(world: World, dataset: str = SOURCE) -> set[str]:
+    return {mark["name"] for mark in world.datasets("near")[dataset]["marks"]}
+
+
+async def own_mark(world: World, name: str = "photos") -> str:
+    async with open_store(world.database) as store:
+        task = await records.task(store, name)
+        return mark_of(await records.peer(store, task.peer) if task.peer else None, task)
+
+
+async def test_the_bookmarks_of_a_task_go_with_it_and_all_others_stay(world: World) -> None:
+    assert (await world.run()).state == "succeeded"
+    mark = await own_mark(world)
+    await world.add(USB)
+    assert (await world.run()).state == "succeeded"
+    with world.edit("near") as state:
+        for name in ("mine", f"dplane-{'a' * 24}-{'0' * 16}"):  # a person's, and that of a box that pulls from here
+            state["datasets"][SOURCE]["marks"].append({"name": name, "guid": "7", "txg": 1})
+    before = {name: marks(world, name) for name in (SOURCE, f"{SOURCE}/2026")}
+    assert all(any(one.startswith(mark) for one in found) for found in before.values())
+    assert await LocalReplication(LocalHost()).remove_task("photos") == ""
+    for name, had in before.items():
+        assert marks(world, name) == {one for one in had if not one.startswith(mark)}
+    world.write(SOURCE, 1000)
+    run = await world.run()
+    assert run.state == "succeeded", run.message
+    assert run.evidence[0].base, "the other task goes on from where it was"
+
+
+async def test_what_another_task_with_the_same_target_goes_on_from_stays(world: World) -> None:
+    assert (await world.run()).state == "succeeded"
+    before = marks(world)
+    await world.add(Task("twin", SOURCE, "vault-box", "vault/backup/photos"))
+    assert await LocalReplication(LocalHost()).remove_task("photos") == ""
+    assert marks(world) == before
+
+
+async def test_a_task_that_gets_another_target_leaves_no_bookmark_of_the_old_one(world: World) -> None:
+    assert (await world.run()).state == "succeeded"
+    old = await own_mark(world)
+    world.foreign_snapshot("far", "vault/backup/photos", "mine")
+    world.write(SOURCE, 1000)
+    (found,) = divergence.loads((await world.run("conflicts")).plan)
+    way = next(one for one in found.ways if one.way == BESIDE)
+    wish = Resolution(BESIDE, found.dataset, way.plan, "vault/backup/photos2")
+    done = await world.run("resolve", codec.dumps(wish))
+    assert done.state == "succeeded", done.message
+    assert not [name for name in marks(world) | marks(world, f"{SOURCE}/2026") if name.startswith(old)]
+    assert (await world.run()).state == "succeeded"
+    assert len(marks(world)) == 1
+    assert (await own_mark(world)) != old
+
+
+async def test_bookmarks_that_cannot_be_reached_are_told_with_what_removes_them(world: World) -> None:
+    assert (await world.run()).state == "succeeded"
+    mark = await own_mark(world)
+    with world.edit("near") as state:
+        away = {name: state["datasets"].pop(name) for name in list(state["datasets"]) if name.startswith("tank")}
+    left = await LocalReplication(LocalHost()).remove_task("photos")
+    assert f"`zfs list -t bookmark -r {SOURCE}` shows them as #{mark}…" in left
+    with world.edit("near") as state:
+        state["datasets"] |= {name: one for name, one in away.items() if name == "tank"}
+    await world.add(Task("again", SOURCE, "vault-box", "vault/backup/photos"))
+    assert await LocalReplication(LocalHost()).remove_task("again") == "", (
+        "its source is gone, and its bookmarks with it"
+    )
