@@ -255,6 +255,7 @@ class Execution:
                 return None
             self._report.update(stage=f"sending {len(steps)} streams, from {text.clean(steps[0].dataset)} on")
             await source.keep_bases(steps)
+            await chains.begin(self._store, self._peer, steps)
             done = await self._transfer(await source.send_many(steps), receive, before, plan)
             sizes = [step.size for step in steps]
             self._judge(replace(steps[0], size=None if None in sizes else sum(size or 0 for size in sizes)), done)
@@ -276,8 +277,7 @@ class Execution:
     async def _step(self, step: Step, before: int, plan: Plan) -> _Sent:
         """Send one stream; good is what both sides' programs call so. Raises DPlaneError."""
         await self._source.keep_base(step)
-        if step.kind == "full":
-            await chains.begin(self._store, self._peer, step)
+        await chains.begin(self._store, self._peer, [step])
         begun = time.monotonic()
         receive = await self._target.receive(step)
         send = await self._source.send(step)
