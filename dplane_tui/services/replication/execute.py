@@ -78,7 +78,7 @@ class Execution:
         self._sent = 0
         self._throttle = Throttle()
         self._here: Side = {}
-        self._pruned = False
+        self._reached = False  # the target was read in this attempt, and its connection holds
         self._together = True  # several streams on one channel, until that broke once
         self._there: Side = {}
 
@@ -87,14 +87,18 @@ class Execution:
         await pace.set_pace(self._store, self._task.name, self._throttle)
         following = asyncio.create_task(pace.follow(self._store, self._task.name, self._throttle, self._report))
         try:
-            return await self._attempts()
+            outcome = await self._attempts()
+            kept = await self._retain()
+            return Outcome(outcome.state, f"{outcome.message} {kept}".strip())
         except DPlaneError as error:
-            await self._retain(error, reached=False)
+            error.next_step = f"{error.next_step} {await self._retain()}".strip()
             raise
         finally:
             following.cancel()
+            await self._close()
 
     async def _attempts(self) -> Outcome:
+        """Until one ends well, or no other is worth while; what the last one had reached stays open."""
         lost: DPlaneError | None = None
         renewals = failures.RENEWALS
         pauses = failures.jittered(RECONNECTS)
@@ -103,6 +107,7 @@ class Execution:
             try:
                 return await self._once()
             except DPlaneError as error:
+                self._reached = self._reached and not isinstance(error, UnreachableError)
                 if not failures.worth_another_try(error) or (isinstance(error, UnreachableError) and not self._sent):
                     raise  # also when it never got anywhere: a person is told at once
                 print(f"dplane: {error}", file=sys.stderr)  # for the journal: a run that heals keeps it to itself
@@ -113,8 +118,7 @@ class Execution:
                 if not pauses:
                     raise lost from None
                 stage = f"{'the connection was lost' if isinstance(error, UnreachableError) else 'interrupted'}; again"
-            finally:
-                await self._close()
+            await self._close()
             self._report.update(stage=stage, rate_bps=None, eta_s=None)
             await asyncio.sleep(pauses.pop(0))
 
@@ -127,6 +131,7 @@ class Execution:
             await self._close()
 
     async def _close(self) -> None:
+        self._reached = False
         await self._target.close()
         await self._source.close()
 
@@ -150,35 +155,21 @@ class Execution:
             await self._target.abort(abort.target, abort.token)
         if any(step.raw for step in plan.steps):
             await records.set_raw(self._store, self._task.name, True)
-        try:
-            await holds.sweep_far(self._store, self._source.door, self._task.name, self._run_id)
-            async with holds.held(self._store, self._source.door, self._run_id, plan.steps):
-                await self._send_all(plan)
-        except UnreachableError:
-            raise
-        except DPlaneError as error:
-            await self._retain(error)
-            raise
-        kept = await self._retain()
+        await holds.sweep_far(self._store, self._source.door, self._task.name, self._run_id)
+        async with holds.held(self._store, self._source.door, self._run_id, plan.steps):
+            await self._send_all(plan)
         if not plan.steps and not self._sent:
-            outcome = nothing_new(plan)
-            return Outcome(outcome.state, f"{outcome.message} {kept}".strip())
+            return nothing_new(plan)
         # An attempt before this one may have delivered what it could no longer read back.
         message = f"{text.size(self._sent)} sent; the target was read and lists every snapshot."
-        return Outcome("succeeded", " ".join([message, *plan.notes, *([kept] if kept else [])]))
+        return Outcome("succeeded", " ".join([message, *plan.notes]))
 
-    async def _retain(self, error: DPlaneError | None = None, *, reached: bool = True) -> str:
-        """Retention, once a run, and what it has to tell; a run that failed tells it with its error."""
-        if self._pruned:
-            return ""
-        self._pruned = True
+    async def _retain(self) -> str:
+        """Retention, where the run ends: for what it proved, however it ends. Returns what there is to tell."""
         if self._task.options.keep_source or self._task.options.keep_target:
             self._report.update(stage="pruning", rate_bps=None, eta_s=None)
         sides = (self._task, self._source, self._target, self._store, self._run_id)
-        told = await pruning.after_run(*sides, reached=reached)
-        if error is not None:
-            error.next_step = f"{error.next_step} {told}".strip()
-        return told
+        return await pruning.after_run(*sides, reached=self._reached)
 
     async def _send_all(self, plan: Plan) -> None:
         """Every step; a dataset that fails is left, with all below it, and the others go on. Raises what failed."""
@@ -219,7 +210,9 @@ class Execution:
         if connect:
             await self._target.open()
         self._report.update(stage="reading both sides")
-        return await self._target.read(self._task.target, self._task.recursive)
+        found = await self._target.read(self._task.target, self._task.recursive)
+        self._reached = True
+        return found
 
     async def _plan(self, *, take: bool, connect: bool = False) -> Plan:
         """The plan; with `take`, the snapshot it begins with is taken, and the plan names its GUIDs.
