@@ -229,7 +229,7 @@ async def test_a_target_without_room_is_refused_with_figures_before_the_first_by
     with world.edit("far") as state:
         state["pools"]["vault"] = 100_000
     run = await world.run()
-    assert (run.state, run.error_code) == ("failed", "refused")
+    assert (run.state, run.error_code) == ("failed", "no-space")
     assert "97.7K free" in run.message
     assert "293K" in run.message
     assert world.points("far", TARGET) == []
@@ -265,7 +265,7 @@ async def test_a_peer_that_is_confined_cannot_leave_its_root(world: World) -> No
 
 @pytest.mark.parametrize(("lie", "code"), [
     ({'"receive"': b'{"ok": true}\n'}, "failed"),
-    ({'"read"': b'{"ok": true, "list": "", "get": "", "available": 9}\n'}, "refused"),
+    ({'"read"': b'{"ok": true, "list": "", "get": "", "available": 9}\n'}, "no-space"),
     ({'"read"': b'{"ok": true, "list": "\\u001b[2J", "get": 7}\n'}, "failed"),
     ({'"read"': b"\x1b]0;owned\x07 hello"}, "failed"),
     ({'"read"': b'{"ok": false, "error": {"code": "\\u001b", "message": "\\u001b[31mred", "next": 7}}\n'}, "failed"),

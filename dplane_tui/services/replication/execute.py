@@ -16,6 +16,7 @@ from ...errors import (
     DivergedError,
     DPlaneError,
     HostKeyError,
+    NoSpaceError,
     RefusedError,
     StalledError,
     UnreachableError,
@@ -24,8 +25,9 @@ from ..door import Door
 from ..host import Host
 from ..jobs.report import Reporter
 from ..store import Store
-from . import atonce, chains, codec, convoy, failures, holds, pace, pruning, records
-from .model import Conflict, Evidence, Match, Peer, Plan, Step, Task
+from . import atonce, chains, codec, convoy, failures, holds, pace, pruning, records, space
+from .leaving import conflict_way_out, left_behind, refuse_conflicts
+from .model import Evidence, Match, Peer, Plan, Step, Task
 from .plan import OWN_SNAPSHOT, make_plan, members, wants_snapshot
 from .pump import Throttle
 from .read import UNSET, Dataset, Side
@@ -34,6 +36,7 @@ from .stream import Command, Transfer, transfer
 from .targets import Target
 
 RECONNECTS = failures.PAUSES
+FREEING = (0.5, 4.5, 10.0)  # seconds: ZFS counts what was destroyed as free a few transaction groups later
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class Execution:
         self._report = report
         self._peer = peer
         self._chains: chains.Chains = {}
+        self._room: str | None = None  # what there is to tell of room that was made
         self._sent = 0
         self._throttle = Throttle()
         self._here: Side = {}
@@ -88,10 +92,9 @@ class Execution:
         following = asyncio.create_task(pace.follow(self._store, self._task.name, self._throttle, self._report))
         try:
             outcome = await self._attempts()
-            kept = await self._retain()
-            return Outcome(outcome.state, f"{outcome.message} {kept}".strip())
+            return Outcome(outcome.state, joined(outcome.message, self._room or "", await self._retain()))
         except DPlaneError as error:
-            error.next_step = f"{error.next_step} {await self._retain()}".strip()
+            error.next_step = joined(error.next_step, self._room or "", await self._retain())
             raise
         finally:
             following.cancel()
@@ -126,7 +129,8 @@ class Execution:
         """The plan that `run` would execute now. Changes nothing."""
         try:
             await self._source.open()
-            return await self._plan(take=False, connect=True)
+            plan = await self._plan(take=False, connect=True)
+            return replace(plan, notes=(*plan.notes, *(error.message for error in self._fitting(plan)[1].values())))
         finally:
             await self._close()
 
@@ -149,20 +153,39 @@ class Execution:
         plan = await self._plan(take=True, connect=connect)
         await records.update_run(self._store, self._run_id, plan=codec.dumps(plan))
         refuse_conflicts(plan)
-        refuse_no_space(plan, self._target.name)
+        going, short = self._fitting(plan)
+        if short and self._room is None:
+            plan = await self._with_room(plan)
+            going, short = self._fitting(plan)
         await self._found_there(plan.matches)
         for abort in plan.aborts:
             await self._target.abort(abort.target, abort.token)
-        if any(step.raw for step in plan.steps):
+        if any(step.raw for step in going.steps):
             await records.set_raw(self._store, self._task.name, True)
         await holds.sweep_far(self._store, self._source.door, self._task.name, self._run_id)
-        async with holds.held(self._store, self._source.door, self._run_id, plan.steps):
-            await self._send_all(plan)
+        async with holds.held(self._store, self._source.door, self._run_id, going.steps):
+            await self._send_all(going, short)
         if not plan.steps and not self._sent:
             return nothing_new(plan)
         # An attempt before this one may have delivered what it could no longer read back.
         message = f"{text.size(self._sent)} sent; the target was read and lists every snapshot."
         return Outcome("succeeded", " ".join([message, *plan.notes]))
+
+    def _fitting(self, plan: Plan) -> tuple[Plan, dict[str, NoSpaceError]]:
+        return space.fitting(plan, self._there, self._target.name)
+
+    async def _with_room(self, plan: Plan) -> Plan:
+        """The plan anew, once in a run, after the target has let go of what it need not keep."""
+        for abort in plan.aborts:
+            await self._target.abort(abort.target, abort.token)
+        self._room = await pruning.make_room(self._task, self._source, self._target, self._store, self._run_id)
+        for pause in FREEING if plan.aborts or self._room else ():
+            await asyncio.sleep(pause)
+            plan = replace(await self._plan(take=True, again=True), snapshot=plan.snapshot)
+            if not self._fitting(plan)[1]:
+                break
+        await records.update_run(self._store, self._run_id, plan=codec.dumps(plan))
+        return plan
 
     async def _retain(self) -> str:
         """Retention, where the run ends: for what it proved, however it ends. Returns what there is to tell."""
@@ -171,8 +194,11 @@ class Execution:
         sides = (self._task, self._source, self._target, self._store, self._run_id)
         return await pruning.after_run(*sides, reached=self._reached)
 
-    async def _send_all(self, plan: Plan) -> None:
-        """Every step; a dataset that fails is left, with all below it, and the others go on. Raises what failed."""
+    async def _send_all(self, plan: Plan, short: dict[str, NoSpaceError]) -> None:
+        """Every step; a dataset that fails is left, with all below it, and the others go on.
+
+        Raises what failed, or was too `short` of room to begin with.
+        """
         failed: dict[str, DPlaneError] = {
             item.dataset: DivergedError(item.text, conflict_way_out()) for item in plan.conflicts
         }
@@ -196,9 +222,8 @@ class Execution:
                     failed[step.dataset] = error
             number += len(group)
         failed.update(await self._prove(arrived))
-        if failed:
-            parts: tuple[Step | Match | Conflict, ...] = (*plan.steps, *plan.matches, *plan.conflicts)
-            raise left_behind(failed, len({part.dataset for part in parts}))
+        if failed or short:
+            raise left_behind({**failed, **short}, plan, {one.step.dataset for one in arrived})
 
     # reading and planning
 
@@ -214,15 +239,17 @@ class Execution:
         self._reached = True
         return found
 
-    async def _plan(self, *, take: bool, connect: bool = False) -> Plan:
+    async def _plan(self, *, take: bool, connect: bool = False, again: bool = False) -> Plan:
         """The plan; with `take`, the snapshot it begins with is taken, and the plan names its GUIDs.
+
+        With `again` it is made of the snapshots that are there.
 
         The two sides are two machines, so both are read at the same time, the near one while the other lets us in.
         """
         here, (there, available) = await atonce.both(self._near(), self._far(connect))
         self._here, self._there = here, there
         self._chains = await chains.known(self._store, self._peer)
-        if not wants_snapshot(self._task, here):
+        if again or not wants_snapshot(self._task, here):
             return await self._source.estimated(make_plan(self._task, here, there, None, available, self._chains))
         name = OWN_SNAPSHOT + time.strftime(OWN_TIME, time.gmtime())
         plan = make_plan(self._task, here, there, name, available, self._chains)
@@ -376,32 +403,6 @@ def proven(proofs: Sequence[tuple[Evidence, float | None]]) -> set[tuple[str, st
     return {(proof.dataset, proof.snapshot) for proof, _ in proofs if proof.proven}
 
 
-def conflict_way_out() -> str:
-    """What a person can do about a conflict."""
-    return (
-        "Nothing of it was sent or destroyed. `dplane replicate resolve NAME` shows what differs and the ways out: "
-        "keep both, roll the target back, or start afresh beside it."
-    )
-
-
-def refuse_conflicts(plan: Plan) -> None:
-    """Raise DivergedError when conflicts are all there is: nothing can be sent."""
-    if plan.conflicts and not plan.steps and not plan.matches:
-        more = f" And {len(plan.conflicts) - 1} more dataset(s) conflict." if len(plan.conflicts) > 1 else ""
-        raise DivergedError(plan.conflicts[0].text + more, conflict_way_out())
-
-
-def left_behind(failed: dict[str, DPlaneError], datasets: int) -> DPlaneError:
-    """The error of a run that left datasets behind: of the first one's kind, saying how many arrived."""
-    first = next(iter(failed.values()))
-    if datasets == 1:
-        return first
-    others = [text.clean(name) for name in failed][1:]
-    also = f" Also left behind: {', '.join(others[:5])}{' …' if len(others) > 5 else ''}." if others else ""
-    arrived = f"{len(failed)} of {datasets} datasets (with all below them) were left behind, the others arrived. "
-    return type(first)(f"{arrived}{first.message}{also}", first.next_step)
-
-
 def with_sizes(plan: Plan, before: Plan) -> Plan:
     """`plan` with the sizes of `before` where it sends the same: what was written is known, ZFS need not be asked."""
     known = {(step.dataset, step.base, step.snapshot): step.size for step in before.steps if not step.intermediates}
@@ -409,15 +410,9 @@ def with_sizes(plan: Plan, before: Plan) -> Plan:
     return replace(plan, steps=tuple(steps))
 
 
-def refuse_no_space(plan: Plan, name: str) -> None:
-    """Raise RefusedError before the first byte when the target cannot hold what would be sent."""
-    need = sum(step.size or 0 for step in plan.steps)
-    if plan.available is not None and need > plan.available:
-        raise RefusedError(
-            f"{name} has {text.size(plan.available)} free for {plan.steps[0].target}, and this run would send about "
-            f"{text.size(need)}: nothing was sent.",
-            "Free some space there, or choose another target.",
-        )
+def joined(*said: str) -> str:
+    """Sentences behind one another, without those that are empty."""
+    return " ".join(filter(None, said))
 
 
 def nothing_new(plan: Plan) -> Outcome:
