@@ -97,6 +97,24 @@ async def test_a_preview_plans_a_task_that_is_not_stored_and_stores_nothing(worl
         assert [task.name for task in await records.tasks(store)] == ["photos"]
 
 
+@pytest.mark.parametrize(
+    ("rival", "taken"), [("tank/photos tank/photos/a", 1), ("tank/photos", 2)], ids=["of all", "of one"]
+)
+async def test_a_snapshot_that_another_task_took_in_the_same_second_is_used_or_another_taken(
+    world: World, rival: str, taken: int
+) -> None:
+    world.write("tank/photos/a", 1000)
+    (world.path / "rival").write_text(rival)
+    run = await world.run()
+    assert run.state == "succeeded", run.message
+    assert not (world.path / "rival").exists()
+    assert len(world.points("near", "tank/photos")) == taken
+    assert len(world.points("near", "tank/photos/a")) == 1
+    assert (decode_plan(run.plan).snapshot is None) == (taken == 1)
+    assert_equal(world)
+    assert_equal(world, "/a")
+
+
 async def test_a_destroyed_base_snapshot_is_replaced_by_its_bookmark(world: World) -> None:
     await world.run()
     world.write("tank/photos", 1000)

@@ -25,13 +25,13 @@ from ..door import Door
 from ..host import Host
 from ..jobs.report import Reporter
 from ..store import Store
-from . import atonce, chains, codec, convoy, failures, holds, pace, pruning, records, space
+from . import chains, codec, convoy, failures, holds, pace, pruning, records, space
 from .leaving import conflict_way_out, left_behind, refuse_conflicts
 from .model import Evidence, Match, Peer, Plan, Step, Task
-from .plan import OWN_SNAPSHOT, make_plan, members, wants_snapshot
+from .planning import Planning
 from .pump import Throttle
-from .read import UNSET, Dataset, Side
-from .source import OWN_TIME, LocalSource, Source
+from .read import UNSET, Dataset
+from .source import LocalSource, Source
 from .stream import Command, Transfer, transfer
 from .targets import Target
 
@@ -77,14 +77,11 @@ class Execution:
         self._run_id = run_id
         self._report = report
         self._peer = peer
-        self._chains: chains.Chains = {}
+        self._planning = Planning(task, source, target, store, report, peer)
         self._room: str | None = None  # what there is to tell of room that was made
         self._sent = 0
         self._throttle = Throttle()
-        self._here: Side = {}
-        self._reached = False  # the target was read in this attempt, and its connection holds
         self._together = True  # several streams on one channel, until that broke once
-        self._there: Side = {}
 
     async def run(self) -> Outcome:
         """Everything, with a few attempts when the connection breaks. Raises DPlaneError."""
@@ -110,7 +107,7 @@ class Execution:
             try:
                 return await self._once()
             except DPlaneError as error:
-                self._reached = self._reached and not isinstance(error, UnreachableError)
+                self._planning.reached &= not isinstance(error, UnreachableError)
                 if not failures.worth_another_try(error) or (isinstance(error, UnreachableError) and not self._sent):
                     raise  # also when it never got anywhere: a person is told at once
                 print(f"dplane: {error}", file=sys.stderr)  # for the journal: a run that heals keeps it to itself
@@ -129,13 +126,13 @@ class Execution:
         """The plan that `run` would execute now. Changes nothing."""
         try:
             await self._source.open()
-            plan = await self._plan(take=False, connect=True)
+            plan = await self._planning.plan(take=False, connect=True)
             return replace(plan, notes=(*plan.notes, *(error.message for error in self._fitting(plan)[1].values())))
         finally:
             await self._close()
 
     async def _close(self) -> None:
-        self._reached = False
+        self._planning.reached = False
         await self._target.close()
         await self._source.close()
 
@@ -150,7 +147,7 @@ class Execution:
             return await self._carry_out()
 
     async def _carry_out(self, *, connect: bool = False) -> Outcome:
-        plan = await self._plan(take=True, connect=connect)
+        plan = await self._planning.plan(take=True, connect=connect)
         await records.update_run(self._store, self._run_id, plan=codec.dumps(plan))
         refuse_conflicts(plan)
         going, short = self._fitting(plan)
@@ -172,7 +169,7 @@ class Execution:
         return Outcome("succeeded", " ".join([message, *plan.notes]))
 
     def _fitting(self, plan: Plan) -> tuple[Plan, dict[str, NoSpaceError]]:
-        return space.fitting(plan, self._there, self._target.name)
+        return space.fitting(plan, self._planning.there, self._target.name)
 
     async def _with_room(self, plan: Plan) -> Plan:
         """The plan anew, once in a run, after the target has let go of what it need not keep."""
@@ -181,7 +178,7 @@ class Execution:
         self._room = await pruning.make_room(self._task, self._source, self._target, self._store, self._run_id)
         for pause in FREEING if plan.aborts or self._room else ():
             await asyncio.sleep(pause)
-            plan = replace(await self._plan(take=True, again=True), snapshot=plan.snapshot)
+            plan = replace(await self._planning.plan(take=True, again=True), snapshot=plan.snapshot)
             if not self._fitting(plan)[1]:
                 break
         await records.update_run(self._store, self._run_id, plan=codec.dumps(plan))
@@ -192,7 +189,7 @@ class Execution:
         if self._task.options.keep_source or self._task.options.keep_target:
             self._report.update(stage="pruning", rate_bps=None, eta_s=None)
         sides = (self._task, self._source, self._target, self._store, self._run_id)
-        return await pruning.after_run(*sides, reached=self._reached)
+        return await pruning.after_run(*sides, reached=self._planning.reached)
 
     async def _send_all(self, plan: Plan, short: dict[str, NoSpaceError]) -> None:
         """Every step; a dataset that fails is left, with all below it, and the others go on.
@@ -224,42 +221,6 @@ class Execution:
         failed.update(await self._prove(arrived))
         if failed or short:
             raise left_behind({**failed, **short}, plan, {one.step.dataset for one in arrived})
-
-    # reading and planning
-
-    async def _near(self) -> Side:
-        await self._source.settle()
-        return await self._source.read()
-
-    async def _far(self, connect: bool) -> tuple[Side, int | None]:
-        if connect:
-            await self._target.open()
-        self._report.update(stage="reading both sides")
-        found = await self._target.read(self._task.target, self._task.recursive)
-        self._reached = True
-        return found
-
-    async def _plan(self, *, take: bool, connect: bool = False, again: bool = False) -> Plan:
-        """The plan; with `take`, the snapshot it begins with is taken, and the plan names its GUIDs.
-
-        With `again` it is made of the snapshots that are there.
-
-        The two sides are two machines, so both are read at the same time, the near one while the other lets us in.
-        """
-        here, (there, available) = await atonce.both(self._near(), self._far(connect))
-        self._here, self._there = here, there
-        self._chains = await chains.known(self._store, self._peer)
-        if again or not wants_snapshot(self._task, here):
-            return await self._source.estimated(make_plan(self._task, here, there, None, available, self._chains))
-        name = OWN_SNAPSHOT + time.strftime(OWN_TIME, time.gmtime())
-        plan = make_plan(self._task, here, there, name, available, self._chains)
-        if not take or not plan.steps:
-            return await self._source.estimated(plan)
-        await self._source.take(name, members(self._task, here))
-        taken = make_plan(self._task, await self._source.read(), there, None, available, self._chains)
-        return await self._source.estimated(replace(with_sizes(taken, plan), snapshot=name))
-
-    # sending
 
     async def _convoy(self, steps: Sequence[Step], before: int, plan: Plan) -> list[_Sent] | None:
         """Send all these on one channel; None when source or target cannot. Raises BrokenConvoyError, UnreachableError.
@@ -364,7 +325,7 @@ class Execution:
 
     async def _note(self, step: Step | Match, there: Dataset) -> None:
         """Keep what is set on the original with its copy. The data is proven whether or not this works."""
-        own, kept = self._here[step.dataset].local, there.originals
+        own, kept = self._planning.here[step.dataset].local, there.originals
         changed = {name: value for name, value in own.items() if kept.get(name) != value}
         gone = {name: UNSET for name in kept if name not in own}
         if not (changed or gone):
@@ -393,7 +354,7 @@ class Execution:
         # What brought it may have died before it came to this; nothing is asked where there is nothing to do.
         await convoy.drop_old_bases(self._source, matches)
         for match in matches:
-            copy = self._there.get(match.target)
+            copy = self._planning.there.get(match.target)
             if copy is not None and not copy.originals:
                 await self._note(match, copy)
 
@@ -401,13 +362,6 @@ class Execution:
 def proven(proofs: Sequence[tuple[Evidence, float | None]]) -> set[tuple[str, str]]:
     """Dataset and snapshot of what the target really has."""
     return {(proof.dataset, proof.snapshot) for proof, _ in proofs if proof.proven}
-
-
-def with_sizes(plan: Plan, before: Plan) -> Plan:
-    """`plan` with the sizes of `before` where it sends the same: what was written is known, ZFS need not be asked."""
-    known = {(step.dataset, step.base, step.snapshot): step.size for step in before.steps if not step.intermediates}
-    steps = [replace(step, size=known.get((step.dataset, step.base, step.snapshot), step.size)) for step in plan.steps]
-    return replace(plan, steps=tuple(steps))
 
 
 def joined(*said: str) -> str:

@@ -94,6 +94,11 @@ def worth_another_try(error: DPlaneError) -> bool:
     return isinstance(error, (UnreachableError, BusyError, StaleTokenError))
 
 
+def is_taken(error: DPlaneError) -> bool:
+    """Whether a snapshot was not taken because one of that name is there."""
+    return "dataset already exists" in str(error).lower()
+
+
 def jittered(pauses: Sequence[float], draw: random.Random | None = None) -> list[float]:
     """`pauses`, each at a random place in its upper half, so that many boxes do not come back at one moment."""
     chance = draw or random.Random()  # noqa: S311 (spreads, hides nothing)
