@@ -82,6 +82,7 @@ _BUSY = (
     "destructive act is still running",
     "scrub is in progress",
 )
+_NOT_BEGUN = "the stream did not begin within"  # our own helper's words
 
 
 def worth_another_try(error: DPlaneError) -> bool:
@@ -190,6 +191,8 @@ def _by_class(low: str, what: str, text: str) -> CommandError | None:
             f"{what}: the interrupted stream cannot go on ({text}).",
             "The next run clears it and sends that snapshot anew.",
         )
+    if _NOT_BEGUN in low:
+        return BusyError(f"{what}: the sender was silent for too long ({text}).", "It is tried again.")
     if any(part in low for part in _BUSY):
         return BusyError(f"{what}: it is in use ({text}).", "Another receive, send or hold may be at it; try again.")
     return None
