@@ -198,6 +198,17 @@ async def test_a_short_break_is_healed_within_the_run(world: World) -> None:
     assert_honest(world, run)
 
 
+async def test_a_box_that_is_not_reached_at_first_is_tried_again_before_anything_is_sent(world: World) -> None:
+    world.deaf = 2
+    run = await world.run()
+    assert run.state == "succeeded", run.message
+    assert world.deaf == 0
+    assert_equal(world)
+    world.write("tank/photos", 1000)
+    world.deaf = 3  # more often than it is tried
+    assert (await world.run()).error_code == "unreachable"
+
+
 EVERY = 1 if os.environ.get("CI") or os.environ.get("DPLANE_EVERY_FAULT") else 4
 
 

@@ -108,8 +108,8 @@ class Execution:
                 return await self._once()
             except DPlaneError as error:
                 self._planning.reached &= not isinstance(error, UnreachableError)
-                if not failures.worth_another_try(error) or (isinstance(error, UnreachableError) and not self._sent):
-                    raise  # also when it never got anywhere: a person is told at once
+                if not failures.worth_another_try(error):
+                    raise
                 print(f"dplane: {error}", file=sys.stderr)  # for the journal: a run that heals keeps it to itself
                 if self._sent > before and renewals:
                     renewals, pauses, lost = renewals - 1, failures.jittered(RECONNECTS), None
@@ -117,7 +117,7 @@ class Execution:
                 lost = lost or error
                 if not pauses:
                     raise lost from None
-                stage = f"{'the connection was lost' if isinstance(error, UnreachableError) else 'interrupted'}; again"
+                stage = failures.meanwhile(error, begun=self._sent > 0)
             await self._close()
             self._report.update(stage=stage, rate_bps=None, eta_s=None)
             await asyncio.sleep(pauses.pop(0))

@@ -95,6 +95,13 @@ def worth_another_try(error: DPlaneError) -> bool:
     return isinstance(error, (UnreachableError, BusyError, StaleTokenError))
 
 
+def meanwhile(error: DPlaneError, *, begun: bool) -> str:
+    """What a run shows until its next attempt; `begun` once it has sent something."""
+    if not isinstance(error, UnreachableError):
+        return "interrupted; again soon"
+    return "the connection was lost; again soon" if begun else "not reached yet; again soon"
+
+
 def is_taken(error: DPlaneError) -> bool:
     """Whether a snapshot was not taken because one of that name is there."""
     return "dataset already exists" in str(error).lower()
