@@ -50,6 +50,7 @@ class Planning:
         self._chains = await chains.known(self._store, self._peer)
         if again or not wants_snapshot(self._task, self.here):
             return await self._source.estimated(self._made())
+        self._source.check_take(members(self._task, self.here))
         plan = self._made(_new_name())
         if not take or not plan.steps:
             return await self._source.estimated(plan)
