@@ -242,3 +242,4 @@ def _check_schedule(values: Values) -> None:
     schedule.parse(values["schedule"])
     if values["window"].strip():
         rates.parse_span(values["window"])
+    schedule.refuse_never(values["schedule"], values["window"].strip())

@@ -16,6 +16,7 @@ ZFS = [
     ("cannot receive new filesystem stream: out of space", "no-space"),
     ("cannot receive incremental stream: destination vault/a space quota exceeded.", "no-space"),
     ("cannot create 'vault/b': out of space", "no-space"),
+    ("The stream did not begin within 900 s.", "busy"),
     ("write: No space left on device", "no-space"),
     (
         "cannot receive incremental stream: most recent snapshot of vault/a does not\nmatch incremental source",

@@ -16,6 +16,9 @@ import pytest
 
 from dplane_tui.services.replication import pump as pumps
 from dplane_tui.services.replication.pump import CLOSED, EOF, STALLED, STOPPED, Pump, Throttle
+from privhelper import receiving, streamhead
+
+from .zfs_streams import package, stream
 
 
 def feed(descriptor: int, data: bytes) -> threading.Thread:
@@ -168,6 +171,65 @@ def test_the_throttle_gives_no_more_than_its_rate_and_follows_a_change(monkeypat
     assert burst <= 12_500, "an hour of silence is no licence for a flood"
     throttle.rate = None
     assert throttle.allowed(1 << 20) == 1 << 20
+
+
+def test_what_is_held_leaks_so_much_that_no_receiver_takes_it_for_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [5.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    throttle = Throttle(0.0)
+
+    def leaks() -> list[int]:
+        found = []
+        while count := throttle.allowed(700):
+            throttle.spent(count)
+            found.append(count)
+        return found
+
+    assert leaks() == [700, pumps.LEAK - 700]
+    clock[0] += pumps.LEAK_SECONDS - 1
+    assert leaks() == []
+    clock[0] += 1
+    assert sum(leaks()) == pumps.LEAK, "what was not used is not saved up, and no more comes"
+    throttle.rate = 1000.0
+    clock[0] += 3600
+    assert throttle.allowed(1 << 20) == 250
+    # A package of snapshots begins with three records, and one of them may come in two pieces.
+    assert streamhead.SIZE * 3 <= pumps.LEAK
+    assert pumps.LEAK_SECONDS * 2 < receiving._PATIENCE
+
+
+def test_a_receiver_gets_the_head_of_a_stream_that_is_held_and_waits_for_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(receiving, "_PATIENCE", 30.0)
+    source, feeder = os.pipe()
+    drained, sink = os.pipe()
+    os.set_blocking(feeder, False)
+    os.write(feeder, package(stream(origin=1, size=50_000), stream(origin=2)))
+    pump = Pump(source, sink, throttle=Throttle(0.0))
+    results: list[str] = []
+    thread = threading.Thread(target=lambda: results.append(pump.run()))
+    thread.start()
+    inflow = receiving.Inflow(drained)
+    receiving.Receiving(inflow, "tank/a", "filesystem", first=False).begin()  # the real one is content with it
+    assert inflow.count == pumps.LEAK
+    for descriptor in (inflow.outlet, inflow._inlet):
+        os.close(descriptor)
+    os.close(drained)  # the receiver gives up
+    thread.join(30)
+    assert results == [CLOSED]
+    assert pump.count == pumps.LEAK
+    for descriptor in (source, feeder, sink):
+        os.close(descriptor)
+
+
+def test_a_reader_that_goes_away_is_noticed_while_the_sender_is_silent() -> None:
+    source, feeder = os.pipe()
+    drained, sink = os.pipe()
+    os.close(drained)
+    assert Pump(source, sink).run() == CLOSED
+    for descriptor in (source, feeder, sink):
+        os.close(descriptor)
 
 
 def test_a_throttled_pump_delivers_everything_and_takes_its_time() -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,6 +18,10 @@ from dplane_tui.services.replication.holds import held_by
 from dplane_tui.services.replication.model import Conflict, Plan, Step, Task
 from dplane_tui.services.replication.plan import make_plan
 from dplane_tui.services.replication.read import Dataset, Point, Side
+from dplane_tui.services.store import open_store
+
+from .replication_world.world import MB, World
+from .replication_world.zfs_model import new_dataset
 
 TASK = Task("photos", "tank/photos", "nas-b", "vault/photos", snapshot=False)
 TARGET = "vault/photos"
@@ -152,3 +160,56 @@ def test_what_a_step_needs_is_held() -> None:
     small = Step("incremental", "tank/a", "vault/a", "filesystem", "s2", "12", "@s1", "11")
     marked = replace(small, snapshot="s3", guid="13", base="#mark", base_guid="12")
     assert held_by([full, small, marked]) == {"tank/a@s1": "11", "tank/a@s2": "12", "tank/a@s3": "13"}
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with World(tmp_path) as made:
+        yield made
+
+
+async def recorded(world: World) -> dict[str, bool]:
+    """What the store has of the copies below the task's target, by the name below it: true is raw."""
+    async with open_store(world.database) as store:
+        rows = await store.rows("SELECT target, raw FROM chains")
+    return {row["target"].removeprefix("vault/backup/photos"): bool(row["raw"]) for row in rows}
+
+
+def encrypt(world: World, side: str, top: str) -> None:
+    with world.edit(side) as state:
+        for name, data in state["datasets"].items():
+            if f"{name}/".startswith(f"{top}/"):
+                data["props"] |= {"encryptionroot": top, "keystatus": "available"}
+
+
+async def test_a_tree_that_is_made_anew_encrypted_is_recorded_as_raw_and_goes_on(world: World) -> None:
+    world.write("tank/photos/a", 1000)
+    assert (await world.run()).state == "succeeded"
+    assert await recorded(world) == {"": False, "/a": False}
+    with world.edit("near") as state:  # made anew
+        for name in ("tank/photos", "tank/photos/a"):
+            state["datasets"][name] = {**new_dataset(), "written": 1000}
+    encrypt(world, "near", "tank/photos")
+    with world.edit("far") as state:  # what `resolve --keep-both` does there
+        for name in ("vault/backup/photos", "vault/backup/photos/a"):
+            state["datasets"][name.replace("photos", "photos-old", 1)] = state["datasets"].pop(name)
+    afresh = await world.run()
+    assert afresh.state == "succeeded", afresh.message
+    assert await recorded(world) == {"": True, "/a": True}
+    encrypt(world, "far", "vault/backup/photos")
+    world.write("tank/photos/a", 1000)
+    again = await world.run()
+    assert again.state == "succeeded", again.message
+
+
+async def test_a_run_that_is_killed_in_a_convoy_has_recorded_what_it_began(world: World) -> None:
+    world.write("tank/photos/a", 8 * MB)
+    run_id, process = await world.start(rate=4 * MB)
+    job = world.path / "run" / "jobs" / f"{run_id}.json"
+    while not (job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > MB):
+        await asyncio.sleep(0.05)
+        assert process.returncode is None, await process.communicate()
+    process.kill()
+    await process.wait()
+    assert any('"receive-several"' in command for command in world.commands)
+    assert await recorded(world) == {"": False, "/a": False}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -14,15 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dplane_tui.cli import task_options
-from dplane_tui.errors import UsageError
+from dplane_tui.errors import RefusedError, UsageError
 from dplane_tui.services.replication import pace, rates, records
 from dplane_tui.services.replication.model import Options, Task
 from dplane_tui.services.replication.options import change, check, words
 from dplane_tui.services.replication.plan import make_plan, members
 from dplane_tui.services.replication.read import Dataset, Point
+from dplane_tui.services.replication.source import refuse_too_many
 from dplane_tui.services.store import open_store
+from privhelper.kinds import DATASETS_LIMIT
 
 from .replication_world.world import MB, World
+from .replication_world.zfs_model import new_dataset
 from .test_replication_plan import PLAIN, TASK, points, side
 
 M = 1024 * 1024
@@ -183,6 +187,27 @@ async def test_what_is_left_out_is_neither_snapshotted_nor_sent(world: World) ->
     )
     world.write("tank/photos/cache", 1000)
     assert (await world.run()).state == "nothing-new", "what is left out starts no run either"
+
+
+@pytest.mark.parametrize("mode", ["plan", "run"])
+async def test_more_than_one_transaction_can_name_is_refused_before_anything_is_taken(world: World, mode: str) -> None:
+    with world.edit("near") as state:
+        for number in range(DATASETS_LIMIT + 2):
+            state["datasets"][f"tank/photos/{number:03}"] = new_dataset()
+    await set_options(world, Options(exclude=("000",)))
+    run = await world.run(mode)
+    assert (run.state, run.error_code) == ("failed", "refused"), run.message
+    assert "leaves datasets out" in run.message
+    assert f"name the {DATASETS_LIMIT + 2} others" in run.message
+    assert "--no-snapshot" in run.message
+    assert not any(data["snaps"] for data in world.datasets("near").values())
+
+
+@pytest.mark.parametrize(("count", "length", "fits"), [(501, 40, True), (502, 40, False), (400, 200, False)])
+def test_how_many_names_fit_into_one_transaction(count: int, length: int, fits: bool) -> None:
+    names = [f"tank/{number:0{length - 5}}" for number in range(count)]
+    with contextlib.nullcontext() if fits else pytest.raises(RefusedError):
+        refuse_too_many(TASK, names, DATASETS_LIMIT + 1)
 
 
 async def test_a_dataset_that_fails_is_left_behind_with_all_below_it_and_the_others_arrive(world: World) -> None:

@@ -97,6 +97,24 @@ async def test_a_preview_plans_a_task_that_is_not_stored_and_stores_nothing(worl
         assert [task.name for task in await records.tasks(store)] == ["photos"]
 
 
+@pytest.mark.parametrize(
+    ("rival", "taken"), [("tank/photos tank/photos/a", 1), ("tank/photos", 2)], ids=["of all", "of one"]
+)
+async def test_a_snapshot_that_another_task_took_in_the_same_second_is_used_or_another_taken(
+    world: World, rival: str, taken: int
+) -> None:
+    world.write("tank/photos/a", 1000)
+    (world.path / "rival").write_text(rival)
+    run = await world.run()
+    assert run.state == "succeeded", run.message
+    assert not (world.path / "rival").exists()
+    assert len(world.points("near", "tank/photos")) == taken
+    assert len(world.points("near", "tank/photos/a")) == 1
+    assert (decode_plan(run.plan).snapshot is None) == (taken == 1)
+    assert_equal(world)
+    assert_equal(world, "/a")
+
+
 async def test_a_destroyed_base_snapshot_is_replaced_by_its_bookmark(world: World) -> None:
     await world.run()
     world.write("tank/photos", 1000)
@@ -180,6 +198,17 @@ async def test_a_short_break_is_healed_within_the_run(world: World) -> None:
     assert_honest(world, run)
 
 
+async def test_a_box_that_is_not_reached_at_first_is_tried_again_before_anything_is_sent(world: World) -> None:
+    world.deaf = 2
+    run = await world.run()
+    assert run.state == "succeeded", run.message
+    assert world.deaf == 0
+    assert_equal(world)
+    world.write("tank/photos", 1000)
+    world.deaf = 3  # more often than it is tried
+    assert (await world.run()).error_code == "unreachable"
+
+
 EVERY = 1 if os.environ.get("CI") or os.environ.get("DPLANE_EVERY_FAULT") else 4
 
 
@@ -229,7 +258,7 @@ async def test_a_target_without_room_is_refused_with_figures_before_the_first_by
     with world.edit("far") as state:
         state["pools"]["vault"] = 100_000
     run = await world.run()
-    assert (run.state, run.error_code) == ("failed", "refused")
+    assert (run.state, run.error_code) == ("failed", "no-space")
     assert "97.7K free" in run.message
     assert "293K" in run.message
     assert world.points("far", TARGET) == []
@@ -265,7 +294,7 @@ async def test_a_peer_that_is_confined_cannot_leave_its_root(world: World) -> No
 
 @pytest.mark.parametrize(("lie", "code"), [
     ({'"receive"': b'{"ok": true}\n'}, "failed"),
-    ({'"read"': b'{"ok": true, "list": "", "get": "", "available": 9}\n'}, "refused"),
+    ({'"read"': b'{"ok": true, "list": "", "get": "", "available": 9}\n'}, "no-space"),
     ({'"read"': b'{"ok": true, "list": "\\u001b[2J", "get": 7}\n'}, "failed"),
     ({'"read"': b"\x1b]0;owned\x07 hello"}, "failed"),
     ({'"read"': b'{"ok": false, "error": {"code": "\\u001b", "message": "\\u001b[31mred", "next": 7}}\n'}, "failed"),

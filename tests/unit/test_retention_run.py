@@ -250,6 +250,35 @@ async def test_while_the_target_is_away_the_backlog_is_capped_and_the_base_stays
     assert old[0] not in names(world, "far")
 
 
+async def test_one_that_is_refused_for_good_keeps_none_of_the_others_from_being_pruned(world: World) -> None:
+    world.write(f"{SOURCE}/b", 1000)
+    old = history(world, 6)
+    assert (await world.run()).state == "succeeded"
+    with world.edit("far") as state:  # not seen by the planner, refused by the far agent
+        state["datasets"][f"{TARGET}/b"]["props"]["dplane:peer"] = "somebody"
+    await policies(world, keep_source="2", keep_target="3")
+    for name in (SOURCE, f"{SOURCE}/b"):
+        world.write(name, 1000)
+    run = await world.run()
+    assert (run.state, run.error_code) == ("failed", "refused")
+    assert (len(names(world, "near")), len(names(world, "far"))) == (2, 3)
+    assert old[0] not in names(world, "near") + names(world, "far")
+    assert "destroyed at the source by the policy 2." in run.message
+    assert "destroyed at vault-box by the policy 3." in run.message
+    assert len(world.points("near", f"{SOURCE}/b")) == 2, "what is not proven stays"
+
+
+async def test_a_convoy_that_breaks_and_heals_prunes_as_any_other_run(world: World) -> None:
+    world.write(f"{SOURCE}/b", 1000)
+    history(world, 6)
+    await policies(world, keep_source="2", keep_target="3")
+    world.lies['"receive-several"'] = b'{"ok": true, "bytes": 5}\n'
+    run = await world.run()
+    assert run.state == "succeeded", run.message
+    assert (len(names(world, "near")), len(names(world, "far"))) == (2, 3)
+    assert run.message.count("destroyed at the source") == 1
+
+
 async def test_a_far_box_that_lies_about_it_is_found_out(world: World) -> None:
     old = history(world, 6)
     await policies(world, keep_target="2")

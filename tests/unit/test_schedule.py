@@ -16,6 +16,7 @@ from dplane_tui.errors import UsageError
 from dplane_tui.services.host import Output
 from dplane_tui.services.replication import schedule
 from dplane_tui.services.replication.model import Options
+from dplane_tui.services.replication.options import change
 from privhelper.kinds import WHEN
 from privhelper.timers import content
 
@@ -51,6 +52,35 @@ def test_what_is_typed_is_what_systemd_is_told(text: str, when: list[str]) -> No
 def test_what_makes_no_sense_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         schedule.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("when", "window", "never"),
+    [
+        ("daily 02:30", "22:00-06:00", False),
+        ("daily 14:00", "22:00-06:00", True),
+        ("daily 06:00", "22:00-06:00", True),
+        ("daily 02:30; weekly Sun 12:00", "22:00-06:00", True),
+        ("monthly 1 04:00; boot 10m; every 1h", "22:00-06:00", False),
+        ("Mon..Fri 22:00", "08:00-18:00", True),
+        ("Mon..Fri 9:15:00", "08:00-18:00", False),
+        ("daily", "08:00-18:00", True),
+        ("hourly", "08:00-18:00", False),
+        ("*-*-* 00/6:00", "08:00-10:00", False),  # several times: systemd's to tell
+        ("Mon 20,9:30", "08:00-10:00", False),
+        ("daily 14:00", "", False),
+        ("", "08:00-10:00", False),
+    ],
+)
+def test_a_time_that_never_lies_in_the_hours_is_refused_when_it_is_set(when: str, window: str, never: bool) -> None:
+    for before in (Options(), Options(window=window), Options(schedule=when)):
+        if never:
+            with pytest.raises(UsageError, match="would never start the task"):
+                change(before, {"schedule": when, "window": window})
+        else:
+            assert change(before, {"schedule": when, "window": window}).schedule == when
+    stored = Options(schedule=when, window=window)
+    assert change(stored, {"limit": "1M"}).limit == "1M", "one from before stands in the way of nothing else"
 
 
 @given(st.text(max_size=60))

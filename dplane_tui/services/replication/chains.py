@@ -8,7 +8,7 @@ key, so that it never mounts again (openzfs#12614).
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -94,12 +94,18 @@ async def known(store: Store, peer: Peer | None) -> dict[str, Chain]:
     return {row["target"]: Chain(bool(row["raw"]), row["key"]) for row in rows}
 
 
-async def begin(store: Store, peer: Peer | None, step: Step) -> None:
-    """Record the kind of a copy right before its first full; a full is only sent where no copy is."""
+async def begin(store: Store, peer: Peer | None, steps: Sequence[Step]) -> None:
+    """Record the kind of the copies that these steps begin, right before their fulls are sent, in one transaction.
+
+    A full is only sent where no copy is, so what was recorded of a former one at its place is of no use any more.
+    """
+    now = time.time()
+    rows = [(whose(peer), step.target, step.dataset, int(step.raw), now) for step in steps if step.kind == "full"]
+    if not rows:
+        return
     async with store.transaction() as db:
-        await db.execute(
-            "INSERT OR REPLACE INTO chains (peer, target, dataset, raw, since) VALUES (?, ?, ?, ?, ?)",
-            (whose(peer), step.target, step.dataset, int(step.raw), time.time()),
+        await db.executemany(
+            "INSERT OR REPLACE INTO chains (peer, target, dataset, raw, since) VALUES (?, ?, ?, ?, ?)", rows
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..host import Host
-from .model import Step
+from .model import Plan, Step
 
 _SECONDS = 300.0
 _NAMES = 500
@@ -25,6 +25,13 @@ async def together(host: Host, top: str, recursive: bool, steps: Sequence[Step])
     for start in range(0, len(fulls), _NAMES):
         known |= await _asked(host, ["-o", "name,property,value", "referenced", *fulls[start : start + _NAMES]])
     return tuple(_sized(step, known) for step in steps)
+
+
+def with_sizes(plan: Plan, before: Plan) -> Plan:
+    """`plan` with the sizes of `before` where it sends the same: what was written is known, ZFS need not be asked."""
+    known = {(step.dataset, step.base, step.snapshot): step.size for step in before.steps if not step.intermediates}
+    steps = [replace(step, size=known.get((step.dataset, step.base, step.snapshot), step.size)) for step in plan.steps]
+    return replace(plan, steps=tuple(steps))
 
 
 def _sized(step: Step, known: dict[tuple[str, str], int]) -> Step:

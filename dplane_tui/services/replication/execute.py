@@ -16,6 +16,7 @@ from ...errors import (
     DivergedError,
     DPlaneError,
     HostKeyError,
+    NoSpaceError,
     RefusedError,
     StalledError,
     UnreachableError,
@@ -24,16 +25,18 @@ from ..door import Door
 from ..host import Host
 from ..jobs.report import Reporter
 from ..store import Store
-from . import atonce, chains, codec, convoy, failures, holds, pace, pruning, records
-from .model import Conflict, Evidence, Match, Peer, Plan, Step, Task
-from .plan import OWN_SNAPSHOT, make_plan, members, wants_snapshot
+from . import chains, codec, convoy, failures, holds, pace, pruning, records, space
+from .leaving import conflict_way_out, left_behind, refuse_conflicts
+from .model import Evidence, Match, Peer, Plan, Step, Task
+from .planning import Planning
 from .pump import Throttle
-from .read import UNSET, Dataset, Side
-from .source import OWN_TIME, LocalSource, Source
+from .read import UNSET, Dataset
+from .source import LocalSource, Source
 from .stream import Command, Transfer, transfer
 from .targets import Target
 
 RECONNECTS = failures.PAUSES
+FREEING = (0.5, 4.5, 10.0)  # seconds: ZFS counts what was destroyed as free a few transaction groups later
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,27 +77,28 @@ class Execution:
         self._run_id = run_id
         self._report = report
         self._peer = peer
-        self._chains: chains.Chains = {}
+        self._planning = Planning(task, source, target, store, report, peer)
+        self._room: str | None = None  # what there is to tell of room that was made
         self._sent = 0
         self._throttle = Throttle()
-        self._here: Side = {}
-        self._pruned = False
         self._together = True  # several streams on one channel, until that broke once
-        self._there: Side = {}
 
     async def run(self) -> Outcome:
         """Everything, with a few attempts when the connection breaks. Raises DPlaneError."""
         await pace.set_pace(self._store, self._task.name, self._throttle)
         following = asyncio.create_task(pace.follow(self._store, self._task.name, self._throttle, self._report))
         try:
-            return await self._attempts()
+            outcome = await self._attempts()
+            return Outcome(outcome.state, joined(outcome.message, self._room or "", await self._retain()))
         except DPlaneError as error:
-            await self._retain(error, reached=False)
+            error.next_step = joined(error.next_step, self._room or "", await self._retain())
             raise
         finally:
             following.cancel()
+            await self._close()
 
     async def _attempts(self) -> Outcome:
+        """Until one ends well, or no other is worth while; what the last one had reached stays open."""
         lost: DPlaneError | None = None
         renewals = failures.RENEWALS
         pauses = failures.jittered(RECONNECTS)
@@ -103,8 +107,9 @@ class Execution:
             try:
                 return await self._once()
             except DPlaneError as error:
-                if not failures.worth_another_try(error) or (isinstance(error, UnreachableError) and not self._sent):
-                    raise  # also when it never got anywhere: a person is told at once
+                self._planning.reached &= not isinstance(error, UnreachableError)
+                if not failures.worth_another_try(error):
+                    raise
                 print(f"dplane: {error}", file=sys.stderr)  # for the journal: a run that heals keeps it to itself
                 if self._sent > before and renewals:
                     renewals, pauses, lost = renewals - 1, failures.jittered(RECONNECTS), None
@@ -112,9 +117,8 @@ class Execution:
                 lost = lost or error
                 if not pauses:
                     raise lost from None
-                stage = f"{'the connection was lost' if isinstance(error, UnreachableError) else 'interrupted'}; again"
-            finally:
-                await self._close()
+                stage = failures.meanwhile(error, begun=self._sent > 0)
+            await self._close()
             self._report.update(stage=stage, rate_bps=None, eta_s=None)
             await asyncio.sleep(pauses.pop(0))
 
@@ -122,11 +126,13 @@ class Execution:
         """The plan that `run` would execute now. Changes nothing."""
         try:
             await self._source.open()
-            return await self._plan(take=False, connect=True)
+            plan = await self._planning.plan(take=False, connect=True)
+            return replace(plan, notes=(*plan.notes, *(error.message for error in self._fitting(plan)[1].values())))
         finally:
             await self._close()
 
     async def _close(self) -> None:
+        self._planning.reached = False
         await self._target.close()
         await self._source.close()
 
@@ -141,47 +147,55 @@ class Execution:
             return await self._carry_out()
 
     async def _carry_out(self, *, connect: bool = False) -> Outcome:
-        plan = await self._plan(take=True, connect=connect)
+        plan = await self._planning.plan(take=True, connect=connect)
         await records.update_run(self._store, self._run_id, plan=codec.dumps(plan))
         refuse_conflicts(plan)
-        refuse_no_space(plan, self._target.name)
+        going, short = self._fitting(plan)
+        if short and self._room is None:
+            plan = await self._with_room(plan)
+            going, short = self._fitting(plan)
         await self._found_there(plan.matches)
         for abort in plan.aborts:
             await self._target.abort(abort.target, abort.token)
-        if any(step.raw for step in plan.steps):
+        if any(step.raw for step in going.steps):
             await records.set_raw(self._store, self._task.name, True)
-        try:
-            await holds.sweep_far(self._store, self._source.door, self._task.name, self._run_id)
-            async with holds.held(self._store, self._source.door, self._run_id, plan.steps):
-                await self._send_all(plan)
-        except UnreachableError:
-            raise
-        except DPlaneError as error:
-            await self._retain(error)
-            raise
-        kept = await self._retain()
+        await holds.sweep_far(self._store, self._source.door, self._task.name, self._run_id)
+        async with holds.held(self._store, self._source.door, self._run_id, going.steps):
+            await self._send_all(going, short)
         if not plan.steps and not self._sent:
-            outcome = nothing_new(plan)
-            return Outcome(outcome.state, f"{outcome.message} {kept}".strip())
+            return nothing_new(plan)
         # An attempt before this one may have delivered what it could no longer read back.
         message = f"{text.size(self._sent)} sent; the target was read and lists every snapshot."
-        return Outcome("succeeded", " ".join([message, *plan.notes, *([kept] if kept else [])]))
+        return Outcome("succeeded", " ".join([message, *plan.notes]))
 
-    async def _retain(self, error: DPlaneError | None = None, *, reached: bool = True) -> str:
-        """Retention, once a run, and what it has to tell; a run that failed tells it with its error."""
-        if self._pruned:
-            return ""
-        self._pruned = True
+    def _fitting(self, plan: Plan) -> tuple[Plan, dict[str, NoSpaceError]]:
+        return space.fitting(plan, self._planning.there, self._target.name)
+
+    async def _with_room(self, plan: Plan) -> Plan:
+        """The plan anew, once in a run, after the target has let go of what it need not keep."""
+        for abort in plan.aborts:
+            await self._target.abort(abort.target, abort.token)
+        self._room = await pruning.make_room(self._task, self._source, self._target, self._store, self._run_id)
+        for pause in FREEING if plan.aborts or self._room else ():
+            await asyncio.sleep(pause)
+            plan = replace(await self._planning.plan(take=True, again=True), snapshot=plan.snapshot)
+            if not self._fitting(plan)[1]:
+                break
+        await records.update_run(self._store, self._run_id, plan=codec.dumps(plan))
+        return plan
+
+    async def _retain(self) -> str:
+        """Retention, where the run ends: for what it proved, however it ends. Returns what there is to tell."""
         if self._task.options.keep_source or self._task.options.keep_target:
             self._report.update(stage="pruning", rate_bps=None, eta_s=None)
         sides = (self._task, self._source, self._target, self._store, self._run_id)
-        told = await pruning.after_run(*sides, reached=reached)
-        if error is not None:
-            error.next_step = f"{error.next_step} {told}".strip()
-        return told
+        return await pruning.after_run(*sides, reached=self._planning.reached)
 
-    async def _send_all(self, plan: Plan) -> None:
-        """Every step; a dataset that fails is left, with all below it, and the others go on. Raises what failed."""
+    async def _send_all(self, plan: Plan, short: dict[str, NoSpaceError]) -> None:
+        """Every step; a dataset that fails is left, with all below it, and the others go on.
+
+        Raises what failed, or was too `short` of room to begin with.
+        """
         failed: dict[str, DPlaneError] = {
             item.dataset: DivergedError(item.text, conflict_way_out()) for item in plan.conflicts
         }
@@ -205,41 +219,8 @@ class Execution:
                     failed[step.dataset] = error
             number += len(group)
         failed.update(await self._prove(arrived))
-        if failed:
-            parts: tuple[Step | Match | Conflict, ...] = (*plan.steps, *plan.matches, *plan.conflicts)
-            raise left_behind(failed, len({part.dataset for part in parts}))
-
-    # reading and planning
-
-    async def _near(self) -> Side:
-        await self._source.settle()
-        return await self._source.read()
-
-    async def _far(self, connect: bool) -> tuple[Side, int | None]:
-        if connect:
-            await self._target.open()
-        self._report.update(stage="reading both sides")
-        return await self._target.read(self._task.target, self._task.recursive)
-
-    async def _plan(self, *, take: bool, connect: bool = False) -> Plan:
-        """The plan; with `take`, the snapshot it begins with is taken, and the plan names its GUIDs.
-
-        The two sides are two machines, so both are read at the same time, the near one while the other lets us in.
-        """
-        here, (there, available) = await atonce.both(self._near(), self._far(connect))
-        self._here, self._there = here, there
-        self._chains = await chains.known(self._store, self._peer)
-        if not wants_snapshot(self._task, here):
-            return await self._source.estimated(make_plan(self._task, here, there, None, available, self._chains))
-        name = OWN_SNAPSHOT + time.strftime(OWN_TIME, time.gmtime())
-        plan = make_plan(self._task, here, there, name, available, self._chains)
-        if not take or not plan.steps:
-            return await self._source.estimated(plan)
-        await self._source.take(name, members(self._task, here))
-        taken = make_plan(self._task, await self._source.read(), there, None, available, self._chains)
-        return await self._source.estimated(replace(with_sizes(taken, plan), snapshot=name))
-
-    # sending
+        if failed or short:
+            raise left_behind({**failed, **short}, plan, {one.step.dataset for one in arrived})
 
     async def _convoy(self, steps: Sequence[Step], before: int, plan: Plan) -> list[_Sent] | None:
         """Send all these on one channel; None when source or target cannot. Raises BrokenConvoyError, UnreachableError.
@@ -255,6 +236,7 @@ class Execution:
                 return None
             self._report.update(stage=f"sending {len(steps)} streams, from {text.clean(steps[0].dataset)} on")
             await source.keep_bases(steps)
+            await chains.begin(self._store, self._peer, steps)
             done = await self._transfer(await source.send_many(steps), receive, before, plan)
             sizes = [step.size for step in steps]
             self._judge(replace(steps[0], size=None if None in sizes else sum(size or 0 for size in sizes)), done)
@@ -276,8 +258,7 @@ class Execution:
     async def _step(self, step: Step, before: int, plan: Plan) -> _Sent:
         """Send one stream; good is what both sides' programs call so. Raises DPlaneError."""
         await self._source.keep_base(step)
-        if step.kind == "full":
-            await chains.begin(self._store, self._peer, step)
+        await chains.begin(self._store, self._peer, [step])
         begun = time.monotonic()
         receive = await self._target.receive(step)
         send = await self._source.send(step)
@@ -344,7 +325,7 @@ class Execution:
 
     async def _note(self, step: Step | Match, there: Dataset) -> None:
         """Keep what is set on the original with its copy. The data is proven whether or not this works."""
-        own, kept = self._here[step.dataset].local, there.originals
+        own, kept = self._planning.here[step.dataset].local, there.originals
         changed = {name: value for name, value in own.items() if kept.get(name) != value}
         gone = {name: UNSET for name in kept if name not in own}
         if not (changed or gone):
@@ -373,7 +354,7 @@ class Execution:
         # What brought it may have died before it came to this; nothing is asked where there is nothing to do.
         await convoy.drop_old_bases(self._source, matches)
         for match in matches:
-            copy = self._there.get(match.target)
+            copy = self._planning.there.get(match.target)
             if copy is not None and not copy.originals:
                 await self._note(match, copy)
 
@@ -383,48 +364,9 @@ def proven(proofs: Sequence[tuple[Evidence, float | None]]) -> set[tuple[str, st
     return {(proof.dataset, proof.snapshot) for proof, _ in proofs if proof.proven}
 
 
-def conflict_way_out() -> str:
-    """What a person can do about a conflict."""
-    return (
-        "Nothing of it was sent or destroyed. `dplane replicate resolve NAME` shows what differs and the ways out: "
-        "keep both, roll the target back, or start afresh beside it."
-    )
-
-
-def refuse_conflicts(plan: Plan) -> None:
-    """Raise DivergedError when conflicts are all there is: nothing can be sent."""
-    if plan.conflicts and not plan.steps and not plan.matches:
-        more = f" And {len(plan.conflicts) - 1} more dataset(s) conflict." if len(plan.conflicts) > 1 else ""
-        raise DivergedError(plan.conflicts[0].text + more, conflict_way_out())
-
-
-def left_behind(failed: dict[str, DPlaneError], datasets: int) -> DPlaneError:
-    """The error of a run that left datasets behind: of the first one's kind, saying how many arrived."""
-    first = next(iter(failed.values()))
-    if datasets == 1:
-        return first
-    others = [text.clean(name) for name in failed][1:]
-    also = f" Also left behind: {', '.join(others[:5])}{' …' if len(others) > 5 else ''}." if others else ""
-    arrived = f"{len(failed)} of {datasets} datasets (with all below them) were left behind, the others arrived. "
-    return type(first)(f"{arrived}{first.message}{also}", first.next_step)
-
-
-def with_sizes(plan: Plan, before: Plan) -> Plan:
-    """`plan` with the sizes of `before` where it sends the same: what was written is known, ZFS need not be asked."""
-    known = {(step.dataset, step.base, step.snapshot): step.size for step in before.steps if not step.intermediates}
-    steps = [replace(step, size=known.get((step.dataset, step.base, step.snapshot), step.size)) for step in plan.steps]
-    return replace(plan, steps=tuple(steps))
-
-
-def refuse_no_space(plan: Plan, name: str) -> None:
-    """Raise RefusedError before the first byte when the target cannot hold what would be sent."""
-    need = sum(step.size or 0 for step in plan.steps)
-    if plan.available is not None and need > plan.available:
-        raise RefusedError(
-            f"{name} has {text.size(plan.available)} free for {plan.steps[0].target}, and this run would send about "
-            f"{text.size(need)}: nothing was sent.",
-            "Free some space there, or choose another target.",
-        )
+def joined(*said: str) -> str:
+    """Sentences behind one another, without those that are empty."""
+    return " ".join(filter(None, said))
 
 
 def nothing_new(plan: Plan) -> Outcome:

@@ -82,6 +82,7 @@ _BUSY = (
     "destructive act is still running",
     "scrub is in progress",
 )
+_NOT_BEGUN = "the stream did not begin within"  # our own helper's words
 
 
 def worth_another_try(error: DPlaneError) -> bool:
@@ -92,6 +93,18 @@ def worth_another_try(error: DPlaneError) -> bool:
     if isinstance(error, (HostKeyError, AuthenticationError)):
         return False
     return isinstance(error, (UnreachableError, BusyError, StaleTokenError))
+
+
+def meanwhile(error: DPlaneError, *, begun: bool) -> str:
+    """What a run shows until its next attempt; `begun` once it has sent something."""
+    if not isinstance(error, UnreachableError):
+        return "interrupted; again soon"
+    return "the connection was lost; again soon" if begun else "not reached yet; again soon"
+
+
+def is_taken(error: DPlaneError) -> bool:
+    """Whether a snapshot was not taken because one of that name is there."""
+    return "dataset already exists" in str(error).lower()
 
 
 def jittered(pauses: Sequence[float], draw: random.Random | None = None) -> list[float]:
@@ -185,6 +198,8 @@ def _by_class(low: str, what: str, text: str) -> CommandError | None:
             f"{what}: the interrupted stream cannot go on ({text}).",
             "The next run clears it and sends that snapshot anew.",
         )
+    if _NOT_BEGUN in low:
+        return BusyError(f"{what}: the sender was silent for too long ({text}).", "It is tried again.")
     if any(part in low for part in _BUSY):
         return BusyError(f"{what}: it is in use ({text}).", "Another receive, send or hold may be at it; try again.")
     return None

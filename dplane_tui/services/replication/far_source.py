@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from privhelper.kinds import DATASETS_LIMIT
+
 from ...errors import DPlaneError, MissingError, RefusedError, UnreachableError
 from ..door import Door
 from ..host.quoting import command_line
@@ -23,7 +25,7 @@ from .far_holds import AgentHolds, FarHolds, PlainHolds
 from .model import Match, Plan, Step, Task
 from .plan import OWN_SNAPSHOT
 from .read import Side
-from .source import named_time, resumed, sent
+from .source import named_time, refuse_too_many, resumed, sent
 from .stream import Command, Transfer
 from .targets import AgentTarget, PlainTarget
 from .transport import Link
@@ -38,6 +40,8 @@ _NAMES_AT_ONCE = 400
 
 class FarSource(abc.ABC):
     """What the peers of both kinds share. `until` names the newest snapshot that is wanted; "" is the newest of all."""
+
+    _most = DATASETS_LIMIT + 1  # datasets that one request can name
 
     def __init__(self, link: Link, task: Task, target: AgentTarget | PlainTarget, until: str = "") -> None:
         self.door: Door | FarHolds | None = None
@@ -84,6 +88,10 @@ class FarSource(abc.ABC):
 
     async def estimated(self, plan: Plan) -> Plan:
         return replace(plan, steps=tuple([await self._estimate(step) for step in plan.steps]))
+
+    def check_take(self, datasets: Sequence[str]) -> None:
+        if len(datasets) != len(self._side):
+            refuse_too_many(self._task, datasets, self._most)
 
     async def take(self, name: str, datasets: Sequence[str]) -> None:
         if not self._bookmarks:
@@ -202,6 +210,8 @@ class AgentSource(FarSource):
 
 class PlainSource(FarSource):
     """A peer with only ZFS and sshd: `zfs send` there, and `zfs snapshot` and `zfs bookmark` for a task that pulls."""
+
+    _most = 1500  # a command line takes more
 
     def _holds(self) -> FarHolds:
         return PlainHolds(self._link, self._task.source)

@@ -48,7 +48,10 @@ def change(options: Options, given: dict[str, Any]) -> Options:
         fields["intermediates"] = not _yes(fields["intermediates"])
     if "backlog" in fields:
         fields["backlog"] = number(fields["backlog"])
-    return check(Options(**{**_fields(options), **fields}))
+    changed = check(Options(**{**_fields(options), **fields}))
+    if (changed.schedule, changed.window) != (options.schedule, options.window):
+        schedule.refuse_never(changed.schedule, changed.window)
+    return changed
 
 
 def check(options: Options) -> Options:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ... import paths
-from ...errors import CommandError, DPlaneError, RefusedError
+from ...errors import CommandError, DPlaneError, RefusedError, UnreachableError
 from . import codec, records
 from .model import Options, Peer, Task
 from .options import check
@@ -41,6 +41,23 @@ async def after_run(task: Task, source: Source, target: Target, store: Store, ru
         work = run.Retention(task, source, target, store, paths.current().jobs, run_id)
         scope = run.Scope(await proven_in(store, run_id), backlog_only=True)
         return run.told(await work.apply(scope, reached=reached))
+    except DPlaneError as error:
+        return f"Retention was left undone: {error.message}"
+
+
+async def make_room(task: Task, source: Source, target: Target, store: Store, run_id: str) -> str:
+    """Retention at the target before what does not fit there is sent: of copies which, read now, the source's own
+    snapshots continue. Returns what there is to tell. Never raises DPlaneError but UnreachableError."""
+    if not task.options.keep_target:
+        return ""
+    from ..retention import run
+
+    there_alone = replace(task, options=replace(task.options, keep_source=""))
+    try:
+        work = run.Retention(there_alone, source, target, store, paths.current().jobs, run_id)
+        return run.told(await work.apply(run.Scope()))
+    except UnreachableError:
+        raise
     except DPlaneError as error:
         return f"Retention was left undone: {error.message}"
 

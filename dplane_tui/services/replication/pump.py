@@ -18,16 +18,26 @@ PIPE_SIZE = 1 << 20  # the most an ordinary user may ask for
 _TICK = 0.5  # seconds between reports, and between looks at whether it should stop
 _CANNOT_SPLICE = (errno.EINVAL, errno.ENOSYS, errno.EBADF)
 
+# What goes through although everything is held: a receiver waits 15 minutes at most for the first records of a stream
+# (three of 312 bytes, for a package of snapshots), at the beginning and between two.
+LEAK = 1024
+LEAK_SECONDS = 300.0
+
 EOF, CLOSED, STALLED, STOPPED = "eof", "closed", "stalled", "stopped"
 
 
 class Throttle:
-    """A token bucket. `rate` in bytes a second may be changed at any time from any thread; None is no limit."""
+    """A token bucket. `rate` in bytes a second may be changed at any time from any thread; None is no limit.
+
+    At a rate of 0 only LEAK bytes go every LEAK_SECONDS, the first at once, so that nobody takes the stream for dead.
+    """
 
     def __init__(self, rate: float | None = None) -> None:
         self.rate = rate
         self._tokens = 0.0
         self._at = time.monotonic()
+        self._leak = 0
+        self._leaked_at = -LEAK_SECONDS
 
     def allowed(self, wanted: int) -> int:
         """How many bytes may go now, at most `wanted`; 0 means wait a little."""
@@ -37,13 +47,20 @@ class Throttle:
         if rate is None:
             self._tokens = 0.0
             return wanted
+        if rate == 0:
+            if now - self._leaked_at >= LEAK_SECONDS:
+                self._leak, self._leaked_at = LEAK, now
+            self._tokens = 0.0
+            return min(wanted, self._leak)
         # At most a quarter of a second is saved up, so that a pause is not followed by a flood.
         self._tokens = min(self._tokens + passed * rate, rate / 4)
         return min(wanted, int(self._tokens))
 
     def spent(self, count: int) -> None:
         """Tell that `count` bytes went."""
-        if self.rate is not None:
+        if self.rate == 0:
+            self._leak = max(0, self._leak - count)
+        elif self.rate is not None:
             self._tokens -= count
 
 
@@ -107,6 +124,9 @@ class Pump:
                 self._tell()
             if moved is None:
                 holder = self._wait(bool(allowed))
+                if (not allowed or holder == self._source) and self._is_closed():
+                    self._tell()
+                    return CLOSED
                 if holder is None or holder != held_by:
                     since, held_by = time.monotonic(), holder
                 elif (most := self._stall if holder == self._sink else self._quiet) is not None and now - since > most:
@@ -120,7 +140,7 @@ class Pump:
     def _wait(self, ready: bool) -> int | None:
         """Until the side that holds things up is ready, or a tick has passed: then that side is returned."""
         if not ready:  # no tokens
-            time.sleep(0.02)
+            time.sleep(_TICK if self._throttle.rate == 0 else 0.02)
             return None
         for descriptor, event in ((self._source, select.POLLIN), (self._sink, select.POLLOUT)):
             if event == select.POLLIN and self._held:
@@ -130,6 +150,12 @@ class Pump:
             if not poll.poll(_TICK * 1000):
                 return descriptor
         return None
+
+    def _is_closed(self) -> bool:
+        """Whether nobody reads at the other end of the sink; without a byte to write, nothing else would tell."""
+        poll = select.poll()
+        poll.register(self._sink, 0)
+        return bool(poll.poll(0))
 
     def _move(self, most: int) -> int | None:
         """Move up to `most` bytes: how many, 0 at the end, -1 when the sink is closed, None when nothing moves now."""

@@ -2,7 +2,7 @@
 
 Notation: `2M` (bytes a second, powers of 1024), or windows in local time with an optional rate for all other hours:
 `08:00-18:00=1M 18:00-23:00=4M full`. The first window that holds the time of day wins; `full` is no limit, `0` holds
-everything.
+everything but what keeps the other end waiting (`pump.py`).
 """
 
 from __future__ import annotations

@@ -13,12 +13,15 @@ import re
 from ...errors import UsageError
 from ...text import clean
 from ..host import Host
+from . import rates
 
 PREFIX = "dplane-scheduled@"
 SHORTEST = 300
 _UNITS = {"m": 60, "h": 3600, "d": 86400}
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _TIME = r"(\d{1,2}):(\d{2})"
+_ONE_TIME = re.compile(rf"calendar:(?:.* )?{_TIME}(?::\d{{2}})?")
+_MIDNIGHT = tuple(f"calendar:{word}" for word in ("daily", "weekly", "monthly", "quarterly", "yearly"))
 _CALENDAR = re.compile(r"[A-Za-z0-9*][A-Za-z0-9 ,.\-/:*~]{0,119}")
 
 
@@ -53,6 +56,24 @@ def _one(text: str) -> str:
             "or a systemd calendar expression such as Mon..Fri 22:00.",
         )
     return f"calendar:{text}"
+
+
+def refuse_never(text: str, window: str) -> None:
+    """Raise UsageError when a part of the schedule has one time of day and that is outside of the hours `window`.
+
+    What has several times, or none that can be told without systemd, passes.
+    """
+    if not window:
+        return
+    span = rates.parse_span(window)
+    for part, when in zip((part.strip() for part in text.split(";") if part.strip()), parse(text), strict=True):
+        found = _ONE_TIME.fullmatch(when)
+        minute = int(found[1]) * 60 + int(found[2]) if found else 0 if when.lower() in _MIDNIGHT else None
+        if minute is not None and not span.holds(minute):
+            raise UsageError(
+                f"“{clean(part, 40)}” would never start the task: it may start only at {window}.",
+                "Choose a time within those hours, or other hours (--window).",
+            )
 
 
 def _is_calendar(text: str) -> bool:

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ...errors import ChangedError, CommandError, MissingError, UnreachableError
+from privhelper.kinds import DATASETS_LIMIT
+
+from ...errors import ChangedError, CommandError, MissingError, RefusedError, UnreachableError
 from ..door import Door, request_line
 from ..host import Host
 from . import estimates, failures
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 OWN_TIME = "%Y-%m-%dT%H-%M-%SZ"
 _LIST_SECONDS = 300.0
 _NAMES_AT_ONCE = 500
+_NAMES_BYTES = 60_000  # of a request; the door takes 64 KiB, and a far shell not much more in one word
 _EACH_ASKED = 3  # streams whose size ZFS is asked for one by one; more are judged by what the listings count
 _FLAGS = {"compressed": True, "large_blocks": True, "embedded": True}  # never changed for a chain
 
@@ -56,6 +59,10 @@ class Source(Protocol):
 
     async def read(self) -> Side:
         """List everything."""
+        ...
+
+    def check_take(self, datasets: Sequence[str]) -> None:
+        """Raise RefusedError when these cannot be snapshotted in one transaction."""
         ...
 
     async def take(self, name: str, datasets: Sequence[str]) -> None:
@@ -143,6 +150,10 @@ class LocalSource:
             "Import its pool, or remove the task.",
         )
 
+    def check_take(self, datasets: Sequence[str]) -> None:
+        if len(datasets) != len(self._side):
+            refuse_too_many(self._task, datasets, DATASETS_LIMIT + 1)
+
     async def take(self, name: str, datasets: Sequence[str]) -> None:
         top = self._task.source
         if len(datasets) == len(self._side):
@@ -211,6 +222,18 @@ class LocalSource:
                 if value.isascii() and value.isdigit():
                     found[name] = float(value)
         return found
+
+
+def refuse_too_many(task: Task, datasets: Sequence[str], most: int) -> None:
+    """Raise RefusedError when a snapshot that has to name each of these cannot be taken in one transaction."""
+    if len(datasets) <= most and sum(len(name) + 8 for name in datasets) <= _NAMES_BYTES:
+        return
+    raise RefusedError(
+        f"The task {task.name} leaves datasets out, so its snapshot has to name the {len(datasets)} others one by one, "
+        f"and no more than {most} datasets or {_NAMES_BYTES // 1000} kB of names go into one transaction.",
+        "Leave nothing out (then all are taken at once, whatever their number), make several tasks of it, or let a "
+        "snapshot policy take them and the task only send what is there (--no-snapshot).",
+    )
 
 
 def named_time(snapshot: str) -> float | None:

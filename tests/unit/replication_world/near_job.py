@@ -23,6 +23,7 @@ async def helper(_self: Door) -> tuple[str, ...]:
 
 setattr(Door, "argv", helper)  # noqa: B010 (there is no installed release here)
 execute.RECONNECTS = (0.1, 0.1)
+execute.FREEING = (0.0,)
 setattr(quoting, "PROGRAM_PATH", f"{world}/far-bin:{os.environ['PATH']}")  # noqa: B010 (what a far box finds)
 (world / "victim").write_text(str(os.getpid()))
 print(asyncio.run(run_job(sys.argv[2])))

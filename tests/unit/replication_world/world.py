@@ -34,6 +34,9 @@ class Server(asyncssh.SSHServer):
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._world.connections.append(conn)
+        if self._world.deaf:
+            self._world.deaf -= 1
+            conn.abort()
 
     def begin_auth(self, _username: str) -> bool:
         return True
@@ -65,6 +68,7 @@ class World:
         self.commands: list[str] = []
         self.children: list[asyncio.subprocess.Process] = []
         self.accepts = True
+        self.deaf = 0  # so many connections are dropped before anything is said
         self.plain = False
         self.root: str | None = None
         self.rights: list[str] = []

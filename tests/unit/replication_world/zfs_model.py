@@ -253,6 +253,11 @@ def listing(folder: Path, words: list[str]) -> None:
 def snapshot(folder: Path, words: list[str]) -> None:
     asked = {dataset for dataset, at, _ in (word.partition("@") for word in words) if at}
     short = words[-1].partition("@")[2]
+    rival = folder.parent / "rival"
+    if rival.exists():  # somebody else takes one of that name a moment before
+        others = [f"{name}@{short}" for name in rival.read_text().split()]
+        rival.unlink()
+        snapshot(folder, others)
     with state_of(folder) as state:
         txg = next_txg(state)
         for name, data in state["datasets"].items():

@@ -1,0 +1,39 @@
+"""What a run tells of the datasets that it has to leave behind, and when there is nothing else. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ... import text
+from ...errors import DivergedError, DPlaneError
+from .convoy import is_below
+from .model import Plan
+
+
+def conflict_way_out() -> str:
+    """What a person can do about a conflict."""
+    return (
+        "Nothing of it was sent or destroyed. `dplane replicate resolve NAME` shows what differs and the ways out: "
+        "keep both, roll the target back, or start afresh beside it."
+    )
+
+
+def refuse_conflicts(plan: Plan) -> None:
+    """Raise DivergedError when conflicts are all there is: nothing can be sent."""
+    if plan.conflicts and not plan.steps and not plan.matches:
+        more = f" And {len(plan.conflicts) - 1} more dataset(s) conflict." if len(plan.conflicts) > 1 else ""
+        raise DivergedError(plan.conflicts[0].text + more, conflict_way_out())
+
+
+def left_behind(failed: dict[str, DPlaneError], plan: Plan, arrived: Collection[str]) -> DPlaneError:
+    """The error of a run that left these datasets of its plan behind: of the first one's kind, saying what arrived."""
+    datasets = {part.dataset for part in (*plan.steps, *plan.matches, *plan.conflicts)} | failed.keys()
+    first = next(iter(failed.values()))
+    if len(datasets) == 1:
+        return first
+    others = [text.clean(name) for name in failed][1:]
+    also = f" Also left behind: {', '.join(others[:5])}{' …' if len(others) > 5 else ''}." if others else ""
+    below = "" if any(is_below(name, failed) for name in arrived) else " (with all below them)"
+    counted = f"{len(failed)} of {len(datasets)} datasets{below} were left behind"
+    told = f"{counted}, the others arrived. " if datasets - failed.keys() else f"{counted}. "
+    return type(first)(f"{told}{first.message}{also}", first.next_step)

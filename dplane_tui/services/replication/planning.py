@@ -1,0 +1,97 @@
+"""What a run begins with: both sides are read, the task's own snapshot is taken where one is needed, a plan is made."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+
+from ...errors import CommandError
+from ..jobs.report import Reporter
+from ..store import Store
+from . import atonce, chains, estimates, failures
+from .model import Peer, Plan, Task
+from .plan import OWN_SNAPSHOT, make_plan, members, wants_snapshot
+from .read import Side
+from .source import OWN_TIME, Source
+from .targets import Target
+
+_TRIES = 3
+_NEXT_NAME = 1.0  # seconds: names of snapshots go by them
+
+
+class Planning:
+    """The plans of one run; `here` and `there` are what was read last."""
+
+    def __init__(
+        self, task: Task, source: Source, target: Target, store: Store, report: Reporter, peer: Peer | None
+    ) -> None:
+        """`peer` is the box of the target, None for this one."""
+        self._task = task
+        self._source = source
+        self._target = target
+        self._store = store
+        self._report = report
+        self._peer = peer
+        self._chains: chains.Chains = {}
+        self._available: int | None = None
+        self.here: Side = {}
+        self.there: Side = {}
+        self.reached = False
+        """Whether the target was read since it was opened."""
+
+    async def plan(self, *, take: bool, connect: bool = False, again: bool = False) -> Plan:
+        """The plan; with `take`, the snapshot it begins with is taken, and the plan names its GUIDs.
+
+        With `again` it is made of the snapshots that are there. The two sides are two machines, so both are read at the
+        same time, the near one while the other lets us in.
+        """
+        self.here, (self.there, self._available) = await atonce.both(self._near(), self._far(connect))
+        self._chains = await chains.known(self._store, self._peer)
+        if again or not wants_snapshot(self._task, self.here):
+            return await self._source.estimated(self._made())
+        self._source.check_take(members(self._task, self.here))
+        plan = self._made(_new_name())
+        if not take or not plan.steps:
+            return await self._source.estimated(plan)
+        name = await self._take()
+        self.here = await self._source.read()
+        return await self._source.estimated(replace(estimates.with_sizes(self._made(), plan), snapshot=name))
+
+    def _made(self, snapshot: str | None = None) -> Plan:
+        return make_plan(self._task, self.here, self.there, snapshot, self._available, self._chains)
+
+    async def _near(self) -> Side:
+        await self._source.settle()
+        return await self._source.read()
+
+    async def _far(self, connect: bool) -> tuple[Side, int | None]:
+        if connect:
+            await self._target.open()
+        self._report.update(stage="reading both sides")
+        found = await self._target.read(self._task.target, self._task.recursive)
+        self.reached = True
+        return found
+
+    async def _take(self) -> str | None:
+        """Take the task's snapshot: its name, or None when one that another task took in that second has all there is.
+
+        Raises DPlaneError.
+        """
+        for tries_left in reversed(range(_TRIES)):
+            name = _new_name()
+            try:
+                await self._source.take(name, members(self._task, self.here))
+                return name
+            except CommandError as error:
+                if not (tries_left and failures.is_taken(error)):
+                    raise
+            await asyncio.sleep(_NEXT_NAME)
+            self.here = await self._near()
+            if not wants_snapshot(self._task, self.here):
+                return None
+        raise AssertionError("the last try returns or raises")
+
+
+def _new_name() -> str:
+    return OWN_SNAPSHOT + time.strftime(OWN_TIME, time.gmtime())
