@@ -16,6 +16,7 @@ from .line import Line
 
 if TYPE_CHECKING:
     from .app import Console
+    from .screens.sign_in import Locked
 
 _CHOICE = "lock-after"
 _STEPS = (("off", "never"), ("1m", "1 minute"), ("5m", "5 minutes"), ("15m", "15 minutes"), ("1h", "1 hour"))
@@ -103,21 +104,25 @@ class Locking:
             app.later(self.do_lock())
 
     async def can_be_unlocked(self) -> bool:
-        """Whether a password opens it again; if not, says so and gives up locking by itself."""
-        app = self._app
+        """Whether a password is known to open it again; only where there is none it gives up locking by itself."""
         try:
-            why = await app.services.sign_in.possible()
+            why = await self._app.services.sign_in.possible()
         except DPlaneError as error:
-            why = str(error)
+            self._app.say(f"Whether a password can unlock this console is not known: {error}", "warn")
+            return False
         if why:
-            self.lock_after = 0
-            app.say(f"This console cannot be locked: {why}", "warn")
+            self._give_up(why)
         return not why
 
+    def _give_up(self, why: str) -> None:
+        self.lock_after = 0
+        self.forget_idle()
+        self._app.say(f"This console cannot be locked: {why}", "warn")
+
     async def do_lock(self) -> None:
-        """Hide everything until the password of this account was typed."""
+        """Hide everything until the password of this account was typed, or it turns out that it has none."""
         app = self._app
-        if self._locked or not await self.can_be_unlocked() or self._locked:
+        if self._locked:
             return
         from .screens.sign_in import Locked
         from .widgets.dialogs import ask
@@ -125,13 +130,31 @@ class Locking:
         self._locked = True
         self.unlocked.clear()
         app.current.left()  # what is not seen is not read
+        lock = Locked(
+            app.host_name,
+            account(),
+            app.services.sign_in.unlock,
+            lambda: app.later(self._free_whom_nothing_unlocks(lock)),
+        )
         try:
-            await ask(app, Locked(app.host_name, account(), app.services.sign_in.unlock))
+            opened = await ask(app, lock)
         finally:
             self._locked = False
             self.unlocked.set()
         app.current.entered()
-        app.say("Unlocked.")
+        if opened:
+            app.say("Unlocked.")
+
+    async def _free_whom_nothing_unlocks(self, lock: Locked) -> None:
+        """Open `lock` for an account without a password. What cannot be learnt opens nothing."""
+        try:
+            why = await self._app.services.sign_in.possible()
+        except DPlaneError as error:
+            lock.doubt(str(error))
+            return
+        if why and lock.is_current:
+            lock.dismiss(False)
+            self._give_up(why)
 
     async def do_lock_after(self) -> None:
         """Choose after how long without a key this console locks, from now on."""
@@ -145,9 +168,10 @@ class Locking:
         step = await ask(app, Choose("Lock after", (Column("TIME", grow=True),), rows, text, first=first))
         if step is None:
             return
-        self.lock_after = lines.seconds(step)
-        if self.lock_after and not await self.can_be_unlocked():
+        wanted = lines.seconds(step)
+        if wanted and not await self.can_be_unlocked():
             return
+        self.lock_after = wanted
         choices.remember(_CHOICE, step)
         self.watch_for_idle()
         told = dict(_STEPS)[step]
