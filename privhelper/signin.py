@@ -6,7 +6,7 @@ import os
 
 from . import pam
 from .failure import Failure
-from .places import CGROUP, CURRENT, SHADOW, SYSTEMCTL, SYSTEMD_RUN
+from .places import CGROUP, CHOWN, CURRENT, SHADOW, SYSTEMCTL, SYSTEMD_RUN
 from .roles import Caller, role_of
 from .shape import Args
 from .terminals import console_unit, getty_unit, is_serial, session_unit, terminal_problem
@@ -140,6 +140,7 @@ def session_argv(terminal: str, user: str, settings: dict[str, str]) -> list[str
     properties = [
         f"Conflicts={kiosk}",
         f"After={kiosk} {getty_unit(terminal)}",
+        f"ExecStartPre=+{CHOWN} root:root /dev/{terminal}",  # as in the units of kiosks
         # Not OnSuccess= and OnFailure=: with them systemd keeps this unit loaded, and the next sign-in cannot make it.
         f"ExecStopPost=+{SYSTEMCTL} --no-block --no-ask-password start -- {kiosk}",
         f"PAMName={pam.SERVICE}",

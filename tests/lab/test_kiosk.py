@@ -94,6 +94,19 @@ def dplane(box: Any, *words: str, user: str = "owner") -> Any:
     return json.loads(done.stdout)
 
 
+def only_for(box: Any, terminal: str, user: str) -> None:
+    """That terminal is `user`'s alone, and not the group's that serial lines are for, even when udev looks again."""
+    assert box.ssh("stat", "-c", "%U:%G %a", f"/dev/{terminal}").stdout.strip() == f"{user}:root 600"
+    box.ssh("udevadm", "trigger", "--action=change", f"--name-match=/dev/{terminal}")
+    box.ssh("udevadm", "settle")
+    box.ssh("chmod", "0660", f"/dev/{terminal}")
+    box.ssh("chgrp", "dialout", f"/dev/{terminal}")
+    as_member = ("setpriv", "--reuid=nobody", "--regid=dialout", "--clear-groups")
+    tried = box.ssh(*as_member, "sh", "-c", f": < /dev/{terminal}", check=False)
+    assert tried.returncode != 0
+    assert "busy" in tried.stderr, tried.stderr
+
+
 HELPER = '"$(readlink -e /opt/dplane/current/libexec/privhelper)"'
 
 
@@ -147,6 +160,7 @@ def test_signing_in_over_the_serial_line_and_back(box: Any, line: Line) -> None:
     done = dplane(box, "kiosk", "enable", "ttyS0", "--speed", "115200", "--lock-after", "60s", "--confirm", "ttyS0")
     assert done["ok"], done
     line.until_text("U sign in")
+    only_for(box, "ttyS0", "dplane-kiosk")
     line.send(b"\x03\x1a\x1cq")  # nothing of that gets out
     line.send(b"U")
     line.until_text("Sign in on nas-a")
@@ -161,6 +175,7 @@ def test_signing_in_over_the_serial_line_and_back(box: Any, line: Line) -> None:
     uid = box.ssh("id", "-u", "owner").stdout.strip()
     assert re.search(rf"^Uid:\t{uid}\t{uid}\t{uid}\t{uid}$", status, re.MULTILINE), "all of it is that account's"
     assert show(box, "dplane-serial@ttyS0.service", "ActiveState")["ActiveState"] == "inactive"
+    only_for(box, "ttyS0", "owner")
     if not box.ssh("test", "-e", "/run/utmp", check=False).returncode:  # Debian 13 keeps none any more
         assert "owner" in box.ssh("who").stdout
     line.send(b"q")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import termios
 from pathlib import Path
 
 import pytest
 
 from dplane_tui.line import set_speed
+from dplane_tui.own_terminal import alone
 from tests.pty.conftest import Start
 
 pytestmark = pytest.mark.pty
@@ -91,3 +93,44 @@ def test_the_speed_of_a_line_is_set_without_modem_control(terminal: Start) -> No
     finally:
         os.close(master)
         os.close(slave)
+
+
+def opens(path: str) -> str:
+    """What the shell of somebody else on the box says who opens that terminal; nothing when it opens."""
+    command = ["/bin/sh", "-c", ': <> "$1"', "sh", path]
+    if os.geteuid() == 0:  # root is let in always
+        command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stderr.strip()
+
+
+def test_nobody_else_opens_the_terminal_whatever_its_mode_becomes() -> None:
+    """Who is in dialout would read the password that is typed; `udevadm trigger` gives the group its mode back."""
+    master, slave = os.openpty()
+    try:
+        path = os.ttyname(slave)
+        os.fchmod(slave, 0o666)
+        assert opens(path) == ""
+        with alone(slave):
+            assert os.fstat(slave).st_mode & 0o777 == 0o600
+            os.fchmod(slave, 0o666)
+            assert "busy" in opens(path)
+        assert opens(path) == ""
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
+def test_a_file_is_no_terminal_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "typed"
+    file.write_text("")
+    file.chmod(0o644)
+    with file.open() as given, alone(given.fileno()):
+        assert file.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_console_of_a_unit_takes_its_terminal_before_anything_else(terminal: Start) -> None:
+    for part, mode in (("", 0o666), ("kiosk", 0o600), ("session", 0o600)):
+        one = terminal("-m", "dplane_tui", "--version", DPLANE_LINE=part)
+        os.fchmod(one.slave, 0o666)
+        assert one.ended() == 0
+        assert os.fstat(one.slave).st_mode & 0o777 == mode, part

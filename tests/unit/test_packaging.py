@@ -193,7 +193,7 @@ def test_the_units_of_terminals(name: str, getty: str, term: str) -> None:
     asks = "import signal; print(*(signal.getsignal(n) == signal.SIG_IGN for n in (2, 3, 20)))"
     told = subprocess.run([*start.split()[:-1], sys.executable, "-c", asks], capture_output=True, text=True, check=True)
     assert told.stdout == "True True True\n", "no key ends it before it has the keyboard"
-    assert "ExecStartPre" not in settings
+    assert settings["ExecStartPre"] == ["+/usr/bin/chown root:root /dev/%I"], "before the hang-up of ExecStart"
     assert settings["Restart"] == ["always"]
     assert int(settings["StartLimitBurst"][0]) * int(settings["RestartSec"][0]) < 600, "systemd gives up some time"
     assert settings["Type"] == ["notify"]
