@@ -16,8 +16,11 @@ from .line import Line
 
 if TYPE_CHECKING:
     from .app import Console
+    from .ending import Deadline
     from .screens.sign_in import Locked
 
+_LATE = 15.0
+"""Seconds after which a session that should have ended does not wait for its own event loop any more."""
 _CHOICE = "lock-after"
 _STEPS = (("off", "never"), ("1m", "1 minute"), ("5m", "5 minutes"), ("15m", "15 minutes"), ("1h", "1 hour"))
 
@@ -50,6 +53,7 @@ class Locking:
         super().__init__(*args, **kwargs)
         self._touched = 0.0
         self._alarm: asyncio.TimerHandle | None = None
+        self._unseen: Deadline | None = None
         self._locked = False
         self.unlocked = asyncio.Event()
         """Set unless the console is locked: what wants to ask something waits for it."""
@@ -70,10 +74,21 @@ class Locking:
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
+        self._looked()
 
     def _arm(self) -> None:
-        if self.lock_after:
-            self._alarm = asyncio.get_running_loop().call_at(self._touched + self.lock_after, self._look)
+        if not self.lock_after:
+            return
+        loop, at = asyncio.get_running_loop(), self._touched + self.lock_after
+        self._alarm = loop.call_at(at, self._look)
+        if self.line.part == lines.SESSION:  # ends all the same when the loop is stuck and no longer looks
+            self._looked()
+            self._unseen = self._app.deadline(at - loop.time() + _LATE)
+
+    def _looked(self) -> None:
+        if self._unseen is not None:
+            self._unseen.met()
+            self._unseen = None
 
     async def on_event(self, event: events.Event) -> None:
         """A key is a sign of life."""
@@ -85,6 +100,7 @@ class Locking:
 
     def _look(self) -> None:
         self._alarm = None
+        self._looked()
         if asyncio.get_running_loop().time() < self._touched + self.lock_after:
             self._arm()  # a key came meanwhile
         else:

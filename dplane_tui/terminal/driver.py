@@ -93,11 +93,14 @@ class ConsoleDriver(LinuxDriver):
     def _leave(self) -> None:
         self._app.exit(return_code=0)
         # A handler that hangs in a dead pool must not keep the terminal: after a moment leave without it.
-        self._loop.call_later(_PATIENCE, self._leave_now)
+        self._loop.call_later(_PATIENCE, self.leave_now)
 
-    def _leave_now(self) -> None:
-        self.stop_application_mode()
-        os._exit(1)
+    def leave_now(self) -> None:
+        """Give the terminal back and end this process without anything else; by any thread."""
+        try:
+            self.stop_application_mode()
+        finally:
+            os._exit(1)
 
     def _in_loop(self, call: Callable[..., object], *args: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody left to tell

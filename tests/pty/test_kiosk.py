@@ -56,6 +56,35 @@ def test_a_session_ends_when_it_is_left_alone(terminal: Start) -> None:
     assert termios.tcgetattr(one.slave) == one.before
 
 
+@pytest.mark.parametrize("how", ["q", "SIGHUP", "SIGTERM", "nobody"])
+def test_a_session_ends_although_its_home_hangs(terminal: Start, tmp_path: Path, how: str) -> None:
+    """Where the person is is kept in the home; on a suspended pool that write never returns."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(60)
+        after = "3" if how == "nobody" else "300"
+        session = {"DPLANE_LINE": "session", "DPLANE_LOCK_AFTER": after, "NOTIFY_SOCKET": str(tmp_path / "notify")}
+        one = terminal(PLAY_HANGS="keep", **session)
+        one.until_text("q signs out")
+        if how == "q":
+            one.send(b"q")
+        elif how != "nobody":
+            os.kill(one.process.pid, getattr(signal, how))
+        assert one.ended() == 1
+        assert not one.screen.cursor.hidden
+        assert termios.tcgetattr(one.slave) == one.before
+        assert [systemd.recv(100) for _ in range(2)] == [b"READY=1", b"STOPPING=1"]
+
+
+def test_a_session_left_alone_ends_although_nothing_of_it_answers(terminal: Start) -> None:
+    one = terminal(PLAY_HANGS="read", DPLANE_LINE="session", DPLANE_LOCK_AFTER="3")
+    one.until_text("q signs out")
+    one.send(b"r")
+    assert one.ended() == 1
+    assert not one.screen.cursor.hidden
+    assert termios.tcgetattr(one.slave) == one.before
+
+
 def test_a_locked_console_gives_nothing_away_and_opens_with_the_password(terminal: Start) -> None:
     one = terminal()
     one.until_text("vault")
