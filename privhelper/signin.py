@@ -149,7 +149,7 @@ def session_argv(terminal: str, user: str, settings: dict[str, str]) -> list[str
         "TimeoutStartSec=120",
         "TimeoutStopSec=30",
         "RuntimeMaxSec=12h",  # whoever signed in could stop the process that counts the minutes
-        "StandardInput=tty",
+        "StandardInput=tty-force",  # else ExecStopPost waits for whoever of that account took the terminal meanwhile
         "StandardOutput=inherit",
         "StandardError=inherit",
         f"TTYPath=/dev/{terminal}",

@@ -181,9 +181,16 @@ def test_signing_in_over_the_serial_line_and_back(box: Any, line: Line) -> None:
     only_for(box, "ttyS0", "owner")
     if not box.ssh("test", "-e", "/run/utmp", check=False).returncode:  # Debian 13 keeps none any more
         assert "owner" in box.ssh("who").stdout
+    # What the account leaves running, and takes the line again whenever it is free, does not keep the kiosk away.
+    take = "import os, signal, time\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+    take += "end = time.monotonic() + 120\nwhile time.monotonic() < end:\n time.sleep(0.005)\n"
+    take += " try: os.open('/dev/ttyS0', os.O_RDWR)\n except OSError: pass\n"
+    unit = ("systemd-run", "--quiet", "--collect", "--unit=grabs", f"--uid={uid}", "--", "/usr/bin/python3", "-c", take)
+    box.ssh(*unit)
     line.send(b"q")
     line.until_text("U sign in")
     until_state(box, "dplane-serial@ttyS0.service", "active")
+    box.ssh("systemctl", "stop", "grabs.service", check=False)
     # Left alone the next one ends by itself.
     line.send(b"U")
     line.until_text("Sign in on nas-a")

@@ -203,7 +203,7 @@ def test_the_units_of_terminals(name: str, getty: str, term: str) -> None:
     assert settings["Type"] == ["notify"]
     assert getty in settings["Conflicts"][0].split()
     assert getty in settings["After"][0].split()
-    assert settings["StandardInput"] == ["tty"]
+    assert settings["StandardInput"] == ["tty-force"], "it waits for nobody who holds the terminal"
     assert settings["TTYPath"] == ["/dev/%I"]
     assert settings["TTYReset"] == settings["TTYVHangup"] == ["yes"]
     assert f"TERM={term}" in settings["Environment"][0].split()

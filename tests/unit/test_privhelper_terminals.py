@@ -439,6 +439,7 @@ def test_the_session_has_nothing_of_a_shell_and_the_kiosk_after_it() -> None:
     given = {word.partition("=")[2] for word in argv if word.startswith("--property=")}
     back = "/usr/bin/systemctl --no-block --no-ask-password start -- dplane-serial@ttyS0.service"
     assert f"ExecStopPost=+{back}" in given, "as root, however the session ended"
+    assert "StandardInput=tty-force" in given, "what the account left running does not keep the kiosk away"
     assert "ExecStartPre=+/usr/bin/chown root:root /dev/ttyS0" in given, "who is in dialout opens it no more"
     assert not any(one.startswith(("OnSuccess=", "OnFailure=")) for one in given), "systemd would keep the unit loaded"
     assert {"TTYReset=yes", "TTYVHangup=yes", "Conflicts=dplane-serial@ttyS0.service"} <= given
