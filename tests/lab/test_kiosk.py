@@ -212,6 +212,9 @@ def test_signing_in_over_the_serial_line_and_back(box: Any, line: Line) -> None:
 
 def test_where_nobody_may_sign_in(box: Any, line: Line) -> None:
     assert dplane(box, "kiosk", "enable", "ttyS0", "--view-only", "--confirm", "ttyS0")["ok"]
+    # It starts with its line, which may be on a plug.
+    wants = show(box, "dev-ttyS0.device", "Wants")["Wants"].split()
+    assert "dplane-serial@ttyS0.service" in wants, wants
     line.until_text("how to act")
     line.send(b"U")
     line.until_text("log in over SSH")
@@ -220,6 +223,8 @@ def test_where_nobody_may_sign_in(box: Any, line: Line) -> None:
     said = as_kiosk(box, '{"verb":"sign-in","user":"owner"}', PASSWORD, cgroup=cgroup)
     assert "to show and no more" in said, said
     assert dplane(box, "kiosk", "disable", "ttyS0", "--confirm", "ttyS0")["ok"]
+    left = box.ssh("sh", "-c", "ls -d /etc/systemd/system/*.wants/dplane-serial@* 2>/dev/null; true").stdout
+    assert left == ""
 
 
 def test_a_console_that_cannot_start_gives_the_prompt_back(box: Any) -> None:

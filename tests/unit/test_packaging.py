@@ -211,6 +211,16 @@ def test_the_units_of_terminals(name: str, getty: str, term: str) -> None:
     assert not settings.keys() & (SHUTS_THE_DOOR | HIDES_MOUNTS)
 
 
+def test_a_line_on_a_usb_plug_comes_back_with_it_and_is_forgotten_with_the_rest() -> None:
+    settings = settings_of("dplane-serial@.service")
+    assert settings["BindsTo"] == ["dev-%i.device"]
+    assert settings["WantedBy"] == ["getty.target", "dev-%i.device"]
+    assert settings_of("dplane-console@.service")["WantedBy"] == ["getty.target"]
+    script = (PACKAGING / "uninstall.sh").read_text()
+    for target in ("getty.target", "dev-$terminal.device"):
+        assert f'"/etc/systemd/system/{target}.wants/$unit"' in script
+
+
 def test_the_account_of_a_kiosk_can_only_look() -> None:
     script = (PACKAGING / "install.sh").read_text()
     assert re.search(r"useradd .*?/usr/sbin/nologin.*?--password '\*' dplane-kiosk", script, re.DOTALL)
