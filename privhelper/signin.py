@@ -54,6 +54,7 @@ def unlock(caller: Caller) -> dict[str, object]:
     """Check the password of the caller's own account. Raises Failure."""
     from . import programs
 
+    see_it_through()
     programs.prepare()
     if caller.uid == _ROOT:
         raise Failure("refused", "root is not asked for a password; a console of root cannot be locked.")
@@ -181,8 +182,18 @@ def session_argv(terminal: str, user: str, settings: dict[str, str]) -> list[str
 
 
 def see_it_through() -> None:
-    """What runs on a terminal is ended when another unit takes it; an act that does so must come to its end itself."""
-    from _signal import SIG_IGN, SIGHUP, SIGTERM, signal  # type: ignore[import-not-found]
+    """What runs on a terminal is ended when another unit takes it; an act that does so must come to its end itself.
 
-    for number in (SIGTERM, SIGHUP):
+    So must the check of a password: whoever could end it would not have to wait after a wrong one.
+    """
+    from _signal import (  # type: ignore[import-not-found]
+        SIG_IGN,
+        SIGHUP,
+        SIGINT,
+        SIGQUIT,
+        SIGTERM,
+        signal,
+    )
+
+    for number in (SIGTERM, SIGHUP, SIGINT, SIGQUIT):
         signal(number, SIG_IGN)
