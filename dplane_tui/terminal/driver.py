@@ -50,6 +50,8 @@ class ConsoleDriver(LinuxDriver):
         del mouse  # keys only: the terminal's own selection keeps working
         super().__init__(app, debug=debug, mouse=False, size=None)
         self.profile: Profile = getattr(app, "profile", None) or detect(os.environ, terminal_line())
+        self._own: bool = bool(app.line.part) if hasattr(app, "line") else False
+        """Whether the terminal is one of the box's own, where one console follows another."""
         self._fixed = size
         """The size a person gave; it is never asked and does not change."""
         self._told: tuple[int, int] | None = None
@@ -192,6 +194,8 @@ class ConsoleDriver(LinuxDriver):
         try:
             self.attrs_before = termios.tcgetattr(self.fileno)
             make_raw(self.fileno, self.attrs_before, self.profile.kind == "serial")
+            if self._own:
+                termios.tcflush(self.fileno, termios.TCIFLUSH)  # typed at the console that was here before
         except termios.error:
             self.attrs_before = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -163,3 +164,30 @@ def test_a_console_of_a_unit_takes_its_terminal_before_anything_else(terminal: S
         os.fchmod(one.slave, 0o666)
         assert one.ended() == 0
         assert os.fstat(one.slave).st_mode & 0o777 == mode, part
+        assert bool(termios.tcgetattr(one.slave)[3] & termios.ECHO) == (part == ""), "a key is not shown from then on"
+
+
+def test_what_was_typed_at_the_console_before_is_neither_echoed_nor_obeyed() -> None:
+    master, slave = os.openpty()
+    try:
+        os.write(master, b"sesame\n")
+        assert os.read(master, 100) == b"sesame\r\n"
+        with alone(slave):
+            assert not select.select([slave], [], [], 0)[0]
+            os.write(master, b"sesame\n")
+            assert os.read(slave, 100) == b"sesame\n"
+            assert not select.select([master], [], [], 0)[0]
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
+def test_keys_typed_while_a_session_starts_do_nothing_in_it(terminal: Start) -> None:
+    one = terminal(DPLANE_LINE="session", DPLANE_LOCK_AFTER="300")
+    one.send(b"2q\r")  # python takes longer to start than this
+    one.until_text("q signs out")
+    one.quiet()
+    assert one.process.poll() is None
+    assert "vault" in one.text
+    one.send(b"q")
+    assert one.ended() == 0
