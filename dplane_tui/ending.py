@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from . import line as lines
+from .terminal.line import hang_up
 
 if TYPE_CHECKING:
     from .app import Console
@@ -33,16 +34,24 @@ class Ending:
     """The part of the console that ends it."""
 
     _deadline: Deadline | None = None
+    _ends = _ended_locked = False
 
     @property
     def _console_that_ends(self) -> Console:
         return cast("Console", self)
 
+    def begin_to_end(self) -> None:
+        """From now on nothing holds the end up, and what was locked will not be open after it."""
+        if self._ends:
+            return
+        self._ends = True
+        self._ended_locked = not self._console_that_ends.unlocked.is_set()
+        lines.tell_stopping()  # if not even the process can end, systemd goes on without it
+        self._deadline = self.deadline(_LONGEST)
+
     def exit(self, result: int | None = None, return_code: int = 0, message: Any = None) -> None:
         """End, and keep where the person is."""
-        if self._deadline is None:
-            lines.tell_stopping()  # if not even the process can end, systemd goes on without it
-            self._deadline = self.deadline(_LONGEST)
+        self.begin_to_end()
         self._console_that_ends.keep()
         super().exit(result, return_code, message)  # type: ignore[misc]  # Textual's App behind this mixin
 
@@ -54,11 +63,18 @@ class Ending:
 
         def leave() -> None:
             lines.tell_stopping()
+            self._close_what_was_locked()
             terminal.leave_now()
 
         return Deadline(seconds, leave)
 
     def ended(self) -> None:
-        """It has ended in time."""
+        """It has ended in time, and the terminal is as it was."""
         if self._deadline is not None:
             self._deadline.met()
+        self._close_what_was_locked()
+
+    def _close_what_was_locked(self) -> None:
+        """The shell behind a locked console would be open to whoever sits there."""
+        if self._ended_locked:
+            hang_up()

@@ -104,6 +104,27 @@ def test_a_locked_console_gives_nothing_away_and_opens_with_the_password(termina
     assert one.ended() == 0
 
 
+@pytest.mark.parametrize("how", ["a mistake of ours", "SIGTERM"])
+def test_no_shell_is_open_behind_a_console_that_ended_locked(terminal: Start, tmp_path: Path, how: str) -> None:
+    shell = ("-m", "tests.pty.shell", "-m", "tests.console.play")
+    for locked in (False, True):
+        one = terminal(*shell, PLAY_CRASH="1", PLAY_ID=str(tmp_path / "id"))
+        one.until_text("vault")
+        if locked:
+            one.send(b"L")
+            one.until_text("unlocks this console")
+        if how == "SIGTERM":
+            os.kill(int((tmp_path / "id").read_text()), signal.SIGTERM)
+        else:
+            one.send(b"\x12")
+        if locked:
+            assert one.ended() == -signal.SIGHUP
+            assert b"ENDED" not in one.written
+        else:
+            assert one.ended() == 0
+            assert b"ENDED" in one.written, "the shell is there as before"
+
+
 def test_systemd_is_told_when_it_has_painted(terminal: Start, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
