@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> int:
     """Run the command line and return its exit code."""
     try:
-        return _main()
+        return _on_own_terminal() if os.environ.get("DPLANE_LINE") else _main()
     except KeyboardInterrupt:  # while modules are loaded, which takes seconds on a Pi
         print("dplane: Interrupted.", file=sys.stderr)
         return 130
+
+
+def _on_own_terminal() -> int:
+    from .own_terminal import alone
+
+    with alone(0):
+        return _main()
 
 
 def _main() -> int:

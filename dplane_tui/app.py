@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .actions import SECTIONS, WITHOUT_TAB, Action, allowed
 from .errors import DPlaneError, MissingError
@@ -27,6 +27,7 @@ from . import crash, keys
 from . import line as lines
 from .background import Background
 from .dress import Dressed, remembered
+from .ending import Ending
 from .last_words import LastWords
 from .line import Line
 from .locking import Locking, account, chosen
@@ -60,7 +61,16 @@ class SourceChanged(Message):
 
 
 class Console(
-    Background, Dressed, Travelling, SeveralBoxes, Locking, TerminalActs, LastWords, App[int], inherit_bindings=False
+    Background,
+    Dressed,
+    Travelling,
+    SeveralBoxes,
+    Locking,
+    TerminalActs,
+    Ending,
+    LastWords,
+    App[int],
+    inherit_bindings=False,
 ):
     """The console on one host at a time."""
 
@@ -246,11 +256,6 @@ class Console(
         """Read everything again now."""
         self.poller.refresh(everything=True)
 
-    def exit(self, result: int | None = None, return_code: int = 0, message: Any = None) -> None:
-        """End, and keep where the person is."""
-        self.keep()
-        super().exit(result, return_code, message)
-
     def do_quit(self) -> None:
         """Close the console; one that stands on a terminal for everybody stays."""
         if not self.line.shows_only:
@@ -336,4 +341,5 @@ def open_console(
         line=line,
     )
     code = app.run(mouse=False, size=size)
+    app.ended()
     return code if code is not None else app.return_code or 0

@@ -20,6 +20,8 @@ class LastWords:
 
         def _close_messages_no_wait(self) -> None: ...
 
+        def begin_to_end(self) -> None: ...
+
     def _set_pointer_shape(self, shape: str) -> None:
         """No mouse, no pointer."""
 
@@ -31,6 +33,7 @@ class LastWords:
 
     def _fatal_error(self) -> None:
         self._return_code = 1
+        self.begin_to_end()
         if self._exception is not None:
             crash.log(self._exception)
         self._crashed = True

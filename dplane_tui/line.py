@@ -73,16 +73,35 @@ def set_speed(descriptor: int, speed: int) -> None:
     termios.tcsetattr(descriptor, termios.TCSANOW, settings)
 
 
-def tell_ready() -> None:
-    """Tell systemd that the console has painted, if it wants to know; no child is to say it again."""
-    address = os.environ.pop("NOTIFY_SOCKET", "")
-    if not address.startswith(("/", "@")):
-        return
-    from socket import AF_UNIX, SOCK_DGRAM, socket
+class _Systemd:
+    """What started us, if it wants to be told."""
 
-    try:
-        with socket(AF_UNIX, SOCK_DGRAM) as link:
-            link.connect(address.replace("@", "\0", 1) if address[0] == "@" else address)
-            link.send(b"READY=1")
-    except OSError:
-        return  # it will notice by itself
+    def __init__(self) -> None:
+        self._address = ""
+
+    def tell(self, word: bytes) -> None:
+        self._address = os.environ.pop("NOTIFY_SOCKET", "") or self._address  # no child is to say it again
+        if not self._address.startswith(("/", "@")):
+            return
+        from socket import AF_UNIX, SOCK_DGRAM, socket
+
+        try:
+            with socket(AF_UNIX, SOCK_DGRAM) as link:
+                link.settimeout(1.0)
+                link.connect(self._address.replace("@", "\0", 1) if self._address[0] == "@" else self._address)
+                link.send(word)
+        except OSError:
+            return  # it will notice by itself
+
+
+_systemd = _Systemd()
+
+
+def tell_ready() -> None:
+    """Tell systemd that the console has painted, if it wants to know."""
+    _systemd.tell(b"READY=1")
+
+
+def tell_stopping() -> None:
+    """Tell systemd that the console ends, if it wants to know: it sees to it, should the process be stuck."""
+    _systemd.tell(b"STOPPING=1")

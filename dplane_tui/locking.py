@@ -16,7 +16,11 @@ from .line import Line
 
 if TYPE_CHECKING:
     from .app import Console
+    from .ending import Deadline
+    from .screens.sign_in import Locked
 
+_LATE = 15.0
+"""Seconds after which a session that should have ended does not wait for its own event loop any more."""
 _CHOICE = "lock-after"
 _STEPS = (("off", "never"), ("1m", "1 minute"), ("5m", "5 minutes"), ("15m", "15 minutes"), ("1h", "1 hour"))
 
@@ -49,6 +53,7 @@ class Locking:
         super().__init__(*args, **kwargs)
         self._touched = 0.0
         self._alarm: asyncio.TimerHandle | None = None
+        self._unseen: Deadline | None = None
         self._locked = False
         self.unlocked = asyncio.Event()
         """Set unless the console is locked: what wants to ask something waits for it."""
@@ -69,10 +74,21 @@ class Locking:
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
+        self._looked()
 
     def _arm(self) -> None:
-        if self.lock_after:
-            self._alarm = asyncio.get_running_loop().call_at(self._touched + self.lock_after, self._look)
+        if not self.lock_after:
+            return
+        loop, at = asyncio.get_running_loop(), self._touched + self.lock_after
+        self._alarm = loop.call_at(at, self._look)
+        if self.line.part == lines.SESSION:  # ends all the same when the loop is stuck and no longer looks
+            self._looked()
+            self._unseen = self._app.deadline(at - loop.time() + _LATE)
+
+    def _looked(self) -> None:
+        if self._unseen is not None:
+            self._unseen.met()
+            self._unseen = None
 
     async def on_event(self, event: events.Event) -> None:
         """A key is a sign of life."""
@@ -84,6 +100,7 @@ class Locking:
 
     def _look(self) -> None:
         self._alarm = None
+        self._looked()
         if asyncio.get_running_loop().time() < self._touched + self.lock_after:
             self._arm()  # a key came meanwhile
         else:
@@ -103,21 +120,25 @@ class Locking:
             app.later(self.do_lock())
 
     async def can_be_unlocked(self) -> bool:
-        """Whether a password opens it again; if not, says so and gives up locking by itself."""
-        app = self._app
+        """Whether a password is known to open it again; only where there is none it gives up locking by itself."""
         try:
-            why = await app.services.sign_in.possible()
+            why = await self._app.services.sign_in.possible()
         except DPlaneError as error:
-            why = str(error)
+            self._app.say(f"Whether a password can unlock this console is not known: {error}", "warn")
+            return False
         if why:
-            self.lock_after = 0
-            app.say(f"This console cannot be locked: {why}", "warn")
+            self._give_up(why)
         return not why
 
+    def _give_up(self, why: str) -> None:
+        self.lock_after = 0
+        self.forget_idle()
+        self._app.say(f"This console cannot be locked: {why}", "warn")
+
     async def do_lock(self) -> None:
-        """Hide everything until the password of this account was typed."""
+        """Hide everything until the password of this account was typed, or it turns out that it has none."""
         app = self._app
-        if self._locked or not await self.can_be_unlocked() or self._locked:
+        if self._locked:
             return
         from .screens.sign_in import Locked
         from .widgets.dialogs import ask
@@ -125,13 +146,31 @@ class Locking:
         self._locked = True
         self.unlocked.clear()
         app.current.left()  # what is not seen is not read
+        lock = Locked(
+            app.host_name,
+            account(),
+            app.services.sign_in.unlock,
+            lambda: app.later(self._free_whom_nothing_unlocks(lock)),
+        )
         try:
-            await ask(app, Locked(app.host_name, account(), app.services.sign_in.unlock))
+            opened = await ask(app, lock)
         finally:
             self._locked = False
             self.unlocked.set()
         app.current.entered()
-        app.say("Unlocked.")
+        if opened:
+            app.say("Unlocked.")
+
+    async def _free_whom_nothing_unlocks(self, lock: Locked) -> None:
+        """Open `lock` for an account without a password. What cannot be learnt opens nothing."""
+        try:
+            why = await self._app.services.sign_in.possible()
+        except DPlaneError as error:
+            lock.doubt(str(error))
+            return
+        if why and lock.is_current:
+            lock.dismiss(False)
+            self._give_up(why)
 
     async def do_lock_after(self) -> None:
         """Choose after how long without a key this console locks, from now on."""
@@ -145,9 +184,10 @@ class Locking:
         step = await ask(app, Choose("Lock after", (Column("TIME", grow=True),), rows, text, first=first))
         if step is None:
             return
-        self.lock_after = lines.seconds(step)
-        if self.lock_after and not await self.can_be_unlocked():
+        wanted = lines.seconds(step)
+        if wanted and not await self.can_be_unlocked():
             return
+        self.lock_after = wanted
         choices.remember(_CHOICE, step)
         self.watch_for_idle()
         told = dict(_STEPS)[step]

@@ -364,6 +364,11 @@ go_live() {
     systemctl daemon-reload || note "systemd did not reload its units; run: sudo systemctl daemon-reload"
     systemctl enable --now dplane-check.timer >/dev/null 2>&1 ||
         note "the regular look for alarms did not start; run: sudo systemctl enable --now dplane-check.timer"
+    for kept in /etc/systemd/system/dplane-serial@*.service.d/dplane.conf; do # what starts them may have become more
+        unit=$(basename -- "$(dirname -- "$kept")" .d)
+        [ -e "$kept" ] && systemctl -q is-enabled "$unit" || continue
+        systemctl -q enable "$unit" || note "the console of $unit may not come back by itself; run: sudo systemctl enable $unit"
+    done
     # Consoles on terminals of the box go on with the new release; nobody is signed in at those.
     systemctl try-restart 'dplane-console@*.service' 'dplane-serial@*.service' ||
         note "a console on a terminal did not start again; dplane kiosk status tells which."

@@ -58,7 +58,7 @@ for kept in /etc/systemd/system/dplane-console@*.service.d/dplane.conf /etc/syst
         systemctl stop "dplane-session-$terminal.service" 2>/dev/null || true
         systemctl disable --now "$unit" || true
     else
-        rm -f "/etc/systemd/system/getty.target.wants/$unit"
+        rm -f "/etc/systemd/system/getty.target.wants/$unit" "/etc/systemd/system/dev-$terminal.device.wants/$unit"
     fi
     before=$(sed -n 's/^Login=//p' "$kept")
     if [ "$before" != masked ] && [ "$(readlink "/etc/systemd/system/$login")" = /dev/null ]; then rm -f "/etc/systemd/system/$login"; fi

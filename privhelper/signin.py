@@ -6,7 +6,7 @@ import os
 
 from . import pam
 from .failure import Failure
-from .places import CGROUP, CURRENT, SHADOW, SYSTEMCTL, SYSTEMD_RUN
+from .places import CGROUP, CHOWN, CURRENT, SHADOW, SYSTEMCTL, SYSTEMD_RUN
 from .roles import Caller, role_of
 from .shape import Args
 from .terminals import console_unit, getty_unit, is_serial, session_unit, terminal_problem
@@ -54,6 +54,7 @@ def unlock(caller: Caller) -> dict[str, object]:
     """Check the password of the caller's own account. Raises Failure."""
     from . import programs
 
+    see_it_through()
     programs.prepare()
     if caller.uid == _ROOT:
         raise Failure("refused", "root is not asked for a password; a console of root cannot be locked.")
@@ -140,6 +141,7 @@ def session_argv(terminal: str, user: str, settings: dict[str, str]) -> list[str
     properties = [
         f"Conflicts={kiosk}",
         f"After={kiosk} {getty_unit(terminal)}",
+        f"ExecStartPre=+{CHOWN} root:root /dev/{terminal}",  # as in the units of kiosks
         # Not OnSuccess= and OnFailure=: with them systemd keeps this unit loaded, and the next sign-in cannot make it.
         f"ExecStopPost=+{SYSTEMCTL} --no-block --no-ask-password start -- {kiosk}",
         f"PAMName={pam.SERVICE}",
@@ -148,7 +150,7 @@ def session_argv(terminal: str, user: str, settings: dict[str, str]) -> list[str
         "TimeoutStartSec=120",
         "TimeoutStopSec=30",
         "RuntimeMaxSec=12h",  # whoever signed in could stop the process that counts the minutes
-        "StandardInput=tty",
+        "StandardInput=tty-force",  # else ExecStopPost waits for whoever of that account took the terminal meanwhile
         "StandardOutput=inherit",
         "StandardError=inherit",
         f"TTYPath=/dev/{terminal}",
@@ -180,8 +182,18 @@ def session_argv(terminal: str, user: str, settings: dict[str, str]) -> list[str
 
 
 def see_it_through() -> None:
-    """What runs on a terminal is ended when another unit takes it; an act that does so must come to its end itself."""
-    from _signal import SIG_IGN, SIGHUP, SIGTERM, signal  # type: ignore[import-not-found]
+    """What runs on a terminal is ended when another unit takes it; an act that does so must come to its end itself.
 
-    for number in (SIGTERM, SIGHUP):
+    So must the check of a password: whoever could end it would not have to wait after a wrong one.
+    """
+    from _signal import (  # type: ignore[import-not-found]
+        SIG_IGN,
+        SIGHUP,
+        SIGINT,
+        SIGQUIT,
+        SIGTERM,
+        signal,
+    )
+
+    for number in (SIGTERM, SIGHUP, SIGINT, SIGQUIT):
         signal(number, SIG_IGN)

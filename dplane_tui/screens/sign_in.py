@@ -118,9 +118,12 @@ class Locked(Asking):
     wide = True
     locks = True
 
-    def __init__(self, box: str, user: str, ask: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(
+        self, box: str, user: str, ask: Callable[[str], Awaitable[None]], shown: Callable[[], None] | None = None
+    ) -> None:
+        """`shown` is called once it hides everything."""
         super().__init__(f"Locked: {user} on {box}", f"The password of {user} unlocks this console.", "Unlock")
-        self._ask = ask
+        self._ask, self._shown = ask, shown
 
     def buttons(self) -> Iterable[Button]:
         return (Button(self._yes, id="yes"),)
@@ -129,6 +132,8 @@ class Locked(Asking):
         # Over all of the screen: in the terminal's own colours there is no ground that hides what lies below.
         self.query_one("#box").styles.height = "100%"
         self.password.focus()
+        if self._shown is not None:
+            self._shown()
 
     def key_pressed(self, event: events.Key) -> None:
         """Esc clears what was typed: there is no way round the password."""
@@ -138,6 +143,11 @@ class Locked(Asking):
             self.password.focus()
         else:
             super().key_pressed(event)
+
+    def doubt(self, why: str) -> None:
+        """Say that nobody could tell whether a password opens it, unless one is being checked."""
+        if not self._asking:
+            self._tell(f"Whether it does is not known: {why} Closing this terminal ends the console.", "warn")
 
     def ask(self) -> Awaitable[None]:
         return self._ask(self.password.value)

@@ -28,19 +28,19 @@ class TerminalActs:
         return cast("Console", self)
 
     @property
-    def _terminal(self) -> ConsoleDriver | None:
+    def terminal(self) -> ConsoleDriver | None:
         """The terminal's driver; None where there is no terminal (in tests)."""
         driver = self._console._driver
         return cast("ConsoleDriver", driver) if hasattr(driver, "redraw") else None
 
     def do_redraw(self) -> None:
         """Write the whole screen again."""
-        if self._terminal is not None:
-            self._terminal.redraw()
+        if self.terminal is not None:
+            self.terminal.redraw()
 
     def do_suspend(self) -> None:
         """Back to the shell that started the console, until it is continued."""
-        if self._terminal is None or not self._terminal.stop_here():
+        if self.terminal is None or not self.terminal.stop_here():
             self._console.say("There is no shell to go back to from here; q closes the console.", "warn")
 
     def do_copy(self) -> None:

@@ -50,6 +50,8 @@ class ConsoleDriver(LinuxDriver):
         del mouse  # keys only: the terminal's own selection keeps working
         super().__init__(app, debug=debug, mouse=False, size=None)
         self.profile: Profile = getattr(app, "profile", None) or detect(os.environ, terminal_line())
+        self._own: bool = bool(app.line.part) if hasattr(app, "line") else False
+        """Whether the terminal is one of the box's own, where one console follows another."""
         self._fixed = size
         """The size a person gave; it is never asked and does not change."""
         self._told: tuple[int, int] | None = None
@@ -93,11 +95,14 @@ class ConsoleDriver(LinuxDriver):
     def _leave(self) -> None:
         self._app.exit(return_code=0)
         # A handler that hangs in a dead pool must not keep the terminal: after a moment leave without it.
-        self._loop.call_later(_PATIENCE, self._leave_now)
+        self._loop.call_later(_PATIENCE, self.leave_now)
 
-    def _leave_now(self) -> None:
-        self.stop_application_mode()
-        os._exit(1)
+    def leave_now(self) -> None:
+        """Give the terminal back and end this process without anything else; by any thread."""
+        try:
+            self.stop_application_mode()
+        finally:
+            os._exit(1)
 
     def _in_loop(self, call: Callable[..., object], *args: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody left to tell
@@ -189,6 +194,8 @@ class ConsoleDriver(LinuxDriver):
         try:
             self.attrs_before = termios.tcgetattr(self.fileno)
             make_raw(self.fileno, self.attrs_before, self.profile.kind == "serial")
+            if self._own:
+                termios.tcflush(self.fileno, termios.TCIFLUSH)  # typed at the console that was here before
         except termios.error:
             self.attrs_before = None
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
 import termios
 
@@ -57,6 +59,14 @@ def shell_behind() -> bool:
         return os.getsid(parent) == os.getsid(0) and os.getpgid(parent) != os.getpgrp()
     except OSError:
         return False
+
+
+def hang_up() -> None:
+    """End the shell that leads this session, as when the terminal is closed. One of another account stays."""
+    leader = os.getsid(0)
+    if leader != os.getpid():
+        with contextlib.suppress(OSError):
+            os.kill(leader, signal.SIGHUP)
 
 
 def make_raw(fileno: int, before: list[object], keep_flow: bool) -> None:

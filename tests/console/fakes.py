@@ -474,10 +474,18 @@ class FakeSignIn:
 
     password: str = "sesame"
     why_not: str = ""
+    silent: DPlaneError | None = None
+    """What asking whether a password opens it ends with."""
+    told: asyncio.Event | None = None
+    """Until it is set that question has no answer."""
     opened: Opened = field(default_factory=lambda: Opened(True, "Signed in: your console is open on tty1."))
     asked: list[tuple[str, str]] = field(default_factory=list)
 
     async def possible(self) -> str:
+        if self.told is not None:
+            await self.told.wait()
+        if self.silent is not None:
+            raise self.silent
         return self.why_not
 
     async def unlock(self, password: str) -> None:

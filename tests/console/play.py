@@ -1,7 +1,8 @@
 """`python -m tests.console.play`: the console on made-up data, to look at it. What tests of the terminal ask for is in
-the environment: PLAY_EVERY (seconds between polls), PLAY_SIZE (80x24), PLAY_CRASH (`r` fails), PLAY_CALLS (a file for
-what was called), PLAY_READS (a file that grows by a byte with each reading of the pools), PLAY_MOVES (each reading
-finds another value), PLAY=start (where it opens), PLAY_CHILD (a file for the id of a child process).
+the environment: PLAY_EVERY (seconds between polls), PLAY_SIZE (80x24), PLAY_CRASH (`r` fails, Ctrl-R also while it is
+locked), PLAY_HANGS (`keep`: writing into the home never returns; `read`: `r` does not), PLAY_CALLS (a file for what was
+called), PLAY_READS (a file that grows by a byte with each reading of the pools), PLAY_MOVES (each reading finds another
+value), PLAY=start (where it opens), PLAY_CHILD (a file for the id of a child process), PLAY_ID (a file for its own).
 """
 
 from __future__ import annotations
@@ -10,8 +11,13 @@ import dataclasses
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
+from textual.events import Event, Key
+
+from dplane_tui import kept
 from dplane_tui import line as lines
 from dplane_tui.app import Console
 from dplane_tui.services.zfs.model import Pool
@@ -44,6 +50,30 @@ class Fragile(Console):
         secret = "hunter2"
         raise ValueError(f"a mistake of ours, with {len(secret)} letters")
 
+    async def on_event(self, event: Event) -> None:
+        if isinstance(event, Key) and event.key == "ctrl+r":
+            self.do_refresh()
+        await super().on_event(event)
+
+
+class Stuck(Console):
+    """A console whose person's home is on a pool that does not answer."""
+
+    def do_refresh(self) -> None:
+        hang()
+
+
+def hang(*_: object) -> None:
+    """As a system call there: nothing else of this thread goes on."""
+    time.sleep(600)
+
+
+def kind(env: Mapping[str, str]) -> type[Console]:
+    """The console that the environment asks for."""
+    if env.get("PLAY_HANGS") == "keep":
+        kept.write = hang  # type: ignore[assignment]  # it never returns
+    return Fragile if env.get("PLAY_CRASH") else Stuck if env.get("PLAY_HANGS") == "read" else Console
+
 
 def main() -> int:
     """Open it on this terminal."""
@@ -56,13 +86,14 @@ def main() -> int:
     profile = detect(env, terminal_line(), env.get("PLAY_PROFILE", ""), line_speed())
     if every := env.get("PLAY_EVERY"):
         profile = dataclasses.replace(profile, every=float(every))
+    if place := env.get("PLAY_ID"):
+        Path(place).write_text(str(os.getpid()))
     if place := env.get("PLAY_CHILD"):
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], stdin=subprocess.DEVNULL)
         Path(place).write_text(str(child.pid))
-    app = (Fragile if env.get("PLAY_CRASH") else Console)(
-        services, profile, line=line, section=env.get("PLAY", "pools")
-    )
+    app = kind(env)(services, profile, line=line, section=env.get("PLAY", "pools"))
     app.run(mouse=False, size=parse(env["PLAY_SIZE"]) if "PLAY_SIZE" in env else None)
+    app.ended()
     if place := env.get("PLAY_CALLS"):
         calls = [*services.fake_zfs.calls, *services.fake_replication.calls, *services.fake_docker.calls]
         Path(place).write_text("\n".join(str(call[0]) for call in calls))

@@ -9,7 +9,7 @@ import pytest
 
 from dplane_tui import choices
 from dplane_tui.actions import ACTIONS, within
-from dplane_tui.errors import UsageError
+from dplane_tui.errors import TimedOutError, UsageError
 from dplane_tui.line import KIOSK, SESSION, VIEW_ONLY, Line, read, seconds
 from dplane_tui.place import Place
 from dplane_tui.screens.files import browse
@@ -284,6 +284,46 @@ async def test_an_account_without_a_password_is_not_locked_out(console: Opener) 
         await seen.press("L")
         await seen.until_text("has no password")
         assert len(seen.app.screen_stack) == 1
+
+
+async def test_it_hides_everything_before_it_asks_whether_a_password_opens_it(console: Opener) -> None:
+    services = FakeServices()
+    services.fake_sign_in.told = asyncio.Event()
+    async with console(services) as seen:
+        await seen.until_text("vault")
+        await seen.press("L")
+        await seen.until_text("unlocks this console")
+        assert "vault" not in seen.text
+        services.fake_sign_in.why_not = "this account has no password on this machine."
+        services.fake_sign_in.told.set()
+        await seen.until_text("cannot be locked: this account has no password")
+        assert len(seen.app.screen_stack) == 1
+        assert seen.app.unlocked.is_set()
+
+
+async def test_one_error_neither_opens_the_lock_nor_ends_locking_for_good(console: Opener) -> None:
+    """sudo timed out, nothing could be forked, the release was replaced: none of it says that there is no password."""
+    services = FakeServices()
+    services.fake_sign_in.silent = TimedOutError("sudo did not answer within 120 s.")
+    async with console(services, line=Line(lock_after=300)) as seen:
+        await seen.until_text("is not known: sudo did not answer")
+        assert seen.app.lock_after == 300
+        for _ in range(2):
+            nobody_for_long(seen)
+            await seen.until_text("Whether it does is not known: sudo did not answer")
+            assert "vault" not in seen.text
+            await seen.type("sesame")
+            await seen.press("enter")
+            await seen.until_text("Unlocked.")
+            assert seen.app.lock_after == 300
+            assert seen.app._alarm is not None, "it will lock again"
+        # What cannot be asked is not chosen either, and what was chosen before stays.
+        await seen.press("K")
+        await seen.until_text("Lock after")
+        await seen.press("home", "down", "enter")
+        await seen.until_text("is not known: sudo did not answer")
+        assert seen.app.lock_after == 300
+        assert "lock-after" not in choices.read()
 
 
 async def test_when_to_lock_is_chosen_and_remembered(console: Opener) -> None:

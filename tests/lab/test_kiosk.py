@@ -94,6 +94,21 @@ def dplane(box: Any, *words: str, user: str = "owner") -> Any:
     return json.loads(done.stdout)
 
 
+def only_for(box: Any, terminal: str, user: str) -> None:
+    """That terminal is `user`'s alone, and not the group's that serial lines are for, even when udev looks again."""
+    owner, group, mode = box.ssh("stat", "-c", "%U %G %a", f"/dev/{terminal}").stdout.split()
+    assert (owner, mode) == (user, "600")
+    assert group != "dialout", "taken away before systemd hung the line up"
+    box.ssh("udevadm", "trigger", "--action=change", f"--name-match=/dev/{terminal}")
+    box.ssh("udevadm", "settle")
+    box.ssh("chmod", "0660", f"/dev/{terminal}")
+    box.ssh("chgrp", "dialout", f"/dev/{terminal}")
+    as_member = ("setpriv", "--reuid=nobody", "--regid=dialout", "--clear-groups")
+    tried = box.ssh(*as_member, "sh", "-c", f": < /dev/{terminal}", check=False)
+    assert tried.returncode != 0
+    assert "busy" in tried.stderr, tried.stderr
+
+
 HELPER = '"$(readlink -e /opt/dplane/current/libexec/privhelper)"'
 
 
@@ -137,6 +152,9 @@ def test_the_screen_of_the_box(box: Any) -> None:
     until_state(box, "dplane-console@tty1.service", "active")
     again = show(box, "dplane-console@tty1.service", "MainPID")["MainPID"]
     assert again not in {"0", shown["MainPID"]}
+    # However often: who stands before it can end it, but not for good.
+    limit = show(box, "dplane-console@tty1.service", "StartLimitIntervalUSec")
+    assert limit["StartLimitIntervalUSec"] == "0", limit
 
     assert dplane(box, "kiosk", "disable", "tty1", "--confirm", "tty1")["ok"]
     assert show(box, "getty@tty1.service", "ActiveState")["ActiveState"] == "active"
@@ -147,6 +165,7 @@ def test_signing_in_over_the_serial_line_and_back(box: Any, line: Line) -> None:
     done = dplane(box, "kiosk", "enable", "ttyS0", "--speed", "115200", "--lock-after", "60s", "--confirm", "ttyS0")
     assert done["ok"], done
     line.until_text("U sign in")
+    only_for(box, "ttyS0", "dplane-kiosk")
     line.send(b"\x03\x1a\x1cq")  # nothing of that gets out
     line.send(b"U")
     line.until_text("Sign in on nas-a")
@@ -161,11 +180,19 @@ def test_signing_in_over_the_serial_line_and_back(box: Any, line: Line) -> None:
     uid = box.ssh("id", "-u", "owner").stdout.strip()
     assert re.search(rf"^Uid:\t{uid}\t{uid}\t{uid}\t{uid}$", status, re.MULTILINE), "all of it is that account's"
     assert show(box, "dplane-serial@ttyS0.service", "ActiveState")["ActiveState"] == "inactive"
+    only_for(box, "ttyS0", "owner")
     if not box.ssh("test", "-e", "/run/utmp", check=False).returncode:  # Debian 13 keeps none any more
         assert "owner" in box.ssh("who").stdout
+    # What the account leaves running, and takes the line again whenever it is free, does not keep the kiosk away.
+    take = "import os, signal, time\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+    take += "end = time.monotonic() + 120\nwhile time.monotonic() < end:\n time.sleep(0.005)\n"
+    take += " try: os.open('/dev/ttyS0', os.O_RDWR)\n except OSError: pass\n"
+    unit = ("systemd-run", "--quiet", "--collect", "--unit=grabs", f"--uid={uid}", "--", "/usr/bin/python3", "-c", take)
+    box.ssh(*unit)
     line.send(b"q")
     line.until_text("U sign in")
     until_state(box, "dplane-serial@ttyS0.service", "active")
+    box.ssh("systemctl", "stop", "grabs.service", check=False)
     # Left alone the next one ends by itself.
     line.send(b"U")
     line.until_text("Sign in on nas-a")
@@ -187,6 +214,9 @@ def test_signing_in_over_the_serial_line_and_back(box: Any, line: Line) -> None:
 
 def test_where_nobody_may_sign_in(box: Any, line: Line) -> None:
     assert dplane(box, "kiosk", "enable", "ttyS0", "--view-only", "--confirm", "ttyS0")["ok"]
+    # It starts with its line, which may be on a plug.
+    wants = show(box, "dev-ttyS0.device", "Wants")["Wants"].split()
+    assert "dplane-serial@ttyS0.service" in wants, wants
     line.until_text("how to act")
     line.send(b"U")
     line.until_text("log in over SSH")
@@ -195,6 +225,8 @@ def test_where_nobody_may_sign_in(box: Any, line: Line) -> None:
     said = as_kiosk(box, '{"verb":"sign-in","user":"owner"}', PASSWORD, cgroup=cgroup)
     assert "to show and no more" in said, said
     assert dplane(box, "kiosk", "disable", "ttyS0", "--confirm", "ttyS0")["ok"]
+    left = box.ssh("sh", "-c", "ls -d /etc/systemd/system/*.wants/dplane-serial@* 2>/dev/null; true").stdout
+    assert left == ""
 
 
 def test_a_console_that_cannot_start_gives_the_prompt_back(box: Any) -> None:
@@ -204,7 +236,7 @@ def test_a_console_that_cannot_start_gives_the_prompt_back(box: Any) -> None:
     try:
         done = dplane(box, "kiosk", "enable", "tty1", "--confirm", "tty1")
         assert not done["ok"]
-        assert "tty1 is as it was" in done["error"]["message"]
+        assert "tty1 is as it was" in done["error"]["message"]  # by the first failed start, not by a count of them
         until_state(box, "getty@tty1.service", "active")
         assert dplane(box, "kiosk", "status")["data"] == []
     finally:

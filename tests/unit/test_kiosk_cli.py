@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -168,6 +169,18 @@ async def test_a_password_goes_behind_the_request_and_never_into_it() -> None:
         with pytest.raises(DPlaneError):
             await service.unlock(bad)
     assert len(box.requests) == 2
+
+
+async def test_a_console_of_root_says_that_it_cannot_be_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The door refuses to unlock for root, who has a password all the same: it would be locked for ever."""
+    box = Box()
+    service = SignIn(Door(cast(Host, box)))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert "root is asked for no password" in await service.possible()
+    assert box.requests == []
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert await service.possible() == ""
+    assert box.requests == [{"verb": "unlock", "dry_run": True}]
 
 
 @pytest.mark.parametrize(

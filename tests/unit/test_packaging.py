@@ -193,18 +193,32 @@ def test_the_units_of_terminals(name: str, getty: str, term: str) -> None:
     asks = "import signal; print(*(signal.getsignal(n) == signal.SIG_IGN for n in (2, 3, 20)))"
     told = subprocess.run([*start.split()[:-1], sys.executable, "-c", asks], capture_output=True, text=True, check=True)
     assert told.stdout == "True True True\n", "no key ends it before it has the keyboard"
-    assert "ExecStartPre" not in settings
+    assert settings["ExecStartPre"] == ["+/usr/bin/chown root:root /dev/%I"], "before the hang-up of ExecStart"
     assert settings["Restart"] == ["always"]
-    assert int(settings["StartLimitBurst"][0]) * int(settings["RestartSec"][0]) < 600, "systemd gives up some time"
+    assert settings["StartLimitIntervalSec"] == ["0"], (
+        "a passer-by who ends it again and again does not end it for good"
+    )
+    assert "StartLimitBurst" not in settings
+    assert int(settings["RestartSec"][0]) >= 3, "one that cannot start leaves the box its time"
     assert settings["Type"] == ["notify"]
     assert getty in settings["Conflicts"][0].split()
     assert getty in settings["After"][0].split()
-    assert settings["StandardInput"] == ["tty"]
+    assert settings["StandardInput"] == ["tty-force"], "it waits for nobody who holds the terminal"
     assert settings["TTYPath"] == ["/dev/%I"]
     assert settings["TTYReset"] == settings["TTYVHangup"] == ["yes"]
     assert f"TERM={term}" in settings["Environment"][0].split()
     assert "DPLANE_LINE=kiosk" in settings["Environment"][0].split()
     assert not settings.keys() & (SHUTS_THE_DOOR | HIDES_MOUNTS)
+
+
+def test_a_line_on_a_usb_plug_comes_back_with_it_and_is_forgotten_with_the_rest() -> None:
+    settings = settings_of("dplane-serial@.service")
+    assert settings["BindsTo"] == ["dev-%i.device"]
+    assert settings["WantedBy"] == ["getty.target", "dev-%i.device"]
+    assert settings_of("dplane-console@.service")["WantedBy"] == ["getty.target"]
+    script = (PACKAGING / "uninstall.sh").read_text()
+    for target in ("getty.target", "dev-$terminal.device"):
+        assert f'"/etc/systemd/system/{target}.wants/$unit"' in script
 
 
 def test_the_account_of_a_kiosk_can_only_look() -> None:

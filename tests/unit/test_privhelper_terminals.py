@@ -12,7 +12,10 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -140,15 +143,28 @@ class Box(Door):
         shutil.copytree("/etc/pam.d", etc / "pam.d")
         shutil.copy(ROOT / "packaging/etc/pam-dplane", etc / "pam.d/dplane")
 
-    def call(self, verb: str, uid: int, password: str | None = None, **args: Any) -> tuple[int, dict[str, Any]]:
-        """Ask as the account `uid`, with a password behind the request."""
-        request = json.dumps({"verb": verb, **args}).encode() + b"\n"
-        if password is not None:
-            request += password.encode() + b"\n"
+    def _command(self, uid: int) -> list[str]:
         binds = "".join(f'mount --bind "$1/etc/{n}" /etc/{n}; ' for n in ("passwd", "group", "shadow", "pam.d"))
         script = f'set -e; {binds} export SUDO_UID="$2"; exec "$1/privhelper"'
-        command = ["unshare", "-m", "/bin/sh", "-c", script, "sh", str(self.root), str(uid)]
-        done = subprocess.run(command, input=request, capture_output=True, check=False, timeout=120)
+        return ["unshare", "-m", "/bin/sh", "-c", script, "sh", str(self.root), str(uid)]
+
+    @staticmethod
+    def _request(verb: str, password: str | None, args: dict[str, Any]) -> bytes:
+        request = json.dumps({"verb": verb, **args}).encode() + b"\n"
+        return request if password is None else request + password.encode() + b"\n"
+
+    def ask_later(self, verb: str, uid: int, password: str, **args: Any) -> subprocess.Popen[bytes]:
+        """The helper that was asked, while it still works."""
+        helper = subprocess.Popen(self._command(uid), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert helper.stdin is not None
+        helper.stdin.write(self._request(verb, password, args))
+        helper.stdin.flush()
+        return helper
+
+    def call(self, verb: str, uid: int, password: str | None = None, **args: Any) -> tuple[int, dict[str, Any]]:
+        """Ask as the account `uid`, with a password behind the request."""
+        request = self._request(verb, password, args)
+        done = subprocess.run(self._command(uid), input=request, capture_output=True, check=False, timeout=120)
         assert b"Traceback" not in done.stderr, done.stderr
         return done.returncode, json.loads(done.stdout)
 
@@ -176,6 +192,26 @@ def can_have_its_own_etc() -> bool:
 
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(not can_have_its_own_etc(), reason="needs root and namespaces")]
+
+
+def held(lock: Path) -> bool:
+    """Whether somebody has that lock."""
+    try:
+        with lock.open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def until(there: Callable[[], bool]) -> None:
+    """Wait for something another process does."""
+    end = time.monotonic() + 60
+    while not there():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -401,6 +437,18 @@ def test_one_guess_at_a_time_and_a_pause_behind_each(box: Box) -> None:
     assert "pam_faildelay.so" in (ROOT / "packaging/etc/pam-dplane").read_text()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP])
+def test_the_pause_after_a_wrong_password_cannot_be_cut(box: Box, number: signal.Signals) -> None:
+    """What a key of a terminal of one's own sends would end the helper, and the next guess begin at once."""
+    helper = box.ask_later("unlock", ANN_UID, WRONG)
+    lock = box.log / f"lock-unlock-{ANN_UID}"
+    until(lambda: held(lock))
+    helper.send_signal(number)
+    answer = json.loads(helper.communicate(timeout=60)[0])
+    assert answer["error"]["code"] == "refused"
+    assert (helper.returncode, box.audit()[-1]["code"]) == (2, 2), "the guess is in the log"
+
+
 def test_unlocking_is_for_the_callers_own_account(box: Box) -> None:
     assert box.call("unlock", ANN_UID, RIGHT)[0] == 0
     status, answer = box.call("unlock", ANN_UID, WRONG)
@@ -439,6 +487,8 @@ def test_the_session_has_nothing_of_a_shell_and_the_kiosk_after_it() -> None:
     given = {word.partition("=")[2] for word in argv if word.startswith("--property=")}
     back = "/usr/bin/systemctl --no-block --no-ask-password start -- dplane-serial@ttyS0.service"
     assert f"ExecStopPost=+{back}" in given, "as root, however the session ended"
+    assert "StandardInput=tty-force" in given, "what the account left running does not keep the kiosk away"
+    assert "ExecStartPre=+/usr/bin/chown root:root /dev/ttyS0" in given, "who is in dialout opens it no more"
     assert not any(one.startswith(("OnSuccess=", "OnFailure=")) for one in given), "systemd would keep the unit loaded"
     assert {"TTYReset=yes", "TTYVHangup=yes", "Conflicts=dplane-serial@ttyS0.service"} <= given
     assert "RuntimeMaxSec=12h" in given, "it ends even if the process that counts the minutes is stopped"
