@@ -25,6 +25,7 @@ from . import (
     task_options,
 )
 from .output import Result, table
+from .task_words import next_run, source_of, stored
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -107,9 +108,8 @@ async def _add(host: Host, args: argparse.Namespace) -> Result:
         plan = await service.preview(new)
         return Result(plan, describe_plan(plan), conflict(plan))
     task = await service.add_task(new)
-    note = f" It sends the snapshots that are there: {source_peer} lets this box take none."
-    stored = f"The task {task.name} is stored. Run it with `dplane replicate run {task.name}`."
-    return Result(task, stored + (note if new.snapshot and not task.snapshot else ""))
+    note = f"\nIt sends the snapshots that are there: {source_peer} lets this box take none."
+    return Result(task, await stored(host, task) + (note if new.snapshot and not task.snapshot else ""))
 
 
 async def _list(host: Host, args: argparse.Namespace) -> Result:
@@ -174,11 +174,11 @@ def _describe(item: TaskStatus) -> str:
     task, now = item.task, time.time()
     lines = [
         f"task      {task.name}",
-        f"source    {place_of(task.source_peer, task.source)}{' and below' if task.recursive else ''}",
+        f"source    {source_of(task)}",
         f"target    {place(task)}",
         f"stream    {'not decided' if task.raw is None else 'raw' if task.raw else 'plain'}",
         f"RPO       {text.duration(task.rpo)}",
-        *(f"option    {line}" for line in describe(task.options)),
+        *(f"option    {line}" for line in describe(task.options, task.name)),
         f"next run  {next_run(item, now)}",
         f"proven    {text.age(item.verified_at, now)}"
         + (f" (the target listed {item.verified_snapshot})" if item.verified_at else ""),
@@ -186,16 +186,6 @@ def _describe(item: TaskStatus) -> str:
     if item.last is None:
         return "\n".join([*lines, "last run  never"])
     return "\n".join([*lines, "", describe_run(item.last)])
-
-
-def next_run(item: TaskStatus, now: float) -> str:
-    """When a task runs by itself next, in words."""
-    if not item.task.options.schedule:
-        return "only by hand (`dplane replicate set NAME --schedule 'daily 02:30'` changes that)"
-    if item.next_run is None:
-        return f"unknown: systemd has no timer for {item.task.options.schedule}; set the schedule again"
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(item.next_run))
-    return f"{when}, in {text.duration(max(0.0, item.next_run - now))} ({item.task.options.schedule})"
 
 
 def describe_run(run: Run) -> str:

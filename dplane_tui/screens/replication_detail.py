@@ -35,7 +35,7 @@ def detail_lines(
         proven = f"{rough(now - status.verified_at)} ago; the target was read and listed @{status.verified_snapshot}"
         lines += _fact("proven", proven, width)
     lines += chart_lines(task, runs, width)
-    said = [line for line in describe(task.options) if not line.startswith(("schedule:", "PAUSED"))]
+    said = [line for line in describe(task.options, task.name) if not line.startswith(("schedule:", "PAUSED"))]
     stream = {None: "not decided before the first run", True: "raw, as it is on disk", False: "plain"}[task.raw]
     lines += _fact("options", "; ".join([*said, f"stream: {stream}"]), width, "dim")
     return lines[:most]

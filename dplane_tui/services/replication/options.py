@@ -88,10 +88,10 @@ def words(after: Options, before: Options | None = None) -> list[str]:
     return found
 
 
-def describe(options: Options) -> list[str]:
-    """What differs from the default, a line each."""
+def describe(options: Options, task: str) -> list[str]:
+    """What differs from the default, a line each; `task` is whose options they are."""
     lines = [word.removeprefix("--").replace("=", ": ", 1) for word in words(options)]
-    return [*lines, *(["PAUSED: `dplane replicate resume` lets it go on"] if options.paused else [])]
+    return [*lines, *([f"PAUSED: `dplane replicate resume {task}` lets it go on"] if options.paused else [])]
 
 
 def _yes(value: object) -> bool:
