@@ -13,8 +13,9 @@ from ..services.host import Host
 from ..services.replication.model import Plan, Run, Task, TaskStatus
 from ..services.replication.options import describe, seconds
 from ..services.replication.places import place_of
-from ..services.replication.service import LocalReplication, ReplicationService, error_of, open_replication
+from ..services.replication.service import ReplicationService, error_of, open_replication
 from . import (
+    foreground,
     replicate_check,
     replicate_import,
     replicate_places,
@@ -26,6 +27,9 @@ from . import (
 )
 from .output import Result, table
 from .task_words import next_run, source_of, stored
+
+_KINDS = {"run": "copy", "restore": "restore", "verify": "verification", "resolve": "way out"}
+"""What a run did, by its `kind`."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -55,8 +59,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     run.add_argument("name")
     how = run.add_mutually_exclusive_group()
     how.add_argument("--dry-run", action="store_true", help="show the plan, change nothing")
-    how.add_argument("--detach", action="store_true", help="start it and do not wait")
-    how.add_argument("--foreground", action="store_true", help="run it in this process, without systemd")
+    foreground.add(how)
     run.set_defaults(handler=_run)
     shown = verbs.add_parser("list", help="tasks and how old their targets are")
     shown.add_argument("--check", action="store_true", help="exit code 3 when a task is late or was never proven")
@@ -195,6 +198,7 @@ def describe_run(run: Run) -> str:
     moved = "read" if run.kind == "verify" else "sent"
     lines = [
         f"run       {run.id}",
+        f"kind      {_KINDS.get(run.kind, text.clean(run.kind, 20))}",
         f"state     {run.state}",
         f"started   {text.age(run.started, now)}{took}, {text.size(run.bytes)} {moved}",
     ]
@@ -228,6 +232,7 @@ async def _runs(host: Host, args: argparse.Namespace) -> Result:
         (
             run.id,
             run.task,
+            _KINDS.get(run.kind, run.kind),
             run.state,
             text.age(run.started, now),
             text.size(run.bytes),
@@ -236,7 +241,9 @@ async def _runs(host: Host, args: argparse.Namespace) -> Result:
         )
         for run in runs
     ]
-    shown = table(("RUN", "TASK", "STATE", "STARTED", "BYTES", "PROOFS", "RESULT"), rows) if rows else "No run yet."
+    shown = (
+        table(("RUN", "TASK", "KIND", "STATE", "STARTED", "BYTES", "PROOFS", "RESULT"), rows) if rows else "No run yet."
+    )
     return Result(runs, shown)
 
 
@@ -268,8 +275,7 @@ async def _run(host: Host, args: argparse.Namespace) -> Result:
         plan = await service.plan(args.name)
         return Result(plan, describe_plan(plan), conflict(plan))
     if args.foreground:
-        run = await _in_foreground(service, args.name)
-        return Result(run, describe_run(run), failure(run))
+        return ended(await foreground.run_here(service, args.name))
     return await followed(host, service, await service.start(args.name), detach=args.detach, quiet=args.json)
 
 
@@ -281,7 +287,11 @@ async def followed(host: Host, service: ReplicationService, run_id: str, *, deta
     from .job import follow
 
     await follow(host, run.id, quiet=quiet)
-    run = await service.run(run.id)
+    return ended(await service.run(run.id))
+
+
+def ended(run: Run) -> Result:
+    """What to tell of a run that has ended."""
     return Result(run, describe_run(run), failure(run))
 
 
@@ -302,16 +312,6 @@ def conflict(plan: Plan) -> DivergedError | None:
         f"{len(plan.conflicts)} of the datasets of {plan.task} cannot be sent as they are: {plan.conflicts[0].text}",
         conflict_way_out(),
     )
-
-
-async def _in_foreground(service: ReplicationService, name: str) -> Run:
-    if not isinstance(service, LocalReplication):
-        raise UsageError("--foreground runs on this machine only, not with --host.")
-    from ..services.jobs.run import run_job
-
-    run = await service.queue(name)
-    await run_job(run.id)
-    return await service.run(run.id)
 
 
 def describe_plan(plan: Plan) -> str:
