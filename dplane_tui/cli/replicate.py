@@ -11,7 +11,7 @@ from .. import text
 from ..errors import BadNewsError, DivergedError, DPlaneError, MissingError, StoppedError, UsageError
 from ..services.host import Host
 from ..services.replication.model import Plan, Run, Task, TaskStatus
-from ..services.replication.options import describe, seconds
+from ..services.replication.options import describe, seconds, stream_words
 from ..services.replication.places import place_of
 from ..services.replication.service import ReplicationService, error_of, open_replication
 from . import (
@@ -179,7 +179,7 @@ def _describe(item: TaskStatus) -> str:
         f"task      {task.name}",
         f"source    {source_of(task)}",
         f"target    {place(task)}",
-        f"stream    {'not decided' if task.raw is None else 'raw' if task.raw else 'plain'}",
+        f"stream    {stream_words(task)}",
         f"RPO       {text.duration(task.rpo)}",
         *(f"option    {line}" for line in describe(task.options, task.name)),
         f"next run  {next_run(item, now)}",
