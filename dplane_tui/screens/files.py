@@ -166,6 +166,12 @@ class FilesScreen(Section):
         found = self.listing.entries if self.listing else ()
         return next((one for one in found if rows.key(one) == self.entries.key), None)
 
+    @property
+    def about(self) -> str:
+        """Among versions, whose they are: a version's row has no name."""
+        said = super().about
+        return f"{readable(self.found.path)} of {said}" if self.found and said and self.table is self.versions else said
+
     def chosen(self) -> Entry:
         """The same. Raises RefusedError when there is nothing."""
         self.here()

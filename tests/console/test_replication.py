@@ -127,6 +127,18 @@ async def test_run_now_shows_live_progress_then_evidence(console: Opener) -> Non
         assert "incremental from dplane-20261122T120000Z" in seen.text
 
 
+async def test_the_log_names_the_task_whose_run_has_the_cursor(console: Opener) -> None:
+    async with console(section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("tab")
+        await seen.until_text("runs of home")
+        await seen.press("u")
+        await seen.until_text("The run r1 was started.")
+    asked = [entry.text for entry in seen.app.log_book.entries if entry.kind == "asked"]
+    assert len(asked) == 1
+    assert asked[0].endswith(": home"), asked
+
+
 async def test_a_failed_run_is_never_green(console: Opener) -> None:
     services = FakeServices()
     services.fake_replication.run_state = "failed"
