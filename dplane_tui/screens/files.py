@@ -12,7 +12,7 @@ from ..errors import DPlaneError, RefusedError
 from ..services.files.model import NOW, Entry, Listing, Place, Version, Versions, readable
 from ..services.files.words import told_of
 from ..widgets.bars import Lines, show
-from ..widgets.layout import paragraphs
+from ..widgets.layout import at_most, paragraphs
 from ..widgets.table import Table
 from . import files_rows as rows
 from .base import Section
@@ -198,7 +198,7 @@ class FilesScreen(Section):
         self.versions.set_rows(rows.version_rows(found.versions), "Nothing of that name was found.")
         self.versions.set_caption(f"Versions of {readable(found.path)}")
         lines = [line for text in told_of(found) for line in paragraphs(text, max(20, self.size.width - 2), "dim")]
-        self.note.show([[(" ", "text"), *line] for line in lines[:3]])
+        self.note.show(at_most([[(" ", "text"), *line] for line in lines], 3, self.size.width - 1))
         show(self.note, True)
         show(self.versions, True)
         self.versions.focus()

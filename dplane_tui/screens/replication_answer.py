@@ -8,7 +8,7 @@ from ..services.jobs.model import Progress
 from ..services.replication.model import Task, TaskStatus
 from ..services.zfs.model import Dataset
 from ..text import duration, size
-from ..widgets.layout import Pieces, paragraphs
+from ..widgets.layout import Pieces, at_most, paragraphs
 
 ACTIVE = frozenset({"queued", "running"})
 _BROKEN = frozenset({"failed", "died"})
@@ -194,4 +194,4 @@ def answer_lines(said: Iterable[tuple[str, str]], width: int, most: int) -> list
     for text, role in said:
         if text:
             lines += [[(" ", "text"), *line] for line in paragraphs(text, max(20, width - 2), role)]
-    return lines[:most]
+    return at_most(lines, most, width - 1)
