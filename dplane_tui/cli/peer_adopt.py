@@ -32,7 +32,10 @@ def tell(seen: adopt.Adoption) -> str:
     if seen.owner == seen.peer:
         lines.append("It is marked for that peer already.")
     elif seen.owner:
-        lines.append(f"It belongs to the peer {seen.owner}: that is refused.")
+        lines.append(
+            f"It belongs to the peer {seen.owner}: that is refused. If that box is lost for good, give it away first: "
+            f"`dplane dataset set {seen.dataset} dplane:peer={seen.peer}`."
+        )
     if not seen.newest:
         lines.append("It has no snapshot, so there is nothing that a copy could go on from.")
     if seen.written:

@@ -11,10 +11,11 @@ from .. import text
 from ..errors import BadNewsError, DivergedError, DPlaneError, MissingError, StoppedError, UsageError
 from ..services.host import Host
 from ..services.replication.model import Plan, Run, Task, TaskStatus
-from ..services.replication.options import describe, seconds
+from ..services.replication.options import describe, seconds, stream_words
 from ..services.replication.places import place_of
-from ..services.replication.service import LocalReplication, ReplicationService, error_of, open_replication
+from ..services.replication.service import ReplicationService, error_of, open_replication
 from . import (
+    foreground,
     replicate_check,
     replicate_import,
     replicate_places,
@@ -25,6 +26,10 @@ from . import (
     task_options,
 )
 from .output import Result, table
+from .task_words import next_run, source_of, stored
+
+_KINDS = {"run": "copy", "restore": "restore", "verify": "verification", "resolve": "way out"}
+"""What a run did, by its `kind`."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -54,8 +59,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     run.add_argument("name")
     how = run.add_mutually_exclusive_group()
     how.add_argument("--dry-run", action="store_true", help="show the plan, change nothing")
-    how.add_argument("--detach", action="store_true", help="start it and do not wait")
-    how.add_argument("--foreground", action="store_true", help="run it in this process, without systemd")
+    foreground.add(how)
     run.set_defaults(handler=_run)
     shown = verbs.add_parser("list", help="tasks and how old their targets are")
     shown.add_argument("--check", action="store_true", help="exit code 3 when a task is late or was never proven")
@@ -107,9 +111,8 @@ async def _add(host: Host, args: argparse.Namespace) -> Result:
         plan = await service.preview(new)
         return Result(plan, describe_plan(plan), conflict(plan))
     task = await service.add_task(new)
-    note = f" It sends the snapshots that are there: {source_peer} lets this box take none."
-    stored = f"The task {task.name} is stored. Run it with `dplane replicate run {task.name}`."
-    return Result(task, stored + (note if new.snapshot and not task.snapshot else ""))
+    note = f"\nIt sends the snapshots that are there: {source_peer} lets this box take none."
+    return Result(task, await stored(host, task) + (note if new.snapshot and not task.snapshot else ""))
 
 
 async def _list(host: Host, args: argparse.Namespace) -> Result:
@@ -174,11 +177,11 @@ def _describe(item: TaskStatus) -> str:
     task, now = item.task, time.time()
     lines = [
         f"task      {task.name}",
-        f"source    {place_of(task.source_peer, task.source)}{' and below' if task.recursive else ''}",
+        f"source    {source_of(task)}",
         f"target    {place(task)}",
-        f"stream    {'not decided' if task.raw is None else 'raw' if task.raw else 'plain'}",
+        f"stream    {stream_words(task)}",
         f"RPO       {text.duration(task.rpo)}",
-        *(f"option    {line}" for line in describe(task.options)),
+        *(f"option    {line}" for line in describe(task.options, task.name)),
         f"next run  {next_run(item, now)}",
         f"proven    {text.age(item.verified_at, now)}"
         + (f" (the target listed {item.verified_snapshot})" if item.verified_at else ""),
@@ -189,16 +192,6 @@ def _describe(item: TaskStatus) -> str:
     return "\n".join([*lines, "", describe_run(item.last)])
 
 
-def next_run(item: TaskStatus, now: float) -> str:
-    """When a task runs by itself next, in words."""
-    if not item.task.options.schedule:
-        return "only by hand (`dplane replicate set NAME --schedule 'daily 02:30'` changes that)"
-    if item.next_run is None:
-        return f"unknown: systemd has no timer for {item.task.options.schedule}; set the schedule again"
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(item.next_run))
-    return f"{when}, in {text.duration(max(0.0, item.next_run - now))} ({item.task.options.schedule})"
-
-
 def describe_run(run: Run) -> str:
     """One run and its evidence as text."""
     now = time.time()
@@ -206,6 +199,7 @@ def describe_run(run: Run) -> str:
     moved = "read" if run.kind == "verify" else "sent"
     lines = [
         f"run       {run.id}",
+        f"kind      {_KINDS.get(run.kind, text.clean(run.kind, 20))}",
         f"state     {run.state}",
         f"started   {text.age(run.started, now)}{took}, {text.size(run.bytes)} {moved}",
     ]
@@ -239,6 +233,7 @@ async def _runs(host: Host, args: argparse.Namespace) -> Result:
         (
             run.id,
             run.task,
+            _KINDS.get(run.kind, run.kind),
             run.state,
             text.age(run.started, now),
             text.size(run.bytes),
@@ -247,7 +242,9 @@ async def _runs(host: Host, args: argparse.Namespace) -> Result:
         )
         for run in runs
     ]
-    shown = table(("RUN", "TASK", "STATE", "STARTED", "BYTES", "PROOFS", "RESULT"), rows) if rows else "No run yet."
+    shown = (
+        table(("RUN", "TASK", "KIND", "STATE", "STARTED", "BYTES", "PROOFS", "RESULT"), rows) if rows else "No run yet."
+    )
     return Result(runs, shown)
 
 
@@ -280,8 +277,7 @@ async def _run(host: Host, args: argparse.Namespace) -> Result:
         plan = await service.plan(args.name)
         return Result(plan, describe_plan(plan), conflict(plan))
     if args.foreground:
-        run = await _in_foreground(service, args.name)
-        return Result(run, describe_run(run), failure(run))
+        return ended(await foreground.run_here(service, args.name))
     return await followed(host, service, await service.start(args.name), detach=args.detach, quiet=args.json)
 
 
@@ -293,7 +289,11 @@ async def followed(host: Host, service: ReplicationService, run_id: str, *, deta
     from .job import follow
 
     await follow(host, run.id, quiet=quiet)
-    run = await service.run(run.id)
+    return ended(await service.run(run.id))
+
+
+def ended(run: Run) -> Result:
+    """What to tell of a run that has ended."""
     return Result(run, describe_run(run), failure(run))
 
 
@@ -314,16 +314,6 @@ def conflict(plan: Plan) -> DivergedError | None:
         f"{len(plan.conflicts)} of the datasets of {plan.task} cannot be sent as they are: {plan.conflicts[0].text}",
         conflict_way_out(),
     )
-
-
-async def _in_foreground(service: ReplicationService, name: str) -> Run:
-    if not isinstance(service, LocalReplication):
-        raise UsageError("--foreground runs on this machine only, not with --host.")
-    from ..services.jobs.run import run_job
-
-    run = await service.queue(name)
-    await run_job(run.id)
-    return await service.run(run.id)
 
 
 def describe_plan(plan: Plan) -> str:

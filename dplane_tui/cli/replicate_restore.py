@@ -10,8 +10,10 @@ from typing import Any
 from .. import text
 from ..errors import UsageError
 from ..services.host import Host
+from ..services.replication import codec
 from ..services.replication.model import Copy, Restore, Task
-from ..services.replication.service import open_replication
+from ..services.replication.service import check_restore, open_replication
+from . import foreground
 from .output import Result, table
 
 
@@ -27,12 +29,12 @@ def add(verbs: Any) -> None:
     how.add_argument("--recursive", action="store_true", default=None, help="with all below it (as the task does)")
     how.add_argument("--alone", action="store_false", dest="recursive", help="without what is below it")
     back.add_argument("--list", action="store_true", dest="listed", help="show what is there to bring back, do nothing")
-    back.add_argument("--detach", action="store_true", help="start it and do not wait")
+    foreground.add(back.add_mutually_exclusive_group())
     back.set_defaults(handler=_restore)
 
 
 async def _restore(host: Host, args: argparse.Namespace) -> Result:
-    from .replicate import followed
+    from .replicate import ended, followed
 
     service = open_replication(host)
     if args.listed:
@@ -48,6 +50,8 @@ async def _restore(host: Host, args: argparse.Namespace) -> Result:
         )
     recursive = task.recursive if args.recursive is None else args.recursive
     wish = Restore(args.to or own, below, recursive, args.snapshot, not args.newest_only)
+    if args.foreground:
+        return ended(await foreground.run_here(service, args.name, "restore", codec.dumps(check_restore(wish))))
     return await followed(host, service, await service.restore(args.name, wish), detach=args.detach, quiet=args.json)
 
 

@@ -10,11 +10,13 @@ from typing import Any
 from .. import text
 from ..errors import BadNewsError, UsageError
 from ..services.host import Host
+from ..services.replication import codec
 from ..services.replication.compare import GOOD, Compared, Comparison, Seen
 from ..services.replication.content import Checked, Wish
-from ..services.replication.looks import found_by
+from ..services.replication.looks import check_wish, found_by
 from ..services.replication.model import Run
 from ..services.replication.service import open_replication
+from . import foreground
 from .output import Result
 
 _LISTED = 20
@@ -34,7 +36,7 @@ def add(verbs: Any) -> None:
     how.add_argument("--sample", type=_percent, metavar="N%", help="hash only so many of a hundred files")
     how.add_argument("--whole", action="store_true", help="hash everything (the default)")
     read.add_argument("--seed", default="", metavar="WORD", help="choose the same files as an earlier sample")
-    read.add_argument("--detach", action="store_true", help="start it and do not wait")
+    foreground.add(read.add_mutually_exclusive_group())
     read.set_defaults(handler=_verify)
 
 
@@ -92,7 +94,7 @@ def _point(point: Seen, now: float) -> str:
 
 
 async def _verify(host: Host, args: argparse.Namespace) -> Result:
-    from .replicate import followed
+    from .replicate import ended, followed
 
     if not args.content:
         raise UsageError(
@@ -105,6 +107,8 @@ async def _verify(host: Host, args: argparse.Namespace) -> Result:
     if below is not None:
         below = "" if below in (".", task.source) else below.removeprefix(f"{task.source}/").strip("/")
     wish = Wish(below, args.snapshot, args.sample or 100, args.seed)
+    if args.foreground:
+        return ended(await foreground.run_here(service, args.name, "verify", codec.dumps(check_wish(wish))))
     return await followed(host, service, await service.verify(args.name, wish), detach=args.detach, quiet=args.json)
 
 

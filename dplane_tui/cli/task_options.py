@@ -12,13 +12,14 @@ from ..services.replication import options as wording
 from ..services.replication.model import Options, Task
 from ..services.replication.service import open_replication
 from .output import Result
+from .task_words import source_of
 
 _REPEATED = frozenset({"include", "exclude"})
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """The flags of all options."""
-    group = parser.add_argument_group("options")
+def add_flags(parser: argparse.ArgumentParser, about: str | None = None) -> None:
+    """The flags of all options; `about` them all, if there is something to say."""
+    group = parser.add_argument_group("options", about)
     for flag in wording.FLAGS:
         more: dict[str, Any] = {"metavar": flag.metavar}
         if flag.field in _REPEATED:
@@ -38,7 +39,12 @@ def add(verbs: Any) -> None:
     change = verbs.add_parser("set", help="change a task's options; a running one follows its limit")
     change.add_argument("name")
     change.add_argument("--rpo", metavar="TIME", help="late when the target is older: 90m, 24h, 7d")
-    add_flags(change)
+    depth = change.add_mutually_exclusive_group()
+    depth.add_argument("--recursive", action="store_true", default=None, help="take the datasets below as well")
+    depth.add_argument(
+        *("--no-recursive",), action="store_false", dest="recursive", help="the source alone; copies stay as they are"
+    )
+    add_flags(change, "What is not given stays. --include and --exclude replace the earlier lists; '' empties one.")
     change.set_defaults(handler=_set)
     limit = verbs.add_parser("limit", help="how fast a task may go, at once: 2M, '08:00-18:00=1M full', full")
     limit.add_argument("name")
@@ -64,8 +70,9 @@ async def _set(host: Host, args: argparse.Namespace) -> Result:
     before = await service.task(args.name)
     rpo = None if args.rpo is None else wording.seconds(args.rpo)
     options = wording.change(before.options, given(args))
-    after = await service.set_options(args.name, options, rpo, timed=args.schedule is not None)
-    told = _told(after)
+    timed = args.schedule is not None
+    after = await service.set_options(args.name, options, rpo, recursive=args.recursive, timed=timed)
+    told = _told(after, _depth(before, after))
     if args.json:  # a program asks with `prune --dry-run`
         return told
     from . import replicate_prune
@@ -85,10 +92,19 @@ async def _pause(host: Host, args: argparse.Namespace) -> Result:
     return _told(await service.set_options(args.name, replace(task.options, paused=args.paused)))
 
 
-def _told(task: Task) -> Result:
-    lines = wording.describe(task.options) or ["nothing differs from the default"]
-    rpo = f"RPO       {text.duration(task.rpo)}"
-    return Result(task, "\n".join([f"task      {task.name}", rpo, *(f"          {line}" for line in lines)]))
+def _told(task: Task, said: str = "") -> Result:
+    lines = wording.describe(task.options, task.name) or ["nothing differs from the default"]
+    head = [f"task      {task.name}", f"source    {source_of(task)}", f"RPO       {text.duration(task.rpo)}"]
+    return Result(task, "\n".join([*head, *(f"          {line}" for line in lines), *([said] if said else [])]))
+
+
+def _depth(before: Task, after: Task) -> str:
+    """What becomes of the datasets below the source when that was changed."""
+    if before.recursive == after.recursive:
+        return ""
+    if after.recursive:
+        return "The next run copies the datasets below for the first time; until then only the source itself is proven."
+    return "The datasets below are not copied any more. The copies that are there stay, and grow old."
 
 
 def options_of(args: argparse.Namespace) -> Options:

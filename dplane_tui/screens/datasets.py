@@ -13,7 +13,7 @@ from ..services.poller import Read
 from ..services.protection.judge import Verdict
 from ..services.zfs.tree import Holding, waiting
 from ..widgets.bars import Lines, show
-from ..widgets.layout import Pieces, paragraphs
+from ..widgets.layout import Pieces, at_most, paragraphs
 from ..widgets.table import Table
 from . import dataset_rows as rows
 from .base import PATIENT, Section
@@ -114,7 +114,8 @@ class DatasetsScreen(Section):
         lines = rows.waiting_lines(waiting(self.listed), width)
         found = self.snapshot("tree")
         if found.error and found.value is not None:
-            lines = [*lines, *_indented(f"The last reading failed: {found.error}", width, "bad")][:4]
+            failed = _indented(f"The last reading failed: {found.error}", width, "bad")
+            lines = at_most([*lines, *failed], 4, width)
         show(self.waiting, bool(lines))
         self.waiting.show(lines)
 

@@ -12,7 +12,7 @@ from ..errors import DPlaneError, RefusedError
 from ..services.files.model import NOW, Entry, Listing, Place, Version, Versions, readable
 from ..services.files.words import told_of
 from ..widgets.bars import Lines, show
-from ..widgets.layout import paragraphs
+from ..widgets.layout import at_most, paragraphs
 from ..widgets.table import Table
 from . import files_rows as rows
 from .base import Section
@@ -44,6 +44,7 @@ class FilesScreen(Section):
         self.listing: Listing | None = None
         self.found: Versions | None = None
         self._wanted = ("", NOW)
+        self._begun = ("", NOW)
         self._asked = 0  # counts requests: an answer to an older one is dropped
 
     def body(self) -> Iterable[Widget]:
@@ -80,20 +81,38 @@ class FilesScreen(Section):
     def host_changed(self) -> None:
         super().host_changed()
         self.where, self.places, self.listing, self.path, self.as_root = None, (), None, b"", False
+        self._begun = ("", NOW)
         if self.ready:
             self.close_versions()
             self.entries.set_rows((), "No dataset is chosen.\n\nd  choose one")
             self.entries.set_caption("Files")
 
     async def begin(self, dataset: str, snapshot: str = NOW) -> None:
-        """Show the top of a dataset."""
+        """Show the top of a dataset; where that cannot be read, say so in its place. Raises DPlaneError."""
+        self._asked += 1
+        asked = self._asked
+        self._begun = (dataset, snapshot)
+        self.where, self.places, self.path, self.listing = None, (), b"", None  # what a key acts on is what is shown
         self.entries.set_rows((), "Reading…")
         self.entries.set_caption(dataset)
-        self.places = await self.files.places(dataset)
+        try:
+            places = await self.files.places(dataset)
+            if asked != self._asked:
+                return
+            self.places = places
+            await self.go(self._place(dataset, snapshot), b"")
+        except DPlaneError as error:
+            if self._begun == (dataset, snapshot) and self.where is None:
+                self.entries.set_rows((), f"{error}\n\nr  read again   d  choose another dataset")
+                self.entries.set_caption(dataset)
+            raise
+
+    def _place(self, dataset: str, snapshot: str) -> Place:
+        """The snapshot among the places. Raises RefusedError when it is gone."""
         place = next((one for one in self.places if one.snapshot == snapshot), None)
         if place is None:
-            raise RefusedError(f"{dataset} has no snapshot {snapshot} any more.", "a chooses another.")
-        await self.go(place, b"")
+            raise RefusedError(f"{dataset} has no snapshot {snapshot} any more.", "d shows the dataset as it is.")
+        return place
 
     async def go(self, place: Place, path: bytes, cursor: bytes = b"") -> None:
         """Show a folder; where it cannot be read, stay where it was. Raises DPlaneError."""
@@ -147,6 +166,12 @@ class FilesScreen(Section):
         found = self.listing.entries if self.listing else ()
         return next((one for one in found if rows.key(one) == self.entries.key), None)
 
+    @property
+    def about(self) -> str:
+        """Among versions, whose they are: a version's row has no name."""
+        said = super().about
+        return f"{readable(self.found.path)} of {said}" if self.found and said and self.table is self.versions else said
+
     def chosen(self) -> Entry:
         """The same. Raises RefusedError when there is nothing."""
         self.here()
@@ -173,7 +198,7 @@ class FilesScreen(Section):
         self.versions.set_rows(rows.version_rows(found.versions), "Nothing of that name was found.")
         self.versions.set_caption(f"Versions of {readable(found.path)}")
         lines = [line for text in told_of(found) for line in paragraphs(text, max(20, self.size.width - 2), "dim")]
-        self.note.show([[(" ", "text"), *line] for line in lines[:3]])
+        self.note.show(at_most([[(" ", "text"), *line] for line in lines], 3, self.size.width - 1))
         show(self.note, True)
         show(self.versions, True)
         self.versions.focus()
@@ -198,3 +223,5 @@ class FilesScreen(Section):
         if self.where is not None:
             entry = self.entry
             self.look(self.go(self.where, self.path, entry.name if entry else b""))
+        elif self._begun[0]:
+            self.look(self.begin(*self._begun))

@@ -165,10 +165,11 @@ class HealthScreen(Section):
             return
         width = max(20, self.size.width - 6)
         lines: list[Pieces] = []
+        label = max(len(column.title) for column in table.columns) + 2
         for column, cell in zip(table.columns, row.cells, strict=True):
-            for n, part in enumerate(paragraphs(cell.text or "-", width - 12, cell.style)):
-                lines.append([(f"{column.title if n == 0 else '':<10}", "dim"), *part])
-        reader = Reader(table.caption, lines)
+            for n, part in enumerate(paragraphs(cell.text or "-", width - label, cell.style)):
+                lines.append([(f"{column.title if n == 0 else '':<{label}}", "dim"), *part])
+        reader = Reader(table.caption if table is self.news else f"{self.tab}: {row.cells[0].text}", lines)
         if table is self.detail and self.tab == "disks":
             reader.change([*lines, [], [("Reading its temperatures…", "dim")]])
             self.console.later(self._tell_warmth(reader, lines, row.key))

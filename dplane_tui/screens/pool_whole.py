@@ -163,7 +163,7 @@ class WholeActs:
 
     async def split(self) -> str | None:
         """A second pool."""
-        fields = (TextField("Name of the new pool", f"{self._pool.name}2", id="to"),)
+        fields = (TextField("New pool", f"{self._pool.name}2", id="to"),)
         text = "One disk of each mirror leaves this pool and becomes a pool of its own, a copy as of now."
         values = await ask(self._console, Form(f"Split {self._pool.name}", fields, "Go on", text=text))
         if values is None:

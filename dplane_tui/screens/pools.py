@@ -13,7 +13,7 @@ from textual.widget import Widget
 from ..services.poller import Read
 from ..services.zfs.model import Dataset, Pool, Snapshot
 from ..widgets.bars import Lines, show
-from ..widgets.layout import Column, paragraphs
+from ..widgets.layout import Column, at_most, paragraphs
 from ..widgets.table import Table
 from . import pool_rows as rows
 from .base import Section
@@ -181,7 +181,8 @@ class PoolsScreen(Section):
         elif pool is not None and (why := pool.trouble()):
             said.append((f"{pool.name} {why}. y: what helps.", "warn"))
         width = max(20, self.size.width - 3)
-        lines = [[(" ", "text"), *line] for text, role in said for line in paragraphs(text, width, role)][:4]
+        lines = [[(" ", "text"), *line] for text, role in said for line in paragraphs(text, width, role)]
+        lines = at_most(lines, 4, width + 1)
         show(self.advice, bool(lines))
         self.advice.show(lines)
 

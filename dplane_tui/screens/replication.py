@@ -216,6 +216,11 @@ class ReplicationScreen(Section):
         self.detail.show([*head, *lines])
 
     @property
+    def about(self) -> str:
+        """The task also where the cursor is among its runs: that is what keys act on, and a run has no name to read."""
+        return self._runs_of if self.table is self.runs else super().about
+
+    @property
     def helpful(self) -> list[Action]:
         """The actions of a task that this person may do now."""
         readonly = self.console.read_only

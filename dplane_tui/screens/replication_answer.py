@@ -9,7 +9,7 @@ from ..services.replication.freshness import AHEAD, IN_TIME, LATE, proven_since,
 from ..services.replication.model import Task, TaskStatus
 from ..services.zfs.model import Dataset
 from ..text import duration, size
-from ..widgets.layout import Pieces, paragraphs
+from ..widgets.layout import Pieces, at_most, paragraphs
 
 ACTIVE = frozenset({"queued", "running"})
 _BROKEN = frozenset({"failed", "died"})
@@ -90,7 +90,7 @@ def verdict(statuses: Sequence[TaskStatus], now: float) -> tuple[str, str]:
         return "", "text"
     found = sorted(item for item in (_trouble(status, now) for status in statuses) if item is not None)
     said = [clause for _, clause in found]
-    rest = f"; and {len(said) - _NAMED} more" if len(said) > _NAMED else ""
+    rest = _rest([badness for (badness, _), _ in found[_NAMED:]])
     role = "good" if not found else "warn" if found[0][0][0] in (1, 3) else "bad"
     fine = [status for status in statuses if late(status, now) is False]
     if len(statuses) == 1 and fine:
@@ -103,6 +103,15 @@ def verdict(statuses: Sequence[TaskStatus], now: float) -> tuple[str, str]:
         count = len(fine) or "None"
         said.insert(0, f"{count} of {len(statuses)} tasks {'are' if len(fine) > 1 else 'is'} in time")
     return "; ".join(said[: _NAMED + 1]) + rest + ".", role
+
+
+def _rest(badness: Sequence[int]) -> str:
+    """The tasks that are not named, those in time apart: they are counted among those already."""
+    away = sum(1 for one in badness if one in (0, 1))
+    kept = len(badness) - away
+    said = [f"and {away} more"] if away else []
+    said += [f"{'' if away else 'and '}{kept} more in time {'wants' if kept == 1 else 'want'} a look"] if kept else []
+    return "".join(f"; {one}" for one in said)
 
 
 def happening(statuses: Sequence[TaskStatus], jobs: Mapping[str, Progress], now: float) -> str:
@@ -182,4 +191,4 @@ def answer_lines(said: Iterable[tuple[str, str]], width: int, most: int) -> list
     for text, role in said:
         if text:
             lines += [[(" ", "text"), *line] for line in paragraphs(text, max(20, width - 2), role)]
-    return lines[:most]
+    return at_most(lines, most, width - 1)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..actions import Action
 from ..services.replication.freshness import AHEAD, standing
 from ..services.replication.model import Plan, Run, Task, TaskStatus
-from ..services.replication.options import describe
+from ..services.replication.options import describe, stream_words
 from ..text import duration, size
 from ..widgets.chart import MISSING, spark
 from ..widgets.layout import Pieces, wrap
@@ -38,9 +38,8 @@ def detail_lines(
     for note in status.notes[:3]:
         lines += _fact("left out", note, width, "warn")
     lines += chart_lines(task, runs, width)
-    said = [line for line in describe(task.options) if not line.startswith(("schedule:", "PAUSED"))]
-    stream = {None: "not decided before the first run", True: "raw, as it is on disk", False: "plain"}[task.raw]
-    lines += _fact("options", "; ".join([*said, f"stream: {stream}"]), width, "dim")
+    said = [line for line in describe(task.options, task.name) if not line.startswith(("schedule:", "PAUSED"))]
+    lines += _fact("options", "; ".join([*said, f"stream: {stream_words(task)}"]), width, "dim")
     return lines[:most]
 
 

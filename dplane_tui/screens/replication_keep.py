@@ -26,11 +26,11 @@ async def keep(console: Console, task: Task) -> str | None:
         TextField("Late after", wording.as_typed(task.rpo), id="rpo", hint="e.g. 90m, 24h, 7d"),
         TextField("Keep at source", task.options.keep_source, id="keep_source", hint="all; e.g. hourly=24,daily=30"),
         TextField("Keep at target", task.options.keep_target, id="keep_target", hint="all; e.g. daily=30,monthly=12"),
-        TextField("Waiting at most", str(task.options.backlog), id="backlog", hint="500"),
+        TextField("May wait", str(task.options.backlog), id="backlog", hint="snapshots, at most; 500"),
     )
     text = (
         f"The copy at {there} is late when it is older than that. Empty keeps every snapshot; only what our tasks took "
-        "is ever destroyed, never the newest. The last field: so many wait for a target that is away."
+        "is ever destroyed, never the newest. The last: so many snapshots wait for a target that is away."
     )
     dialog = Form(
         f"What {task.name} keeps", fields, "Next", text=text, check=lambda values: _made(task.options, values)

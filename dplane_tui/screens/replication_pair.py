@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import RefusedError
-from ..services.replication.model import PairRequest, Peer
+from privhelper.grammar import dataset_problem
+
+from ..errors import DPlaneError, RefusedError
+from ..services.replication.model import HostIdentity, PairRequest, Peer
+from ..text import clean
 from ..widgets.dialogs import Confirm, Form, Values, ask
 from ..widgets.fields import TextField
 
@@ -15,20 +18,10 @@ if TYPE_CHECKING:
 
 async def pair(console: Console) -> Peer | None:
     """Pair, and return the peer after its new key was used for a login; None when the person left."""
-    fields = (
-        TextField("Name", id="name", hint="how you call it, e.g. nas-b"),
-        TextField("Address", id="address", hint="host name or IP address"),
-        TextField("Port", "22", id="port"),
-        TextField("User", "owner", id="user", hint="an account there that may administer D-Plane"),
-        TextField("Confine to", id="root", hint="optional dataset there, e.g. backup"),
-    )
-    text = "A key is made here for that box. Nothing is sent before you have seen its fingerprint."
-    place = await ask(console, Form("Pair a box", fields, "Look", text=text, check=_check_place))
-    if place is None:
+    seen = await _look(console)
+    if seen is None:
         return None
-    console.say(f"Asking {place['address']} for its host key…", "dim")
-    found = await console.services.replication.probe(place["address"].strip(), int(place["port"]))
-    console.say("")
+    place, found = seen
     question = (
         f"{place['address']} shows this host key:\n\n  {found.fingerprint}\n\n"
         "Compare it with the one on that box's own screen (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub). "
@@ -37,6 +30,37 @@ async def pair(console: Console) -> Peer | None:
     if not await ask(console, Confirm("Is it really that box?", question, "It is the same")):
         return None
     return await _hand_over(console, place, found.key)
+
+
+async def _look(console: Console) -> tuple[Values, HostIdentity] | None:
+    """Where the box is, as typed, and what it shows; asked again with what was typed until it answers."""
+    typed: Values = {"port": "22", "user": "owner"}
+    problem = ""
+    while True:
+        place = await ask(console, _form(typed, problem))
+        if place is None:
+            return None
+        console.say(f"Asking {place['address']} for its host key…", "dim")
+        try:
+            found = await console.services.replication.probe(place["address"].strip(), int(place["port"].strip()))
+        except DPlaneError as error:
+            typed, problem = place, str(error)
+            console.say(problem, "bad")
+        else:
+            console.say("")
+            return place, found
+
+
+def _form(typed: Values, problem: str) -> Form:
+    fields = (
+        TextField("Name", typed.get("name", ""), id="name", hint="how you call it, e.g. nas-b"),
+        TextField("Address", typed.get("address", ""), id="address", hint="host name or IP address"),
+        TextField("Port", typed["port"], id="port"),
+        TextField("User", typed["user"], id="user", hint="an account there that may administer D-Plane"),
+        TextField("Confine to", typed.get("root", ""), id="root", hint="optional dataset there, e.g. backup"),
+    )
+    text = "A key is made here for that box. Nothing is sent before you have seen its fingerprint."
+    return Form("Pair a box", fields, "Look", text=text, check=_check_place, error=problem)
 
 
 async def _hand_over(console: Console, place: Values, host_key: str) -> Peer | None:
@@ -51,7 +75,7 @@ async def _hand_over(console: Console, place: Values, host_key: str) -> Peer | N
         name=place["name"].strip(),
         user=place["user"].strip(),
         address=place["address"].strip(),
-        port=int(place["port"]),
+        port=int(place["port"].strip()),
         password=given.pop("password"),
         host_key=host_key,
         root=place["root"].strip() or None,
@@ -68,5 +92,12 @@ def _check_place(values: Values) -> None:
     for key, what in (("name", "a name"), ("address", "an address"), ("user", "a user")):
         if not values[key].strip():
             raise RefusedError(f"The box needs {what}.")
-    if not values["port"].isdigit() or not 0 < int(values["port"]) < 65536:
+    from ..services.replication.keys import check_address, check_name
+
+    check_name(values["name"].strip())
+    port, root = values["port"].strip(), values["root"].strip()
+    if not (port.isascii() and port.isdecimal() and 0 < int(port[:6]) < 65536):
         raise RefusedError("The port is a number from 1 to 65535.")
+    check_address(values["user"].strip(), values["address"].strip(), int(port))
+    if root and (problem := dataset_problem(root)):
+        raise RefusedError(f"The dataset “{clean(root, 60)}” to confine it to {problem}.")

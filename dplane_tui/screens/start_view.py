@@ -13,7 +13,7 @@ from ..services.jobs.model import Progress
 from ..services.zfs.model import Pool
 from ..widgets.bars import Lines, show
 from ..widgets.job import job_lines
-from ..widgets.layout import Pieces, paragraphs
+from ..widgets.layout import Pieces, at_most, paragraphs
 from . import start_words as words
 from .judged import SOURCES, judged
 from .start import JOBS_PACE
@@ -96,7 +96,7 @@ class StartView:
 
             text, role = verdict(statuses, now)
             said.append((f"Copies: {text} {happening(statuses, {job.id: job for job in self._jobs}, now)}", role))
-        self._screen.said.show([line for text, role in said for line in self._indented(text, role)[:3]])
+        self._screen.said.show([line for text, role in said for line in self._some(self._indented(text, role), 3)])
 
     def _indented(self, text: str, role: str, by: int = 1) -> list[Pieces]:
         return [[(" " * by, "text"), *line] for line in paragraphs(text, self._width - by, role)] if text else []
@@ -120,8 +120,11 @@ class StartView:
     def show_whole(self) -> None:
         """The whole sentence of what is under the cursor, when its row cannot hold it."""
         one = self._chosen
-        lines = self._indented(one.text, "text", 3)[:4] if one is not None and len(one.text) > self._width - 30 else []
-        self._fill(self._screen.whole, lines)
+        lines = self._indented(one.text, "text", 3) if one is not None and len(one.text) > self._width - 30 else []
+        self._fill(self._screen.whole, self._some(lines, 4))
+
+    def _some(self, lines: list[Pieces], most: int) -> list[Pieces]:
+        return at_most(lines, most, self._width)
 
     @staticmethod
     def _fill(widget: Lines, lines: list[Pieces]) -> None:
@@ -153,12 +156,12 @@ class StartView:
     def _show_below(self) -> None:
         """What is well, and how full the pools are, in the lines that are left."""
         screen = self._screen
-        below = self._indented(words.well_line(self._found), "good")
         pools: tuple[Pool, ...] = self._value("pools") or ()
         above: list[Widget] = [screen.said, screen.needs, screen.whole, screen.running]
         if screen.console.fleet is not None:
             above.append(screen.boxes)
-        taken = sum(one.size.height for one in above if one.display)
+        taken = sum(_height(one) for one in above if one.display)
+        below = self._some(self._indented(words.well_line(self._found), "good"), max(1, self._room - taken))
         space = words.space_lines(pools, max(0, self._room - taken - len(below) - 1))
         screen.below.show([*below, [], *space] if space else below)
 
@@ -177,3 +180,9 @@ class StartView:
         """Where the row under the cursor leads."""
         one = self._chosen
         return words.leads_to(one) if one is not None else None
+
+
+def _height(widget: Widget) -> int:
+    """The lines it was given, also before it is drawn anew."""
+    given = widget.styles.height
+    return int(given.value) if given is not None and given.is_cells else widget.size.height

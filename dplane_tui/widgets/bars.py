@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from ..actions import Action
 from ..text import clean
-from .layout import Pieces, cut, wrap
+from .layout import Pieces, at_most, cut, wrap
 from .paint import look
 
 
@@ -102,8 +102,9 @@ class Toast(Lines):
 
     def tell(self, text: str, role: str) -> None:
         """Say `text`; empty clears."""
-        lines = wrap(text, max(20, (self.size.width or 80) - 3))[:4] if text else [""]
-        self.show([[(" " + line, role)] for line in lines])
+        width = max(20, (self.size.width or 80) - 3)
+        lines = wrap(text, width) if text else [""]
+        self.show(at_most([[(" " + line, role)] for line in lines], 4, width + 1))
 
 
 class Hints(Lines):

@@ -220,10 +220,12 @@ class Form(Dialog[Values]):
         text: str = "",
         preview: Callable[[Values], Sequence[str]] | None = None,
         check: Callable[[Values], object] | None = None,
+        error: str = "",
     ) -> None:
+        """`error` stands below the fields until something is typed: what was wrong with them before."""
         super().__init__(title)
         self._fields, self._yes, self._text = fields, yes, text
-        self._preview, self._check = preview, check
+        self._preview, self._check, self._error = preview, check, error
 
     @property
     def values(self) -> Values:
@@ -238,7 +240,7 @@ class Form(Dialog[Values]):
         yield from self._fields
         self._below = Lines()
         yield self._below
-        self._tell()
+        self._tell(self._error)
 
     def buttons(self) -> Iterable[Button]:
         return (Button("Cancel", id="cancel"), Button(self._yes, id="yes"))

@@ -130,6 +130,18 @@ def paragraphs(text: str, width: int, role: str = "text") -> list[Pieces]:
     return [[(line, role)] for line in wrap(text, width)]
 
 
+def at_most(lines: Sequence[Pieces], most: int, width: int) -> list[Pieces]:
+    """The first lines; where some are left out, the last that is shown ends with `…`, within `width` cells."""
+    shown = list(lines[: max(0, most)])
+    if not shown or len(lines) <= len(shown):
+        return shown
+    *before, (text, role) = shown[-1] or ((" ", "dim"),)
+    body, room = clean(text).rstrip(), max(1, width - sum(cell_len(clean(piece)) for piece, _ in before))
+    fits = cell_len(body) + 2 <= room
+    marked = f"{body} …" if fits else set_cell_size(body, min(room - 1, cell_len(body))).rstrip() + "…"
+    return [*shown[:-1], [*before, (marked, role)]]
+
+
 def matches(row: Row, query: str) -> bool:
     """Whether a row stays under the filter `query`: every word somewhere in it; with `!` before it, none."""
     inverse = query.startswith("!")

@@ -65,12 +65,11 @@ class Table(Widget, can_focus=True):
 
     def set_rows(self, rows: Sequence[Row], message: str = "") -> None:
         """Show `rows`; the cursor stays on its thing. `message` stands where there are none."""
-        self._all = tuple(rows)
-        if message != self.message:
-            self.message = message
-            if not rows:
-                self.refresh()
+        changed = message != self.message or bool(rows) != bool(self._all)
+        self._all, self.message = tuple(rows), message
         self._arrange()
+        if changed and not self._rows:
+            self.refresh()
 
     def set_columns(self, columns: Sequence[Column], *, tree: bool = False) -> None:
         """Show another kind of rows; what was here goes."""
@@ -328,7 +327,7 @@ class Table(Widget, can_focus=True):
 
     def _message_line(self, y: int, width: int) -> Strip:
         styles = look(self)
-        message = self.message or ("Nothing matches the filter. Esc clears it." if self._all else "")
+        message = "Nothing matches the filter. Esc clears it." if self._all else self.message
         lines = wrap(message, max(10, width - 4))
         text = lines[y - 1] if 0 < y <= len(lines) else ""
         return Strip([Segment(cut("  " + text, width), styles["text"])], width)

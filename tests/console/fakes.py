@@ -306,7 +306,9 @@ class FakeReplication:
     async def task(self, name: str) -> Task:
         return next(status.task for status in await self.tasks() if status.task.name == name)
 
-    async def set_options(self, name: str, options: Options, rpo: int | None = None, *, timed: bool = False) -> Task:
+    async def set_options(
+        self, name: str, options: Options, rpo: int | None = None, *, recursive: bool | None = None, timed: bool = False
+    ) -> Task:
         self.calls.append(("set_options", name, options, *(() if rpo is None else (rpo,))))
         self.options = options
         return dataclasses.replace(TASK, options=options, rpo=TASK.rpo if rpo is None else rpo)

@@ -123,6 +123,7 @@ async def test_versions_compared_and_one_brought_back_to_its_place(
         assert "-two" in seen.text
         await seen.press("escape", "b")
         await seen.until_text("Bring back a.txt")
+        assert "docs/a.txt of " in seen.app.log_book.entries[-1].text
         assert "a.txt.restored-s1" in seen.text
         await seen.press("down", "enter")
         await seen.until_text("Replace a.txt")

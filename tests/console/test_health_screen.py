@@ -52,3 +52,15 @@ async def test_unknown_is_unknown(console: Opener) -> None:
         await seen.until_text("smartmontools is not installed")
         assert "? cores" in seen.text
         assert "ok " not in "\n".join(line for line in seen.text.split("\n") if "pools" in line or "disks" in line)
+
+
+async def test_a_task_is_read_in_full_under_its_own_name(console: Opener) -> None:
+    async with console(section="health") as seen:
+        await seen.until_text("vault is DEGRADED")
+        await seen.press("right_square_bracket", "right_square_bracket")
+        await seen.until_text("[tasks]")
+        await seen.until_text("in time")
+        await seen.press("tab", "enter")
+        await seen.until_text("─ tasks: home ─")
+        line = next(line for line in seen.text.split("\n") if "NEWEST PROVEN" in line and "ago" in line)
+        assert "NEWEST PROVEN  " in line

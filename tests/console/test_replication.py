@@ -59,6 +59,14 @@ async def test_an_unreachable_box_and_a_wrong_password_are_sentences(console: Op
         await seen.until_text("nas-b")
         await fill_pairing(seen, "nowhere")
         await seen.until_text("nowhere cannot be reached: no such host. Check the address.")
+        assert "Pair a box" in seen.text, "what was typed is not lost"
+        assert "nas-c" in seen.text
+        await seen.press("enter", *["backspace"] * len("nowhere"))
+        await seen.type("10.9.0.9")
+        await seen.press("enter", "enter", "enter", "enter", "enter")
+        await seen.until_text("SHA256:farfarfar")
+        assert ("probe", "10.9.0.9", 22) in services.fake_replication.calls
+        await seen.press("enter")  # Cancel
         await fill_pairing(seen, "10.9.0.3")
         await seen.until_text("SHA256:farfarfar")
         await seen.press("tab", "enter")
@@ -73,6 +81,26 @@ async def test_the_form_says_what_is_missing(console: Opener) -> None:
         await seen.until_text("nas-b")
         await seen.press("n", "enter", "enter", "enter", "enter", "enter", "enter")
         await seen.until_text("The box needs a name.")
+        assert not seen.services.fake_replication.calls
+
+
+async def test_a_name_no_peer_can_have_is_said_before_the_box_is_asked(console: Opener) -> None:
+    async with console(section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("n")
+        await seen.until_text("Pair a box")
+        await seen.type("the attic")
+        await seen.press("enter")
+        await seen.type("10.9.0.3")
+        await seen.press("enter", "enter", "enter", "enter", "enter")
+        await seen.until_text("The peer's name “the attic”")
+        assert not seen.services.fake_replication.calls
+        await seen.press("tab", *["backspace"] * len("the attic"))
+        await seen.type("attic")
+        await seen.press("enter", "enter", "enter", "enter")
+        await seen.type("backup@")
+        await seen.press("enter", "enter")
+        await seen.until_text("The dataset “backup@” to confine it to")
         assert not seen.services.fake_replication.calls
 
 
@@ -97,6 +125,18 @@ async def test_run_now_shows_live_progress_then_evidence(console: Opener) -> Non
         await seen.until_text("proven: both sides have the same GUID")
         assert seen.text.count("9911223344556677") == 2
         assert "incremental from dplane-20261122T120000Z" in seen.text
+
+
+async def test_the_log_names_the_task_whose_run_has_the_cursor(console: Opener) -> None:
+    async with console(section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("tab")
+        await seen.until_text("runs of home")
+        await seen.press("u")
+        await seen.until_text("The run r1 was started.")
+    asked = [entry.text for entry in seen.app.log_book.entries if entry.kind == "asked"]
+    assert len(asked) == 1
+    assert asked[0].endswith(": home"), asked
 
 
 async def test_a_failed_run_is_never_green(console: Opener) -> None:

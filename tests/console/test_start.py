@@ -242,3 +242,20 @@ def test_keys_hold_still_and_lead_somewhere() -> None:
     assert leads_to(News("bad", "?", "elsewhere")).section == "health"
     assert needing((News("ok", "Fine.", "memory"), pool)) == [pool]
     assert well_line((News("ok", "Fine.", "memory"), News("bad", "Bad.", "memory"))) == ""
+
+
+async def test_what_the_window_cannot_hold_is_cut_with_a_mark(console: Opener) -> None:
+    async with console(size=(60, 15), section="start") as seen:
+        await seen.until_text("Well:")
+        await seen.settle()
+        lines = [line.rstrip() for line in seen.text.split("\n")]
+        first = next(number for number, line in enumerate(lines) if line.startswith(" Well:"))
+        told = [line for line in lines[first:-1] if line]
+        assert told[-1].endswith("…"), lines
+
+
+async def test_a_larger_window_holds_all_of_it(console: Opener) -> None:
+    async with console(size=(132, 43), section="start") as seen:
+        await seen.until_text("Well:")
+        await seen.until_text("memory, policies.")
+        assert "…" not in seen.text.split("Well:")[1].split("\n")[0]

@@ -98,3 +98,19 @@ async def test_long_lists_scroll_and_keep_the_cursor_seen() -> None:
         assert table.key == "n000"
         table.set_filter("n00")
         assert len(table.rows) == 10
+
+
+async def test_a_filter_that_nothing_matches_is_not_told_as_there_being_nothing() -> None:
+    async with Stage().run_test(size=(60, 12)) as pilot:
+        table = pilot.app.query_one(Table)
+        table.set_rows(rows("alpha", "beta"), "There is no thing.")
+        table.set_filter("zzz")
+        await pilot.pause()
+        shown = "\n".join(strip.text for strip in pilot.app.screen._compositor.render_strips())
+        assert "Nothing matches the filter. Esc clears it." in shown
+        assert "There is no thing." not in shown
+        table.set_rows([], "There is no thing.")
+        await pilot.pause()
+        shown = "\n".join(strip.text for strip in pilot.app.screen._compositor.render_strips())
+        assert "There is no thing." in shown
+        assert "filter" not in shown.replace("Things", "")

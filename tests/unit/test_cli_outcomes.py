@@ -265,6 +265,25 @@ def test_a_run_that_failed_is_told_with_its_evidence(cli: Cli) -> None:
     assert cli.json("replicate", "run-show", run_id)[0] == 0, "to show a failed run is no failure"
 
 
+def test_a_restore_and_a_verification_run_in_the_foreground_and_are_listed_as_what_they_are(cli: Cli) -> None:
+    asyncio.run(_stored(Task("photos", "tank/photos", None, "vault/photos", created=1.0)))
+    for words, kind in (
+        (("verify", "photos", "--content"), "verify"),
+        (("restore", "photos", "--to", "tank/again"), "restore"),
+    ):
+        status, answer = cli.json("replicate", *words)
+        assert "`--foreground`" in answer["error"]["next"], "nothing is installed here that could run it"
+        status, answer = cli.json("replicate", *words, "--foreground")
+        assert status not in {0, 3}, "there is no ZFS here"
+        assert (answer["data"]["kind"], answer["data"]["state"]) == (kind, "failed")
+        assert cli("replicate", *words, "--foreground", "--detach")[0] == 2
+    shown = cli("replicate", "runs", "photos")[1]
+    assert shown.split()[:4] == ["RUN", "TASK", "KIND", "STATE"]
+    assert shown.count("  verification  ") == shown.count("  restore ") == 2
+    newest = cli.json("replicate", "runs", "photos")[1]["data"][0]
+    assert "kind      restore" in cli("replicate", "run-show", newest["id"])[1]
+
+
 def test_a_plan_with_conflicts_is_no_success(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = Plan("photos", "", False, conflicts=(Conflict("tank/a", "vault/a", "no-common", "They share nothing."),))
 

@@ -210,6 +210,31 @@ def test_how_many_names_fit_into_one_transaction(count: int, length: int, fits: 
         refuse_too_many(TASK, names, DATASETS_LIMIT + 1)
 
 
+async def test_a_task_made_recursive_copies_what_is_below_and_made_shallow_leaves_those_copies(world: World) -> None:
+    world.write("tank/photos/albums", 1000)
+    async with open_store(world.database, write=True) as store:
+        await records.set_options(store, "photos", Options(), recursive=False)
+    assert {proof.dataset for proof in (await world.run()).evidence} == {"tank/photos"}
+    async with open_store(world.database, write=True) as store:
+        await records.set_options(store, "photos", Options(), recursive=True)
+    run = await world.run()
+    assert (run.state, {proof.dataset for proof in run.evidence if proof.proven}) == (
+        *("succeeded", {"tank/photos", "tank/photos/albums"}),
+    )
+    copied = world.points("far", "vault/backup/photos/albums")
+    assert copied[-1] == world.points("near", "tank/photos/albums")[-1]
+    async with open_store(world.database, write=True) as store:
+        await records.set_options(store, "photos", Options(), recursive=False)
+        assert (await records.task(store, "photos")).recursive is False
+        await records.set_options(store, "photos", Options(limit="1G"))
+        assert (await records.task(store, "photos")).recursive is False, "not given is not changed"
+    world.write("tank/photos", 1000)
+    world.write("tank/photos/albums", 1000)
+    run = await world.run()
+    assert (run.state, {proof.dataset for proof in run.evidence}) == ("succeeded", {"tank/photos"})
+    assert world.points("far", "vault/backup/photos/albums") == copied
+
+
 async def test_a_dataset_that_fails_is_left_behind_with_all_below_it_and_the_others_arrive(world: World) -> None:
     for name in ("a", "a/deep", "b"):
         world.write(f"tank/photos/{name}", 1000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from dplane_tui.services.host import LocalHost, Output
 from dplane_tui.services.jobs import Progress, files
 from dplane_tui.services.replication import records
 from dplane_tui.services.replication.codec import decode, dumps
-from dplane_tui.services.replication.model import Evidence, Peer, Plan, Run, Step, Task
+from dplane_tui.services.replication.model import Evidence, Options, Peer, Plan, Run, Step, Task
 from dplane_tui.services.replication.remote import DPLANE, RemoteReplication
 from dplane_tui.services.replication.service import LocalReplication, ReplicationService
 from dplane_tui.services.store import open_store
@@ -71,6 +72,42 @@ async def test_a_task_is_stored_listed_and_forgotten(service: ReplicationService
     assert await service.tasks() == ()
     with pytest.raises(MissingError):
         await service.remove_task("photos")
+
+
+async def test_a_task_is_made_recursive_and_shallow_and_patterns_that_would_do_nothing_are_refused(
+    service: ReplicationService,
+) -> None:
+    patterns = Options(exclude=("cache",))
+    for refused in (service.add_task, service.preview):
+        with pytest.raises(RefusedError, match="takes tank/photos alone, so there is nothing below it to include"):
+            await refused(replace(TASK, recursive=False, options=patterns))
+    await service.add_task(replace(TASK, recursive=False))
+    with pytest.raises(RefusedError, match="alone") as told:
+        await service.set_options("photos", patterns)
+    assert "--recursive" in told.value.next_step
+    changed = await service.set_options("photos", patterns, recursive=True)
+    assert (changed.recursive, changed.options, changed.rpo) == (True, patterns, TASK.rpo)
+    assert (await service.set_options("photos", patterns, 7200)).recursive, "not given is not changed"
+    with pytest.raises(RefusedError, match="alone"):
+        await service.set_options("photos", patterns, recursive=False)
+    assert (await service.task("photos")).recursive
+    assert not (await service.set_options("photos", Options(), recursive=False)).recursive
+    async with open_store(paths.current().database, write=True) as store:
+        await records.set_options(store, "photos", patterns)  # as an earlier release let it be
+    paused = await service.set_options("photos", replace(patterns, paused=True))
+    assert paused.options == replace(patterns, paused=True)
+
+
+async def test_the_depth_of_a_task_is_not_changed_while_it_runs(state: Path) -> None:
+    service = LocalReplication(LocalHost())
+    await service.add_task(TASK)
+    async with open_store(paths.current().database, write=True) as store:
+        run = await records.new_run(store, "photos")
+    paths.current().jobs.mkdir(parents=True)
+    files.write(paths.current().jobs, Progress(run.id, "replicate", "running", updated=time.time(), pid=os.getpid()))
+    with pytest.raises(RefusedError, match="is running"):
+        await service.set_options("photos", Options(), recursive=False)
+    assert (await service.set_options("photos", Options(limit="1M"), None, True)).recursive, "that is no change"
 
 
 async def test_a_preview_is_refused_like_the_task_would_be_and_stores_no_task(service: ReplicationService) -> None:

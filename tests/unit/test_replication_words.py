@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -106,10 +107,41 @@ def test_the_answer_is_never_better_than_the_worst_task(statuses: list[TaskStatu
         ([status("a", 600), status("b", 2 * DAY)], "1 of 2 tasks is in time; b is late: 2d, allowed 1d."),
         ([status("a", None, state="died"), status("b", None)],
          "None of 2 tasks is in time; a was never proven, and its last run died; b was never proven."),
+        ([*(status(name, n * DAY) for n, name in ((6, "a"), (5, "b"), (4, "c"), (3, "d"))),
+          status("e", 600, state="failed")],
+         "1 of 5 tasks is in time; a is late: 6d, allowed 1d; b is late: 5d, allowed 1d; c is late: 4d, allowed 1d; "
+         "and 1 more; 1 more in time wants a look."),
+        ([status("a", 6 * DAY), *(status(name, 600, state="failed") for name in "bcde")],
+         "4 of 5 tasks are in time; a is late: 6d, allowed 1d; the last run of b failed; the last run of c failed; "
+         "and 2 more in time want a look."),
     ],
 )  # fmt: skip
 def test_the_answer_in_words(statuses: list[TaskStatus], text: str) -> None:
     assert verdict(statuses, NOW)[0] == text
+
+
+@given(STATUSES)
+def test_no_task_is_counted_twice(statuses: list[TaskStatus]) -> None:
+    text, _ = verdict(statuses, NOW)
+    fine = sum(late(one, NOW) is False for one in statuses)
+    more = re.search(r"; and (\d+) more(?! in time)", text)
+    named = text.count(" is late") + text.count(" was never proven")
+    if fine < len(statuses):
+        assert named + (int(more[1]) if more else 0) + fine == len(statuses)
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (None, "as the dataset is: raw if it is encrypted"),
+        (True, "raw (what is encrypted stays so on the way)"),
+        (False, "plain (what is encrypted is sent decrypted)"),
+    ],
+)
+def test_how_it_is_sent_is_said_also_after_many_runs(raw: bool | None, words: str) -> None:
+    one = status("a", 600)
+    one = replace(one, task=replace(one.task, raw=raw))
+    assert f"stream: {words}" in said(detail_lines(one, (), (), NOW, 200, 30))
 
 
 def test_a_copy_grows_late_while_nobody_can_read() -> None:

@@ -76,7 +76,7 @@ class JobService:
         if self._host.local and not paths.current().installed:
             raise MissingError(
                 "D-Plane is not installed on this machine, so there is no unit that could run the job.",
-                "Install it with `sudo make install`, or run it here with `--foreground`.",
+                "Install it with `sudo make install`, or give `dplane replicate run|restore|verify` `--foreground`.",
             )
         await self._door.call("job-start", job=job)
 

@@ -38,10 +38,14 @@ class KeyFiles:
 
 def files_of(folder: Path, peer: str) -> KeyFiles:
     """The files of the peer `peer` in `folder`. Raises RefusedError for a name that could lead elsewhere."""
-    problem = grammar.peer_problem(peer)
-    if problem:
-        raise RefusedError(f"The peer's name “{clean(peer, 60)}” {problem}.")
+    check_name(peer)
     return KeyFiles(folder / f"{peer}.key", folder / f"{peer}.pub", folder / f"{peer}.known")
+
+
+def check_name(peer: str) -> None:
+    """Raise RefusedError for what cannot be the name of a peer."""
+    if problem := grammar.peer_problem(peer):
+        raise RefusedError(f"The peer's name “{clean(peer, 60)}” {problem}.", "Choose one such as attic or nas-2.")
 
 
 def check_address(user: str, address: str, port: int) -> None:

@@ -1,4 +1,4 @@
-"""What is looked at before a task is made: whether its target is allowed, and what its first run would do."""
+"""What is looked at before a task is made or changed: whether it is allowed, and what its first run would do."""
 
 from __future__ import annotations
 
@@ -18,6 +18,23 @@ async def allowed(store: Store, new: Task) -> Task:
     if target is not None:
         pruning.refuse_not_granted(new.options, target)
     return check_rights(new, source, target)
+
+
+def refuse_idle_patterns(new: Task, before: Task | None = None) -> None:
+    """Raise RefusedError for patterns that would do nothing, as the task takes its source alone.
+
+    What `before` had already is let be, so that an older task can still be paused.
+    """
+    patterns = (*new.options.include, *new.options.exclude)
+    same = before is not None and (new.recursive, new.options.include, new.options.exclude) == (
+        *(before.recursive, before.options.include, before.options.exclude),
+    )
+    if new.recursive or same or not patterns:
+        return
+    raise RefusedError(
+        f"The task {new.name} takes {new.source} alone, so there is nothing below it to include or exclude.",
+        "Add --recursive to take the datasets below as well, or clear the patterns with --include '' --exclude ''.",
+    )
 
 
 async def queue_preview(store: Store, new: Task) -> Run:

@@ -9,7 +9,7 @@ from ...errors import UsageError
 from ...text import clean
 from ..retention import policy
 from . import rates, schedule
-from .model import Options
+from .model import Options, Task
 
 BACKLOG_LIMIT = 100_000
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -91,10 +91,17 @@ def words(after: Options, before: Options | None = None) -> list[str]:
     return found
 
 
-def describe(options: Options) -> list[str]:
-    """What differs from the default, a line each."""
+def describe(options: Options, task: str) -> list[str]:
+    """What differs from the default, a line each; `task` is whose options they are."""
     lines = [word.removeprefix("--").replace("=", ": ", 1) for word in words(options)]
-    return [*lines, *(["PAUSED: `dplane replicate resume` lets it go on"] if options.paused else [])]
+    return [*lines, *([f"PAUSED: `dplane replicate resume {task}` lets it go on"] if options.paused else [])]
+
+
+def stream_words(task: Task) -> str:
+    """How a task sends what is encrypted."""
+    if task.raw is None:
+        return "as the dataset is: raw if it is encrypted"
+    return "raw (what is encrypted stays so on the way)" if task.raw else "plain (what is encrypted is sent decrypted)"
 
 
 def _yes(value: object) -> bool:

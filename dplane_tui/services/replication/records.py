@@ -147,13 +147,15 @@ async def place_changed(store: Store, name: str) -> None:
         await db.execute("UPDATE runs SET former = 1 WHERE task = ? AND former = 0", (name,))
 
 
-async def set_options(store: Store, name: str, options: Options, rpo: int | None = None) -> None:
-    """Replace the options of a task, and its RPO (in seconds) if given; a running one follows within seconds where it
-    can. Raises MissingError."""
+async def set_options(
+    store: Store, name: str, options: Options, rpo: int | None = None, recursive: bool | None = None
+) -> None:
+    """Replace the options of a task, and its RPO (in seconds) and depth if given; a running one follows within seconds
+    where it can. Raises MissingError."""
     await task(store, name)
     async with store.transaction() as db:
-        sql = "UPDATE tasks SET options = ?, rpo = coalesce(?, rpo) WHERE name = ?"
-        await db.execute(sql, (codec.dumps(options), rpo, name))
+        sql = "UPDATE tasks SET options = ?, rpo = coalesce(?, rpo), recursive = coalesce(?, recursive) WHERE name = ?"
+        await db.execute(sql, (codec.dumps(options), rpo, recursive, name))
 
 
 async def delete_task(store: Store, name: str) -> None:

@@ -113,9 +113,12 @@ class RemoteReplication:
     async def task(self, name: str) -> Task:
         return self._decode(TaskStatus, await self._ask("replicate", "show", name)).task
 
-    async def set_options(self, name: str, options: Options, rpo: int | None = None, *, timed: bool = False) -> Task:
+    async def set_options(
+        self, name: str, options: Options, rpo: int | None = None, *, recursive: bool | None = None, timed: bool = False
+    ) -> Task:
         before = (await self.task(name)).options
         words = [*option_words(options, before), *([] if rpo is None else [f"--rpo={rpo}"])]
+        words += [] if recursive is None else ["--recursive" if recursive else "--no-recursive"]
         words += [f"--schedule={options.schedule}"] if timed and options.schedule == before.schedule else []
         changed = self._decode(Task, await self._ask("replicate", "set", name, *words))
         if changed.options.paused != options.paused:

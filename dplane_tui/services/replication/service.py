@@ -24,7 +24,7 @@ from .codec import decode
 from .divergence import Divergence, Resolution
 from .looks import LocalLooks, Looks
 from .model import HostIdentity, Options, PairRequest, Peer, Plan, Restore, Run, Task, TaskStatus
-from .newtask import allowed, queue_preview
+from .newtask import allowed, queue_preview, refuse_idle_patterns
 from .options import check as check_options
 from .pairing import PairingSession
 from .probe import probe
@@ -79,9 +79,12 @@ class ReplicationService(Looks, Protocol):
         """One task. Raises MissingError."""
         ...
 
-    async def set_options(self, name: str, options: Options, rpo: int | None = None, *, timed: bool = False) -> Task:
-        """Change what a task does differently, and its RPO (in seconds) if given; a running one follows its limit and
-        pause within seconds. With `timed`, systemd is told the schedule also when the store has it already."""
+    async def set_options(
+        self, name: str, options: Options, rpo: int | None = None, *, recursive: bool | None = None, timed: bool = False
+    ) -> Task:
+        """Change what a task does differently, and its RPO (in seconds) and whether it takes what is below if given; a
+        running one follows its limit and pause within seconds. With `timed`, systemd is told the schedule also when the
+        store has it already. Raises RefusedError."""
         ...
 
     async def remove_task(self, name: str) -> str:
@@ -205,6 +208,7 @@ class LocalReplication(LocalLooks):
 
     async def add_task(self, task: Task) -> Task:
         new = replace(check_task(task), created=time.time())
+        refuse_idle_patterns(new)
         async with self._store(write=True) as store:
             new = await allowed(store, new)
             await records.add_task(store, new)
@@ -229,18 +233,24 @@ class LocalReplication(LocalLooks):
         async with self._store() as store:
             return await records.task(store, name)
 
-    async def set_options(self, name: str, options: Options, rpo: int | None = None, *, timed: bool = False) -> Task:
+    async def set_options(
+        self, name: str, options: Options, rpo: int | None = None, *, recursive: bool | None = None, timed: bool = False
+    ) -> Task:
         async with self._store(write=True) as store:
             task = await records.task(store, name)
             before = task.options
-            check_task(replace(task, options=check_options(options), rpo=task.rpo if rpo is None else rpo))
+            new = replace(task, options=check_options(options), rpo=task.rpo if rpo is None else rpo)
+            new = check_task(replace(new, recursive=task.recursive if recursive is None else recursive))
+            refuse_idle_patterns(new, task)
+            if new.recursive != task.recursive:
+                await self._refuse_running(store, name)
             if options.keep_target != before.keep_target and task.peer is not None:
                 pruning.refuse_not_granted(options, await records.peer(store, task.peer))
             if options.keep_source != before.keep_source and task.source_peer is not None:
                 pruning.refuse_no_source_right(options, await records.peer(store, task.source_peer))
             if timed or timer.is_meant(before, options, rpo):
                 await timer.follow(Door(self._host), name, options, "so nothing was changed")
-            await records.set_options(store, name, options, rpo)
+            await records.set_options(store, name, options, rpo, recursive)
             await store.backup()
             return await records.task(store, name)
 
@@ -304,8 +314,9 @@ class LocalReplication(LocalLooks):
         return decode_plan((await self._asked(name, "plan")).plan)
 
     async def preview(self, task: Task) -> Plan:
+        refuse_idle_patterns(check_task(task))
         async with self._store(write=True) as store:
-            run = await queue_preview(store, check_task(task))
+            run = await queue_preview(store, task)
         return decode_plan((await self._looked(run)).plan)
 
     async def prune(self, name: str, wish: PruneWish) -> Pruning:

@@ -279,6 +279,10 @@ def _excluded(draft: _Draft, source: Address) -> tuple[str, ...]:
     """Patterns of ours for the regular expressions that are plain enough. `--exclude` counts only alone."""
     name = "exclude-datasets" if "exclude-datasets" in draft.given else "exclude"
     patterns: list[str] = []
+    if "recursive" not in draft.given:  # ours refuses patterns that would do nothing
+        if name in draft.given:
+            draft.note(f"--{name}", NOT_NEEDED, "without --recursive nothing below the source is copied")
+        return ()
     for expression in draft.given.get(name, ()):
         found = patterns_of(expression, source.dataset)
         if found:

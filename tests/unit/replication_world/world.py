@@ -74,6 +74,7 @@ class World:
         self.rights: list[str] = []
         self.may_prune = False
         self.task = "photos"
+        self.called = "near-box"  # the near box at the far one
         self.lies: dict[str, bytes] = {}
         self.client_key = asyncssh.generate_private_key("ssh-ed25519").convert_to_public()
         self.host_key = asyncssh.generate_private_key("ssh-ed25519")
@@ -167,7 +168,7 @@ class World:
     def _agent(self) -> list[str]:
         root = [self.root] if self.root else []
         given = [*self.rights, *(["--may-prune", "yes"] if self.may_prune else [])]
-        return [sys.executable, str(HERE / "far_agent.py"), str(self.path), "near-box", *root, *given]
+        return [sys.executable, str(HERE / "far_agent.py"), str(self.path), self.called, *root, *given]
 
     @property
     def authorized(self) -> Path:

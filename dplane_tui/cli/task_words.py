@@ -1,0 +1,59 @@
+"""What a task copies and when it runs, in words for the command line."""
+
+from __future__ import annotations
+
+import time
+
+from ..errors import DPlaneError
+from ..services.host import Host
+from ..services.replication.model import Task, TaskStatus
+from ..services.replication.places import place_of
+from ..text import clean, duration
+
+_NAMED = 3
+
+
+def source_of(task: Task) -> str:
+    """What a task copies."""
+    return f"{place_of(task.source_peer, task.source)}{' and below' if task.recursive else ', nothing below it'}"
+
+
+def next_run(item: TaskStatus, now: float) -> str:
+    """When a task runs by itself next."""
+    if not item.task.options.schedule:
+        return f"only by hand ({_schedule_command(item.task)} changes that)"
+    if item.next_run is None:
+        return f"unknown: systemd has no timer for {item.task.options.schedule}; set the schedule again"
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(item.next_run))
+    return f"{when}, in {duration(max(0.0, item.next_run - now))} ({item.task.options.schedule})"
+
+
+def _schedule_command(task: Task) -> str:
+    return f"`dplane replicate set {task.name} --schedule 'daily 02:30'`"
+
+
+async def stored(host: Host, task: Task) -> str:
+    """What is to be known of a task that was just stored: when it runs, and what it does not take."""
+    lines = [f"The task {task.name} is stored. Run it with `dplane replicate run {task.name}`."]
+    if not task.options.schedule:
+        lines.append(f"It runs only by hand: {_schedule_command(task)} lets it run by itself.")
+    return "\n".join([*lines, *await _left_out(host, task)])
+
+
+async def _left_out(host: Host, task: Task) -> list[str]:
+    """That the datasets below are not taken; nothing where there is none, or where nobody can tell."""
+    if task.recursive:
+        return []
+    change = f"`dplane replicate set {task.name} --recursive` takes those as well."
+    if task.source_peer is not None:
+        return [f"It copies {clean(task.source)} alone. If there are datasets below it, {change}"]
+    try:
+        listed = await host.run(["zfs", "list", "-Hr", "-o", "name", "-t", "filesystem,volume", task.source])
+    except DPlaneError:  # a source that cannot be read is told of by the first run
+        return []
+    below = [name for name in listed.text.splitlines() if name.startswith(f"{task.source}/")]
+    if not below:
+        return []
+    more = f" and {len(below) - _NAMED} more" if len(below) > _NAMED else ""
+    named = ", ".join(clean(name) for name in below[:_NAMED])
+    return [f"It copies {clean(task.source)} alone, NOT what is below it ({named}{more}): {change}"]

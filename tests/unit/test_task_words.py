@@ -1,0 +1,90 @@
+"""What is told of a task when it is stored, changed and shown: what it copies, when it runs, what it leaves out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dplane_tui.cli.main import run
+from dplane_tui.cli.task_words import next_run, source_of, stored
+from dplane_tui.errors import MissingError
+from dplane_tui.services.host import LocalHost, Output
+from dplane_tui.services.replication.model import Options, Task, TaskStatus
+from dplane_tui.services.replication.service import LocalReplication
+
+TASK = Task("photos", "tank/photos", None, "vault/photos")
+NIGHTLY = Options(schedule="daily 02:30")
+
+
+class Box(LocalHost):
+    """A machine whose `zfs list` answers so; None: it has no ZFS."""
+
+    def __init__(self, listed: str | None) -> None:
+        super().__init__()
+        self.listed = listed
+        self.asked: list[Sequence[str]] = []
+
+    async def run(self, argv: Sequence[str], **_options: Any) -> Output:
+        self.asked.append(argv)
+        if self.listed is None:
+            raise MissingError("zfs is not installed.")
+        return Output(0, self.listed.encode(), b"")
+
+
+async def test_a_task_without_schedule_is_said_to_run_by_hand_with_its_own_name() -> None:
+    said = await stored(Box("tank/photos\n"), TASK)
+    assert "runs only by hand" in said
+    assert "`dplane replicate set photos --schedule 'daily 02:30'`" in said
+    assert "alone" not in said, "there is nothing below it"
+    assert "by hand" not in await stored(Box("tank/photos\n"), replace(TASK, options=NIGHTLY))
+    assert "set photos --schedule" in next_run(TaskStatus(TASK), time.time())
+
+
+async def test_what_is_below_and_not_taken_is_named() -> None:
+    box = Box("tank/photos\ntank/photos/a\ntank/photos/b\x1b[2J\ntank/photos/c\ntank/photos/d\n")
+    said = await stored(box, TASK)
+    assert "copies tank/photos alone, NOT what is below it (tank/photos/a, tank/photos/b" in said
+    assert "and 1 more): `dplane replicate set photos --recursive`" in said
+    assert "\x1b" not in said
+    assert "alone" not in await stored(box, replace(TASK, recursive=True))
+    assert len(box.asked) == 1, "a recursive task leaves nothing out"
+    assert "alone" not in await stored(Box(None), TASK), "unknown is not told as something"
+    far = await stored(Box(None), replace(TASK, source_peer="attic"))
+    assert "If there are datasets below it, `dplane replicate set photos --recursive`" in far
+
+
+def test_what_a_task_copies() -> None:
+    assert source_of(TASK) == "tank/photos, nothing below it"
+    assert source_of(replace(TASK, recursive=True, source_peer="attic")) == "attic:tank/photos and below"
+
+
+async def test_the_command_makes_it_recursive_and_says_what_becomes_of_the_copies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DPLANE_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("DPLANE_RUN_DIR", str(tmp_path / "run"))
+    await LocalReplication(LocalHost()).add_task(TASK)
+
+    async def told(*words: str) -> tuple[int, str]:
+        status = await asyncio.to_thread(run, ("replicate", *words))
+        return status, "".join(capsys.readouterr())
+
+    assert await told("set", "photos", "--exclude", "cache") == (
+        4,
+        "dplane: The task photos takes tank/photos alone, so there is nothing below it to include or exclude. "
+        "Add --recursive to take the datasets below as well, or clear the patterns with --include '' --exclude ''.\n",
+    )
+    status, said = await told("set", "photos", "--recursive", "--exclude", "cache")
+    assert (status, "tank/photos and below" in said, "until then only the source itself is proven" in said) == (
+        *(0, True, True),
+    )
+    status, said = await told("set", "photos", "--no-recursive", "--exclude", "")
+    assert (status, "The copies that are there stay, and grow old." in said) == (0, True)
+    assert "source    tank/photos, nothing below it" in (await told("show", "photos"))[1]
+    assert "PAUSED: `dplane replicate resume photos` lets it go on" in (await told("pause", "photos"))[1]
