@@ -200,6 +200,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("host-key", ("f",), "host key", "replication", "the peer's pinned host key and the one it shows", hint=32),
     _write("task-run", "u", "run now", "replication.tasks", "run the task now", "operate", 11),
     Action("task-plan", ("y",), "dry run", "replication.tasks", "what a run would do now", role="operate", hint=24),
+    _write(
+        "task-ways", "m", "ways out", "replication.tasks", "a copy that went its own way: what helps", "operate", 28
+    ),
     _write("task-pause", "p", "pause", "replication.tasks", "pause the task, or let it go on", "operate", 21),
     _write("restore", "b", "bring back", "replication.tasks", "restore from the copy; replaces nothing", "operate", 22),
     _write("task-limit", "l", "limit", "replication.tasks", "how fast it may send, at once", "operate", 25),

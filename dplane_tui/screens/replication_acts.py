@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..actions import Action
 from ..errors import DPlaneError, RefusedError
 from ..services.replication import rates, schedule
 from ..services.replication.model import Options, Peer, Task, TaskStatus
@@ -126,9 +127,22 @@ class ReplicationActs:
         self.console.say(f"Reading both sides for {task.name}…", "dim")
         plan = await self.console.services.replication.plan(task.name)
         self.console.say("")
-        lines = plan_lines(plan, self._screen.size.width - 4)
-        await ask(self.console, Reader(f"What a run of {task.name} would do", lines))
+        ways = self._helps("task-ways") if plan.conflicts else None
+        lines = plan_lines(plan, self._screen.size.width - 4, ways.key if ways else "")
+        reader = Reader(f"What a run of {task.name} would do", lines, ways.keys if ways else ())
+        if await ask(self.console, reader) is not None and ways is not None:
+            self.console.perform(ways, self._screen)
         return None
+
+    def _helps(self, id: str) -> Action | None:
+        """That action, if this person may do it here."""
+        return next((act for act in self._screen.helpful if act.id == id), None)
+
+    async def do_task_ways(self) -> str | None:
+        """What differs where a copy went its own way, and the way out that is chosen."""
+        from .replication_ways import ways_out
+
+        return await ways_out(self.console, self._status().task)
 
     async def do_restore(self) -> str | None:
         """Bring the copy home."""

@@ -124,15 +124,19 @@ def run_lines(run: Run, acts: Sequence[Action], now: float, width: int) -> list[
     return [*head, *evidence_lines(run, now)]
 
 
-def plan_lines(plan: Plan, width: int) -> list[Pieces]:
-    """A dry run to read: what would be taken, sent, thrown away; what cannot be sent and why."""
+def plan_lines(plan: Plan, width: int, ways: str = "") -> list[Pieces]:
+    """A dry run to read: what would be taken, sent, thrown away; what cannot be sent and why.
+
+    `ways` is the key that shows the ways out of a conflict; empty: this person may not.
+    """
     lines: list[Pieces] = []
     if plan.conflicts:
         lines += _fact("CONFLICT", f"{len(plan.conflicts)} of its datasets cannot be sent as they are", width, "bad")
         for item in plan.conflicts:
             since = f" Both sides have @{item.since}." if item.since else " They have no snapshot in common."
             lines += _fact("", f"{item.text}{since}", width)
-        lines += _fact("", f"Nothing is lost by itself: `dplane replicate resolve {plan.task}`", width, "dim")
+        helps = f"{ways} shows the ways out" if ways else "the ways out need the role operate"
+        lines += _fact("", f"Nothing is lost by itself: {helps}.", width, "dim")
         lines.append([])
     if plan.snapshot:
         lines += _fact("takes", f"@{plan.snapshot}{' of the whole tree' if plan.recursive else ''}", width)

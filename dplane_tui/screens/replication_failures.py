@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..services.replication.model import Run
 
 AGAIN, TEST, PLAN, HOST_KEY, PAIR = "task-run", "peer-test", "task-plan", "host-key", "peer-pair"
+WAYS = "task-ways"
 """Ids of actions in the table."""
 
 
@@ -33,8 +34,7 @@ _KINDS = {
     "diverged": Kind(
         "diverged",
         "The copy has something that its source has not. Nothing there was changed or destroyed.",
-        (PLAN,),
-        "dplane replicate resolve NAME",
+        (WAYS, PLAN),
     ),
     "no-space": Kind("no space", "The target has no room for what would be sent.", (PLAN, AGAIN)),
     "key-not-loaded": Kind("key not loaded", "An encryption key is not loaded on the box that needs it.", (AGAIN,)),

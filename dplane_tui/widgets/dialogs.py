@@ -117,11 +117,15 @@ class Confirm(Dialog[bool]):
 
 
 class TypedConfirm(Dialog[bool]):
-    """For what cannot be undone: shows what would go, and needs the name of the object typed."""
+    """For what cannot be undone: shows what would go, and needs the name of the object typed.
 
-    def __init__(self, title: str, preview: Sequence[str], name: str, yes: str) -> None:
+    `note` stands before the name where something else than “cannot be undone” is true.
+    """
+
+    def __init__(self, title: str, preview: Sequence[str], name: str, yes: str, note: str = "") -> None:
         super().__init__(title)
         self._preview, self._object, self._yes = preview, name, yes
+        self._said = note or "This cannot be undone. To go on, type the name: "
 
     def content(self) -> Iterable[Widget]:
         lines = Lines()
@@ -132,7 +136,7 @@ class TypedConfirm(Dialog[bool]):
             text = [*text[: most - 1], f"… and {len(text) - most + 1} lines more"]
         lines.show([[(line, "text")] for line in text])
         self._note = Lines()
-        self._note.show([[("This cannot be undone. To go on, type the name: ", "warn"), (self._object, "strong")]])
+        self._note.show([[(self._said, "warn"), (self._object, "strong")]])
         self._field = TextField("Name", id="name")
         return (lines, self._note, self._field)
 

@@ -39,6 +39,15 @@ class Seen:
         strips = self.app.screen._compositor.render_strips()
         return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
 
+    @property
+    def said(self) -> str:
+        """The screen as running text, however its lines are broken."""
+        return " ".join(self.text.replace("│", " ").split())
+
+    async def until_said(self, text: str) -> None:
+        """Wait until `text` is on the screen, however its lines are broken."""
+        await self.until(lambda: text in self.said)
+
     async def press(self, *keys: str) -> None:
         """Press and let everything settle."""
         for key in keys:

@@ -31,6 +31,7 @@ from dplane_tui.services.retention.model import Judged, PruneWish, Pruning, Side
 from dplane_tui.services.sign_in import Opened
 from dplane_tui.services.zfs.model import Dataset, Disk, Importable, Imported, Pool, Preview, Scan, Snapshot, Vdev
 from dplane_tui.services.zfs.requests import CreateDataset, CreatePool
+from tests.console.fake_looks import FakeLooks
 from tests.console.fake_policies import FakePolicies
 from tests.console.fake_repair import FakeRepair
 from tests.console.fake_storage import FakeStorage
@@ -265,12 +266,11 @@ TASK = Task("home", "tank/home", "nas-b", "backup/home")
 
 
 @dataclass
-class FakeReplication:
+class FakeReplication(FakeLooks):
     """One peer, one task."""
 
     peer_list: list[Peer] = field(default_factory=lambda: [PEER])
     task_list: list[TaskStatus] = field(default_factory=list)
-    calls: list[tuple[Any, ...]] = field(default_factory=list)
     failure: DPlaneError | None = None
     run_state: str = "succeeded"
     run_list: list[Run] = field(default_factory=list)
