@@ -203,6 +203,16 @@ ACTIONS: tuple[Action, ...] = (
     _write(
         "task-ways", "m", "ways out", "replication.tasks", "a copy that went its own way: what helps", "operate", 28
     ),
+    Action(
+        "task-compare",
+        ("c",),
+        "compare",
+        "replication.tasks",
+        "which snapshots each side has, by GUID",
+        role="operate",
+        hint=29,
+    ),
+    _write("task-verify", "v", "verify", "replication.tasks", "read both sides and compare the content", "operate", 29),
     _write("task-pause", "p", "pause", "replication.tasks", "pause the task, or let it go on", "operate", 21),
     _write("restore", "b", "bring back", "replication.tasks", "restore from the copy; replaces nothing", "operate", 22),
     _write("task-limit", "l", "limit", "replication.tasks", "how fast it may send, at once", "operate", 25),

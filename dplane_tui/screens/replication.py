@@ -109,6 +109,14 @@ class ReplicationScreen(Section):
         return next((one for one in peers if one.name == self.list.key), None) if self.tab == "peers" else None
 
     @property
+    def at_work(self) -> Run | None:
+        """A run at work of the task under the cursor that moves nothing: a verification."""
+        runs: tuple[Run, ...] = self.snapshot("runs").value or ()
+        name = self.status.task.name if self.status else ""
+        found = (run for run in runs if run.task == name and run.kind == "verify" and run.state in words.ACTIVE)
+        return next(found, None)
+
+    @property
     def _jobs(self) -> dict[str, Progress]:
         return {job.id: job for job in self.snapshot("jobs").value or ()}
 
@@ -190,10 +198,10 @@ class ReplicationScreen(Section):
             if name:
                 read, pace = self.sources()["runs"]
                 self.console.poller.watch("runs", read, self.console.every * pace)
-        at_work = status is not None and words.running(status)
-        show(self.progress, at_work)
-        if status is not None and status.last is not None and at_work:
-            lines = rows.progress_lines(self._jobs.get(status.last.id), self.size.width)
+        at_work = status.last if status is not None and words.running(status) else self.at_work
+        show(self.progress, at_work is not None)
+        if at_work is not None:
+            lines = rows.progress_lines(self._jobs.get(at_work.id), self.size.width)
             problem = self.snapshot("jobs").error
             self.progress.show([[(f" How far it is, is unknown: {problem}", "unknown")]] if problem else lines)
         found = self.snapshot("runs")

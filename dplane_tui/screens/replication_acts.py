@@ -138,6 +138,24 @@ class ReplicationActs:
         """That action, if this person may do it here."""
         return next((act for act in self._screen.helpful if act.id == id), None)
 
+    async def do_task_compare(self) -> str | None:
+        """What each side has, by GUID."""
+        from .replication_looks import compare
+
+        ways = self._helps("task-ways")
+        if await compare(self.console, self._status().task, ways) and ways is not None:
+            self.console.perform(ways, self._screen)
+        return None
+
+    async def do_task_verify(self) -> str | None:
+        """Read both sides and compare the content."""
+        from .replication_looks import verify
+
+        said = await verify(self.console, self._status().task)
+        if said is not None:
+            self.console.say(said)  # started is not done: never green
+        return None
+
     async def do_task_ways(self) -> str | None:
         """What differs where a copy went its own way, and the way out that is chosen."""
         from .replication_ways import ways_out
@@ -154,15 +172,19 @@ class ReplicationActs:
         return None
 
     async def do_run_cancel(self) -> str | None:
-        """Stop the run of the task under the cursor."""
+        """Stop the run of the task under the cursor, or the one that only reads."""
         status = self._status()
-        if status.last is None or not running(status):
+        reads = self._screen.at_work
+        run_id = status.last.id if status.last is not None and running(status) else reads.id if reads else ""
+        if not run_id:
             raise RefusedError(f"{status.task.name} is not running.")
         text = "What has arrived stays there; the next run goes on from it."
+        if reads is not None and run_id == reads.id:
+            text = "It only reads. What it has found so far is kept, and nothing is claimed of the rest."
         if not await ask(self.console, Confirm(f"Stop the run of {status.task.name}?", text, "Stop it")):
             return None
-        await self.console.services.replication.cancel(status.last.id)
-        run = await self.console.services.replication.run(status.last.id)
+        await self.console.services.replication.cancel(run_id)
+        run = await self.console.services.replication.run(run_id)
         return f"The run {run.id} is {run.state}."
 
     async def do_task_remove(self) -> str | None:

@@ -90,14 +90,14 @@ def failure_lines(run: Run, kind: Kind, acts: Sequence[Action], width: int) -> l
     return lines
 
 
-def _came_home(run: Run, task: Task) -> bool:
-    """Whether a run was a restore: what it proved lies outside the task's source."""
-    return any(not f"{proof.dataset}/".startswith(f"{task.source}/") for proof in run.evidence)
+def _moved_nothing_there(run: Run, task: Task) -> bool:
+    """Whether a run moved nothing to the target: it verified, or what it proved lies outside the task's source."""
+    return run.kind != "run" or any(not f"{proof.dataset}/".startswith(f"{task.source}/") for proof in run.evidence)
 
 
 def chart_lines(task: Task, runs: Sequence[Run], width: int) -> list[Pieces]:
     """Duration and size of the last runs, oldest left; a dot where a run did not end well. Nothing before two runs."""
-    ended = [run for run in runs if run.ended is not None and not _came_home(run, task)]
+    ended = [run for run in runs if run.ended is not None and not _moved_nothing_there(run, task)]
     ended = ended[: max(10, min(_CHART, width - _LABEL - 34))][::-1]
     if len(ended) < 2:
         return []

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..services.replication.model import Run
 
 AGAIN, TEST, PLAN, HOST_KEY, PAIR = "task-run", "peer-test", "task-plan", "host-key", "peer-pair"
-WAYS = "task-ways"
+WAYS, VERIFY, COMPARE = "task-ways", "task-verify", "task-compare"
 """Ids of actions in the table."""
 
 
@@ -61,8 +61,28 @@ _SAID = (
 BROKEN = frozenset({"failed", "died", "cancelled"})
 
 
+# A verification moves nothing, so nothing goes on from what arrived.
+_OF_VERIFY = {
+    "bad-news": Kind("differs", "Both boxes were read to their end, and they are not the same.", (COMPARE, VERIFY)),
+    "failed": Kind("not known", "Not everything could be read on both boxes, so nothing is claimed.", (VERIFY,)),
+    "cancelled": Kind("stopped", "Someone stopped it. Of what was not read yet nothing is known.", (VERIFY,)),
+    "died": Kind("died", "Its process was killed, or the power failed. Nothing was changed.", (VERIFY,)),
+}
+
+
 def kind_of(run: Run) -> Kind | None:
     """The class of a run that did not end well; None for one that did, or is at work."""
+    kind = _kind_of_copy(run)
+    if kind is None or run.kind not in {"verify", "resolve"}:
+        return kind
+    if run.kind == "resolve":
+        return replace(kind, acts=(WAYS,))
+    stopped = run.state in {"died", "cancelled"}
+    again = tuple(dict.fromkeys(VERIFY if act == AGAIN else act for act in kind.acts))
+    return _OF_VERIFY.get(run.state if stopped else run.error_code, replace(kind, acts=again))
+
+
+def _kind_of_copy(run: Run) -> Kind | None:
     if run.state not in BROKEN:
         return None
     if run.state == "died":

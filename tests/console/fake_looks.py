@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dplane_tui.errors import DPlaneError
+from dplane_tui.services.replication.compare import Comparison
+from dplane_tui.services.replication.content import Wish
 from dplane_tui.services.replication.divergence import (
     BESIDE,
     KEEP_BOTH,
@@ -65,6 +67,20 @@ class FakeLooks:
     in_conflict: list[Divergence] = field(default_factory=list)
     failure_of_look: DPlaneError | None = None
     failure_of_resolve: DPlaneError | None = None
+
+    compared: Comparison = field(default_factory=lambda: Comparison("home"))
+
+    async def compare(self, name: str) -> Comparison:
+        self.calls.append(("compare", name))
+        if self.failure_of_look:
+            raise self.failure_of_look
+        return self.compared
+
+    async def verify(self, name: str, wish: Wish) -> str:
+        self.calls.append(("verify", name, wish))
+        if self.failure_of_look:
+            raise self.failure_of_look
+        return "replicate-home-verify"
 
     async def conflicts(self, name: str) -> tuple[Divergence, ...]:
         self.calls.append(("conflicts", name))
