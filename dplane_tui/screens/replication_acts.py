@@ -94,8 +94,36 @@ class ReplicationActs:
         except DPlaneError as error:
             shown, problem = "", str(error)
         self.console.say("")
-        await ask(self.console, Reader(f"Host key of {peer.name}", story(peer, shown, problem)))
+        changed = bool(shown) and shown != peer.host_fingerprint
+        accept = self._helps("host-key-trust") if changed else None
+        lines = story(peer, shown, problem, accept.key if accept else "")
+        if await ask(self.console, Reader(f"Host key of {peer.name}", lines, accept.keys if accept else ())) and accept:
+            self.console.perform(accept, self._screen)
         return None
+
+    async def do_host_key_trust(self) -> str | None:
+        """Accept another host key, whose fingerprint was read on the box itself."""
+        from .replication_peers import trust
+
+        return await trust(self.console, await self._peer())
+
+    async def do_key_rotate(self) -> str | None:
+        """A new key for the peer under the cursor."""
+        from .replication_peers import new_key
+
+        return await new_key(self.console, await self._peer())
+
+    async def do_peer_by_line(self) -> str | None:
+        """Pair without a password."""
+        from .replication_paste import by_line
+
+        return await by_line(self.console)
+
+    async def do_peers_in(self) -> str | None:
+        """Which boxes may come in here."""
+        from .replication_incoming import incoming
+
+        return await incoming(self.console)
 
     # -- tasks -------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from ..services.replication.model import Run
 
 AGAIN, TEST, PLAN, HOST_KEY, PAIR = "task-run", "peer-test", "task-plan", "host-key", "peer-pair"
+TRUST = "host-key-trust"
 WAYS, VERIFY, COMPARE = "task-ways", "task-verify", "task-compare"
 """Ids of actions in the table."""
 
@@ -29,7 +30,7 @@ _KINDS = {
     "unreachable": Kind("network", "The other box could not be reached, or the connection broke.", (TEST, AGAIN)),
     "authentication": Kind("key refused", "The other box was reached and refused our key.", (TEST, PAIR)),
     "host-key": Kind(
-        "host key", "The other box shows another host key than the one pinned, so nothing was sent.", (HOST_KEY,)
+        "host key", "The other box shows another host key than the one pinned, so nothing was sent.", (HOST_KEY, TRUST)
     ),
     "diverged": Kind(
         "diverged",

@@ -1,4 +1,4 @@
-"""Pairing with another box: its address, its fingerprint to compare, its password once."""
+"""Pairing with another box: its address, what we may do there, its fingerprint to compare, its password once."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from ..errors import RefusedError
 from ..services.replication.model import PairRequest, Peer
-from ..widgets.dialogs import Confirm, Form, Values, ask
+from ..services.replication.rights import Rights, flags_of
+from ..widgets.dialogs import MORE, Confirm, Form, Values, ask
 from ..widgets.fields import TextField
+from .replication_rights import ABOUT, rights_fields, rights_of
 
 if TYPE_CHECKING:
     from ..app import Console
@@ -23,8 +25,11 @@ async def pair(console: Console) -> Peer | None:
         TextField("Confine to", id="root", hint="optional dataset there, e.g. backup"),
     )
     text = "A key is made here for that box. Nothing is sent before you have seen its fingerprint."
-    place = await ask(console, Form("Pair a box", fields, "Look", text=text, check=_check_place))
+    place = await ask(console, Form("Pair a box", fields, "Look", text=text, check=_check_place, more="Rights"))
     if place is None:
+        return None
+    given = await _rights(console, place) if MORE in place else Rights("", place["root"].strip() or None)
+    if given is None:
         return None
     console.say(f"Asking {place['address']} for its host key…", "dim")
     found = await console.services.replication.probe(place["address"].strip(), int(place["port"]))
@@ -36,15 +41,29 @@ async def pair(console: Console) -> Peer | None:
     )
     if not await ask(console, Confirm("Is it really that box?", question, "It is the same")):
         return None
-    return await _hand_over(console, place, found.key)
+    return await _hand_over(console, place, found.key, given)
 
 
-async def _hand_over(console: Console, place: Values, host_key: str) -> Peer | None:
+async def _rights(console: Console, place: Values) -> Rights | None:
+    """What our key may do there; None when the person left."""
+    name = place["name"].strip()
+    dialog = Form(
+        f"What may this box do at {name}?",
+        rights_fields(place["root"].strip()),
+        "Next",
+        text=ABOUT,
+        check=lambda values: rights_of(name, values),
+    )
+    values = await ask(console, dialog)
+    return rights_of(name, values) if values is not None else None
+
+
+async def _hand_over(console: Console, place: Values, host_key: str, given: Rights) -> Peer | None:
     secret = (TextField("Password", id="password", secret=True),)
     who = f"{place['user']}@{place['address']}"
     text = f"The password of {who}, used once to hand over the new key. It is not kept anywhere."
-    given = await ask(console, Form(f"Password of {who}", secret, "Pair", text=text))
-    if given is None:
+    typed = await ask(console, Form(f"Password of {who}", secret, "Pair", text=text))
+    if typed is None:
         return None
     console.say(f"Pairing with {place['name']}…", "dim")
     request = PairRequest(
@@ -52,9 +71,11 @@ async def _hand_over(console: Console, place: Values, host_key: str) -> Peer | N
         user=place["user"].strip(),
         address=place["address"].strip(),
         port=int(place["port"]),
-        password=given.pop("password"),
+        password=typed.pop("password"),
         host_key=host_key,
-        root=place["root"].strip() or None,
+        root=given.root,
+        may_read=given.may_read,
+        **flags_of(given),
     )
     return await console.services.replication.pair(request)
 

@@ -31,6 +31,7 @@ from dplane_tui.services.retention.model import Judged, PruneWish, Pruning, Side
 from dplane_tui.services.sign_in import Opened
 from dplane_tui.services.zfs.model import Dataset, Disk, Importable, Imported, Pool, Preview, Scan, Snapshot, Vdev
 from dplane_tui.services.zfs.requests import CreateDataset, CreatePool
+from tests.console.fake_keys import FakeKeys
 from tests.console.fake_looks import FakeLooks
 from tests.console.fake_policies import FakePolicies
 from tests.console.fake_repair import FakeRepair
@@ -501,6 +502,7 @@ class FakeServices(Services):
         self.fake_storage = FakeStorage()
         self.fake_repair = FakeRepair(self.fake_zfs)
         self.fake_replication = FakeReplication()
+        self.fake_keys = FakeKeys(PEER)
         self.fake_policies = FakePolicies()
         self.fake_docker = FakeDocker()
         self.fake_jobs = FakeJobs()
@@ -515,6 +517,7 @@ class FakeServices(Services):
             storage=self.fake_storage,
             repair=self.fake_repair,
             replication=self.fake_replication,
+            keys=self.fake_keys,
             policies=self.fake_policies,
             docker=self.fake_docker,
             health=FakeHealth(),

@@ -217,7 +217,7 @@ async def test_the_host_key_story(console: Opener, shown: str, said: str) -> Non
     async with console(services, section="replication") as seen:
         await seen.until_text("nas-b")
         await seen.press("f")
-        await seen.until_text("pinned when it was paired")
+        await seen.until_text("pinned when paired")
         assert "SHA256:farfarfar" in seen.text
         assert said in seen.text
         assert ("SHA256:another" in seen.text) == (shown == "SHA256:another")
