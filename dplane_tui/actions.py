@@ -198,8 +198,24 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("peer-test", ("e",), "test peer", "replication", "log in at the peer with its key now", "operate", hint=31),
     Action("host-key", ("f",), "host key", "replication", "the peer's pinned host key and the one it shows", hint=32),
+    _write("host-key-trust", "h", "accept key", "replication", "accept a host key that was read there", "admin", 35),
+    _write("peer-by-line", "i", "by line", "replication", "pair by pasted lines, without a password", "admin", 36),
+    Action("peers-in", ("A",), "let in", "replication", "which boxes may come in here; shut one out", hint=37),
     _write("task-run", "u", "run now", "replication.tasks", "run the task now", "operate", 11),
     Action("task-plan", ("y",), "dry run", "replication.tasks", "what a run would do now", role="operate", hint=24),
+    _write(
+        "task-ways", "m", "ways out", "replication.tasks", "a copy that went its own way: what helps", "operate", 28
+    ),
+    Action(
+        "task-compare",
+        ("c",),
+        "compare",
+        "replication.tasks",
+        "which snapshots each side has, by GUID",
+        role="operate",
+        hint=29,
+    ),
+    _write("task-verify", "v", "verify", "replication.tasks", "read both sides and compare the content", "operate", 29),
     _write("task-pause", "p", "pause", "replication.tasks", "pause the task, or let it go on", "operate", 21),
     _write("restore", "b", "bring back", "replication.tasks", "restore from the copy; replaces nothing", "operate", 22),
     _write("task-limit", "l", "limit", "replication.tasks", "how fast it may send, at once", "operate", 25),
@@ -207,6 +223,7 @@ ACTIONS: tuple[Action, ...] = (
     _write("task-keep", "o", "keep", "replication.tasks", "how old the copy may get, what is kept", "operate", 27),
     _write("run-cancel", "x", "cancel run", "replication.tasks", "stop the run of this task", "operate", 26),
     _write("task-remove", "d", "remove", "replication.tasks", "forget the task; data stays", "operate", 30),
+    _write("key-rotate", "W", "new key", "replication.peers", "a new key for the peer, without a gap", "admin", 29),
     _write("peer-remove", "d", "remove", "replication.peers", "forget the peer and its key", "admin", 30),
     Action(
         "tab-next",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import time
 from dataclasses import replace
 
@@ -12,6 +11,7 @@ from privhelper import grammar
 from .. import text
 from ..errors import HostKeyError, MissingError, RefusedError, UsageError
 from ..services.host import Host
+from ..services.replication.address import login
 from ..services.replication.model import HostIdentity, PairRequest, Peer
 from ..services.replication.rights import Rights, flags_of
 from ..services.replication.service import ReplicationService, open_replication
@@ -51,26 +51,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     remove.set_defaults(handler=_remove)
 
 
-def address(where: str) -> tuple[str | None, str, int]:
-    """User (None when not given), address and port of `[USER@]HOST[:PORT]`. Raises UsageError."""
-    found = re.fullmatch(
-        r"(?:([A-Za-z0-9_][A-Za-z0-9_.-]{0,63})@)?(?:\[([0-9A-Fa-f:.%a-z]+)\]|([A-Za-z0-9][A-Za-z0-9._-]{0,252}))(?::(\d{1,5}))?",
-        where,
-    )
-    port = int(found[4] or 22) if found else 0
-    if not found or not 0 < port < 65536:
-        raise UsageError(
-            f"“{text.clean(where, 80)}” is not an address.", "Write USER@HOST or USER@HOST:PORT, [ADDRESS] for IPv6."
-        )
-    return found[1], found[2] or found[3], port
-
-
 async def _add(host: Host, args: argparse.Namespace) -> Result:
     if problem := grammar.peer_problem(args.name):
         raise RefusedError(
             f"The peer's name “{text.clean(args.name, 60)}” {problem}.", "Choose one such as attic or nas-2."
         )
-    user, where, port = address(args.where)
+    user, where, port = login(args.where)
     if user is None:
         raise UsageError(
             "The account at the far box is missing.", "Write USER@HOST, with an account that may use sudo."
@@ -154,7 +140,7 @@ async def _list(host: Host, _args: argparse.Namespace) -> Result:
 
 
 async def _probe(host: Host, args: argparse.Namespace) -> Result:
-    _, where, port = address(args.where)
+    _, where, port = login(args.where)
     identity = await open_replication(host).probe(where, port)
     return Result(identity, identity.fingerprint)
 

@@ -12,6 +12,7 @@ from .. import text
 from ..errors import HostKeyError, RefusedError, UsageError
 from ..services.host import Host
 from ..services.replication import pasted
+from ..services.replication.address import login
 from ..services.replication.keyring import open_keys
 from ..services.replication.model import Peer
 from ..services.replication.rights import Rights, flags_of
@@ -106,12 +107,10 @@ async def _offer(host: Host, args: argparse.Namespace) -> Result:
 
 
 async def _accept(host: Host, args: argparse.Namespace) -> Result:
-    from .peer import address
-
     offer, given = pasted.read_offer(args.line), rights(args)
     where, port = None, 22
     if args.address is not None:
-        user, where, port = address(args.address)
+        user, where, port = login(args.address)
         if user is not None:
             raise UsageError("The address takes no account.", "Write --address HOST or --address HOST:PORT.")
     may = replace(given, peer=offer.own_name)

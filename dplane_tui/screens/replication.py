@@ -25,7 +25,8 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {"tasks": rows.TASKS, "peers": rows.PE
 _EMPTY = {
     "tasks": "Nothing is copied anywhere yet.\n\na  protect a dataset: copy it to another box or pool, and keep it so\n"
     "n  pair with another NAS",
-    "peers": "No peer yet.\n\nn  pair with another NAS: its address, its fingerprint, its password once",
+    "peers": "No peer yet.\n\nn  pair with another NAS: its address, its fingerprint, its password once\n"
+    "i  pair by pasted lines, without a password\nA  which boxes may come in here",
     "jobs": "No job is recorded.",
 }
 _SOURCES = ("tasks", "jobs", "peers", "runs", "all-datasets")
@@ -109,6 +110,14 @@ class ReplicationScreen(Section):
         return next((one for one in peers if one.name == self.list.key), None) if self.tab == "peers" else None
 
     @property
+    def at_work(self) -> Run | None:
+        """A run at work of the task under the cursor that moves nothing: a verification."""
+        runs: tuple[Run, ...] = self.snapshot("runs").value or ()
+        name = self.status.task.name if self.status else ""
+        found = (run for run in runs if run.task == name and run.kind == "verify" and run.state in words.ACTIVE)
+        return next(found, None)
+
+    @property
     def _jobs(self) -> dict[str, Progress]:
         return {job.id: job for job in self.snapshot("jobs").value or ()}
 
@@ -190,10 +199,10 @@ class ReplicationScreen(Section):
             if name:
                 read, pace = self.sources()["runs"]
                 self.console.poller.watch("runs", read, self.console.every * pace)
-        at_work = status is not None and words.running(status)
-        show(self.progress, at_work)
-        if status is not None and status.last is not None and at_work:
-            lines = rows.progress_lines(self._jobs.get(status.last.id), self.size.width)
+        at_work = status.last if status is not None and words.running(status) else self.at_work
+        show(self.progress, at_work is not None)
+        if at_work is not None:
+            lines = rows.progress_lines(self._jobs.get(at_work.id), self.size.width)
             problem = self.snapshot("jobs").error
             self.progress.show([[(f" How far it is, is unknown: {problem}", "unknown")]] if problem else lines)
         found = self.snapshot("runs")
@@ -222,9 +231,9 @@ class ReplicationScreen(Section):
 
     @property
     def helpful(self) -> list[Action]:
-        """The actions of a task that this person may do now."""
+        """The actions of the tab that this person may do now."""
         readonly = self.console.read_only
-        groups = ("replication", "replication.tasks")
+        groups = ("replication", f"replication.{self.tab}")
         return [act for act in within(groups) if allowed(act, self.console.role) and not (act.mutating and readonly)]
 
     def on_table_moved(self, message: Table.Moved) -> None:
@@ -291,6 +300,8 @@ class ReplicationScreen(Section):
             await self._read_run()
         elif self.tab == "tasks":
             self.open_task(True)
+        elif self.peer is not None:
+            await self._read_peer(self.peer)
         elif self.list.rows:
             row = next(one for one in self.list.rows if one.key == self.list.key)
             titles = [column.title for column in _COLUMNS[self.tab]]
@@ -299,6 +310,19 @@ class ReplicationScreen(Section):
                 for title, cell in zip(titles, row.cells, strict=True)
             ]
             await ask(self.console, Reader(row.key, lines))
+
+    async def _read_peer(self, peer: Peer) -> None:
+        """All that is known of a peer. A key named there works there."""
+        from ..widgets.dialogs import Reader, ask
+        from .replication_peers import peer_lines
+
+        wanted = ("peer-test", "host-key", "key-rotate", "peer-remove")
+        offered = [act for act in self.helpful if act.id in wanted]
+        acts = {key: act for act in offered for key in act.keys}
+        lines = peer_lines(peer, offered, time.time())
+        chosen = await ask(self.console, Reader(f"Peer {peer.name}", lines, tuple(acts)))
+        if chosen is not None:
+            self.console.perform(acts[chosen], self)
 
     async def _read_run(self) -> None:
         """The run under the cursor: why it failed and what helps, its evidence. A key named there works there."""

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..actions import Action
 from ..errors import DPlaneError, RefusedError
 from ..services.replication import rates, schedule
 from ..services.replication.model import Options, Peer, Task, TaskStatus
@@ -93,8 +94,36 @@ class ReplicationActs:
         except DPlaneError as error:
             shown, problem = "", str(error)
         self.console.say("")
-        await ask(self.console, Reader(f"Host key of {peer.name}", story(peer, shown, problem)))
+        changed = bool(shown) and shown != peer.host_fingerprint
+        accept = self._helps("host-key-trust") if changed else None
+        lines = story(peer, shown, problem, accept.key if accept else "")
+        if await ask(self.console, Reader(f"Host key of {peer.name}", lines, accept.keys if accept else ())) and accept:
+            self.console.perform(accept, self._screen)
         return None
+
+    async def do_host_key_trust(self) -> str | None:
+        """Accept another host key, whose fingerprint was read on the box itself."""
+        from .replication_peers import trust
+
+        return await trust(self.console, await self._peer())
+
+    async def do_key_rotate(self) -> str | None:
+        """A new key for the peer under the cursor."""
+        from .replication_peers import new_key
+
+        return await new_key(self.console, await self._peer())
+
+    async def do_peer_by_line(self) -> str | None:
+        """Pair without a password."""
+        from .replication_paste import by_line
+
+        return await by_line(self.console)
+
+    async def do_peers_in(self) -> str | None:
+        """Which boxes may come in here."""
+        from .replication_incoming import incoming
+
+        return await incoming(self.console)
 
     # -- tasks -------------------------------------------------------------------------------------------------
 
@@ -126,9 +155,40 @@ class ReplicationActs:
         self.console.say(f"Reading both sides for {task.name}…", "dim")
         plan = await self.console.services.replication.plan(task.name)
         self.console.say("")
-        lines = plan_lines(plan, self._screen.size.width - 4)
-        await ask(self.console, Reader(f"What a run of {task.name} would do", lines))
+        ways = self._helps("task-ways") if plan.conflicts else None
+        lines = plan_lines(plan, self._screen.size.width - 4, ways.key if ways else "")
+        reader = Reader(f"What a run of {task.name} would do", lines, ways.keys if ways else ())
+        if await ask(self.console, reader) is not None and ways is not None:
+            self.console.perform(ways, self._screen)
         return None
+
+    def _helps(self, id: str) -> Action | None:
+        """That action, if this person may do it here."""
+        return next((act for act in self._screen.helpful if act.id == id), None)
+
+    async def do_task_compare(self) -> str | None:
+        """What each side has, by GUID."""
+        from .replication_looks import compare
+
+        ways = self._helps("task-ways")
+        if await compare(self.console, self._status().task, ways) and ways is not None:
+            self.console.perform(ways, self._screen)
+        return None
+
+    async def do_task_verify(self) -> str | None:
+        """Read both sides and compare the content."""
+        from .replication_looks import verify
+
+        said = await verify(self.console, self._status().task)
+        if said is not None:
+            self.console.say(said)  # started is not done: never green
+        return None
+
+    async def do_task_ways(self) -> str | None:
+        """What differs where a copy went its own way, and the way out that is chosen."""
+        from .replication_ways import ways_out
+
+        return await ways_out(self.console, self._status().task)
 
     async def do_restore(self) -> str | None:
         """Bring the copy home."""
@@ -140,15 +200,19 @@ class ReplicationActs:
         return None
 
     async def do_run_cancel(self) -> str | None:
-        """Stop the run of the task under the cursor."""
+        """Stop the run of the task under the cursor, or the one that only reads."""
         status = self._status()
-        if status.last is None or not running(status):
+        reads = self._screen.at_work
+        run_id = status.last.id if status.last is not None and running(status) else reads.id if reads else ""
+        if not run_id:
             raise RefusedError(f"{status.task.name} is not running.")
         text = "What has arrived stays there; the next run goes on from it."
+        if reads is not None and run_id == reads.id:
+            text = "It only reads. What it has found so far is kept, and nothing is claimed of the rest."
         if not await ask(self.console, Confirm(f"Stop the run of {status.task.name}?", text, "Stop it")):
             return None
-        await self.console.services.replication.cancel(status.last.id)
-        run = await self.console.services.replication.run(status.last.id)
+        await self.console.services.replication.cancel(run_id)
+        run = await self.console.services.replication.run(run_id)
         return f"The run {run.id} is {run.state}."
 
     async def do_task_remove(self) -> str | None:

@@ -94,14 +94,14 @@ def failure_lines(run: Run, kind: Kind, acts: Sequence[Action], width: int) -> l
     return lines
 
 
-def _came_home(run: Run, task: Task) -> bool:
-    """Whether a run was a restore: what it proved lies outside the task's source."""
-    return any(not f"{proof.dataset}/".startswith(f"{task.source}/") for proof in run.evidence)
+def _moved_nothing_there(run: Run, task: Task) -> bool:
+    """Whether a run moved nothing to the target: it verified, or what it proved lies outside the task's source."""
+    return run.kind != "run" or any(not f"{proof.dataset}/".startswith(f"{task.source}/") for proof in run.evidence)
 
 
 def chart_lines(task: Task, runs: Sequence[Run], width: int) -> list[Pieces]:
     """Duration and size of the last runs, oldest left; a dot where a run did not end well. Nothing before two runs."""
-    ended = [run for run in runs if run.ended is not None and not _came_home(run, task)]
+    ended = [run for run in runs if run.ended is not None and not _moved_nothing_there(run, task)]
     ended = ended[: max(10, min(_CHART, width - _LABEL - 34))][::-1]
     if len(ended) < 2:
         return []
@@ -128,15 +128,19 @@ def run_lines(run: Run, acts: Sequence[Action], now: float, width: int) -> list[
     return [*head, *evidence_lines(run, now)]
 
 
-def plan_lines(plan: Plan, width: int) -> list[Pieces]:
-    """A dry run to read: what would be taken, sent, thrown away; what cannot be sent and why."""
+def plan_lines(plan: Plan, width: int, ways: str = "") -> list[Pieces]:
+    """A dry run to read: what would be taken, sent, thrown away; what cannot be sent and why.
+
+    `ways` is the key that shows the ways out of a conflict; empty: this person may not.
+    """
     lines: list[Pieces] = []
     if plan.conflicts:
         lines += _fact("CONFLICT", f"{len(plan.conflicts)} of its datasets cannot be sent as they are", width, "bad")
         for item in plan.conflicts:
             since = f" Both sides have @{item.since}." if item.since else " They have no snapshot in common."
             lines += _fact("", f"{item.text}{since}", width)
-        lines += _fact("", f"Nothing is lost by itself: `dplane replicate resolve {plan.task}`", width, "dim")
+        helps = f"{ways} shows the ways out" if ways else "the ways out need the role operate"
+        lines += _fact("", f"Nothing is lost by itself: {helps}.", width, "dim")
         lines.append([])
     if plan.snapshot:
         lines += _fact("takes", f"@{plan.snapshot}{' of the whole tree' if plan.recursive else ''}", width)

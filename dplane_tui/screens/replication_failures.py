@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..services.replication.model import Run
 
 AGAIN, TEST, PLAN, HOST_KEY, PAIR = "task-run", "peer-test", "task-plan", "host-key", "peer-pair"
+TRUST = "host-key-trust"
+WAYS, VERIFY, COMPARE = "task-ways", "task-verify", "task-compare"
 """Ids of actions in the table."""
 
 
@@ -28,13 +30,12 @@ _KINDS = {
     "unreachable": Kind("network", "The other box could not be reached, or the connection broke.", (TEST, AGAIN)),
     "authentication": Kind("key refused", "The other box was reached and refused our key.", (TEST, PAIR)),
     "host-key": Kind(
-        "host key", "The other box shows another host key than the one pinned, so nothing was sent.", (HOST_KEY,)
+        "host key", "The other box shows another host key than the one pinned, so nothing was sent.", (HOST_KEY, TRUST)
     ),
     "diverged": Kind(
         "diverged",
         "The copy has something that its source has not. Nothing there was changed or destroyed.",
-        (PLAN,),
-        "dplane replicate resolve NAME",
+        (WAYS, PLAN),
     ),
     "no-space": Kind("no space", "The target has no room for what would be sent.", (PLAN, AGAIN)),
     "key-not-loaded": Kind("key not loaded", "An encryption key is not loaded on the box that needs it.", (AGAIN,)),
@@ -61,8 +62,28 @@ _SAID = (
 BROKEN = frozenset({"failed", "died", "cancelled"})
 
 
+# A verification moves nothing, so nothing goes on from what arrived.
+_OF_VERIFY = {
+    "bad-news": Kind("differs", "Both boxes were read to their end, and they are not the same.", (COMPARE, VERIFY)),
+    "failed": Kind("not known", "Not everything could be read on both boxes, so nothing is claimed.", (VERIFY,)),
+    "cancelled": Kind("stopped", "Someone stopped it. Of what was not read yet nothing is known.", (VERIFY,)),
+    "died": Kind("died", "Its process was killed, or the power failed. Nothing was changed.", (VERIFY,)),
+}
+
+
 def kind_of(run: Run) -> Kind | None:
     """The class of a run that did not end well; None for one that did, or is at work."""
+    kind = _kind_of_copy(run)
+    if kind is None or run.kind not in {"verify", "resolve"}:
+        return kind
+    if run.kind == "resolve":
+        return replace(kind, acts=(WAYS,))
+    stopped = run.state in {"died", "cancelled"}
+    again = tuple(dict.fromkeys(VERIFY if act == AGAIN else act for act in kind.acts))
+    return _OF_VERIFY.get(run.state if stopped else run.error_code, replace(kind, acts=again))
+
+
+def _kind_of_copy(run: Run) -> Kind | None:
     if run.state not in BROKEN:
         return None
     if run.state == "died":

@@ -12,17 +12,19 @@ _DIFFERENT = (
     "Go to the box, or to its screen, and read its fingerprint there:",
 )
 _LOOK = "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
-_THEN = (
-    "If it shows the new one: pair again (n) under the same name; tasks and copies stay.",
-    "If it shows the pinned one: leave everything as it is, and look at the network in between.",
-)
+_NEW = "If it shows the new one: "
+_ADMIN = "an administrator accepts it, or pairs again under the same name; tasks and copies stay."
+_THEN = ("If it shows the pinned one: leave everything as it is, and look at the network in between.",)
 
 
-def story(peer: Peer, shown: str, problem: str) -> list[Pieces]:
-    """`shown` is the fingerprint the box shows now, empty when it could not be asked: `problem` says why."""
+def story(peer: Peer, shown: str, problem: str, accept: str = "") -> list[Pieces]:
+    """`shown` is the fingerprint the box shows now, empty when it could not be asked: `problem` says why.
+
+    `accept` is the key that accepts the new one; empty: this person may not.
+    """
     lines: list[Pieces] = [
-        [("pinned when it was paired  ", "dim"), (peer.host_fingerprint, "strong")],
-        [("shown now                  ", "dim"), (shown or "unknown", "strong" if shown else "unknown")],
+        [("pinned when paired  ", "dim"), (peer.host_fingerprint, "strong")],
+        [("shown now           ", "dim"), (shown or "unknown", "strong" if shown else "unknown")],
         [],
     ]
     if not shown:
@@ -37,4 +39,5 @@ def story(peer: Peer, shown: str, problem: str) -> list[Pieces]:
         return [*lines, [(same, "good")]]
     lines += [[(text, "bad" if number == 0 else "text")] for number, text in enumerate(_DIFFERENT)]
     lines += [[(f"   {_LOOK}", "strong")], []]
-    return [*lines, *([(text, "text")] for text in _THEN)]
+    then = f"{accept} accepts it here; tasks and copies stay." if accept else _ADMIN
+    return [*lines, [(_NEW + then, "text")], *([(text, "text")] for text in _THEN)]

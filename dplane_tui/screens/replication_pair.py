@@ -1,4 +1,4 @@
-"""Pairing with another box: its address, its fingerprint to compare, its password once."""
+"""Pairing with another box: its address, what we may do there, its fingerprint to compare, its password once."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from privhelper.grammar import dataset_problem
 
 from ..errors import DPlaneError, RefusedError
 from ..services.replication.model import HostIdentity, PairRequest, Peer
+from ..services.replication.rights import Rights, flags_of
 from ..text import clean
-from ..widgets.dialogs import Confirm, Form, Values, ask
+from ..widgets.dialogs import MORE, Confirm, Form, Values, ask
 from ..widgets.fields import TextField
+from .replication_rights import ABOUT, rights_fields, rights_of
 
 if TYPE_CHECKING:
     from ..app import Console
@@ -21,7 +23,7 @@ async def pair(console: Console) -> Peer | None:
     seen = await _look(console)
     if seen is None:
         return None
-    place, found = seen
+    place, found, given = seen
     question = (
         f"{place['address']} shows this host key:\n\n  {found.fingerprint}\n\n"
         "Compare it with the one on that box's own screen (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub). "
@@ -29,16 +31,20 @@ async def pair(console: Console) -> Peer | None:
     )
     if not await ask(console, Confirm("Is it really that box?", question, "It is the same")):
         return None
-    return await _hand_over(console, place, found.key)
+    return await _hand_over(console, place, found.key, given)
 
 
-async def _look(console: Console) -> tuple[Values, HostIdentity] | None:
-    """Where the box is, as typed, and what it shows; asked again with what was typed until it answers."""
+async def _look(console: Console) -> tuple[Values, HostIdentity, Rights] | None:
+    """Where the box is, as typed, what it shows, and what our key is to be allowed there; asked again with what was
+    typed until it answers."""
     typed: Values = {"port": "22", "user": "owner"}
     problem = ""
     while True:
         place = await ask(console, _form(typed, problem))
         if place is None:
+            return None
+        given = await _rights(console, place) if MORE in place else Rights("", place["root"].strip() or None)
+        if given is None:
             return None
         console.say(f"Asking {place['address']} for its host key…", "dim")
         try:
@@ -48,7 +54,7 @@ async def _look(console: Console) -> tuple[Values, HostIdentity] | None:
             console.say(problem, "bad")
         else:
             console.say("")
-            return place, found
+            return place, found, given
 
 
 def _form(typed: Values, problem: str) -> Form:
@@ -60,15 +66,29 @@ def _form(typed: Values, problem: str) -> Form:
         TextField("Confine to", typed.get("root", ""), id="root", hint="optional dataset there, e.g. backup"),
     )
     text = "A key is made here for that box. Nothing is sent before you have seen its fingerprint."
-    return Form("Pair a box", fields, "Look", text=text, check=_check_place, error=problem)
+    return Form("Pair a box", fields, "Look", text=text, check=_check_place, more="Rights", error=problem)
 
 
-async def _hand_over(console: Console, place: Values, host_key: str) -> Peer | None:
+async def _rights(console: Console, place: Values) -> Rights | None:
+    """What our key may do there; None when the person left."""
+    name = place["name"].strip()
+    dialog = Form(
+        f"What may this box do at {name}?",
+        rights_fields(place["root"].strip()),
+        "Next",
+        text=ABOUT,
+        check=lambda values: rights_of(name, values),
+    )
+    values = await ask(console, dialog)
+    return rights_of(name, values) if values is not None else None
+
+
+async def _hand_over(console: Console, place: Values, host_key: str, given: Rights) -> Peer | None:
     secret = (TextField("Password", id="password", secret=True),)
     who = f"{place['user']}@{place['address']}"
     text = f"The password of {who}, used once to hand over the new key. It is not kept anywhere."
-    given = await ask(console, Form(f"Password of {who}", secret, "Pair", text=text))
-    if given is None:
+    typed = await ask(console, Form(f"Password of {who}", secret, "Pair", text=text))
+    if typed is None:
         return None
     console.say(f"Pairing with {place['name']}…", "dim")
     request = PairRequest(
@@ -76,9 +96,11 @@ async def _hand_over(console: Console, place: Values, host_key: str) -> Peer | N
         user=place["user"].strip(),
         address=place["address"].strip(),
         port=int(place["port"].strip()),
-        password=given.pop("password"),
+        password=typed.pop("password"),
         host_key=host_key,
-        root=place["root"].strip() or None,
+        root=given.root,
+        may_read=given.may_read,
+        **flags_of(given),
     )
     return await console.services.replication.pair(request)
 

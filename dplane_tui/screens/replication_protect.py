@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..actions import ACTIONS, allowed
@@ -12,13 +13,15 @@ from ..errors import DPlaneError, RefusedError
 from ..services.replication.model import Options, Peer, Plan, Task
 from ..services.zfs.model import Dataset
 from ..text import duration, size
-from ..widgets.dialogs import Choose, Confirm, Form, Values, ask
+from ..widgets.dialogs import MORE, Choose, Confirm, Form, Values, ask
 from ..widgets.fields import Choice, Field, TextField
 from ..widgets.layout import Cell, Column, Row, row
 from .replication_answer import next_words, without_task
 from .replication_detail import plan_sum
+from .replication_more import ask_more, more_words
 from .replication_pair import pair
-from .replication_rows import place
+from .replication_pull import MARK, ask_pull, pull_rows
+from .replication_rows import origin, place
 
 if TYPE_CHECKING:
     from ..app import Console
@@ -60,11 +63,13 @@ async def protect(console: Console, source: str | None) -> Task | None:
     services = console.services
     datasets = [one for one in await services.zfs.datasets() if not one.readonly]
     tasks = [status.task for status in await services.replication.tasks()]
+    peers = await services.replication.peers()
     if source is None:
-        source = await _ask_source(console, datasets, tasks)
+        source = await _ask_source(console, datasets, tasks, peers)
     if source is None:
         return None
-    peers = await services.replication.peers()
+    if source.startswith(MARK):
+        return await _pull(console, next(one for one in peers if one.name == source[1:]), datasets, tasks)
     goal = await _ask_place(console, source, peers, datasets)
     if goal == _PAIR:
         made = await pair(console)
@@ -72,10 +77,29 @@ async def protect(console: Console, source: str | None) -> Task | None:
     if goal is None:
         return None
     draft = suggest(source, goal, peers, datasets, tasks)
-    task = await _ask_how(console, draft, any(one.name.startswith(f"{source}/") for one in datasets))
+    return await _finish(console, draft, any(one.name.startswith(f"{source}/") for one in datasets))
+
+
+async def _finish(console: Console, draft: Task, below: bool) -> Task | None:
+    """How, a last look, and the task is made; None when the person left."""
+    task = await _ask_how(console, draft, below)
     if task is None or not await _summary(console, task):
         return None
-    return await services.replication.add_task(task)
+    return await console.services.replication.add_task(task)
+
+
+async def _pull(console: Console, peer: Peer, datasets: Sequence[Dataset], tasks: Sequence[Task]) -> Task | None:
+    """The other direction: what there, to which pool here, how."""
+    chosen = await ask_pull(console, peer, datasets)
+    if chosen is None:
+        return None
+    source, pool = chosen
+    leaf = source.rpartition("/")[2]
+    taken = {one.name for one in datasets} | {task.target for task in tasks if task.peer is None}
+    name = _free(_slug(leaf), {task.name for task in tasks})
+    target = _free(f"{pool}/{peer.name}/{leaf}", taken)
+    draft = Task(name, source, None, target, snapshot=peer.takes_snapshots(), source_peer=peer.name)
+    return await _finish(console, draft, True)
 
 
 async def offer_run(console: Console, task: Task) -> None:
@@ -95,16 +119,19 @@ async def offer_run(console: Console, task: Task) -> None:
         console.say(f"{task.name} was made; its first run is {words}. u runs it now.", "good")
 
 
-async def _ask_source(console: Console, datasets: Sequence[Dataset], tasks: Sequence[Task]) -> str | None:
-    if not datasets:
+async def _ask_source(
+    console: Console, datasets: Sequence[Dataset], tasks: Sequence[Task], peers: Sequence[Peer]
+) -> str | None:
+    if not datasets and not pull_rows(peers):
         raise RefusedError("This box has no dataset to protect.", "Create one in Pools (1).")
     users = {name: task.name for task in tasks for name in _inside(task, datasets)}
     rows = [
         row(one.name, Cell(one.name, "strong"), size(one.used), Cell(users.get(one.name, "none yet"), "dim"))
         for one in datasets
-    ]
+    ] + pull_rows(peers)
     bare = without_task(datasets, tasks)  # the cursor begins on what has none
-    dialog = Choose("Protect a dataset: which?", _SOURCES, rows, pick="This one", first=bare[0] if bare else "")
+    text = "At the end of the list: what can be pulled from other boxes." if pull_rows(peers) else ""
+    dialog = Choose("Protect a dataset: which?", _SOURCES, rows, text, pick="This one", first=bare[0] if bare else "")
     return await ask(console, dialog)
 
 
@@ -143,14 +170,18 @@ def suggest(source: str, goal: str, peers: Sequence[Peer], datasets: Sequence[Da
     """A task for `source` to `goal` (`peer:NAME`, `pool:NAME`) with a name and a target nothing else has."""
     kind, _, chosen = goal.partition(":")
     leaf = source.rpartition("/")[2]
-    slug = re.sub(r"[^A-Za-z0-9_.-]+", "-", leaf).strip("-._")[:50] or "copy"
-    name = _free(slug, {task.name for task in tasks})
+    name = _free(_slug(leaf), {task.name for task in tasks})
     if kind == "pool":
         taken = {one.name for one in datasets} | {task.target for task in tasks if task.peer is None}
         return Task(name, source, None, _free(f"{chosen}/{leaf}", taken))
     root = next((peer.root for peer in peers if peer.name == chosen), None) or "backup"
     taken = {task.target for task in tasks if task.peer == chosen}
     return Task(name, source, chosen, _free(f"{root}/{leaf}", taken))
+
+
+def _slug(leaf: str) -> str:
+    """A task's name made of a dataset's last part."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", leaf).strip("-._")[:50] or "copy"
 
 
 def _free(wanted: str, taken: set[str]) -> str:
@@ -169,15 +200,14 @@ async def _ask_how(console: Console, draft: Task, has_children: bool) -> Task | 
         Choice("How often", OFTEN, OFTEN[0][0], id="often"),
         Choice("Late after", [(str(one), duration(one)) for one in _RPO], "10800", id="rpo"),
         Choice("Below as well", below, "yes" if has_children else "", id="recursive"),
-        TextField("Target", draft.target, id="target", hint="dataset there"),
+        TextField("Target", draft.target, id="target", hint="dataset there" if draft.peer else "dataset here"),
         TextField("Task's name", draft.name, id="name"),
     )
 
     def made(values: Values) -> Task:
-        return Task(
+        return replace(
+            draft,
             name=values["name"].strip(),
-            source=draft.source,
-            peer=draft.peer,
             target=values["target"].strip(),
             recursive=bool(values["recursive"]),
             rpo=int(values["rpo"]),
@@ -190,9 +220,12 @@ async def _ask_how(console: Console, draft: Task, has_children: bool) -> Task | 
         "Next",
         preview=lambda values: [promise(made(values))],
         check=lambda values: check_task(made(values)),
+        more="More choices",
     )
     values = await ask(console, dialog)
-    return made(values) if values is not None else None
+    if values is None:
+        return None
+    return await ask_more(console, made(values)) if MORE in values else made(values)
 
 
 def promise(task: Task) -> str:
@@ -200,7 +233,7 @@ def promise(task: Task) -> str:
     often = dict(OFTEN).get(task.options.schedule, task.options.schedule)
     below = " and all below it" if task.recursive else ""
     return (
-        f"{task.source}{below} goes to {place(task) or '?'}, {often}. The copy is late when it is older than "
+        f"{origin(task)}{below} goes to {place(task) or '?'}, {often}. The copy is late when it is older than "
         f"{duration(task.rpo)}."
     )
 
@@ -213,7 +246,7 @@ async def _summary(console: Console, task: Task) -> bool:
     except DPlaneError as error:
         said = [f"What the first run would do is unknown: {error}"]
     console.say("")
-    lines = [promise(task), "", *said, "Nothing at the target is ever replaced or rolled back."]
+    lines = [promise(task), *more_words(task), "", *said, "Nothing at the target is ever replaced or rolled back."]
     return await ask(console, Confirm(f"Protect {task.source}?", "\n".join(lines), "Protect")) is True
 
 

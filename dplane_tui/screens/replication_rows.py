@@ -148,8 +148,12 @@ def run_rows(runs: Iterable[Run], now: float) -> list[Row]:
         proven = sum(proof.proven for proof in run.evidence)
         wrong = len(run.evidence) - proven
         took = duration(run.ended - run.started) if run.ended else "-"
-        proof = Cell(
-            f"{proven}" if not wrong else f"{proven}, {wrong} NOT", "bad" if wrong else "good" if proven else "dim"
+        proof = (
+            Cell("verify", "dim")
+            if run.kind == "verify"
+            else Cell(
+                f"{proven}" if not wrong else f"{proven}, {wrong} NOT", "bad" if wrong else "good" if proven else "dim"
+            )
         )
         rows.append(
             row(
@@ -189,10 +193,19 @@ def evidence_lines(run: Run, now: float) -> list[Pieces]:
         [("task     ", "dim"), (run.task, "text")],
         [("state    ", "dim"), (run.state, state_role(run.state))],
         [("started  ", "dim"), (f"{age(run.started, now)}{took}", "text")],
-        [("bytes    ", "dim"), (f"{size(run.bytes)} ({run.bytes} bytes)", "text")],
+        [
+            (f"{'read' if run.kind == 'verify' else 'bytes':<9}", "dim"),
+            (f"{size(run.bytes)} ({run.bytes} bytes)", "text"),
+        ],
     ]
     if run.message:
         lines.append([("result   ", "dim"), (run.message, "text")])
+    if run.kind == "verify":
+        from .replication_looks import verified_lines
+
+        return [*lines, *verified_lines(run)]
+    if run.kind == "resolve":
+        return lines
     lines.append([])
     if not run.evidence:
         lines.append([("Nothing was proven by this run.", "unknown")])

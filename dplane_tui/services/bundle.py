@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .policies.model import Policies
     from .policies.service import PolicyService
     from .repair.service import RepairService
+    from .replication.keyring import KeyService
     from .replication.model import TaskStatus
     from .replication.service import ReplicationService
     from .sign_in import SignIn
@@ -66,6 +67,13 @@ class Services:
         from .replication.service import open_replication
 
         return open_replication(self.host)
+
+    @cached_property
+    def keys(self) -> KeyService:
+        """Keys on both sides of pairings."""
+        from .replication.keyring import open_keys
+
+        return open_keys(self.host)
 
     async def task_states(self) -> tuple[TaskStatus, ...]:
         """The replication tasks; asked of another process while nothing here has needed the engine yet."""

@@ -50,8 +50,14 @@ class TerminalActs:
         text = clean(table.name_under_cursor) if table is not None else ""
         if not text:
             console.say("There is nothing under the cursor to copy.", "warn")
-        elif not console.profile.clipboard:
-            console.say(f"This terminal has no clipboard that could be reached. The name is {text}", "warn")
+        else:
+            self.hand_over(text)
+
+    def hand_over(self, text: str) -> None:
+        """Send a line to the terminal's clipboard, and say so. Whether the terminal took it, nobody tells us."""
+        console = self._console
+        if not console.profile.clipboard:
+            console.say(f"This terminal has no clipboard that could be reached. It is {text}", "warn")
         else:
             assert console._driver is not None
             console._driver.write(clipboard(text))

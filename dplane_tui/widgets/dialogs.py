@@ -90,8 +90,13 @@ class Dialog(ModalScreen[R], Generic[R], inherit_bindings=False):
         """Cancel leaves; another button is the subclass's."""
         if message.button.id == "cancel":
             self.dismiss(None)
+        elif message.button.id == "more":
+            self.go_deeper()
         else:
             self.accept()
+
+    def go_deeper(self) -> None:
+        """What a third button does, where there is one."""
 
     def accept(self) -> None:
         """What the other button does."""
@@ -117,11 +122,15 @@ class Confirm(Dialog[bool]):
 
 
 class TypedConfirm(Dialog[bool]):
-    """For what cannot be undone: shows what would go, and needs the name of the object typed."""
+    """For what cannot be undone: shows what would go, and needs the name of the object typed.
 
-    def __init__(self, title: str, preview: Sequence[str], name: str, yes: str) -> None:
+    `note` stands before the name where something else than “cannot be undone” is true.
+    """
+
+    def __init__(self, title: str, preview: Sequence[str], name: str, yes: str, note: str = "") -> None:
         super().__init__(title)
         self._preview, self._object, self._yes = preview, name, yes
+        self._said = note or "This cannot be undone. To go on, type the name: "
 
     def content(self) -> Iterable[Widget]:
         lines = Lines()
@@ -132,7 +141,7 @@ class TypedConfirm(Dialog[bool]):
             text = [*text[: most - 1], f"… and {len(text) - most + 1} lines more"]
         lines.show([[(line, "text")] for line in text])
         self._note = Lines()
-        self._note.show([[("This cannot be undone. To go on, type the name: ", "warn"), (self._object, "strong")]])
+        self._note.show([[(self._said, "warn"), (self._object, "strong")]])
         self._field = TextField("Name", id="name")
         return (lines, self._note, self._field)
 
@@ -208,8 +217,15 @@ class Choose(Dialog[str]):
 Values = dict[str, str]
 
 
+MORE = "more"
+"""In what a form answers: the person wants to be asked for more, by its third button."""
+
+
 class Form(Dialog[Values]):
-    """Fields, and below them what they would come to. `check` raises a DPlaneError for what cannot be."""
+    """Fields, and below them what they would come to. `check` raises a DPlaneError for what cannot be.
+
+    `more` is a third button, which `+` presses as well; what was chosen then has the key MORE.
+    """
 
     def __init__(
         self,
@@ -220,11 +236,12 @@ class Form(Dialog[Values]):
         text: str = "",
         preview: Callable[[Values], Sequence[str]] | None = None,
         check: Callable[[Values], object] | None = None,
+        more: str = "",
         error: str = "",
     ) -> None:
         """`error` stands below the fields until something is typed: what was wrong with them before."""
         super().__init__(title)
-        self._fields, self._yes, self._text = fields, yes, text
+        self._fields, self._yes, self._text, self._more = fields, yes, text, more
         self._preview, self._check, self._error = preview, check, error
 
     @property
@@ -243,7 +260,21 @@ class Form(Dialog[Values]):
         self._tell(self._error)
 
     def buttons(self) -> Iterable[Button]:
-        return (Button("Cancel", id="cancel"), Button(self._yes, id="yes"))
+        more = (Button(f"+ {self._more}", id=MORE),) if self._more else ()
+        return (Button("Cancel", id="cancel"), Button(self._yes, id="yes"), *more)
+
+    def key_pressed(self, event: events.Key) -> None:
+        """`+` asks for more, except in a line of text, which takes it."""
+        if event.key == "plus" and self._more:
+            event.stop()
+            self.go_deeper()
+        else:
+            super().key_pressed(event)
+
+    def go_deeper(self) -> None:
+        """Another form comes next."""
+        if self._sound():
+            self.dismiss({**self.values, MORE: "yes"})
 
     def begin(self) -> None:
         self._fields[0].focus()
@@ -267,14 +298,19 @@ class Form(Dialog[Values]):
             lines += paragraphs(error, width, "bad")
         self._below.show(lines)
 
-    def accept(self) -> None:
+    def _sound(self) -> bool:
+        """Whether the values make sense; if not, why not stands below them."""
         try:
             if self._check is not None:
                 self._check(self.values)
         except DPlaneError as error:
             self._tell(str(error))
-            return
-        self.dismiss(self.values)
+            return False
+        return True
+
+    def accept(self) -> None:
+        if self._sound():
+            self.dismiss(self.values)
 
 
 class Reader(Dialog[str]):

@@ -39,6 +39,21 @@ class Seen:
         strips = self.app.screen._compositor.render_strips()
         return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
 
+    @property
+    def said(self) -> str:
+        """The screen as running text, however its lines are broken; of a line that a dialog lies on, the dialog's."""
+        lines = (line.split("│", 1)[1].rsplit("│", 1)[0] if line.count("│") > 1 else line for line in self.lines)
+        return " ".join(" ".join(lines).split())
+
+    @property
+    def lines(self) -> list[str]:
+        """The screen's lines."""
+        return self.text.split("\n")
+
+    async def until_said(self, text: str) -> None:
+        """Wait until `text` is on the screen, however its lines are broken."""
+        await self.until(lambda: text in self.said)
+
     async def press(self, *keys: str) -> None:
         """Press and let everything settle."""
         for key in keys:

@@ -31,6 +31,8 @@ from dplane_tui.services.retention.model import Judged, PruneWish, Pruning, Side
 from dplane_tui.services.sign_in import Opened
 from dplane_tui.services.zfs.model import Dataset, Disk, Importable, Imported, Pool, Preview, Scan, Snapshot, Vdev
 from dplane_tui.services.zfs.requests import CreateDataset, CreatePool
+from tests.console.fake_keys import FakeKeys
+from tests.console.fake_looks import FakeLooks
 from tests.console.fake_policies import FakePolicies
 from tests.console.fake_repair import FakeRepair
 from tests.console.fake_storage import FakeStorage
@@ -265,12 +267,11 @@ TASK = Task("home", "tank/home", "nas-b", "backup/home")
 
 
 @dataclass
-class FakeReplication:
+class FakeReplication(FakeLooks):
     """One peer, one task."""
 
     peer_list: list[Peer] = field(default_factory=lambda: [PEER])
     task_list: list[TaskStatus] = field(default_factory=list)
-    calls: list[tuple[Any, ...]] = field(default_factory=list)
     failure: DPlaneError | None = None
     run_state: str = "succeeded"
     run_list: list[Run] = field(default_factory=list)
@@ -512,6 +513,7 @@ class FakeServices(Services):
         self.fake_storage = FakeStorage()
         self.fake_repair = FakeRepair(self.fake_zfs)
         self.fake_replication = FakeReplication()
+        self.fake_keys = FakeKeys(PEER)
         self.fake_policies = FakePolicies()
         self.fake_docker = FakeDocker()
         self.fake_jobs = FakeJobs()
@@ -526,6 +528,7 @@ class FakeServices(Services):
             storage=self.fake_storage,
             repair=self.fake_repair,
             replication=self.fake_replication,
+            keys=self.fake_keys,
             policies=self.fake_policies,
             docker=self.fake_docker,
             health=FakeHealth(),

@@ -11,6 +11,7 @@ from dplane_tui.errors import UnreachableError
 from dplane_tui.services.jobs.model import Progress
 from dplane_tui.services.replication.model import Conflict, Options, Plan, Run, Task, TaskStatus
 from tests.console.conftest import MONO, Opener
+from tests.console.fake_looks import diverged
 from tests.console.fakes import EVIDENCE, FakeServices, M
 
 DAY = 86400
@@ -182,14 +183,18 @@ async def test_a_diverged_run_names_the_way_out_and_shows_what_diverged(console:
         await seen.until_text("home was never proven, and its last run failed.")
         await seen.press("enter")
         await seen.until_text("class      diverged")
-        assert "helps      y dry run" in seen.text
-        assert "`dplane replicate resolve home`" in seen.text
+        assert "helps      m ways out   y dry run" in seen.text
+        assert "dplane replicate" not in seen.text
         assert "u run now" not in seen.text.split("helps")[1].split("\n")[0]
         await seen.press("y")
         await seen.until_text("What a run of home would do")
         assert "1 of its datasets cannot be sent" in seen.text
         assert "backup/home has @mine since then. Both sides have @daily-1." in seen.text
         assert "Nothing will be sent." in seen.text
+        assert "Nothing is lost by itself: m shows the ways out." in seen.text
+        services.fake_replication.in_conflict = [diverged()]
+        await seen.press("m")
+        await seen.until_text("Why backup/home cannot go on")
 
 
 @pytest.mark.parametrize(
@@ -212,7 +217,7 @@ async def test_the_host_key_story(console: Opener, shown: str, said: str) -> Non
     async with console(services, section="replication") as seen:
         await seen.until_text("nas-b")
         await seen.press("f")
-        await seen.until_text("pinned when it was paired")
+        await seen.until_text("pinned when paired")
         assert "SHA256:farfarfar" in seen.text
         assert said in seen.text
         assert ("SHA256:another" in seen.text) == (shown == "SHA256:another")

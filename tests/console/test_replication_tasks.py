@@ -12,7 +12,7 @@ from dplane_tui.services.host import LocalHost
 from dplane_tui.services.replication.model import Options, Restore, Task
 from dplane_tui.services.replication.service import LocalReplication
 from tests.console.conftest import Opener
-from tests.console.fakes import FakeServices, tank, vault
+from tests.console.fakes import PEER, FakeServices, tank, vault
 from tests.console.test_growth import alive
 
 
@@ -196,7 +196,7 @@ async def test_what_is_kept_and_how_old_it_may_get_is_changed_after_what_goes_wa
 async def test_a_schedule_that_systemd_does_not_know_is_no_success(console: Opener) -> None:
     services = FakeServices()
 
-    async def forget(name: str, options: Options, rpo: int | None = None, *, timed: bool = False) -> Task:
+    async def forget(name: str, options: Options, rpo: int | None = None, **_how: bool | None) -> Task:
         first = (await services.fake_replication.tasks())[0]
         changed = dataclasses.replace(first.task, options=options)
         services.fake_replication.task_list = [dataclasses.replace(first, task=changed, next_run=None)]
@@ -287,3 +287,91 @@ async def test_what_is_changed_here_is_in_the_real_store(
         await seen.press("d", "tab", "enter")
         await seen.until_text("Nothing is copied anywhere yet.")
     assert await real.tasks() == ()
+
+
+async def test_more_choices_stand_behind_one_key(console: Opener) -> None:
+    services = FakeServices()
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("a", "down", "enter", "enter")
+        await seen.until_text("Protect tank/home: how?")
+        assert "[ + More choices ]" in seen.text
+        await seen.press("plus")
+        await seen.until_text("Protect tank/home: more")
+        await seen.type("photos, docs/*".replace("*", "x"))
+        await seen.press("enter")
+        await seen.type("/cache")
+        await seen.press(
+            "enter", "right", "enter", "right", "enter", "right", "right", "enter", "right", "enter", "enter"
+        )
+        await seen.until_said("is not a pattern of datasets below the source.")
+        await seen.press(*("up",) * 6, "home", "delete", *("enter",) * 6)
+        await seen.until_said(
+            "Besides: only photos, docs/x; without cache; its first run brings the newest snapshot alone;"
+        )
+        assert "later runs bring the newest snapshot only; it is sent decrypted; it takes no snapshots" in seen.said
+        assert not calls(services, "add_task")
+        await seen.press("tab", "enter")
+        await seen.until_text("Run home-2 now?")
+    ((_, task),) = calls(services, "add_task")
+    options = Options(("photos", "docs/x"), ("cache",), "newest", False, schedule="every 1h")
+    assert task == Task(
+        "home-2", "tank/home", "nas-b", "backup/home-2", True, False, 10800, snapshot=False, options=options
+    )
+
+
+async def test_more_choices_can_be_left(console: Opener) -> None:
+    services = FakeServices()
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("a", "enter", "enter", "plus")
+        await seen.until_text("Protect tank: more")
+        await seen.press("escape")
+        assert "Protect tank" not in seen.text
+    assert not services.fake_replication.calls
+
+
+async def test_a_dataset_of_another_box_is_pulled(console: Opener) -> None:
+    services = FakeServices()
+    peer = dataclasses.replace(PEER, name="attic", may_read="pool/home", may_snapshot=True)
+    services.fake_replication.peer_list = [PEER, peer]
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("a", "G")
+        assert "> pull from attic…" in seen.text
+        assert "pull from nas-b" not in seen.text, "it lets nothing be read"
+        await seen.press("enter")
+        await seen.until_text("Pull from attic: what?")
+        assert "It lets this box read pool/home and below, and take snapshots of that." in seen.said
+        await seen.press("ctrl+u")
+        await seen.type("pool/other")
+        await seen.press("enter", "enter")
+        await seen.until_said("lets this box read pool/home only, and the source is pool/other.")
+        await seen.press("up", "up", "ctrl+u")
+        await seen.type("pool/home/anna")
+        await seen.press("enter", "enter")
+        await seen.until_said("attic:pool/home/anna and all below it goes to tank/attic/anna, every hour.")
+        await seen.press(*("enter",) * 6)
+        await seen.until_text("The first run: about 3.00G")
+        await seen.press("tab", "enter")
+        await seen.until_text("Run anna now?")
+    ((_, task),) = calls(services, "add_task")
+    assert task == Task(
+        "anna", "pool/home/anna", None, "tank/attic/anna", True, rpo=10800, source_peer="attic",
+        options=Options(schedule="every 1h"),
+    )  # fmt: skip
+
+
+async def test_pulling_where_no_snapshots_may_be_taken_sends_those_that_are_there(console: Opener) -> None:
+    services = FakeServices()
+    services.fake_replication.peer_list = [dataclasses.replace(PEER, may_read="pool/home")]
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("a", "G", "enter")
+        await seen.until_said("and below; the snapshots that are there are sent.")
+        await seen.press("enter", "enter")
+        await seen.until_text("how?")
+        await seen.press(*("enter",) * 6)
+        await seen.until_said("Besides: it takes no snapshots of its own.")
+        await seen.press("escape")
+    assert not calls(services, "add_task")

@@ -232,7 +232,7 @@ def test_where_there_is_no_clipboard_nothing_is_sent(terminal: Start, term: str)
     one = terminal(TERM=term)
     one.until_text("vault")
     one.send(b"Y")
-    one.until_text("The name is tank")
+    one.until_text("It is tank")
     assert b"]52" not in one.written
 
 

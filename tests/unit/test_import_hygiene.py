@@ -66,7 +66,20 @@ def test_what_the_policies_say_needs_neither_their_runs_nor_the_channels() -> No
 
 
 def test_the_replication_screen_and_its_dialogs_load_nothing_heavy() -> None:
-    names = ("", "_acts", "_detail", "_hostkey", "_pair", "_protect", "_restore")
+    names = (
+        "",
+        "_acts",
+        "_detail",
+        "_hostkey",
+        "_pair",
+        "_protect",
+        "_restore",
+        "_ways",
+        "_looks",
+        "_peers",
+        "_incoming",
+        "_paste",
+    )
     found = loaded("\n".join(f"import dplane_tui.screens.replication{name}" for name in names))
     assert not {name for name in HEAVY if name in found}
 

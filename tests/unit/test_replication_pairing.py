@@ -237,7 +237,7 @@ async def test_a_server_that_is_not_ssh_is_a_sentence() -> None:
 
 
 async def test_the_command_line_s_address_forms() -> None:
-    from dplane_tui.cli.peer import address
+    from dplane_tui.services.replication.address import login as address
 
     assert address("owner@nas-b") == ("owner", "nas-b", 22)
     assert address("owner@nas-b:2222") == ("owner", "nas-b", 2222)

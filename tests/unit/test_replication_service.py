@@ -107,7 +107,7 @@ async def test_the_depth_of_a_task_is_not_changed_while_it_runs(state: Path) -> 
     files.write(paths.current().jobs, Progress(run.id, "replicate", "running", updated=time.time(), pid=os.getpid()))
     with pytest.raises(RefusedError, match="is running"):
         await service.set_options("photos", Options(), recursive=False)
-    assert (await service.set_options("photos", Options(limit="1M"), None, True)).recursive, "that is no change"
+    assert (await service.set_options("photos", Options(limit="1M"), recursive=True)).recursive, "that is no change"
 
 
 async def test_a_preview_is_refused_like_the_task_would_be_and_stores_no_task(service: ReplicationService) -> None:

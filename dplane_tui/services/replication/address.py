@@ -80,3 +80,17 @@ def _checked(text: str, user: str | None, host: str | None, dataset: str) -> Add
 
 def _odd(text: str, what: str, hint: str) -> UsageError:
     return UsageError(f"“{clean(text, 80)}” {what}.", hint)
+
+
+def login(where: str) -> tuple[str | None, str, int]:
+    """User (None when not given), address and port of `[USER@]HOST[:PORT]`. Raises UsageError."""
+    found = re.fullmatch(
+        r"(?:([A-Za-z0-9_][A-Za-z0-9_.-]{0,63})@)?(?:\[([0-9A-Fa-f:.%a-z]+)\]|([A-Za-z0-9][A-Za-z0-9._-]{0,252}))(?::(\d{1,5}))?",
+        where,
+    )
+    port = int(found[4] or 22) if found else 0
+    if not found or not 0 < port < 65536:
+        raise UsageError(
+            f"“{clean(where, 80)}” is not an address.", "Write USER@HOST or USER@HOST:PORT, [ADDRESS] for IPv6."
+        )
+    return found[1], found[2] or found[3], port
