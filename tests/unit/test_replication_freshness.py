@@ -17,6 +17,8 @@ from dplane_tui.services.protection.gather import copies_of, verdicts
 from dplane_tui.services.replication import freshness, records
 from dplane_tui.services.replication.execute import nothing_new
 from dplane_tui.services.replication.model import Evidence, Match, Plan, Task, TaskStatus
+from dplane_tui.services.replication.read import Dataset as Near
+from dplane_tui.services.retention.claims import claims_of
 from dplane_tui.services.store import Store, open_store, prepare
 from dplane_tui.services.zfs.model import Dataset
 
@@ -63,7 +65,7 @@ async def test_a_dataset_made_since_is_not_proven_by_the_run_before_it(store: St
     assert any("never proven there" in reason.text and reason.state == "lacking" for reason in said.reasons)
 
 
-async def test_a_task_of_the_same_name_starts_with_nothing_proven(store: Store) -> None:
+async def test_a_task_of_the_same_name_starts_with_nothing_proven(store: Store, tmp_path: Path) -> None:
     await records.add_task(store, OLD)
     await ran(store, "succeeded", "tank/photos")
     await records.delete_task(store, "photos")
@@ -72,6 +74,10 @@ async def test_a_task_of_the_same_name_starts_with_nothing_proven(store: Store) 
     assert (status.last, status.verified_at, status.late) == (None, None, None)
     assert answer([status], NOW).data["state"] == "CRITICAL"
     assert len(await records.runs(store, "photos")) == 1, "its history stays"
+    await records.delete_task(store, "photos")
+    await records.add_task(store, OLD)  # the same places; it may be another box
+    [claim] = (await claims_of(store, {"tank/photos": Near("tank/photos")}, tmp_path, ""))["tank/photos"]
+    assert claim.newest == "", "nothing is proven for pruning either"
 
 
 async def test_what_was_proven_of_another_place_counts_no_more(store: Store) -> None:

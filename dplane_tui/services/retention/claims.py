@@ -51,7 +51,7 @@ async def _proven(store: Store, datasets: Sequence[str]) -> Mapping[tuple[str, s
     """GUID of the newest snapshot that was read back, by task, dataset and target."""
     rows = await store.rows(
         "SELECT runs.task AS task, dataset, target, source_guid, max(evidence.id) FROM evidence "
-        "JOIN runs ON runs.id = evidence.run WHERE runs.mode = 'run' AND source_guid = target_guid "
+        "JOIN runs ON runs.id = evidence.run WHERE runs.mode = 'run' AND former = 0 AND source_guid = target_guid "
         "AND dataset IN (SELECT value FROM json_each(?)) GROUP BY runs.task, dataset, target",
         (json.dumps(datasets),),
     )
