@@ -36,7 +36,8 @@ from .stream import Command, Transfer, transfer
 from .targets import Target
 
 RECONNECTS = failures.PAUSES
-FREEING = (0.5, 4.5, 10.0)  # seconds: ZFS counts what was destroyed as free a few transaction groups later
+FREEING: tuple[float, ...] = (0.5, 4.5, 10.0)
+"""Seconds: ZFS counts what was destroyed as free some transaction groups later."""
 
 
 @dataclass(frozen=True, slots=True)
