@@ -308,7 +308,7 @@ def conflict(plan: Plan) -> DivergedError | None:
     """The error for a plan in which not everything can be sent."""
     if not plan.conflicts:
         return None
-    from ..services.replication.leaving import conflict_way_out  # loads all that runs are made of
+    from ..services.replication.leaving import conflict_way_out
 
     return DivergedError(
         f"{len(plan.conflicts)} of the datasets of {plan.task} cannot be sent as they are: {plan.conflicts[0].text}",

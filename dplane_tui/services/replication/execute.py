@@ -36,7 +36,8 @@ from .stream import Command, Transfer, transfer
 from .targets import Target
 
 RECONNECTS = failures.PAUSES
-FREEING = (0.5, 4.5, 10.0)  # seconds: ZFS counts what was destroyed as free a few transaction groups later
+FREEING: tuple[float, ...] = (0.5, 4.5, 10.0)
+"""Seconds: ZFS counts what was destroyed as free some transaction groups later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +90,9 @@ class Execution:
         following = asyncio.create_task(pace.follow(self._store, self._task.name, self._throttle, self._report))
         try:
             outcome = await self._attempts()
-            return Outcome(outcome.state, joined(outcome.message, self._room or "", await self._retain()))
+            return Outcome(outcome.state, joined(outcome.message, await self._retain()))
         except DPlaneError as error:
-            error.next_step = joined(error.next_step, self._room or "", await self._retain())
+            error.next_step = joined(error.next_step, await self._retain())
             raise
         finally:
             following.cancel()
@@ -185,11 +186,12 @@ class Execution:
         return plan
 
     async def _retain(self) -> str:
-        """Retention, where the run ends: for what it proved, however it ends. Returns what there is to tell."""
+        """Retention, where the run ends: for what it proved, however it ends. Returns what it did in all of the run."""
         if self._task.options.keep_source or self._task.options.keep_target:
             self._report.update(stage="pruning", rate_bps=None, eta_s=None)
         sides = (self._task, self._source, self._target, self._store, self._run_id)
-        return await pruning.after_run(*sides, reached=self._planning.reached)
+        told, before = await pruning.after_run(*sides, reached=self._planning.reached), self._room or ""
+        return told if before in told else joined(before, told)
 
     async def _send_all(self, plan: Plan, short: dict[str, NoSpaceError]) -> None:
         """Every step; a dataset that fails is left, with all below it, and the others go on.

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from ... import text
 from ...errors import DivergedError, DPlaneError
 from .convoy import is_below
-from .model import Plan
+from .model import Conflict, Match, Plan, Step
 
 
 def conflict_way_out() -> str:
@@ -27,7 +27,8 @@ def refuse_conflicts(plan: Plan) -> None:
 
 def left_behind(failed: dict[str, DPlaneError], plan: Plan, arrived: Collection[str]) -> DPlaneError:
     """The error of a run that left these datasets of its plan behind: of the first one's kind, saying what arrived."""
-    datasets = {part.dataset for part in (*plan.steps, *plan.matches, *plan.conflicts)} | failed.keys()
+    parts: tuple[Step | Match | Conflict, ...] = (*plan.steps, *plan.matches, *plan.conflicts)
+    datasets = {part.dataset for part in parts} | failed.keys()
     first = next(iter(failed.values()))
     if len(datasets) == 1:
         return first

@@ -55,7 +55,7 @@ async def make_room(task: Task, source: Source, target: Target, store: Store, ru
     there_alone = replace(task, options=replace(task.options, keep_source=""))
     try:
         work = run.Retention(there_alone, source, target, store, paths.current().jobs, run_id)
-        return run.told(await work.apply(run.Scope()))
+        return run.told(await work.apply(run.Scope(for_room=True)))
     except UnreachableError:
         raise
     except DPlaneError as error:

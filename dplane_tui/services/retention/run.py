@@ -40,6 +40,8 @@ class Scope:
     dry: bool = False
     ahead: bool = False
     """As if everything had arrived already."""
+    for_room: bool = False
+    """A target is short of room: also a copy into which a transfer was interrupted lets go of what that needs not."""
 
 
 def continues(here: Dataset, there: Dataset | None) -> bool:
@@ -138,9 +140,11 @@ class Retention:
         if self._there is not None:
             proven = proven and (continues(here, there) or (scope.ahead and there is None))
         if far:
-            stays = _INTERRUPTED if dataset.token else "" if proven else _UNPROVEN
-            needs = needs_of(dataset, others)
-            return (_all_stay(dataset, stays) if stays else needs), None
+            if dataset.token and scope.for_room:
+                others = [*others, replace(own_claim(self._task, here, there), waits=False)]
+            elif dataset.token:
+                return _all_stay(dataset, _INTERRUPTED), None
+            return (needs_of(dataset, others) if proven else _all_stay(dataset, _UNPROVEN)), None
         if self._there is not None:
             marks = [claim.mark for claim in others if claim.task == self._task.name]
             others = [claim for claim in others if claim.task != self._task.name]
