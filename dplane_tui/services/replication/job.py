@@ -23,7 +23,7 @@ from ..jobs import files
 from ..jobs.report import Reporter
 from ..notify import hook
 from ..store import Store, open_store
-from . import codec, holds, records
+from . import codec, holds, leftovers, records
 from .execute import Execution, Outcome, source_for, target_for
 from .model import Peer, Run, Task
 from .source import Source
@@ -155,7 +155,10 @@ async def source_of(job: Job, task: Task, peer: Peer | None) -> Source:
 
 
 async def _run(job: Job) -> Outcome:
-    return await (await _execution(job)).run()
+    task = await records.task(job.store, job.run.task)
+    outcome = await (await _execution(job, task)).run()
+    await leftovers.clean(job.store, job.where, task)
+    return outcome
 
 
 async def _plan(job: Job) -> Outcome:
