@@ -3,3 +3,15 @@
 
 ALTER TABLE peers ADD COLUMN mark TEXT NOT NULL DEFAULT '';
 UPDATE peers SET mark = host_key;
+
+-- Of a hold at another box, the target of the task that made it, which its tag there is made of; empty: not known.
+ALTER TABLE holds ADD COLUMN target TEXT NOT NULL DEFAULT '';
+
+-- Tasks that pulled from a peer and are gone, or have another target now: what they left there is still to be taken away.
+CREATE TABLE left_there (
+    peer TEXT NOT NULL REFERENCES peers (name) ON DELETE CASCADE,
+    source TEXT NOT NULL,
+    target TEXT NOT NULL,
+    recursive INTEGER NOT NULL,
+    PRIMARY KEY (peer, source, target)
+) STRICT;

@@ -218,11 +218,11 @@ class ReplicationActs:
     async def do_task_remove(self) -> str | None:
         """Forget the task under the cursor."""
         task = self._status().task
-        text = "Its runs and everything on the pools stay, here and there."
+        text = "Its runs and all snapshots stay, here and there."
         if not await ask(self.console, Confirm(f"Forget the task {task.name}?", text, "Forget")):
             return None
-        await self.console.services.replication.remove_task(task.name)
-        return f"The task {task.name} is forgotten."
+        left = await self.console.services.replication.remove_task(task.name)
+        return f"The task {task.name} is forgotten. {left}".strip()
 
     # -- options -----------------------------------------------------------------------------------------------
 

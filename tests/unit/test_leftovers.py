@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,6 +21,9 @@ from dplane_tui.services.store import open_store
 
 from .replication_world.world import HERE, MB, World
 from .replication_world.zfs_model import new_dataset
+from .test_replication_directions import PULL, READ, far_holds, far_write
+from .test_replication_directions import SOURCE as FAR
+from .test_replication_directions import marks as marked
 
 SOURCE = "tank/photos"
 USB = Task("usb", SOURCE, None, "usb/copies/photos", recursive=True)
@@ -107,3 +112,104 @@ async def test_bookmarks_that_cannot_be_reached_are_told_with_what_removes_them(
     assert await LocalReplication(LocalHost()).remove_task("again") == "", (
         "its source is gone, and its bookmarks with it"
     )
+
+
+async def killed(world: World) -> str:
+    """A run that was killed while it sent, so that nobody ended what it had begun; its id."""
+    run_id, process = await world.start(rate=4 * MB)
+    job = world.path / "run" / "jobs" / f"{run_id}.json"
+    while not (job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > MB):
+        await asyncio.sleep(0.05)
+        assert process.returncode is None, await process.communicate()
+    process.kill()
+    await process.wait()
+    return run_id
+
+
+async def rows(world: World, table: str) -> int:
+    async with open_store(world.database) as store:
+        return len(await store.rows(f"SELECT * FROM {table}"))  # noqa: S608 (a table's name)
+
+
+def held(world: World) -> list[str]:
+    return [tag for data in world.datasets("near").values() for snap in data["snaps"] for tag in snap.get("holds", [])]
+
+
+async def test_holds_of_a_killed_run_are_released_when_its_task_is_removed(world: World) -> None:
+    world.write(SOURCE, 8 * MB)
+    await killed(world)
+    assert held(world)
+    assert await LocalReplication(LocalHost()).remove_task("photos") == ""
+    assert held(world) == []
+    assert await rows(world, "holds") == 0
+
+
+@pytest.mark.parametrize("plain", [False, True])
+async def test_what_a_removed_pull_left_at_its_source_goes_with_the_next_run_that_reaches_that_box(
+    world: World, plain: bool
+) -> None:
+    world.root, world.rights = "vault/backup", [*READ, "--may-snapshot", "yes"]
+    if plain:
+        await world.make_plain()
+    with world.edit("far") as state:
+        for name in (FAR, f"{FAR}/a b"):
+            state["datasets"][name] = {**new_dataset(), "written": 1000}
+    await world.add(PULL, may_read=FAR, may_snapshot=not plain)
+    assert (await world.run()).state == "succeeded"
+    far_write(world, 8 * MB)
+    await killed(world)
+    with world.edit("far") as state:
+        state["datasets"][FAR]["marks"].append({"name": "mine", "guid": "7", "txg": 1})
+    before = far_holds(world)
+    assert before
+    left = await LocalReplication(LocalHost()).remove_task("pull")
+    assert left.startswith("At vault-box its bookmarks, and holds of a run that was killed, are taken away by the next")
+    assert far_holds(world) == before
+    world.accepts = False
+    world.cut()
+    assert (await world.run(task="photos")).state == "failed"
+    assert await rows(world, "left_there") == 1
+    world.accepts = True
+    run = await world.run(task="photos")
+    assert run.state == "succeeded", run.message
+    assert far_holds(world) == {}
+    assert marked(world, "far", FAR) == ["7"], "a person's stays"
+    assert marked(world, "far", f"{FAR}/a b") == []
+    assert (await rows(world, "left_there"), await rows(world, "holds")) == (0, 0)
+
+
+async def test_a_pull_that_was_made_again_keeps_what_it_goes_on_from(world: World) -> None:
+    world.rights = [*READ, "--may-snapshot", "yes"]
+    with world.edit("far") as state:
+        state["datasets"][FAR] = {**new_dataset(), "written": 1000}
+    await world.add(PULL, may_read=FAR, may_snapshot=True)
+    assert (await world.run()).state == "succeeded"
+    base = marked(world, "far", FAR)
+    service = LocalReplication(LocalHost())
+    await service.remove_task("photos")
+    assert "there is none now" in await service.remove_task("pull")
+    await world.add(PULL)
+    far_write(world, 1000)
+    with world.edit("far") as state:
+        state["datasets"][FAR]["snaps"].clear()
+    run = await world.run()
+    assert run.state == "succeeded", run.message
+    assert (run.evidence[0].base or "").startswith("#dplane-")
+    assert marked(world, "far", FAR) != base
+    assert len(marked(world, "far", FAR)) == 1
+    assert await rows(world, "left_there") == 0
+
+
+async def test_with_a_forgotten_peer_goes_what_was_to_be_done_there(world: World) -> None:
+    world.rights = [*READ, "--may-snapshot", "yes"]
+    await world.add(PULL, may_read=FAR, may_snapshot=True)
+    service = LocalReplication(LocalHost())
+    for name in ("pull", "photos"):
+        await service.remove_task(name)
+    assert await rows(world, "left_there") == 1
+    async with open_store(world.database, write=True) as store:
+        async with store.transaction() as db:
+            for tag in ("@vault-box|dplane-x", "@vault-box-2|dplane-x"):
+                await db.execute("INSERT INTO holds (run, tag, snapshot, guid) VALUES ('x', ?, 'a@b', '1')", (tag,))
+        await records.delete_peer(store, "vault-box")
+    assert (await rows(world, "left_there"), await rows(world, "holds")) == (0, 1)

@@ -236,7 +236,10 @@ async def test_what_is_sent_is_held_meanwhile_and_a_killed_run_leaves_no_hold_fo
 
 async def test_a_hold_of_a_dead_run_on_a_snapshot_that_is_gone_is_forgotten(world: World) -> None:
     async with open_store(world.database, write=True) as store, store.transaction() as db:
-        await db.execute("INSERT INTO holds VALUES ('replicate-x-1', 'dplane-x', 'tank/photos@gone', '77')")
+        await db.execute(
+            "INSERT INTO holds (run, tag, snapshot, guid) "
+            "VALUES ('replicate-x-1', 'dplane-x', 'tank/photos@gone', '77')"
+        )
     assert (await world.run()).state == "succeeded"
     async with open_store(world.database) as store:
         assert list(await store.rows("SELECT * FROM holds")) == []

@@ -17,9 +17,11 @@ _GONE = ("does not exist", " is gone", "is not what you saw")
 class FarHolds(abc.ABC):
     """What holds and releases snapshots of a peer."""
 
-    def __init__(self, link: Link, source: str) -> None:
+    def __init__(self, link: Link, source: str, target: str) -> None:
         self.where = f"@{link.peer.name}|"
         """What stands before the tags of its holds in the store."""
+        self.target = target
+        """Where the task that makes them sends."""
         self._link = link
         self._source = source
 
@@ -30,21 +32,22 @@ class FarHolds(abc.ABC):
             await self._do(verb == "hold-add", points, tag)
         except DPlaneError as error:
             gone = verb == "hold-release" and len(points) == 1 and any(word in error.message for word in _GONE)
-            if not gone or not await self._pool_is_there():  # a pool that is away brings its holds back with it
+            if not gone or not await self.pool_is_there():  # a pool that is away brings its holds back with it
                 raise
 
     @abc.abstractmethod
     async def _do(self, adds: bool, points: dict[str, str], tag: str) -> None: ...
 
     @abc.abstractmethod
-    async def _pool_is_there(self) -> bool: ...
+    async def pool_is_there(self) -> bool:
+        """Whether the source's pool is imported there."""
 
 
 class AgentHolds(FarHolds):
     """A peer with the product: what we may take snapshots of, we may hold while we read it."""
 
-    def __init__(self, link: Link, source: str, target_tag: str) -> None:
-        super().__init__(link, source)
+    def __init__(self, link: Link, source: str, target: str, target_tag: str) -> None:
+        super().__init__(link, source, target)
         self._target_tag = target_tag
 
     async def _do(self, adds: bool, points: dict[str, str], tag: str) -> None:
@@ -60,7 +63,7 @@ class AgentHolds(FarHolds):
         for part in parts:
             await self._link.ask({"op": "hold" if adds else "release", **named, "snapshots": part})
 
-    async def _pool_is_there(self) -> bool:
+    async def pool_is_there(self) -> bool:
         try:
             await self._link.ask({"op": "settle", "dataset": self._source})
         except DPlaneError:
@@ -78,5 +81,5 @@ class PlainHolds(FarHolds):
         if done.status != 0:
             raise failures.of_zfs(done.error, f"{sorted(points)[0]} was not {'held' if adds else 'released'}")
 
-    async def _pool_is_there(self) -> bool:
+    async def pool_is_there(self) -> bool:
         return (await self._link.run(["zpool", "sync", "--", self._source.split("/")[0]])).status == 0

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _LOST = 255
 _NAMES_BYTES = 6000  # of one request to the agent
 _NAMES_AT_ONCE = 400
+_NO_GUID = "1"  # stands for a proven snapshot where there is none
 
 
 class FarSource(abc.ABC):
@@ -124,6 +125,21 @@ class FarSource(abc.ABC):
             except DPlaneError:
                 return  # it is tried again next time
 
+    async def forget_all(self) -> None:
+        """Destroy all the bookmarks that a task made there which is gone. Raises DPlaneError; when its source is not
+        there, only if its pool is away, for it comes back with them."""
+        if not isinstance(self.door, FarHolds):
+            raise RefusedError(f"{self.name} does not let this box remove its bookmarks any more.")
+        try:
+            side = await self.read()
+        except MissingError:
+            if not await self.door.pool_is_there():
+                raise
+            side = {}
+        for dataset in side.values():
+            if any(self._is_ours(mark.name) for mark in dataset.bookmarks):
+                await self._forget(Step("full", dataset.name, self._task.target, dataset.kind, "", _NO_GUID))
+
     def pruner(self) -> Pruner:
         return self._far.pruner()
 
@@ -154,12 +170,15 @@ class FarSource(abc.ABC):
     @abc.abstractmethod
     async def _forget(self, step: Step) -> None: ...
 
+    @abc.abstractmethod
+    def _is_ours(self, mark: str) -> bool: ...
+
 
 class AgentSource(FarSource):
     """A peer with the product gives what this box sent there, and what it lets this box read."""
 
     def _holds(self) -> FarHolds:
-        return AgentHolds(self._link, self._task.source, self._tag)
+        return AgentHolds(self._link, self._task.source, self._task.target, self._tag)
 
     async def _settle(self) -> None:
         if self._bookmarks:
@@ -207,6 +226,10 @@ class AgentSource(FarSource):
     async def _forget(self, step: Step) -> None:
         await self._link.ask({"op": "forget", "dataset": step.dataset, "keep": step.guid, "tag": self._tag})
 
+    def _is_ours(self, mark: str) -> bool:
+        # Or another box's that calls its target the same; the agent there knows the difference.
+        return bool(re.match(rf"{OWN_SNAPSHOT}[0-9a-f]{{16}}{self._tag}-", mark))
+
 
 class PlainSource(FarSource):
     """A peer with only ZFS and sshd: `zfs send` there, and `zfs snapshot` and `zfs bookmark` for a task that pulls."""
@@ -214,7 +237,7 @@ class PlainSource(FarSource):
     _most = 1500  # a command line takes more
 
     def _holds(self) -> FarHolds:
-        return PlainHolds(self._link, self._task.source)
+        return PlainHolds(self._link, self._task.source, self._task.target)
 
     async def open(self) -> None:
         await super().open()
@@ -264,6 +287,9 @@ class PlainSource(FarSource):
             if short.startswith(self._mark) and guid != step.guid:
                 name = f"{step.dataset}#{short}"
                 await self._run([*self._zfs, "destroy", "--", name], f"the bookmark {name} was not removed")
+
+    def _is_ours(self, mark: str) -> bool:
+        return mark.startswith(self._mark)
 
     async def _run(self, argv: list[str], what: str) -> None:
         done = await self._link.run(argv)

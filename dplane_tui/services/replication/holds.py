@@ -52,8 +52,9 @@ async def held(store: Store, door: Holder | None, run_id: str, steps: Sequence[S
         return
     tag = _where(door) + tag_of(run_id)
     async with store.transaction() as db:
-        rows = [(run_id, tag, name, guid) for name, guid in points.items()]
-        await db.executemany("INSERT OR REPLACE INTO holds (run, tag, snapshot, guid) VALUES (?, ?, ?, ?)", rows)
+        rows = [(run_id, tag, name, guid, _target(door)) for name, guid in points.items()]
+        sql = "INSERT OR REPLACE INTO holds (run, tag, snapshot, guid, target) VALUES (?, ?, ?, ?, ?)"
+        await db.executemany(sql, rows)
     try:
         for part in _parts(points):
             try:
@@ -77,15 +78,33 @@ async def sweep_far(store: Store, door: Holder | None, task: str, run_id: str) -
     """Release at another box what earlier runs of this task left held there; one run of a task goes at a time."""
     if door is None or not (where := _where(door)):
         return
-    sql = "SELECT tag, snapshot, guid FROM holds JOIN runs ON runs.id = holds.run WHERE task = ? AND run != ?"
-    rows = [row for row in await store.rows(sql, (task, run_id)) if row["tag"].startswith(where)]
+    sql = (
+        "SELECT tag, snapshot, guid FROM holds JOIN runs ON runs.id = holds.run "
+        "WHERE task = ? AND run != ? AND target IN ('', ?)"
+    )
+    rows = [row for row in await store.rows(sql, (task, run_id, _target(door))) if row["tag"].startswith(where)]
     for tag in dict.fromkeys(row["tag"] for row in rows):
         await _release(store, door, tag, {row["snapshot"]: row["guid"] for row in rows if row["tag"] == tag})
+
+
+async def release_left(store: Store, door: FarHolds) -> bool:
+    """Release at another box all that runs to a target left held there, which no task has any more. Whether all is."""
+    sql = "SELECT tag, snapshot, guid FROM holds WHERE target = ? AND substr(tag, 1, ?) = ?"
+    which = (door.target, len(door.where), door.where)
+    rows = await store.rows(sql, which)
+    for tag in dict.fromkeys(row["tag"] for row in rows):
+        await _release(store, door, tag, {row["snapshot"]: row["guid"] for row in rows if row["tag"] == tag})
+    return not rows or not await store.rows(sql, which)
 
 
 def _where(door: Holder) -> str:
     """What stands before the tag in the store: which other box a hold is at, nothing for this one."""
     return "" if isinstance(door, Door) else door.where
+
+
+def _target(door: Holder) -> str:
+    """The target that the tags at another box are made of."""
+    return "" if isinstance(door, Door) else door.target
 
 
 def _bare(tag: str) -> str:

@@ -23,10 +23,13 @@ from ..jobs import files
 from ..jobs.report import Reporter
 from ..notify import hook
 from ..store import Store, open_store
-from . import codec, holds, records
+from . import codec, history, holds, leftovers, records
 from .execute import Execution, Outcome, source_for, target_for
 from .model import Peer, Run, Task
 from .source import Source
+
+BACKUP_SECONDS = 3600.0
+"""How old the newest backup of the store may get before a run makes another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +78,9 @@ async def run_replication(run_id: str, asked: Asked | None = None) -> str:
         await records.update_run(store, run_id, state=state, ended=time.time(), message=message, error_code=code)
         good = state in records.GOOD
         report.end("succeeded" if good else state, message if good else "", "" if good else message)
-        with contextlib.suppress(DPlaneError):  # the run is stored; a backup that fails is the next one's
-            await store.backup()
+        with contextlib.suppress(DPlaneError):  # the run is stored; what fails here is the next one's
+            await history.trim(store, run.task)
+            await store.backup(seconds=BACKUP_SECONDS)
     await telling.end(state)
     return state
 
@@ -155,7 +159,10 @@ async def source_of(job: Job, task: Task, peer: Peer | None) -> Source:
 
 
 async def _run(job: Job) -> Outcome:
-    return await (await _execution(job)).run()
+    task = await records.task(job.store, job.run.task)
+    outcome = await (await _execution(job, task)).run()
+    await leftovers.clean(job.store, job.where, task)
+    return outcome
 
 
 async def _plan(job: Job) -> Outcome:

@@ -101,6 +101,8 @@ async def delete_peer(store: Store, name: str) -> None:
             # Whoever pairs it again meets the key that it shows now.
             sql = "UPDATE OR REPLACE chains SET peer = ? WHERE peer = ?"
             await db.execute(sql, (gone.host_key, gone.known_by))
+        there = f"@{name}|"
+        await db.execute("DELETE FROM holds WHERE substr(tag, 1, ?) = ?", (len(there), there))
 
 
 async def tasks(store: Store) -> tuple[Task, ...]:

@@ -165,7 +165,7 @@ async def _beside(job: Job, at: Examination, to: str) -> Outcome:
     stored = (await records.task(job.store, at.task.name)).target
     if stored != to:
         raise not_done(f"The target of {at.task.name} was set to {to}")
-    left = await leftovers.drop(job.host, job.store, at.task)
+    left = await leftovers.drop(job.host, job.store, job.where.jobs, at.task)
     told = f"The task {at.task.name} sends to {to} from now on, everything afresh; {at.task.target} stays as it is."
     return Outcome("succeeded", f"{told} {left}".strip())
 

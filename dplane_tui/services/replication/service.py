@@ -88,7 +88,8 @@ class ReplicationService(Looks, Protocol):
         ...
 
     async def remove_task(self, name: str) -> str:
-        """Forget a task, and what only it needed: its bookmarks. Its runs and all snapshots stay.
+        """Forget a task, and what only it needed: its bookmarks, and holds that were left. Its runs and all snapshots
+        stay.
 
         Returns a sentence about what could not be taken away, empty when nothing is left.
         """
@@ -261,7 +262,7 @@ class LocalReplication(LocalLooks):
             if task.options.schedule:
                 await Door(self._host).call("timer-remove", timer=schedule.timer(name))
             await records.delete_task(store, name)
-            left = await leftovers.drop(self._host, store, task)
+            left = await leftovers.drop(self._host, store, self._paths.jobs, task)
             await store.backup()
         return left
 

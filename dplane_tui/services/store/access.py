@@ -70,10 +70,13 @@ class Store:
         found = await self.rows("SELECT at, text FROM notices ORDER BY id DESC LIMIT ?", (limit,))
         return [prepare.Notice(row["at"], row["text"]) for row in found]
 
-    async def backup(self) -> Path:
-        """Copy it to its backup folder. Raises CommandError, NotAllowedError."""
+    async def backup(self, *, seconds: float = 0.0) -> Path:
+        """Copy it to its backup folder, unless the newest backup is younger than that; returns the newest one.
+
+        Raises CommandError, NotAllowedError.
+        """
         try:
-            return await asyncio.to_thread(prepare.backup, self.path)
+            return await asyncio.to_thread(prepare.backup, self.path, seconds)
         except (OSError, sqlite3.Error) as error:
             raise explain(error, self.path) from None
 

@@ -261,8 +261,14 @@ def backups(path: Path) -> list[Path]:
     return sorted((path.parent / "backup").glob("dplane-*.db"), reverse=True)
 
 
-def backup(path: Path) -> Path:
-    """Copy the store to its backup folder, atomically; keeps the BACKUPS_KEPT newest. Returns the new file."""
+def backup(path: Path, seconds: float = 0.0) -> Path:
+    """Copy the store to its backup folder, atomically; keeps the BACKUPS_KEPT newest. Returns the newest file.
+
+    Nothing is copied while that is younger than `seconds`: the whole store goes to a card that wears out.
+    """
+    for newest in backups(path)[:1]:
+        if 0 <= time.time() - newest.stat().st_mtime < seconds:
+            return newest
     folder = path.parent / "backup"
     folder.mkdir(exist_ok=True)
     handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW)  # a link is not followed
