@@ -64,7 +64,7 @@ def shell_behind() -> bool:
 def hang_up() -> None:
     """End the shell that leads this session, as when the terminal is closed. One of another account stays."""
     leader = os.getsid(0)
-    if leader != os.getpid():
+    if leader not in {0, os.getpid()}:  # 0: it is outside of the container that we are in
         with contextlib.suppress(OSError):
             os.kill(leader, signal.SIGHUP)
 

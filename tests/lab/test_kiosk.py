@@ -162,7 +162,7 @@ def test_the_screen_of_the_box(box: Any) -> None:
 
 
 def test_signing_in_over_the_serial_line_and_back(box: Any, line: Line) -> None:
-    done = dplane(box, "kiosk", "enable", "ttyS0", "--speed", "115200", "--lock-after", "60s", "--confirm", "ttyS0")
+    done = dplane(box, "kiosk", "enable", "ttyS0", "--speed", "115200", "--lock-after", "2m", "--confirm", "ttyS0")
     assert done["ok"], done
     line.until_text("U sign in")
     only_for(box, "ttyS0", "dplane-kiosk")
