@@ -196,7 +196,7 @@ async def test_what_is_kept_and_how_old_it_may_get_is_changed_after_what_goes_wa
 async def test_a_schedule_that_systemd_does_not_know_is_no_success(console: Opener) -> None:
     services = FakeServices()
 
-    async def forget(name: str, options: Options, rpo: int | None = None) -> Task:
+    async def forget(name: str, options: Options, rpo: int | None = None, recursive: bool | None = None) -> Task:
         first = (await services.fake_replication.tasks())[0]
         changed = dataclasses.replace(first.task, options=options)
         services.fake_replication.task_list = [dataclasses.replace(first, task=changed, next_run=None)]
