@@ -44,7 +44,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     how = make.add_mutually_exclusive_group()
     how.add_argument("--raw", action="store_true", default=None, help="send encrypted datasets as they are on disk")
     how.add_argument("--plain", action="store_false", dest="raw", help="send decrypted")
-    make.add_argument("--rpo", default="24h", metavar="TIME", help="late when the target is older: 90m, 24h, 7d (24h)")
+    make.add_argument("--rpo", default="24h", metavar="TIME", help="how old the copy may be: 90m, 24h, 7d (24h)")
     make.add_argument("--no-snapshot", action="store_true", help="send the snapshots that are there, take none")
     make.add_argument("--dry-run", action="store_true", help="show what its first run would do, store nothing")
     task_options.add_flags(make)
@@ -129,13 +129,20 @@ async def _list(host: Host, args: argparse.Namespace) -> Result:
             place(item.task),
             item.last.state if item.last else "never run",
             text.age(item.verified_at, now),
-            {True: "LATE", False: "ok", None: "unknown"}[item.late],
+            in_time(item),
             item.verified_snapshot or "-",
         )
         for item in tasks
     ]
-    head = ("TASK", "SOURCE", "TARGET", "LAST RUN", "PROVEN", "RPO", "SNAPSHOT")
+    head = ("TASK", "SOURCE", "TARGET", "LAST RUN", "PROVEN", "IN TIME", "SNAPSHOT")
     return Result(tasks, table(head, rows), late(tasks) if args.check else None)
+
+
+def in_time(item: TaskStatus) -> str:
+    """Whether the copy is as new as the task's RPO wants it."""
+    if item.late is None:
+        return "never proven" if item.verified_at is None else "unknown"
+    return "LATE" if item.late else "yes"
 
 
 def late(tasks: Sequence[TaskStatus]) -> BadNewsError | None:

@@ -38,7 +38,7 @@ def add(verbs: Any) -> None:
     """Add the verbs that change a task."""
     change = verbs.add_parser("set", help="change a task's options; a running one follows its limit")
     change.add_argument("name")
-    change.add_argument("--rpo", metavar="TIME", help="late when the target is older: 90m, 24h, 7d")
+    change.add_argument("--rpo", metavar="TIME", help="how old the copy may be: 90m, 24h, 7d")
     depth = change.add_mutually_exclusive_group()
     depth.add_argument("--recursive", action="store_true", default=None, help="take the datasets below as well")
     depth.add_argument(

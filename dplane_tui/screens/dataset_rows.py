@@ -87,9 +87,9 @@ def waiting_lines(found: Sequence[Waiting], width: int, most: int = 3) -> list[P
     """What waits for a key, and which key opens it."""
     lines: list[Pieces] = []
     for one in found[:most]:
-        below = f" and {len(one.below)} below" if one.below else ""
-        how = "its key file" if one.from_file else "its passphrase"
-        text = f"{one.root.name}{below} waits for {how}: E unlocks it."
+        who = f"{one.root.name} and {len(one.below)} below wait for their" if one.below else ""
+        who = who or f"{one.root.name} waits for its"
+        text = f"{who} {'key file' if one.from_file else 'passphrase'}: E unlocks {'them' if one.below else 'it'}."
         lines += [[(" ", "text"), *line] for line in paragraphs(text, width - 1, "warn")]
     if len(found) > most:
         lines.append([(f" … and {len(found) - most} more wait; filter for locked.", "warn")])

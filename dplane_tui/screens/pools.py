@@ -181,8 +181,8 @@ class PoolsScreen(Section):
         elif pool is not None and (why := pool.trouble()):
             said.append((f"{pool.name} {why}. y: what helps.", "warn"))
         width = max(20, self.size.width - 3)
-        lines = [[(" ", "text"), *line] for text, role in said for line in paragraphs(text, width, role)]
-        lines = at_most(lines, 4, width + 1)
+        told = [[(" ", "text"), *line] for text, role in said for line in paragraphs(text, width, role)]
+        lines = at_most(told, 4, width + 1)
         show(self.advice, bool(lines))
         self.advice.show(lines)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from privhelper.grammar import dataset_problem
 
-from ..errors import DPlaneError, RefusedError
+from ..errors import AuthenticationError, DPlaneError, RefusedError
 from ..services.replication.model import HostIdentity, PairRequest, Peer
 from ..services.replication.rights import Rights, flags_of
 from ..text import clean
@@ -84,25 +84,34 @@ async def _rights(console: Console, place: Values) -> Rights | None:
 
 
 async def _hand_over(console: Console, place: Values, host_key: str, given: Rights) -> Peer | None:
-    secret = (TextField("Password", id="password", secret=True),)
-    who = f"{place['user']}@{place['address']}"
+    """Pair, asking for the password again when it is refused. Raises DPlaneError for all else that goes wrong."""
+    who, problem = f"{place['user']}@{place['address']}", ""
     text = f"The password of {who}, used once to hand over the new key. It is not kept anywhere."
-    typed = await ask(console, Form(f"Password of {who}", secret, "Pair", text=text))
-    if typed is None:
-        return None
-    console.say(f"Pairing with {place['name']}…", "dim")
-    request = PairRequest(
+    while True:
+        secret = (TextField("Password", id="password", secret=True),)
+        typed = await ask(console, Form(f"Password of {who}", secret, "Pair", text=text, error=problem))
+        if typed is None:
+            return None
+        console.say(f"Pairing with {place['name']}…", "dim")
+        try:
+            return await console.services.replication.pair(_request(place, host_key, typed.pop("password"), given))
+        except AuthenticationError as error:
+            problem = str(error)
+            console.say(problem, "bad")
+
+
+def _request(place: Values, host_key: str, password: str, given: Rights) -> PairRequest:
+    return PairRequest(
         name=place["name"].strip(),
         user=place["user"].strip(),
         address=place["address"].strip(),
         port=int(place["port"].strip()),
-        password=typed.pop("password"),
+        password=password,
         host_key=host_key,
         root=given.root,
         may_read=given.may_read,
         **flags_of(given),
     )
-    return await console.services.replication.pair(request)
 
 
 def paired(peer: Peer) -> str:

@@ -231,9 +231,9 @@ async def _ask_how(console: Console, draft: Task, has_children: bool) -> Task | 
 def promise(task: Task) -> str:
     """What a task will do, in words."""
     often = dict(OFTEN).get(task.options.schedule, task.options.schedule)
-    below = " and all below it" if task.recursive else ""
+    goes = "and all below it go" if task.recursive else "goes"
     return (
-        f"{origin(task)}{below} goes to {place(task) or '?'}, {often}. The copy is late when it is older than "
+        f"{origin(task)} {goes} to {place(task) or '?'}, {often}. The copy is late when it is older than "
         f"{duration(task.rpo)}."
     )
 

@@ -80,7 +80,7 @@ def locked_box() -> FakeServices:
 
 async def test_start_names_what_waits_and_leads_to_its_row(console: Opener) -> None:
     async with console(locked_box(), section="start") as seen:
-        await seen.until_text("Dataset tank/home and 1 below waits for its key")
+        await seen.until_text("Dataset tank/home and 1 below wait for their key")
         line = next(one for one in seen.text.splitlines() if "tank/home and 1 below" in one)
         assert line.startswith(("  note     datasets", "> note     datasets"))
         assert line.rstrip().endswith("5")
@@ -102,5 +102,5 @@ async def test_keys_that_cannot_be_read_are_told_as_that(console: Opener) -> Non
 
 async def test_health_reads_them_too(console: Opener) -> None:
     async with console(locked_box(), section="health", size=(120, 40)) as seen:
-        await seen.until_text("Dataset tank/home and 1 below waits for its key")
+        await seen.until_text("Dataset tank/home and 1 below wait for their key")
         assert "Keys of datasets are not read yet" not in seen.text

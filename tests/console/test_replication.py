@@ -54,6 +54,7 @@ async def test_an_unreachable_box_and_a_wrong_password_are_sentences(console: Op
     async def refuse(_request: object) -> None:
         raise AuthenticationError("nas-c refused the password of owner.", "Type it again.")
 
+    accept = services.fake_replication.pair
     services.fake_replication.pair = refuse  # type: ignore[method-assign,assignment]  # the fault to test
     async with console(services, section="replication") as seen:
         await seen.until_text("nas-b")
@@ -74,6 +75,12 @@ async def test_an_unreachable_box_and_a_wrong_password_are_sentences(console: Op
         await seen.type("wrong")
         await seen.press("enter", "enter")
         await seen.until_text("refused the password of owner. Type it again.")
+        assert "used once to hand over" in seen.text, "it can be typed again at once"
+        assert "•" not in seen.text
+        services.fake_replication.pair = accept  # type: ignore[method-assign]  # the right one
+        await seen.type("hunter2")
+        await seen.press("enter", "enter")
+        await seen.until_text("Paired with nas-c; a login with the new key worked.")
 
 
 async def test_the_form_says_what_is_missing(console: Opener) -> None:

@@ -100,7 +100,7 @@ async def test_from_pools_to_another_pool(console: Opener) -> None:
         assert "another pool here, 6.00G free; lost when this box is" in seen.text
         assert "pair a box first" in seen.text
         await seen.press("enter")
-        await seen.until_text("tank/home and all below it goes to vault/home-2, every hour.")
+        await seen.until_text("tank/home and all below it go to vault/home-2, every hour.")
         await seen.press("enter", "enter", "enter", "enter", "enter", "enter")
         await seen.until_text("Protect tank/home?")
         await seen.press("tab", "enter")

@@ -130,7 +130,7 @@ def test_what_waits_for_its_key_is_told_by_health_and_is_no_alarm(box: Box) -> N
     box("dataset", "unload-key", "tank/safe")
     [one] = told()
     assert (one["level"], one["about"]) == ("note", "tank/safe")
-    assert "tank/safe and 1 below waits for its key" in one["text"]
+    assert "tank/safe and 1 below wait for their key" in one["text"]
 
 
 def test_a_share_is_told_only_when_the_export_table_has_it(box: Box) -> None:

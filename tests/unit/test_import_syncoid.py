@@ -21,7 +21,7 @@ from dplane_tui.services.replication.model import Options, Peer, Task
 from dplane_tui.services.replication.places import place_of
 from dplane_tui.services.replication.service import check_task
 from dplane_tui.services.replication.syncoid import Proposal, patterns_of, propose
-from dplane_tui.services.replication.syncoid_options import KEPT, NOT_SUPPORTED, TABLE
+from dplane_tui.services.replication.syncoid_options import KEPT, NOT_NEEDED, NOT_SUPPORTED, TABLE
 from dplane_tui.services.store import open_store
 
 from .test_cli_outcomes import Cli, cli  # noqa: F401 (a fixture)
@@ -135,6 +135,10 @@ def test_limits_excludes_and_streams() -> None:
     assert found.task
     assert found.task.options.exclude == ()
     assert fate(found, "--exclude-datasets=") == NOT_SUPPORTED
+    found = proposed("--exclude-datasets=cache tank/a vault/a")
+    assert found.task
+    assert found.task.options.exclude == (), "without -r nothing below is copied, and ours refuses idle patterns"
+    assert fate(found, "--exclude-datasets") == NOT_NEEDED
     found = proposed("--force-delete --delete-target-snapshots tank/a vault/a")
     assert fate(found, "--force-delete") == fate(found, "--delete-target-snapshots") == NOT_SUPPORTED
     assert fate(proposed("--sendoptions=w tank/a vault/a"), "--sendoptions w") == KEPT

@@ -29,7 +29,10 @@ async def test_each_root_without_its_key_is_named_with_what_waits_below() -> Non
     assert keys == Keys(3, (("tank/a", 1), ("tank/d", 0)))
     told = key_news(keys)
     assert [(one.level, one.about) for one in told] == [("note", "tank/a"), ("note", "tank/d")]
-    assert told[0].text == "Dataset tank/a and 1 below waits for its key and cannot be read. Datasets (5), E unlocks."
+    assert [one.text for one in told] == [
+        "Dataset tank/a and 1 below wait for their key and cannot be read. Datasets (5), E unlocks.",
+        "Dataset tank/d waits for its key and cannot be read. Datasets (5), E unlocks.",
+    ]
     assert not is_bad_news(told)
 
 

@@ -41,7 +41,7 @@ WANTED = {
         "vault, State DEGRADED, Used 91%",
     ),
     "datasets": (
-        "tank/safe and 1 below waits for its passphrase",
+        "tank/safe and 1 below wait for their passphrase",
         "Datasets: 7.",
         "tank/home, Used 2.00G, Avail 6.00G, Refer 1.00G, Quota 50%",
         "tank/try (clone of tank/home@daily-1), Used",

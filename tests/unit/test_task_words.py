@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from dplane_tui.cli.main import run
+from dplane_tui.cli.replicate import in_time
 from dplane_tui.cli.task_words import next_run, source_of, stored
 from dplane_tui.errors import MissingError
 from dplane_tui.services.host import LocalHost, Output
@@ -88,3 +89,11 @@ async def test_the_command_makes_it_recursive_and_says_what_becomes_of_the_copie
     assert (status, "The copies that are there stay, and grow old." in said) == (0, True)
     assert "source    tank/photos, nothing below it" in (await told("show", "photos"))[1]
     assert "PAUSED: `dplane replicate resume photos` lets it go on" in (await told("pause", "photos"))[1]
+
+
+def test_the_list_says_whether_the_copy_is_in_time() -> None:
+    proven = TaskStatus(TASK, verified_at=1.0)
+    assert in_time(TaskStatus(TASK)) == "never proven"
+    assert in_time(replace(proven, late=False)) == "yes"
+    assert in_time(replace(proven, late=True)) == "LATE"
+    assert in_time(proven) == "unknown", "it was proven, and nobody knows how old it is"

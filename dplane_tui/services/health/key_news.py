@@ -40,5 +40,5 @@ def key_news(keys: Keys) -> tuple[News, ...]:
 
 
 def _waits(name: str, below: int) -> str:
-    more = f" and {below} below" if below else ""
-    return f"Dataset {name}{more} waits for its key and cannot be read. Datasets (5), E unlocks."
+    waits = f"{name} and {below} below wait for their" if below else f"{name} waits for its"
+    return f"Dataset {waits} key and cannot be read. Datasets (5), E unlocks."
