@@ -200,6 +200,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("host-key", ("f",), "host key", "replication", "the peer's pinned host key and the one it shows", hint=32),
     _write("host-key-trust", "h", "accept key", "replication", "accept a host key that was read there", "admin", 35),
     _write("peer-by-line", "i", "by line", "replication", "pair by pasted lines, without a password", "admin", 36),
+    _write("task-import", "I", "from syncoid", "replication", "a task for a pasted syncoid line", "operate", 38),
     Action("peers-in", ("A",), "let in", "replication", "which boxes may come in here; shut one out", hint=37),
     _write("task-run", "u", "run now", "replication.tasks", "run the task now", "operate", 11),
     Action("task-plan", ("y",), "dry run", "replication.tasks", "what a run would do now", role="operate", hint=24),
