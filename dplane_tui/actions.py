@@ -222,6 +222,9 @@ ACTIONS: tuple[Action, ...] = (
     _write("task-limit", "l", "limit", "replication.tasks", "how fast it may send, at once", "operate", 25),
     _write("task-schedule", "w", "schedule", "replication.tasks", "when it runs by itself", "operate", 23),
     _write("task-keep", "o", "keep", "replication.tasks", "how old the copy may get, what is kept", "operate", 27),
+    _write(
+        "task-prune", "D", "prune", "replication.tasks", "retention now: destroy what it does not keep", "operate", 31
+    ),
     _write("run-cancel", "x", "cancel run", "replication.tasks", "stop the run of this task", "operate", 26),
     _write("task-remove", "d", "remove", "replication.tasks", "forget the task; data stays", "operate", 30),
     _write("key-rotate", "W", "new key", "replication.peers", "a new key for the peer, without a gap", "admin", 29),

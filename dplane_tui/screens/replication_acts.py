@@ -277,6 +277,12 @@ class ReplicationActs:
 
         return await keep(self.console, self._status().task)
 
+    async def do_task_prune(self) -> str | None:
+        """Destroy what the task's policies do not keep, after a look."""
+        from .replication_prune import prune
+
+        return await prune(self.console, self._status().task)
+
     async def do_task_schedule(self) -> str | None:
         """When it runs by itself."""
         task = self._status().task

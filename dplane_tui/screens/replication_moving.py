@@ -87,7 +87,9 @@ def proposal_lines(found: Proposal) -> list[Pieces]:
         )
         lines.append([(f"By command: {found.commands[0]}", "dim")])
     elif found.task is not None and len(found.commands) > 1:
-        lines.append([(f"The box does not let that be read yet; pair again (n, +): {found.commands[0]}", "warn")])
+        lines.append(
+            [(f"The box does not let that be read yet; pair again (n, + Rights): {found.commands[0]}", "warn")]
+        )
     if found.task is not None and found.task.peer is not None:
         told = "If the copy exists and that box has D-Plane, an administrator lets this box go on with it: there A."
         lines.append([(told, "text")])

@@ -316,7 +316,7 @@ class FakeReplication(FakeLooks):
         self.calls.append(("prune", name, wish))
         if self.failure_of_plan:
             raise self.failure_of_plan
-        gone = Judged("tank/home", "dplane-2026-11-01T00-00-00Z", "5", False, "older than what is kept")
+        gone = Judged("tank/home", "dplane-2026-11-01T00-00-00Z", "5", False, "older than what is kept", not wish.dry)
         return Pruning(name, wish.dry, (SideReport("source", "this machine", wish.keep_source or "", (gone,), M),))
 
     async def runs(self, task: str | None = None, limit: int = 50) -> tuple[Run, ...]:
