@@ -99,6 +99,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "policies", ("O",), "policies", "global", "snapshots by themselves: how many are kept, what is late", hint=0
     ),
+    Action("notified", ("M",), "who is told", "global", "who is told of alarms, and whether it arrived", hint=0),
     Action("back", ("escape",), "back", "global", "one step back: filter, pane, dialog", hint=0),
     Action("filter", ("slash",), "filter", "list", "show only rows with a word (! before it: without)", hint=90),
     Action("sort", ("s",), "sort", "list", "sort by the next column", hint=91),
@@ -302,7 +303,7 @@ STAYS = frozenset({"kiosk", "view-only", "session"})
 """Groups of a console that stands on the box's own terminal: nobody closes it, its session is signed out of."""
 FOR_EVERYBODY = frozenset({"kiosk", "view-only"})
 """Those of one that shows to whoever passes by: it reads no files of people, and writes none."""
-_OWN_EYES = frozenset({"section-files", "files-here", "picture", "dataset-who", "dataset-shares"})
+_OWN_EYES = frozenset({"section-files", "files-here", "picture", "dataset-who", "dataset-shares", "notified"})
 
 _in_use = ACTIONS
 

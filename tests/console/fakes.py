@@ -15,6 +15,7 @@ from dplane_tui.services.docker.model import Container, Engine
 from dplane_tui.services.health.model import DiskHealth, Health, Memory, ServiceState, Temperature
 from dplane_tui.services.host import Output
 from dplane_tui.services.jobs.model import Progress
+from dplane_tui.services.notify.model import Status
 from dplane_tui.services.replication.model import (
     Copy,
     Evidence,
@@ -510,6 +511,8 @@ class FakeServices(Services):
         self.closed = False
         self.measured: list[tuple[str, float]] = []
         """Pools whose reads and writes were measured, and at which pace; 0 when that ended."""
+        self.told: Status | DPlaneError = Status()
+        self.notices: tuple[tuple[float, str], ...] | DPlaneError = ()
         self.days = 20
         """Days over which capacity and temperature were noted."""
         self.__dict__.update(
@@ -524,6 +527,16 @@ class FakeServices(Services):
             jobs=self.fake_jobs,
             sign_in=self.fake_sign_in,
         )
+
+    async def notified(self) -> Status:
+        if isinstance(self.told, DPlaneError):
+            raise self.told
+        return self.told
+
+    async def notices_told(self) -> tuple[tuple[float, str], ...]:
+        if isinstance(self.notices, DPlaneError):
+            raise self.notices
+        return self.notices
 
     async def history(self, pool: str) -> History:
         from dplane_tui.services.capacity.forecast import forecast
