@@ -303,7 +303,9 @@ STAYS = frozenset({"kiosk", "view-only", "session"})
 """Groups of a console that stands on the box's own terminal: nobody closes it, its session is signed out of."""
 FOR_EVERYBODY = frozenset({"kiosk", "view-only"})
 """Those of one that shows to whoever passes by: it reads no files of people, and writes none."""
-_OWN_EYES = frozenset({"section-files", "files-here", "picture", "dataset-who", "dataset-shares", "notified"})
+_OWN_EYES = frozenset(
+    {"section-files", "files-here", "picture", "dataset-who", "dataset-shares", "notified", "peers-in", "task-compare"}
+)
 
 _in_use = ACTIONS
 
