@@ -99,6 +99,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "policies", ("O",), "policies", "global", "snapshots by themselves: how many are kept, what is late", hint=0
     ),
+    Action("notified", ("M",), "who is told", "global", "who is told of alarms, and whether it arrived", hint=0),
     Action("back", ("escape",), "back", "global", "one step back: filter, pane, dialog", hint=0),
     Action("filter", ("slash",), "filter", "list", "show only rows with a word (! before it: without)", hint=90),
     Action("sort", ("s",), "sort", "list", "sort by the next column", hint=91),
@@ -200,6 +201,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("host-key", ("f",), "host key", "replication", "the peer's pinned host key and the one it shows", hint=32),
     _write("host-key-trust", "h", "accept key", "replication", "accept a host key that was read there", "admin", 35),
     _write("peer-by-line", "i", "by line", "replication", "pair by pasted lines, without a password", "admin", 36),
+    _write("task-import", "I", "from syncoid", "replication", "a task for a pasted syncoid line", "operate", 38),
     Action("peers-in", ("A",), "let in", "replication", "which boxes may come in here; shut one out", hint=37),
     _write("task-run", "u", "run now", "replication.tasks", "run the task now", "operate", 11),
     Action("task-plan", ("y",), "dry run", "replication.tasks", "what a run would do now", role="operate", hint=24),
@@ -221,6 +223,9 @@ ACTIONS: tuple[Action, ...] = (
     _write("task-limit", "l", "limit", "replication.tasks", "how fast it may send, at once", "operate", 25),
     _write("task-schedule", "w", "schedule", "replication.tasks", "when it runs by itself", "operate", 23),
     _write("task-keep", "o", "keep", "replication.tasks", "how old the copy may get, what is kept", "operate", 27),
+    _write(
+        "task-prune", "D", "prune", "replication.tasks", "retention now: destroy what it does not keep", "operate", 31
+    ),
     _write("run-cancel", "x", "cancel run", "replication.tasks", "stop the run of this task", "operate", 26),
     _write("task-remove", "d", "remove", "replication.tasks", "forget the task; data stays", "operate", 30),
     _write("key-rotate", "W", "new key", "replication.peers", "a new key for the peer, without a gap", "admin", 29),
@@ -298,7 +303,9 @@ STAYS = frozenset({"kiosk", "view-only", "session"})
 """Groups of a console that stands on the box's own terminal: nobody closes it, its session is signed out of."""
 FOR_EVERYBODY = frozenset({"kiosk", "view-only"})
 """Those of one that shows to whoever passes by: it reads no files of people, and writes none."""
-_OWN_EYES = frozenset({"section-files", "files-here", "picture", "dataset-who", "dataset-shares"})
+_OWN_EYES = frozenset(
+    {"section-files", "files-here", "picture", "dataset-who", "dataset-shares", "notified", "peers-in", "task-compare"}
+)
 
 _in_use = ACTIONS
 

@@ -289,6 +289,12 @@ class Console(
 
         return await show_policies(self, dataset)
 
+    async def do_notified(self) -> None:
+        """Who is told of alarms, and whether it arrived."""
+        from .screens.notified import show_notified
+
+        await show_notified(self)
+
     async def do_messages(self) -> None:
         """What this session did and said."""
         from .screens.session_log import show_log

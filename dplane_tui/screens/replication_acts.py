@@ -129,15 +129,26 @@ class ReplicationActs:
 
     async def do_protect(self) -> str | None:
         """The wizard that makes a task."""
-        from .replication_protect import offer_run, protect
+        from .replication_protect import protect
 
-        task = await protect(self.console, None)
-        if task is None:
-            return None
-        self._screen.show_tab("tasks")
-        self.console.poller.refresh()
-        await offer_run(self.console, task)
+        await self._made(await protect(self.console, None))
         return None
+
+    async def do_task_import(self) -> str | None:
+        """A task that takes the place of a syncoid command."""
+        from .replication_moving import move_in
+
+        await self._made(await move_in(self.console))
+        return None
+
+    async def _made(self, task: Task | None) -> None:
+        """Show a task that was made, and ask whether it shall run."""
+        from .replication_protect import offer_run
+
+        if task is not None:
+            self._screen.show_tab("tasks")
+            self.console.poller.refresh()
+            await offer_run(self.console, task)
 
     async def do_task_run(self) -> str | None:
         """Start a run of the task under the cursor; it goes on without this console."""
@@ -265,6 +276,12 @@ class ReplicationActs:
         from .replication_keep import keep
 
         return await keep(self.console, self._status().task)
+
+    async def do_task_prune(self) -> str | None:
+        """Destroy what the task's policies do not keep, after a look."""
+        from .replication_prune import prune
+
+        return await prune(self.console, self._status().task)
 
     async def do_task_schedule(self) -> str | None:
         """When it runs by itself."""

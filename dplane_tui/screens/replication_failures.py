@@ -38,7 +38,9 @@ _KINDS = {
         (WAYS, PLAN),
     ),
     "no-space": Kind("no space", "The target has no room for what would be sent.", (PLAN, AGAIN)),
-    "key-not-loaded": Kind("key not loaded", "An encryption key is not loaded on the box that needs it.", (AGAIN,)),
+    "key-not-loaded": Kind(
+        "key not loaded", "A key is not loaded on the box that needs it; here 5, then E, loads one.", (AGAIN,)
+    ),
     "stalled": Kind("stalled", "The other box took nothing for a long time; what arrived is kept.", (TEST, AGAIN)),
     "busy": Kind("busy", "Something else works on the same dataset.", (AGAIN,)),
     "stale-token": Kind("stale token", "A half-received stream cannot go on; the next run plans anew.", (AGAIN,)),

@@ -1,7 +1,8 @@
-"""How old a task's copy may get, and which snapshots stay on both sides; what goes is shown first."""
+"""How old a task's copy may get, which snapshots stay on both sides, what it copies; what goes is shown first."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import DPlaneError
@@ -9,8 +10,9 @@ from ..services.replication import options as wording
 from ..services.replication.model import Options, Task
 from ..services.retention.model import PruneWish, SideReport
 from ..text import clean, duration, size
-from ..widgets.dialogs import Confirm, Form, Values, ask
+from ..widgets.dialogs import MORE, Confirm, Form, Values, ask
 from ..widgets.fields import TextField
+from .replication_more import ask_more, more_words
 
 if TYPE_CHECKING:
     from ..app import Console
@@ -33,7 +35,12 @@ async def keep(console: Console, task: Task) -> str | None:
         "is ever destroyed, never the newest. The last: so many snapshots wait for a target that is away."
     )
     dialog = Form(
-        f"What {task.name} keeps", fields, "Next", text=text, check=lambda values: _made(task.options, values)
+        f"What {task.name} keeps",
+        fields,
+        "Next",
+        text=text,
+        check=lambda values: _made(task.options, values),
+        more="What it copies",
     )
     values = await ask(console, dialog)
     if values is None:
@@ -41,6 +48,10 @@ async def keep(console: Console, task: Task) -> str | None:
     replication = console.services.replication
     before = (await replication.task(task.name)).options
     options, rpo = _made(before, values)
+    more = await ask_more(console, replace(task, options=options), new=False) if MORE in values else None
+    if MORE in values and more is None:
+        return None
+    options = more.options if more is not None else options
     if any(getattr(options, name) != getattr(before, name) for name in _POLICIES):
         console.say(f"Reading both sides for {task.name}…", "dim")
         said = await _preview(console, task.name, options)
@@ -49,7 +60,8 @@ async def keep(console: Console, task: Task) -> str | None:
             return None
     changed = await replication.set_options(task.name, options, rpo)
     kept = f"{changed.options.keep_source or 'all'} at the source, {changed.options.keep_target or 'all'} at the target"
-    return f"{changed.name} is late after {duration(changed.rpo)} and keeps {kept}."
+    said = " ".join(more_words(changed)) if more is not None else ""
+    return f"{changed.name} is late after {duration(changed.rpo)} and keeps {kept}. {said}".strip()
 
 
 def _made(options: Options, values: Values) -> tuple[Options, int]:

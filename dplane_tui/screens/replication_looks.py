@@ -108,6 +108,7 @@ async def verify(console: Console, task: Task) -> str | None:
         Choice("How much", _MUCH, "100", id="percent"),
         TextField("Dataset", id="below", hint="all of the task; . is the source itself"),
         TextField("Snapshot", id="snapshot", hint="the newest that both sides have"),
+        TextField("Seed", id="seed", hint="new; an earlier sample's for the same files again"),
     )
     text = (
         "Both boxes read the same snapshot and tell the SHA-256 of every file, or of every MiB of a volume. Nothing is "
@@ -128,7 +129,7 @@ def wish_of(task: Task, values: Values) -> Wish:
         below = "" if below in {".", task.source} else below.removeprefix(f"{task.source}/").strip("/")
     else:
         below = None
-    return Wish(below, values["snapshot"].strip().removeprefix("@"), int(values["percent"]))
+    return Wish(below, values["snapshot"].strip().removeprefix("@"), int(values["percent"]), values["seed"].strip())
 
 
 def verified_lines(run: Run) -> list[Pieces]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..services.replication import options as wording
 from ..services.replication.model import Options, Task
 from ..widgets.dialogs import Form, Values, ask
-from ..widgets.fields import Choice, TextField
+from ..widgets.fields import Choice, Field, TextField
 
 if TYPE_CHECKING:
     from ..app import Console
@@ -26,23 +26,30 @@ _ABOUT = (
     "Patterns name datasets below the source, with a comma between them: * and ? stand for any letters. Raw or plain "
     "is decided by the first run and never changes."
 )
+_ABOUT_OLD = (
+    "Patterns name datasets below the source, with a comma between them: * and ? stand for any letters. What is left "
+    "out from now on is sent no more; its copy stays. The first run is that of datasets that have no copy yet."
+)
 
 
-async def ask_more(console: Console, task: Task) -> Task | None:
-    """The task with what the person chose; None when they left."""
+async def ask_more(console: Console, task: Task, *, new: bool = True) -> Task | None:
+    """The task with what the person chose; None when they left. Of one that is not new, stream and snapshots stay."""
     from ..services.replication.service import check_task
 
-    fields = (
+    fields: tuple[Field, ...] = (
         TextField("Only", ", ".join(task.options.include), id="include", hint="everything below; e.g. photos, docs/*"),
         TextField("Leave out", ", ".join(task.options.exclude), id="exclude", hint="nothing; e.g. cache, */tmp"),
         Choice("First run", _FIRST, task.options.initial, id="initial"),
         Choice("Later runs", _BETWEEN, "no" if task.options.intermediates else "yes", id="intermediates"),
-        Choice("Stream", _STREAM, id="raw"),
-        Choice("Snapshots", _OWN, "yes" if task.snapshot else "", id="snapshot"),
     )
-    dialog = Form(
-        f"Protect {task.source}: more", fields, "Next", text=_ABOUT, check=lambda values: check_task(made(task, values))
-    )
+    if new:
+        fields = (
+            *fields,
+            Choice("Stream", _STREAM, id="raw"),
+            Choice("Snapshots", _OWN, "yes" if task.snapshot else "", id="snapshot"),
+        )
+    title, about = (f"Protect {task.source}: more", _ABOUT) if new else (f"What {task.name} copies", _ABOUT_OLD)
+    dialog = Form(title, fields, "Next", text=about, check=lambda values: check_task(made(task, values)))
     values = await ask(console, dialog)
     return made(task, values) if values is not None else None
 
@@ -54,6 +61,8 @@ def made(task: Task, values: Values) -> Task:
     }
     typed = {**patterns, "initial": values["initial"], "intermediates": values["intermediates"]}
     options: Options = wording.change(task.options, typed)
+    if "raw" not in values:
+        return replace(task, options=options)
     return replace(task, options=options, raw=_RAW[values["raw"]], snapshot=bool(values["snapshot"]))
 
 

@@ -63,7 +63,7 @@ async def trust(console: Console, peer: Peer) -> str | None:
         raise RefusedError(f"{peer.name} shows the host key that is pinned, so there is nothing to accept.")
     text = (
         f"{peer.name} ({peer.address}) shows another host key than the pinned one. Go to its own screen, not over the "
-        "network, and run  ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub  there. Type what it shows: the whole "
+        "network, and run there\n  ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\nType what it shows: the whole "
         f"SHA256:… or at least its last {TAIL} characters. If you do not know why the key changed, leave with Esc."
     )
     fields = (TextField("It shows", id="print", hint="SHA256:…, or how it ends"),)

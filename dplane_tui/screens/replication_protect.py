@@ -83,7 +83,7 @@ async def protect(console: Console, source: str | None) -> Task | None:
 async def _finish(console: Console, draft: Task, below: bool) -> Task | None:
     """How, a last look, and the task is made; None when the person left."""
     task = await _ask_how(console, draft, below)
-    if task is None or not await _summary(console, task):
+    if task is None or not await summary(console, task):
         return None
     return await console.services.replication.add_task(task)
 
@@ -238,8 +238,8 @@ def promise(task: Task) -> str:
     )
 
 
-async def _summary(console: Console, task: Task) -> bool:
-    """Everything once more, with the size of the first run as planned from both sides; unknown is said."""
+async def summary(console: Console, task: Task) -> bool:
+    """Whether to go on: everything once more, with the size of the first run as planned from both sides, or unknown."""
     console.say(f"Reading both sides for {task.source}…", "dim")
     try:
         said = planned(await console.services.replication.preview(task))

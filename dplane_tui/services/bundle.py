@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .files.service import FilesService
     from .health.service import HealthService
     from .jobs.service import JobService
+    from .notify.model import Status
     from .policies.model import Policies
     from .policies.service import PolicyService
     from .repair.service import RepairService
@@ -97,6 +98,18 @@ class Services:
         from .policies.glance import policy_states
 
         return await policy_states(self.host)
+
+    async def notified(self) -> Status:
+        """Who is told of alarms, and whether it arrived; asked of another process."""
+        from .notify.glance import status_told
+
+        return await status_told(self.host)
+
+    async def notices_told(self) -> tuple[tuple[float, str], ...]:
+        """What the store has to say, newest first: Unix seconds and a sentence; asked of another process."""
+        from .notify.glance import notices_told
+
+        return await notices_told(self.host)
 
     async def history(self, pool: str) -> History:
         """A pool over time, and when it will be full; read in this process, so that SQLite is loaded."""

@@ -15,6 +15,7 @@ from dplane_tui.services.docker.model import Container, Engine
 from dplane_tui.services.health.model import DiskHealth, Health, Memory, ServiceState, Temperature
 from dplane_tui.services.host import Output
 from dplane_tui.services.jobs.model import Progress
+from dplane_tui.services.notify.model import Status
 from dplane_tui.services.replication.model import (
     Copy,
     Evidence,
@@ -318,7 +319,7 @@ class FakeReplication(FakeLooks):
         self.calls.append(("prune", name, wish))
         if self.failure_of_plan:
             raise self.failure_of_plan
-        gone = Judged("tank/home", "dplane-2026-11-01T00-00-00Z", "5", False, "older than what is kept")
+        gone = Judged("tank/home", "dplane-2026-11-01T00-00-00Z", "5", False, "older than what is kept", not wish.dry)
         return Pruning(name, wish.dry, (SideReport("source", "this machine", wish.keep_source or "", (gone,), M),))
 
     async def runs(self, task: str | None = None, limit: int = 50) -> tuple[Run, ...]:
@@ -521,6 +522,8 @@ class FakeServices(Services):
         self.closed = False
         self.measured: list[tuple[str, float]] = []
         """Pools whose reads and writes were measured, and at which pace; 0 when that ended."""
+        self.told: Status | DPlaneError = Status()
+        self.notices: tuple[tuple[float, str], ...] | DPlaneError = ()
         self.days = 20
         """Days over which capacity and temperature were noted."""
         self.__dict__.update(
@@ -535,6 +538,16 @@ class FakeServices(Services):
             jobs=self.fake_jobs,
             sign_in=self.fake_sign_in,
         )
+
+    async def notified(self) -> Status:
+        if isinstance(self.told, DPlaneError):
+            raise self.told
+        return self.told
+
+    async def notices_told(self) -> tuple[tuple[float, str], ...]:
+        if isinstance(self.notices, DPlaneError):
+            raise self.notices
+        return self.notices
 
     async def history(self, pool: str) -> History:
         from dplane_tui.services.capacity.forecast import forecast

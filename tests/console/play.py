@@ -24,6 +24,7 @@ from dplane_tui.services.zfs.model import Pool
 from dplane_tui.terminal.line import line_speed, terminal_line
 from dplane_tui.terminal.profile import detect
 from dplane_tui.terminal.size import parse
+from tests.console.fake_looks import diverged
 from tests.console.fakes import FakeServices, FakeZfs
 
 
@@ -79,6 +80,7 @@ def main() -> int:
     """Open it on this terminal."""
     env = os.environ
     services = FakeServices()
+    services.fake_replication.in_conflict = [diverged()]
     services.fake_zfs = services.__dict__["zfs"] = Watched()
     line = lines.read(env)
     if line.shows_only:

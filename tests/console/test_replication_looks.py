@@ -90,7 +90,7 @@ async def test_a_side_that_cannot_be_read_is_a_sentence(console: Opener) -> None
         await seen.until_text("nas-b cannot be reached. Is it on?")
         await seen.press("N")
         await seen.until_text("This session")
-        await seen.press("escape", "v", "enter", "enter", "enter", "enter")
+        await seen.press("escape", "v", "enter", "enter", "enter", "enter", "enter")
         await seen.until_text("nas-b cannot be reached. Is it on?")
 
 
@@ -107,12 +107,14 @@ async def test_a_verification_is_chosen_started_and_can_be_left(console: Opener)
         await seen.type("anna")
         await seen.press("enter")
         await seen.type("bad/name")
+        await seen.press("enter")
+        await seen.type("ab12")
         await seen.press("enter", "enter")
         await seen.until_text("The snapshot “bad/name”")
         assert not calls(services, "verify")
-        await seen.press("up", "up", "ctrl+u", "enter", "enter")
+        await seen.press("up", "up", "up", "ctrl+u", "enter", "enter", "enter")
         await seen.until_said("The verification replicate-home-verify was started")
-    assert calls(services, "verify") == [("verify", "home", Wish("anna", "", 5))]
+    assert calls(services, "verify") == [("verify", "home", Wish("anna", "", 5, "ab12"))]
 
 
 def verified(state: str, code: str = "") -> Run:

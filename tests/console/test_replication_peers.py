@@ -15,7 +15,9 @@ from dplane_tui.services.replication.model import PairRequest, Run, TaskStatus
 from dplane_tui.services.replication.rights import Rights
 from tests.console.conftest import MONO, Opener, Seen
 from tests.console.fake_keys import ANSWER, OFFER
+from tests.console.fake_looks import diverged
 from tests.console.fakes import PEER, TASK, FakeServices
+from tests.console.test_replication_looks import compared
 
 NEW = "SHA256:" + "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
 
@@ -351,3 +353,54 @@ async def test_nobody_and_unreadable_keys_are_sentences(console: Opener) -> None
         services.fake_keys.failure = UnreachableError("The keys cannot be read.", "Ask an administrator.")
         await seen.press("A")
         await seen.until_text("The keys cannot be read. Ask an administrator.")
+
+
+# -- what every one of the new dialogs is held to --------------------------------------------------------------
+
+DIALOGS = {
+    "ways out": ("m",),
+    "which way": ("m", "m"),
+    "roll back": ("m", "m", "down", "enter"),
+    "compare": ("c",),
+    "verify": ("v",),
+    "prune": ("D",),
+    "what it copies": ("o", "enter", "enter", "enter", "enter", "right", "enter"),
+    "more choices": ("a", "enter", "enter", "plus"),
+    "who may come in": ("A",),
+    "shut out": ("A", "enter", "enter"),
+    "by line": ("i",),
+    "offer": ("i", "enter", "a", "enter", "enter"),
+    "syncoid": ("I",),
+    "new host key": ("h",),
+    "rights": ("n", "a", "enter", "b", "enter", "enter", "enter", "enter", "right", "enter"),
+    "new key": ("t", "W"),
+    "peer": ("t", "enter"),
+    "who is told": ("M",),
+}
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 15)], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("dialog", DIALOGS)
+async def test_every_new_dialog_fits_and_can_be_left(console: Opener, dialog: str, size: tuple[int, int]) -> None:
+    services = box()
+    services.fake_replication.shown_key = NEW
+    services.fake_replication.in_conflict = [diverged()]
+    services.fake_replication.compared = compared(good=False)
+    services.fake_zfs.pool_list = services.fake_zfs.pool_list[:1]
+    async with console(services, size=size, section="replication", profile=MONO) as seen:
+        await seen.until_text("home is in time")
+        for key in DIALOGS[dialog]:
+            await seen.press(key)
+        await seen.until(lambda: len(seen.app.screen_stack) > 1)
+        await seen.settle()
+        assert all(len(line) <= size[0] for line in seen.lines)
+        focused = seen.app.focused
+        assert focused is not None
+        assert focused.region.height == 1 or focused.region.height > 2, "what has the keys is seen"
+        assert 0 <= focused.region.y < size[1]
+        assert seen.app.screen.query_one("#box").region.bottom <= size[1]
+        if size == (80, 24):
+            assert "[ Cancel ]" in seen.text or "[ Close ]" in seen.text
+        await seen.press("escape")
+        assert len(seen.app.screen_stack) == 1
+    assert not [call for call in services.fake_keys.calls if call[0] != "offer"]

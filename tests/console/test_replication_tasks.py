@@ -11,6 +11,7 @@ from dplane_tui.errors import UnreachableError
 from dplane_tui.services.host import LocalHost
 from dplane_tui.services.replication.model import Options, Restore, Task
 from dplane_tui.services.replication.service import LocalReplication
+from dplane_tui.services.retention.model import Judged, PruneWish, Pruning, SideReport
 from tests.console.conftest import Opener
 from tests.console.fakes import PEER, FakeServices, tank, vault
 from tests.console.test_growth import alive
@@ -375,3 +376,87 @@ async def test_pulling_where_no_snapshots_may_be_taken_sends_those_that_are_ther
         await seen.until_said("Besides: it takes no snapshots of its own.")
         await seen.press("escape")
     assert not calls(services, "add_task")
+
+
+async def test_what_an_existing_task_copies_is_changed_behind_what_it_keeps(console: Opener) -> None:
+    services = FakeServices()
+    services.fake_replication.options = Options(exclude=("cache",))
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("o", "enter", "enter", "enter", "enter", "right", "enter")
+        await seen.until_text("What home copies")
+        assert "[cache" in seen.text
+        assert "Stream" not in seen.text, "it never changes"
+        await seen.press("escape")
+        assert not calls(services, "set_options")
+        await seen.press("o", "enter", "enter", "enter", "enter", "right", "enter")
+        await seen.until_text("What home copies")
+        await seen.press("enter", "ctrl+u")
+        await seen.type("tmp")
+        await seen.press("enter", "enter", "right", "enter", "enter")
+        await seen.until_said("Besides: without tmp; later runs bring the newest snapshot only.")
+    ((_, _, options, rpo),) = calls(services, "set_options")
+    assert options == Options(exclude=("tmp",), intermediates=False)
+    assert rpo == 86400
+
+
+async def test_retention_at_once_is_looked_at_typed_and_told(console: Opener) -> None:
+    services = FakeServices()
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("D")
+        await seen.until_text("To go on, type the name: home")
+        assert "this machine (source): 1 go, 0 stay, about 1.00M free by it." in seen.said
+        assert "  tank/home@dplane-2026-11-01T00-00-00Z" in seen.text
+        await seen.press("enter")  # Cancel has the cursor
+        assert [call[2] for call in calls(services, "prune")] == [PruneWish(True)]
+        await seen.press("D")
+        await seen.until_text("To go on, type the name: home")
+        await seen.type("home")
+        await seen.press("enter")
+        await seen.until_text("What was destroyed of home")
+        assert "gone   tank/home@dplane-2026-11-01T00-00-00Z" in seen.text
+        await seen.press("escape")
+        await seen.until_text("1 snapshots of home were destroyed; they are not listed any more.")
+    assert [call[2] for call in calls(services, "prune")] == [PruneWish(True), PruneWish(True), PruneWish(False)]
+
+
+async def test_what_retention_could_not_destroy_is_never_told_as_done(console: Opener) -> None:
+    services = FakeServices()
+
+    async def held(name: str, wish: PruneWish) -> Pruning:
+        one = Judged("tank/home", "dplane-1", "5", False, "old", False, "" if wish.dry else "somebody holds it")
+        return Pruning(name, wish.dry, (SideReport("source", "this machine", "daily=1", (one,)),))
+
+    services.fake_replication.prune = held  # type: ignore[method-assign]  # the fault to test
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("D")
+        await seen.until_text("how much that frees is unknown")
+        await seen.type("home")
+        await seen.press("enter")
+        await seen.until_text("LEFT   tank/home@dplane-1: somebody holds it")
+        await seen.press("escape")
+        await seen.until_said("0 were destroyed, not all: tank/home@dplane-1: somebody holds it")
+
+
+async def test_retention_needs_the_role_and_something_to_let_go(console: Opener) -> None:
+    services = FakeServices()
+    services.host.groups = "owner dplane-view"  # type: ignore[attr-defined]  # the fake's
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("D")
+        await seen.until_text("“prune” needs the role operate")
+    assert not calls(services, "prune")
+    services = FakeServices()
+
+    async def nothing(name: str, wish: PruneWish) -> Pruning:
+        kept = Judged("tank/home", "dplane-1", "5", True, "the newest")
+        return Pruning(name, wish.dry, (SideReport("source", "this machine", "daily=1", (kept,), 0),))
+
+    services.fake_replication.prune = nothing  # type: ignore[method-assign]  # nothing is old
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("D")
+        await seen.until_text("stays  tank/home@dplane-1: the newest")
+        assert "type the name" not in seen.text

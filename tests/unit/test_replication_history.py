@@ -108,7 +108,7 @@ async def test_the_last_success_stays_whole_whatever_failed_since(store: Store) 
     assert (await ids(store))[:2] == [good, verified]
     assert await records.newest_proof(store, "photos") == before
     assert before is not None
-    assert before[0].plan == "a plan"
+    assert before.run.plan == "a plan"
 
 
 async def test_no_more_old_proofs_stay_than_are_allowed_and_a_second_look_changes_nothing(

@@ -1,0 +1,74 @@
+"""A task's retention now: what it would destroy on both sides, by name; then that, and what came of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import CommandError
+from ..services.replication.model import Task
+from ..services.retention.model import PruneWish, Pruning, SideReport
+from ..text import size
+from ..widgets.dialogs import Reader, TypedConfirm, ask
+from ..widgets.layout import Pieces
+
+if TYPE_CHECKING:
+    from ..app import Console
+
+_NAMED = 12
+
+
+async def prune(console: Console, task: Task) -> str | None:
+    """Show, ask, destroy. Returns what was destroyed. Raises DPlaneError, also when not everything could be."""
+    replication = console.services.replication
+    console.say(f"Reading both sides for {task.name}…", "dim")
+    seen = await replication.prune(task.name, PruneWish(True))
+    console.say("")
+    going = sum(len(side.goes) for side in seen.sides)
+    title = f"What the policies of {task.name} let go"
+    if not going:
+        await ask(console, Reader(title, prune_lines(seen)))
+        return None
+    if not await ask(console, TypedConfirm(f"{title}: destroy it?", going_lines(seen), task.name, "Destroy")):
+        return None
+    console.say(f"Destroying {going} snapshots of {task.name}…", "dim")
+    done = await replication.prune(task.name, PruneWish(False))
+    gone = sum(one.destroyed for side in done.sides for one in side.judged)
+    problem = next((side.problem for side in done.sides if side.problem), "")
+    left = next((one for side in done.sides for one in side.judged if one.error), None)
+    if left is not None and not problem:
+        problem = f"{left.dataset}@{left.snapshot}: {left.error}"
+    await ask(console, Reader(f"What was destroyed of {task.name}", prune_lines(done)))
+    if problem:
+        raise CommandError(
+            f"{gone} were destroyed, not all: {problem}", "What is left stays; the next run tries again."
+        )
+    return f"{gone} snapshots of {task.name} were destroyed; they are not listed any more."
+
+
+def going_lines(seen: Pruning) -> list[str]:
+    """What would go, side by side, for the question."""
+    lines: list[str] = []
+    for side in seen.sides:
+        going, stay = side.goes, len(side.judged) - len(side.goes)
+        lines.append(f"{side.place} ({side.side}): {len(going)} go, {stay} stay, {_frees(side)}.")
+        lines += [f"  {one.dataset}@{one.snapshot}" for one in going[:_NAMED]]
+        lines += [f"  … and {len(going) - _NAMED} more"] if len(going) > _NAMED else []
+        lines += [f"  {side.problem}"] if side.problem else []
+    return [*lines, "What goes is worked out again at that moment, by the same policies."]
+
+
+def prune_lines(done: Pruning) -> list[Pieces]:
+    """Each snapshot of both sides, what becomes of it and why."""
+    lines: list[Pieces] = []
+    for side in done.sides:
+        lines += [[], [(f"{side.side}: {side.place}, keeping {side.policy or 'all'}; {_frees(side)}", "caption")]]
+        lines += [[(f"  {side.problem}", "bad")]] if side.problem else []
+        for one in sorted(side.judged, key=lambda item: item.keep):
+            word = "stays" if one.keep else "goes" if done.dry else "gone" if one.destroyed else "LEFT"
+            role = {"stays": "dim", "LEFT": "bad"}.get(word, "warn")
+            lines.append([(f"  {word:<7}", role), (f"{one.dataset}@{one.snapshot}: {one.error or one.why}", "text")])
+    return lines[1:] or [[("Neither side has a policy: every snapshot stays.", "text")]]
+
+
+def _frees(side: SideReport) -> str:
+    return f"about {size(side.frees)} free by it" if side.frees is not None else "how much that frees is unknown"
