@@ -102,7 +102,7 @@ class StartScreen(Section):
     def on_table_moved(self, message: Table.Moved) -> None:
         """Another thing: its whole sentence."""
         if message.table is self.needs:
-            self.view.show_whole()
+            self.view.moved()
             self.tell()
 
     def on_resize(self) -> None:

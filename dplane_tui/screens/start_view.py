@@ -117,6 +117,11 @@ class StartView:
         found = words.keyed(words.needing(self._found))
         return next((one for key, one in found if key == self._screen.needs.key), None)
 
+    def moved(self) -> None:
+        """Another row has the cursor: its sentence may take more lines, or less, from what is below."""
+        self.show_whole()
+        self._show_below()
+
     def show_whole(self) -> None:
         """The whole sentence of what is under the cursor, when its row cannot hold it."""
         one = self._chosen

@@ -252,6 +252,10 @@ async def test_what_the_window_cannot_hold_is_cut_with_a_mark(console: Opener) -
         first = next(number for number, line in enumerate(lines) if line.startswith(" Well:"))
         told = [line for line in lines[first:-1] if line]
         assert told[-1].endswith("…"), lines
+        await seen.press("down")  # whose sentence takes a line less, so there is one more below
+        await seen.until_text("temperature, memory, policies.")
+        await seen.press("up")
+        await seen.until_text("tank; replication, …")
 
 
 async def test_a_larger_window_holds_all_of_it(console: Opener) -> None:

@@ -5,6 +5,7 @@ What docs/replication.md says to do, step by step, on the models of both boxes.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from dplane_tui.cli.peer_adopt import tell
-from dplane_tui.services.replication import codec
+from dplane_tui.services.replication import codec, records
 from dplane_tui.services.replication.adopt import Adoption
-from dplane_tui.services.replication.model import Restore
+from dplane_tui.services.replication.model import Copies, Restore
 
 from .replication_world.world import World
 
@@ -42,6 +43,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def test_a_new_box_that_may_read_there_brings_the_copies_home(world: World) -> None:
+    listed = codec.decode(Copies, json.loads((await world.run("compare", records.COPIES)).plan)).copies
+    assert {one.dataset for one in listed} == {"", "2026"}
+    assert {one.proven for one in listed} == {None}, "no run of this box has seen them"
     run = await world.run("restore", codec.dumps(Restore(HOME, recursive=True)))
     assert run.state == "succeeded", run.message
     for name, copy in ((HOME, COPY), (CHILD, f"{COPY}/2026")):
