@@ -102,7 +102,7 @@ async def test_a_name_no_peer_can_have_is_said_before_the_box_is_asked(console: 
         await seen.press("enter", "enter", "enter", "enter", "enter")
         await seen.until_text("The peer's name “the attic”")
         assert not seen.services.fake_replication.calls
-        await seen.press("tab", *["backspace"] * len("the attic"))
+        await seen.press("tab", "tab", *["backspace"] * len("the attic"))
         await seen.type("attic")
         await seen.press("enter", "enter", "enter", "enter")
         await seen.type("backup@")

@@ -34,7 +34,7 @@ async def test_a_crontabs_line_becomes_a_task(console: Opener) -> None:
         await seen.until_text("nas-b")
         await paste(seen, LINE)
         await seen.until_text("What takes its place")
-        assert "tank/vm and all below it goes to nas-b:backup/vm" in seen.said
+        assert "tank/vm and all below it go to nas-b:backup/vm" in seen.said
         assert "--no-sync-snap" in seen.text
         assert not made(services)
         await seen.press("p")

@@ -351,7 +351,7 @@ async def test_a_dataset_of_another_box_is_pulled(console: Opener) -> None:
         await seen.press("up", "up", "ctrl+u")
         await seen.type("pool/home/anna")
         await seen.press("enter", "enter")
-        await seen.until_said("attic:pool/home/anna and all below it goes to tank/attic/anna, every hour.")
+        await seen.until_said("attic:pool/home/anna and all below it go to tank/attic/anna, every hour.")
         await seen.press(*("enter",) * 6)
         await seen.until_text("The first run: about 3.00G")
         await seen.press("tab", "enter")

@@ -58,7 +58,7 @@ async def trim(store: Store, task: str) -> None:
     if not oldest:
         return
     good = await store.rows(
-        "SELECT id, max(started) FROM runs WHERE task = ? AND state IN ('succeeded', 'nothing-new') "
+        "SELECT id, max(rowid) FROM runs WHERE task = ? AND state IN ('succeeded', 'nothing-new') "
         "AND (mode != 'run' OR EXISTS (SELECT 1 FROM evidence WHERE run = runs.id AND source_guid = target_guid)) "
         "GROUP BY mode",
         (task,),
