@@ -130,19 +130,11 @@ def _describe(one: syncoid.Proposal) -> str:
     return "\n".join(text.clean(line) for line in lines)
 
 
-async def _is_stored(service: ReplicationService, name: str) -> bool:
-    try:
-        return (await service.task(name)).name == name
-    except MissingError:
-        return False
-
-
 async def _apply(service: ReplicationService, found: Sequence[syncoid.Proposal], shown: str) -> Result:
     """Store what can be stored, and say what was not and why."""
     made: list[str] = []
     left: list[str] = []
     known = {peer.name for peer in await service.peers()}
-    before = {item.task.name for item in await service.tasks()}
     for one in found:
         if one.task is None:
             left.append(f"{one.origin}: {one.problem}")
@@ -153,10 +145,7 @@ async def _apply(service: ReplicationService, found: Sequence[syncoid.Proposal],
                 await service.add_task(one.task)
                 made.append(one.task.name)
             except DPlaneError as error:
-                there = one.task.name not in before and await _is_stored(service, one.task.name)
-                made += [one.task.name] if there else []
-                what = f"{one.task.name} is stored, but does not run by itself" if there else one.task.name
-                left.append(f"{what}: {error.message}")
+                left.append(f"{one.task.name}: {error.message}")
     lines = [*(f"stored    {name}" for name in made), *(f"NOT       {why}" for why in left)]
     lines.append("Look at each with `dplane replicate run NAME --dry-run`, then take the line out of the crontab.")
     data = {"proposals": found, "stored": made, "left": left}

@@ -13,7 +13,7 @@ from tests.console.fakes import FakeServices
 
 async def test_the_tree_says_what_is_full_locked_and_protected(console: Opener) -> None:
     async with console(section="datasets") as seen:
-        await seen.until_text("tank/safe and 1 below waits for its passphrase: E unlocks it.")
+        await seen.until_text("tank/safe and 1 below wait for their passphrase: E unlocks them.")
         await seen.until_text("partly")
         home = next(line for line in seen.text.splitlines() if " home " in line)
         assert "50%" in home
@@ -36,7 +36,7 @@ async def test_it_opens_with_one_listing_and_reads_the_rest_afterwards(console: 
 
 async def test_unlock_with_a_wrong_and_with_the_right_passphrase(console: Opener) -> None:
     async with console(section="datasets") as seen:
-        await seen.until_text("waits for its passphrase")
+        await seen.until_text("wait for their passphrase")
         await seen.press("E")
         await seen.until_text("Unlock tank/safe")
         await seen.type("nonsense")
@@ -48,7 +48,7 @@ async def test_unlock_with_a_wrong_and_with_the_right_passphrase(console: Opener
         await seen.type("correct horse")
         await seen.press("enter", "enter")
         await seen.until_text("tank/safe is unlocked; 2 mounted.")
-        await seen.until(lambda: "waits for its passphrase" not in seen.text)
+        await seen.until(lambda: "wait for their passphrase" not in seen.text)
         assert not any("horse" in text for text in (entry.text for entry in seen.app.log_book.entries))
 
 

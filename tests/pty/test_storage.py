@@ -15,7 +15,7 @@ def test_unlock_mark_compare_and_no_byte_of_the_passphrase(terminal: Start, term
     one = terminal(TERM=term)
     one.until_text("vault")
     one.send(b"5")
-    one.until_text("E unlocks it")
+    one.until_text("E unlocks")
     one.send(b"E")
     one.until_text("Unlock tank/safe")
     one.send(SECRET + b"\r")
