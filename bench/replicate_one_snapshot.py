@@ -14,7 +14,8 @@ def once(pair: Boxes, way: Way) -> Callable[[], float]:
 
     def measure() -> float:
         if not pair.b(f"zfs list -H -o name {way.target} 2>/dev/null || true").strip():
-            pair.timed(way.line or f"zfs send -R {SOURCE}@{pair.newest()} | {SSH} zfs receive -u {BY_HAND}")
+            newest = pair.newest()  # every way needs one to begin with
+            pair.timed(way.line or f"zfs send -R {SOURCE}@{newest} | {SSH} zfs receive -u {BY_HAND}")
         base = pair.base(way.target)
         name = pair.snapshot()
         line = way.line or f"zfs send -R -I @{base} {SOURCE}@{name} | {SSH} zfs receive -u {BY_HAND}"
