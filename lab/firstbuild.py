@@ -34,6 +34,8 @@ def relay(report: Reporter, file: Path) -> None:
         inner = files.parse(str(json.loads(text)["id"]), text)
     except (OSError, ValueError, LookupError, TypeError):
         return  # not written yet
+    if not inner.active:
+        return  # its end says nothing of stages, and its status is waited for
     total = inner.stages_total
     report.update(
         stage=inner.stage,

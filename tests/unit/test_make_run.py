@@ -111,7 +111,8 @@ def test_the_job_has_succeeded_only_when_the_boxes_are_up(tmp_path: Path) -> Non
     up = f"open({str(tmp_path / 'seen')!r}, 'w').write(open({str(tmp_path / 'jobs/lab-build.json')!r}).read())"
     build = f"""tell(stage='kernel', stages_done=3, stages_total=4, eta_s=60)
     while 'kernel' not in open({str(tmp_path / "jobs/lab-build.json")!r}).read(): time.sleep(0.02)
-    tell(state='succeeded')"""
+    tell(state='succeeded')
+    time.sleep(0.3)"""  # seen, that says nothing of stages
     job = background(lab_tool(tmp_path, build, up), tmp_path / "jobs")
     out, err = job.communicate()
     assert job.returncode == 0, out + err
