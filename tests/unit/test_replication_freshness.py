@@ -129,6 +129,16 @@ async def test_what_a_good_run_left_out_is_told_until_it_is_sent(store: Store) -
     assert (await stands(store, OLD)).notes == (), "a plan that cannot be read tells nothing"
 
 
+async def test_a_task_made_recursive_is_not_plainly_in_time_before_it_ran_as_one(store: Store) -> None:
+    await records.add_task(store, OLD)
+    await ran(store, "succeeded", "tank/photos", plan='{"recursive": false, "notes": []}')
+    assert "below tank/photos is sent from the next run on" in " ".join((await stands(store, OLD)).notes)
+    assert answer([await stands(store, OLD)], NOW).data["state"] == "WARNING"
+    assert (await stands(store, replace(OLD, recursive=False))).notes == ()
+    await ran(store, "succeeded", "tank/photos", plan='{"recursive": true, "notes": []}')
+    assert answer([await stands(store, OLD)], NOW).data["state"] == "OK"
+
+
 def test_a_run_with_nothing_new_says_what_it_left_out() -> None:
     plan = Plan("photos", None, True, matches=(Match("tank/photos", "vault/photos", "s1", "1"),), notes=("x is not.",))
     assert nothing_new(plan).message.endswith("x is not.")

@@ -63,11 +63,17 @@ def _plain(hint: Any, value: Any, where: str) -> Any:
     raise ValueError(f"{where} is not {hint.__name__}")
 
 
-def notes_of(plan: str) -> tuple[str, ...]:
-    """The notes of a stored plan, without taking the rest of it apart; none where it cannot be understood."""
+def told_by(plan: str) -> tuple[bool | None, tuple[str, ...]]:
+    """Whether a stored plan took what is below its source, and its notes, without taking the rest of it apart; None and
+    no notes where it cannot be understood."""
     try:
         found = json.loads(plan) if plan else {}
     except ValueError:
-        return ()
-    notes = found.get("notes", ()) if isinstance(found, dict) else ()
-    return tuple(str(note) for note in notes) if isinstance(notes, list) else ()
+        return None, ()
+    if not isinstance(found, dict):
+        return None, ()
+    deep, notes = found.get("recursive"), found.get("notes", ())
+    return (
+        deep if isinstance(deep, bool) else None,
+        tuple(str(note) for note in notes) if isinstance(notes, list) else (),
+    )

@@ -35,6 +35,11 @@ def standing(status: TaskStatus, now: float) -> str:
 def with_proof(status: TaskStatus, proof: Proof, now: float) -> TaskStatus:
     """`status` with what the last good run proved."""
     run = proof.run
+    below = (
+        (f"What lies below {status.task.source} is sent from the next run on.",)
+        if status.task.recursive and proof.recursive is False
+        else ()
+    )
     # A task that takes its own snapshots holds everything written before the run began, also when nothing was new.
     fresh = run.started if status.task.snapshot else proof.oldest
     stands = of_age(None if fresh is None else now - fresh, status.task.rpo)
@@ -46,5 +51,5 @@ def with_proof(status: TaskStatus, proof: Proof, now: float) -> TaskStatus:
         fresh_at=fresh,
         late=None if stands in (NEVER, AHEAD) else stands == LATE,
         datasets=proof.datasets,
-        notes=proof.notes,
+        notes=(*below, *proof.notes),
     )

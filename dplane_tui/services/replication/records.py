@@ -320,6 +320,8 @@ class Proof:
     member."""
     datasets: tuple[str, ...]
     """The datasets of the source whose copies were read back."""
+    recursive: bool | None
+    """Whether the run took what is below the source; None: that is not known."""
     notes: tuple[str, ...]
     """What the run said of datasets that it did not send."""
 
@@ -344,5 +346,5 @@ async def newest_proof(store: Store, task_name: str) -> Proof | None:
         (await _with_evidence(store, rows))[0],
         min(created) if created else None,
         tuple(row["dataset"] for row in found),
-        codec.notes_of(rows[0]["plan"]),
+        *codec.told_by(rows[0]["plan"]),
     )
