@@ -199,7 +199,10 @@ class Console(
         if pools.value is None:
             return pools.error or "Pools: not known yet."
         bad = [f"{pool.name} is {pool.state}" for pool in pools.value if pool.state != "ONLINE"]
-        return ", ".join(bad) + "." if bad else f"All {len(pools.value)} pools ONLINE, {pools.age(time.time())}."
+        if bad:
+            return ", ".join(bad) + "."
+        well = f"All {len(pools.value)} pools ONLINE" if pools.value else "There are no pools"
+        return f"{well}, {pools.age(time.time())}."
 
     def _source_changed(self, name: str) -> None:
         self.post_message(SourceChanged(name))
@@ -322,10 +325,11 @@ def open_console(
     """
     profile = detect(os.environ, terminal_line(), kind, line_speed())
     if profile.kind == "plain" or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        term = os.environ.get("TERM") or "not set"
+        found = [f"TERM is {os.environ.get('TERM') or 'not set'}"] if profile.kind == "plain" else []
+        found += [] if sys.stdin.isatty() else ["the input is not a terminal"]
+        found += [] if sys.stderr.isatty() else ["standard error, on which it draws, is not one"]
         raise MissingError(
-            f"The console needs a terminal that can move its cursor; here TERM is {term}"
-            f"{'' if sys.stdin.isatty() else ' and the input is not a terminal'}.",
+            f"The console needs a terminal that can move its cursor; here {' and '.join(found)}.",
             "`dplane show` prints its screens as text; `dplane --help` lists the commands.",
         )
     boxes = boxes_for(hosts) if follow_job is None else (None,)

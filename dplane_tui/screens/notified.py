@@ -36,14 +36,15 @@ async def show_notified(console: Console) -> None:
 def notified_lines(found: Status, notices: Sequence[tuple[float, str]], problem: str, now: float) -> list[Pieces]:
     """Mistakes first, then the channels, the alarms, the notices; `problem` says why those are not known."""
     lines: list[Pieces] = [[(text, "bad")] for text in found.problems]
-    lines += [[], [(f"Channels: {len(found.channels) or 'none'}", "caption")]]
+    count = len(found.channels) or ("none" if found.readable else "not known")
+    lines += [[], [(f"Channels: {count}", "caption")]]
     for one in found.channels:
         lines += _channel(one, now)
     if not found.channels and found.readable and not found.problems:
         lines.append([("Nobody is told anything: an alarm is seen only by whoever looks here.", "warn")])
     if not found.readable:
         lines.append([("This account may not read which there are, so those never used are left out.", "unknown")])
-    lines += [[], [(f"Alarms that stand: {len(found.alarms) or 'none, as far as the last check saw'}", "caption")]]
+    lines += [[], [(f"Alarms that stand: {len(found.alarms) or 'none that a check has seen'}", "caption")]]
     for alarm in found.alarms:
         lines.append([(f"  since {ago(alarm.since, now)}: ", "dim"), (alarm.title, "bad")])
     lines += [

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 
 import pytest
 
 from dplane_tui.actions import ACTIONS, SECTIONS, WITHOUT_TAB, hints, within
-from dplane_tui.app import Console
-from dplane_tui.errors import DPlaneError
+from dplane_tui.app import Console, open_console
+from dplane_tui.errors import DPlaneError, MissingError
 from dplane_tui.services.jobs import files
 from tests.console.conftest import FULL, MONO, Opener
 from tests.console.fakes import FakeServices
@@ -198,6 +199,24 @@ async def test_every_section_at_every_size(console: Opener, size: tuple[int, int
             await seen.until_text("vault is DEGRADED.")
         await seen.press("q")
         assert seen.app.return_value == 0
+
+
+async def test_a_small_window_of_a_box_without_pools_praises_none(console: Opener) -> None:
+    services = FakeServices()
+    services.fake_zfs.pool_list = []
+    async with console(services, size=(40, 10), profile=MONO) as seen:
+        await seen.until_text("There are no pools")
+
+
+def test_why_a_console_cannot_open_names_what_is_no_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    line, end = os.openpty()
+    with os.fdopen(line, "rb"), os.fdopen(end, "r") as terminal, (tmp_path / "log").open("w") as log:
+        monkeypatch.setattr("sys.stdin", terminal)
+        monkeypatch.setattr("sys.stderr", log)
+        with pytest.raises(MissingError) as told:
+            open_console()
+    assert "here standard error, on which it draws, is not one" in told.value.message
 
 
 async def test_live_resize_down_and_up(console: Opener) -> None:

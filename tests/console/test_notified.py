@@ -46,6 +46,16 @@ async def test_what_arrived_and_what_did_not_is_shown(console: Opener) -> None:
         assert "sudo dplane notify test" in seen.said
 
 
+async def test_channels_that_may_not_be_read_are_not_called_none(console: Opener) -> None:
+    services = FakeServices()
+    services.told = Status(readable=False)
+    async with console(services) as seen:
+        await seen.until_text("vault")
+        await seen.press("M")
+        await seen.until_text("Channels: not known")
+        assert "Nobody is told anything" not in seen.text
+
+
 async def test_nobody_is_told_and_what_is_not_known_is_not_called_nothing(console: Opener) -> None:
     services = FakeServices()
     services.notices = CommandError("The store cannot be read.")
