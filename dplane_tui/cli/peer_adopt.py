@@ -22,30 +22,7 @@ def add(verbs: Any) -> None:
 
 def tell(seen: adopt.Adoption) -> str:
     """What it means, before it is done."""
-    below = f" and the {len(seen.below)} dataset(s) below it" if seen.below else ""
-    newest = f", newest of its own @{seen.newest}" if seen.newest else ""
-    lines = [
-        f"{seen.dataset}{below} would be copies of the peer {seen.peer}, with {seen.snapshots} snapshot(s){newest}.",
-        "It may then add to them and read them back. They become read-only here, and programs and devices in them are "
-        "not run; nothing is destroyed.",
-    ]
-    if seen.owner == seen.peer:
-        lines.append("It is marked for that peer already.")
-    elif seen.owner:
-        lines.append(
-            f"It belongs to the peer {seen.owner}: that is refused. If that box is lost for good, give it away first: "
-            f"`dplane dataset set {seen.dataset} dplane:peer={seen.peer}`."
-        )
-    if not seen.newest:
-        lines.append("It has no snapshot, so there is nothing that a copy could go on from.")
-    if seen.written:
-        lines.append(
-            f"{text.size(seen.written)} were written to it since its newest snapshot. A receive refuses that until "
-            "it is taken back to the snapshot, which loses what was written."
-        )
-    if seen.mounted:
-        lines.append(f"Mounted now: {', '.join(seen.mounted[:5])}{' …' if len(seen.mounted) > 5 else ''}.")
-    return "\n".join(text.clean(line) for line in lines)
+    return "\n".join(text.clean(line) for line in adopt.meaning(seen))
 
 
 async def _adopt(host: Host, args: argparse.Namespace) -> Result:

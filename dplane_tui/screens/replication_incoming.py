@@ -9,7 +9,6 @@ from ..actions import ROLES
 from ..errors import RefusedError
 from ..services.replication import adopt
 from ..services.replication.pasted import Accepted
-from ..text import size
 from ..widgets.dialogs import Choose, Form, TypedConfirm, ask
 from ..widgets.fields import TextField
 from ..widgets.layout import Cell, Column, Row, row
@@ -24,7 +23,6 @@ _COLUMNS = (
     Column("ITS KEY", drop=1, least=14, middle=True),
 )
 _TYPE = "Nothing is destroyed. To go on, type the name: "
-_NAMED = 5
 
 
 def incoming_rows(found: Sequence[Accepted]) -> list[Row]:
@@ -108,31 +106,8 @@ async def _adopt(console: Console, one: Accepted) -> str | None:
     seen = await adopt.look(host, one.name, dataset)
     if seen.owner not in ("", one.name):
         raise RefusedError(f"{seen.dataset} belongs to the peer {seen.owner}, so it cannot be {one.name}'s.")
-    dialog = TypedConfirm(f"Let {one.name} go on with it?", adoption_lines(seen), seen.dataset, "Let it go on", _TYPE)
+    dialog = TypedConfirm(f"Let {one.name} go on with it?", adopt.meaning(seen), seen.dataset, "Let it go on", _TYPE)
     if not await ask(console, dialog):
         return None
     after = await adopt.adopt(host, seen)
     return f"{after.dataset} is the peer {after.owner}'s now; its next run can go on from it."
-
-
-def adoption_lines(seen: adopt.Adoption) -> list[str]:
-    """What it means, before it is done."""
-    below = f" and the {len(seen.below)} dataset(s) below it" if seen.below else ""
-    newest = f", newest of its own @{seen.newest}" if seen.newest else ""
-    lines = [
-        f"{seen.dataset}{below} become copies of the peer {seen.peer}, with {seen.snapshots} snapshot(s){newest}.",
-        "It may then add to them and read them back. They become read-only here; programs and devices in them are not "
-        "run.",
-    ]
-    if seen.owner == seen.peer:
-        lines.append("It is marked for that peer already.")
-    if not seen.newest:
-        lines.append("It has no snapshot, so there is nothing that a copy could go on from.")
-    if seen.written:
-        lines.append(
-            f"{size(seen.written)} were written to it since its newest snapshot: the next run will call it diverged."
-        )
-    if seen.mounted:
-        more = " …" if len(seen.mounted) > _NAMED else ""
-        lines.append(f"Mounted now: {', '.join(seen.mounted[:_NAMED])}{more}.")
-    return lines

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from privhelper import grammar
 
 from ...errors import ChangedError, CommandError, MissingError, RefusedError
-from ...text import clean
+from ...text import clean, size
 from ..door import Door
 from ..host import Host
 from .read import OWNER, is_missing, list_argv, parse
 
 ACCEPTED = "/var/lib/dplane/ssh-accept/authorized_keys"
 _PEER = re.compile(r" dplane:([A-Za-z0-9][A-Za-z0-9_.-]{0,62})$", re.MULTILINE)
+_NAMED = 5
 _ASKED = ("guid", "type", "written", "mounted", "readonly", OWNER)
 
 
@@ -40,6 +41,35 @@ class Adoption:
     """Those of them that are mounted now."""
     owner: str = ""
     """The peer that it is marked for already; empty for none."""
+
+
+def meaning(seen: Adoption) -> list[str]:
+    """What it means to let the peer go on, before it is done: sentences, as they are of names that are not ours."""
+    below = f" and the {len(seen.below)} dataset(s) below it" if seen.below else ""
+    newest = f", newest of its own @{seen.newest}" if seen.newest else ""
+    lines = [
+        f"{seen.dataset}{below} become copies of the peer {seen.peer}, with {seen.snapshots} snapshot(s){newest}.",
+        "It may then add to them and read them back. They become read-only here, and programs and devices in them are "
+        "not run; nothing is destroyed.",
+    ]
+    if seen.owner == seen.peer:
+        lines.append("It is marked for that peer already.")
+    elif seen.owner:
+        lines.append(
+            f"It belongs to the peer {seen.owner}: that is refused. If that box is lost for good, give it away first: "
+            f"`dplane dataset set {seen.dataset} dplane:peer={seen.peer}`."
+        )
+    if not seen.newest:
+        lines.append("It has no snapshot, so there is nothing that a copy could go on from.")
+    if seen.written:
+        lines.append(
+            f"{size(seen.written)} were written to it since its newest snapshot. A receive refuses that until it is "
+            "taken back to the snapshot, which loses what was written."
+        )
+    if seen.mounted:
+        more = " …" if len(seen.mounted) > _NAMED else ""
+        lines.append(f"Mounted now: {', '.join(seen.mounted[:_NAMED])}{more}.")
+    return lines
 
 
 async def accepted(host: Host) -> tuple[str, ...]:
