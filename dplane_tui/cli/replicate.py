@@ -194,9 +194,8 @@ def _describe(item: TaskStatus) -> str:
         + (f" (the target listed {item.verified_snapshot})" if item.verified_at else ""),
         *(f"left out  {text.clean(note)}" for note in item.notes),
     ]
-    if item.last is None:
-        return "\n".join([*lines, "last run  never"])
-    return "\n".join([*lines, "", describe_run(item.last)])
+    lines += ["", describe_run(item.last)] if item.last is not None else ["last run  never"]
+    return "\n".join([*lines, "", describe_run(item.restore)] if item.restore is not None else lines)
 
 
 def describe_run(run: Run) -> str:

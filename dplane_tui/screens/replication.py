@@ -199,7 +199,7 @@ class ReplicationScreen(Section):
             if name:
                 read, pace = self.sources()["runs"]
                 self.console.poller.watch("runs", read, self.console.every * pace)
-        at_work = status.last if status is not None and words.running(status) else self.at_work
+        at_work = (words.at_work(status) if status is not None else None) or self.at_work
         show(self.progress, at_work is not None)
         if at_work is not None:
             lines = rows.progress_lines(self._jobs.get(at_work.id), self.size.width)

@@ -12,7 +12,7 @@ from ..services.replication import rates, schedule
 from ..services.replication.model import Options, Peer, Task, TaskStatus
 from ..widgets.dialogs import Confirm, Form, Reader, Values, ask
 from ..widgets.fields import TextField
-from .replication_answer import next_words, running
+from .replication_answer import at_work, next_words
 
 if TYPE_CHECKING:
     from ..app import Console
@@ -155,6 +155,9 @@ class ReplicationActs:
         task = self._status().task
         self.console.say(f"Starting {task.name}…", "dim")
         run = await self.console.services.replication.start(task.name)
+        if task.options.paused:
+            self.console.say(f"The run {run} was started, but {task.name} is paused: nothing moves before p.", "warn")
+            return None
         self.console.say(f"The run {run} was started. It goes on when this console is closed.", "text")
         return None
 
@@ -214,12 +217,15 @@ class ReplicationActs:
         """Stop the run of the task under the cursor, or the one that only reads."""
         status = self._status()
         reads = self._screen.at_work
-        run_id = status.last.id if status.last is not None and running(status) else reads.id if reads else ""
+        run = at_work(status) or reads
+        run_id = run.id if run is not None else ""
         if not run_id:
             raise RefusedError(f"{status.task.name} is not running.")
         text = "What has arrived stays there; the next run goes on from it."
         if reads is not None and run_id == reads.id:
             text = "It only reads. What it has found so far is kept, and nothing is claimed of the rest."
+        elif run is not None and run.kind == "restore":
+            text = "What has arrived stays here; the same restore to the same place goes on from it."
         if not await ask(self.console, Confirm(f"Stop the run of {status.task.name}?", text, "Stop it")):
             return None
         await self.console.services.replication.cancel(run_id)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..services.jobs.model import Progress
 from ..services.replication.freshness import AHEAD, IN_TIME, LATE, proven_since, standing
-from ..services.replication.model import Task, TaskStatus
+from ..services.replication.model import Run, Task, TaskStatus
 from ..services.zfs.model import Dataset
 from ..text import duration, size
 from ..widgets.layout import Pieces, at_most, paragraphs
@@ -47,9 +47,9 @@ def next_words(status: TaskStatus, now: float) -> str:
     return "due now" if status.next_run <= now else f"in {rough(status.next_run - now)}"
 
 
-def running(status: TaskStatus) -> bool:
-    """Whether a run of it is at work."""
-    return status.last is not None and status.last.state in ACTIVE
+def at_work(status: TaskStatus) -> Run | None:
+    """The run or restore of it that is at work."""
+    return next((run for run in (status.restore, status.last) if run is not None and run.state in ACTIVE), None)
 
 
 def now_words(job: Progress | None) -> str:
@@ -120,9 +120,9 @@ def happening(statuses: Sequence[TaskStatus], jobs: Mapping[str, Progress], now:
         return ""
     said = []
     for status in statuses:
-        if running(status) and status.last is not None:
-            job = jobs.get(status.last.id)
-            held = " (held: paused)" if status.task.options.paused else ""
+        if (run := at_work(status)) is not None:
+            job = jobs.get(run.id)
+            held = " (held: paused)" if status.task.options.paused and run.kind == "run" else ""
             percent = f" {job.percent:.0f}%" if job is not None and job.percent is not None else ""
             said.append(f"{status.task.name}{percent}{held}")
     if said:

@@ -29,9 +29,10 @@ def detail_lines(
     lines = _fact("copies", f"{origin(task)}{below} → {place(task)}", width)
     lines += _standing(status, now, width)
     lines += _fact("runs", _when(status, now), width, "warn" if task.options.paused else "text")
-    kind = kind_of(status.last) if status.last is not None else None
-    if status.last is not None and kind is not None:
-        lines += failure_lines(status.last, kind, acts, width)
+    for run in (status.last, status.restore):
+        kind = kind_of(run) if run is not None else None
+        if run is not None and kind is not None:
+            lines += failure_lines(run, kind, acts, width)
     if status.verified_at is not None:
         proven = f"{rough(now - status.verified_at)} ago; the target was read and listed @{status.verified_snapshot}"
         lines += _fact("proven", proven, width)
@@ -79,7 +80,8 @@ def _when(status: TaskStatus, now: float) -> str:
 def failure_lines(run: Run, kind: Kind, acts: Sequence[Action], width: int) -> list[Pieces]:
     """One sentence, the class, and what helps: keys that this person may press, or a command."""
     first, _ = sentences(run.message or "It left no message.")
-    lines = _fact(run.state.upper(), first, width, "warn" if run.state == "cancelled" else "bad")
+    label, said = ("RESTORE", f"{run.state}: {first}") if run.kind == "restore" else (run.state.upper(), first)
+    lines = _fact(label, said, width, "warn" if run.state == "cancelled" else "bad")
     lines += _fact("class", f"{kind.name}: {kind.meaning}", width)
     chosen = [act for wanted in kind.acts for act in acts if act.id == wanted]
     pieces: list[tuple[str, str]] = [(f" {'helps':<{_LABEL}}", "dim")]

@@ -8,7 +8,7 @@ from ..services.replication.model import Run
 
 AGAIN, TEST, PLAN, HOST_KEY, PAIR = "task-run", "peer-test", "task-plan", "host-key", "peer-pair"
 TRUST = "host-key-trust"
-WAYS, VERIFY, COMPARE = "task-ways", "task-verify", "task-compare"
+WAYS, VERIFY, COMPARE, RESTORE = "task-ways", "task-verify", "task-compare", "restore"
 """Ids of actions in the table."""
 
 
@@ -76,8 +76,10 @@ _OF_VERIFY = {
 def kind_of(run: Run) -> Kind | None:
     """The class of a run that did not end well; None for one that did, or is at work."""
     kind = _kind_of_copy(run)
-    if kind is None or run.kind not in {"verify", "resolve"}:
+    if kind is None or run.kind not in {"verify", "resolve", "restore"}:
         return kind
+    if run.kind == "restore":
+        return replace(kind, acts=tuple(dict.fromkeys(RESTORE if act == AGAIN else act for act in kind.acts)))
     if run.kind == "resolve":
         return replace(kind, acts=(WAYS,))
     stopped = run.state in {"died", "cancelled"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import RefusedError
@@ -46,7 +46,8 @@ async def restore(console: Console, status: TaskStatus) -> str | None:
         return None
     below, _, snapshot = chosen.partition("@")
     here = {one.name for one in await console.services.zfs.datasets()}
-    wish = await _ask_where(console, task, below, snapshot, here)
+    seen = {(one.dataset, one.snapshot): one.guid for one in found}
+    wish = await _ask_where(console, task, below, snapshot, here, seen)
     if wish is None:
         return None
     if not await ask(console, Confirm(f"Bring back to {wish.to}?", what_happens(task, wish, here), "Bring back")):
@@ -69,7 +70,10 @@ def copy_rows(task: Task, found: Sequence[Copy], now: float) -> list[Row]:
     return rows
 
 
-async def _ask_where(console: Console, task: Task, below: str, snapshot: str, here: set[str]) -> Restore | None:
+async def _ask_where(
+    console: Console, task: Task, below: str, snapshot: str, here: set[str], seen: Mapping[tuple[str, str], str]
+) -> Restore | None:
+    """`seen` are the GUIDs that were listed, by dataset below the source and snapshot."""
     from ..services.replication.service import check_restore
 
     own = f"{task.source}/{below}" if below else task.source
@@ -83,7 +87,8 @@ async def _ask_where(console: Console, task: Task, below: str, snapshot: str, he
 
     def made(values: Values) -> Restore:
         named = values["snapshot"].strip().removeprefix("@")
-        return Restore(values["to"].strip(), below, bool(values["recursive"]), named, bool(values["history"]))
+        whole, history, guid = bool(values["recursive"]), bool(values["history"]), seen.get((below, named), "")
+        return Restore(values["to"].strip(), below, whole, named, history, guid)
 
     def check(values: Values) -> None:
         wish = check_restore(made(values))
@@ -120,9 +125,14 @@ def what_happens(task: Task, wish: Restore, here: Iterable[str]) -> str:
     standing = f"{own} stays as it is." if own in set(here) else f"{own} is not here now."
     if task.source_peer is not None:
         standing = f"The original {task.source_peer}:{own} stays as it is."
+    pace = f" The task's limit ({task.options.limit}) holds for it, also when it is changed meanwhile." * bool(
+        task.options.limit
+    )
+    pace += " The task is paused; that does not hold a restore." * task.options.paused
     return (
         f"{far}@{wish.snapshot or '(the newest)'}{below} comes to {wish.to}, {older}.\n\n"
         f"{standing} If {wish.to} appears before it starts, the restore is refused: nothing is ever replaced. "
         "Each snapshot that arrives is read back and compared by GUID. "
-        f"Then the settings of the original are put back, and where those allow it, it is {mounted}. The copy stays."
+        f"Then the settings of the original are put back, and where those allow it, it is {mounted}. The copy "
+        f"stays.{pace}"
     )

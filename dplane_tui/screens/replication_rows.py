@@ -13,7 +13,7 @@ from ..widgets.gauge import bar
 from ..widgets.layout import Cell, Column, Pieces, Row, row
 from ..widgets.paint import state_role
 from .pool_rows import coarse, percent
-from .replication_answer import ACTIVE, late, next_words, now_words, proof_age, rough, running
+from .replication_answer import ACTIVE, at_work, late, next_words, now_words, proof_age, rough
 
 TASKS = (
     Column("TASK", least=6, most=24),
@@ -81,13 +81,12 @@ def task_rows(tasks: Iterable[TaskStatus], jobs: dict[str, Progress], now: float
 
 def _state(status: TaskStatus, jobs: dict[str, Progress]) -> Cell:
     """The state of the last run, in a word; how far it is while it is at work."""
-    if status.last is None:
-        return Cell("never run", "unknown")
-    if not running(status):
-        return Cell(status.last.state, state_role(status.last.state))
-    job = jobs.get(status.last.id)
-    word = "restore" if job is not None and job.kind == "replicate-restore" else status.last.state
-    word = "held" if status.task.options.paused else word
+    run = at_work(status)
+    if run is None:
+        return Cell(status.last.state, state_role(status.last.state)) if status.last else Cell("never run", "unknown")
+    job = jobs.get(run.id)
+    word = "restore" if run.kind == "restore" else run.state
+    word = "held" if status.task.options.paused and run.kind == "run" else word
     return Cell(f"{word} {percent(job.percent)}" if job and job.percent is not None else word, "accent")
 
 
@@ -102,8 +101,8 @@ def age_cell(status: TaskStatus, now: float) -> Cell:
 
 
 def _next(status: TaskStatus, jobs: dict[str, Progress], now: float) -> Cell:
-    if running(status) and status.last is not None:
-        return Cell(now_words(jobs.get(status.last.id)), "accent", 0.0)
+    if (run := at_work(status)) is not None:
+        return Cell(now_words(jobs.get(run.id)), "accent", 0.0)
     words = next_words(status, now)
     return Cell(words, "warn" if words in {"paused", "unknown"} else "text", status.next_run)
 

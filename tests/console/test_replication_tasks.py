@@ -237,7 +237,7 @@ async def test_a_restore_says_what_will_happen_and_replaces_nothing(console: Ope
         await seen.press("tab", "enter")
         await seen.until_text("The restore replicate-home-restore was started")
     assert calls(services, "restore") == [
-        ("restore", "home", Restore("tank/old", "", False, "dplane-20261123T120000Z", True))
+        ("restore", "home", Restore("tank/old", "", False, "dplane-20261123T120000Z", True, "99"))
     ]
 
 

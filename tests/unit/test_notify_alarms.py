@@ -399,8 +399,11 @@ def test_what_failed_is_called_by_its_name_and_a_conflict_is_called_one() -> Non
     run, _ = observe.of_task(stopped, NOW)
     assert (run.active, run.title) == (True, "replication photos found a conflict and stopped")
     assert "dplane replicate resolve photos" in run.text
-    back = replace(status("failed", 60), last=Run("r2", "photos", "succeeded", 1.0, 2.0, kind="restore"))
-    assert [one.key for one in observe.of_task(back, NOW)] == ["late:photos"], "a restore does not end a run's alarm"
+    back = replace(status("failed", 60), restore=Run("r2", "photos", "succeeded", 3.0, 4.0, kind="restore"))
+    found = observe.of_task(back, NOW)
+    assert [(one.key, one.active) for one in found] == [("run:photos", True), ("late:photos", False)]
+    back = replace(status("failed", 60), restore=Run("r2", "photos", "died", 3.0, 4.0, kind="restore"))
+    assert [one.key for one in observe.of_task(back, NOW)] == ["restore:r2", "run:photos", "late:photos"]
 
 
 async def test_each_failure_is_news_of_its_own_and_old_news_is_forgotten(store: Store) -> None:

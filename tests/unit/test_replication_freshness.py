@@ -46,8 +46,8 @@ async def ran(store: Store, state: str, *datasets: str, started: float = NOW - 6
 
 
 async def stands(store: Store, task: Task) -> TaskStatus:
-    last, found = await records.last_run(store, task.name), await records.newest_proof(store, task.name)
-    status = TaskStatus(task, last)
+    (last, restore), found = await records.last_run(store, task.name), await records.newest_proof(store, task.name)
+    status = TaskStatus(task, last, restore=restore)
     return status if found is None else freshness.with_proof(status, found, NOW)
 
 

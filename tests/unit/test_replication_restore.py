@@ -10,13 +10,16 @@ from typing import Any
 
 import pytest
 
+from dplane_tui.cli.replicate_check import verdict
 from dplane_tui.errors import RefusedError
 from dplane_tui.services.replication import codec, records
+from dplane_tui.services.replication.chains import Chain
 from dplane_tui.services.replication.giving import size_of, stream_request
-from dplane_tui.services.replication.model import Copies, Options, Restore, Task
+from dplane_tui.services.replication.model import Copies, Options, Restore, Task, TaskStatus
 from dplane_tui.services.replication.read import Dataset
-from dplane_tui.services.replication.restore import settings
+from dplane_tui.services.replication.restore import reversed_task, settings
 from dplane_tui.services.replication.service import check_restore
+from dplane_tui.services.store import open_store
 
 from .replication_world.world import MB, World
 from .replication_world.zfs_model import new_dataset
@@ -87,6 +90,101 @@ async def test_one_snapshot_of_one_dataset_to_a_new_name(world: World) -> None:
     run = await world.run("restore", wish("tank/none", snapshot="nope"))
     assert (run.state, run.error_code) == ("failed", "missing")
     assert "tank/none" not in world.datasets("near")
+
+
+@pytest.fixture
+async def kept_here(tmp_path: Path) -> AsyncIterator[World]:
+    """A copy on a disk of the same box, with two snapshots of the tree; 2026 has only the second."""
+    async with World(tmp_path) as made:
+        with made.edit("near") as state:
+            state["pools"]["usb"] = 1000 * MB
+            state["datasets"]["usb"] = new_dataset()
+        await made.add(Task("local", HOME, None, "usb/photos", recursive=True))
+        assert (await made.run(task="local")).state == "succeeded"
+        made.write(HOME, 1000)
+        made.write(f"{HOME}/2026", 1000)
+        await asyncio.sleep(1.1)  # names of snapshots go by seconds
+        assert (await made.run(task="local")).state == "succeeded"
+        yield made
+
+
+async def test_a_copy_on_this_box_comes_back_as_of_the_snapshot_that_was_named(kept_here: World) -> None:
+    first, newest = kept_here.points("near", "usb/photos")
+    marks = {name: one.get("marks") for name, one in kept_here.datasets("near").items()}
+    run = await kept_here.run("restore", wish("tank/look", recursive=False, snapshot=first[0]), task="local")
+    assert run.state == "succeeded", run.message
+    assert kept_here.points("near", "tank/look") == [first]
+    run = await kept_here.run("restore", wish("tank/none", snapshot="nope"), task="local")
+    assert (run.state, run.error_code) == ("failed", "missing")
+    run = await kept_here.run("restore", wish("tank/none", snapshot=first[0], guid=newest[1]), task="local")
+    assert (run.state, run.error_code) == ("failed", "changed")
+    assert "tank/none" not in kept_here.datasets("near")
+    there = kept_here.datasets("near")
+    assert {name: there[name].get("marks") for name in marks} == marks, "a restore bookmarks nothing"
+
+
+async def test_what_a_snapshot_does_not_have_is_told(kept_here: World) -> None:
+    first, _ = kept_here.points("near", "usb/photos")
+    run = await kept_here.run("restore", wish("tank/look", snapshot=first[0]), task="local")
+    assert run.state == "succeeded"
+    assert f"Left out, as they have no @{first[0]}: usb/photos/2026." in run.message
+    assert "tank/look/2026" not in kept_here.datasets("near")
+
+
+async def test_a_restore_of_what_no_run_proved_says_so(world: World) -> None:
+    run = await world.run("restore", wish("tank/proven"))
+    assert run.state == "succeeded"
+    assert "stands the copy alone" not in run.message
+    world.foreign_snapshot("far", "vault/backup/photos", "mine")
+    run = await world.run("restore", wish("tank/look"))
+    assert run.state == "succeeded"
+    assert "No run that is on record has proven the newest snapshot of tank/look: " in run.message
+
+
+async def test_a_far_box_of_the_same_names_chooses_no_place_for_what_this_box_never_sent(tmp_path: Path) -> None:
+    async with World(tmp_path) as world:
+        with world.edit("far") as state:
+            state["pools"]["tank"] = 1000 * MB
+            state["datasets"]["tank"] = new_dataset()
+        world.write(f"{HOME}/2026", 1000)
+        await world.add(Task("same", HOME, "vault-box", HOME, recursive=True))
+        assert (await world.run(task="same")).state == "succeeded"
+        with world.edit("far") as state:
+            evil = json.loads(json.dumps(state["datasets"][HOME]))
+            evil["snaps"][0]["guid"] = "4242"
+            evil["props"]["dplane:was-mountpoint"] = "/srv/evil"
+            state["datasets"][f"{HOME}/evil"] = evil
+        lose(world)
+        run = await world.run("restore", wish(), task="same")
+        assert run.state == "succeeded", run.message
+        assert "mountpoint=/srv/evil (this box never sent it" in run.message
+        assert props(world, f"{HOME}/evil").get("mountpoint") != "/srv/evil"
+
+
+async def test_a_restore_does_not_hide_that_the_last_run_failed(world: World) -> None:
+    world.foreign_snapshot("far", "vault/backup/photos", "mine")
+    world.write(HOME, 1000)
+    assert (await world.run()).state == "failed"
+    assert (await world.run("restore", wish("tank/look"))).state == "succeeded"
+    async with open_store(world.database) as store:
+        last, restore = await records.last_run(store, "photos")
+        task = await records.task(store, "photos")
+    assert [(one.kind, one.state) for one in (last, restore) if one] == [("run", "failed"), ("restore", "succeeded")]
+    assert verdict(TaskStatus(task, last, restore=restore), 0.0).state != "OK"
+
+
+async def test_a_paused_task_does_not_hold_a_restore(world: World) -> None:
+    await set_options(world, Options(paused=True))
+    run = await asyncio.wait_for(world.run("restore", wish("tank/look")), 60)
+    assert run.state == "succeeded", run.message
+
+
+def test_copies_that_were_sent_plain_come_back_plain() -> None:
+    task = Task("photos", HOME, "attic", "vault/photos", recursive=True)
+    below = {"vault/photos/a": Chain(raw=False), "vault/photos": Chain(raw=False), "vault/other": Chain(raw=True)}
+    assert reversed_task(task, Restore("tank/look"), below).raw is False
+    assert reversed_task(task, Restore("tank/look"), {"vault/photos": Chain(raw=True)}).raw is None
+    assert reversed_task(task, Restore("tank/look"), {}).raw is None
 
 
 async def test_all_that_is_there_is_listed_with_what_is_proven_also_when_the_original_is_gone(world: World) -> None:

@@ -25,9 +25,8 @@ def place(task: Task) -> str:
 
 def of_task(status: TaskStatus, now: float) -> tuple[Observation, ...]:
     """How what a task moved last ended, and whether its target is late, at the Unix time `now`."""
-    if status.last is not None and status.last.kind != "run":  # a restore says nothing about the copy
-        return (*of_other(status.last), _late(status, now))
-    return _run(status, now), _late(status, now)
+    back = of_other(status.restore) if status.restore is not None else ()
+    return (*back, _run(status, now), _late(status, now))
 
 
 def of_other(run: Run, found: str = "") -> tuple[Observation, ...]:

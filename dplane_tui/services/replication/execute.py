@@ -69,8 +69,12 @@ class Execution:
         run_id: str,
         report: Reporter,
         peer: Peer | None = None,
+        *,
+        back: bool = False,
     ) -> None:
-        """`peer` is the box of the target, None for this one."""
+        """`peer` is the box of the target, None for this one. With `back` it is a restore that goes by the task's name:
+        the task's limit holds for it, its pause does not, and what it does is not noted as the task's.
+        """
         self._task = task
         self._source = source
         self._target = target
@@ -78,6 +82,7 @@ class Execution:
         self._run_id = run_id
         self._report = report
         self._peer = peer
+        self._back = back
         self._planning = Planning(task, source, target, store, report, peer)
         self._room: str | None = None  # what there is to tell of room that was made
         self._sent = 0
@@ -86,8 +91,9 @@ class Execution:
 
     async def run(self) -> Outcome:
         """Everything, with a few attempts when the connection breaks. Raises DPlaneError."""
-        await pace.set_pace(self._store, self._task.name, self._throttle)
-        following = asyncio.create_task(pace.follow(self._store, self._task.name, self._throttle, self._report))
+        name, pauses = self._task.name, not self._back
+        await pace.set_pace(self._store, name, self._throttle, pauses=pauses)
+        following = asyncio.create_task(pace.follow(self._store, name, self._throttle, self._report, pauses=pauses))
         try:
             outcome = await self._attempts()
             return Outcome(outcome.state, joined(outcome.message, await self._retain()))
@@ -158,7 +164,7 @@ class Execution:
         await self._found_there(plan.matches)
         for abort in plan.aborts:
             await self._target.abort(abort.target, abort.token)
-        if any(step.raw for step in going.steps):
+        if any(step.raw for step in going.steps) and not self._back:
             await records.set_raw(self._store, self._task.name, True)
         await holds.sweep_far(self._store, self._source.door, self._task.name, self._run_id)
         async with holds.held(self._store, self._source.door, self._run_id, going.steps):

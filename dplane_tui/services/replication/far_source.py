@@ -21,6 +21,7 @@ from ...errors import DPlaneError, MissingError, RefusedError, UnreachableError
 from ..door import Door
 from ..host.quoting import command_line
 from . import failures, keys
+from .asof import AsOf
 from .far_holds import AgentHolds, FarHolds, PlainHolds
 from .model import Match, Plan, Step, Task
 from .plan import OWN_SNAPSHOT
@@ -40,16 +41,18 @@ _NO_GUID = "1"  # stands for a proven snapshot where there is none
 
 
 class FarSource(abc.ABC):
-    """What the peers of both kinds share. `until` names the newest snapshot that is wanted; "" is the newest of all."""
+    """What the peers of both kinds share. `until` is the newest snapshot that is wanted; None is the newest of all."""
 
     _most = DATASETS_LIMIT + 1  # datasets that one request can name
 
-    def __init__(self, link: Link, task: Task, target: AgentTarget | PlainTarget, until: str = "") -> None:
+    def __init__(self, link: Link, task: Task, target: AgentTarget | PlainTarget, until: AsOf | None = None) -> None:
         self.door: Door | FarHolds | None = None
         self._link = link
         self._task = task
         self._far = target
         self._until = until
+        self.without: tuple[str, ...] = ()
+        """The datasets that were left out of what was read, as they do not have that snapshot."""
         self._pulled = task.source_peer is not None  # else a restore: nothing is ever changed there
         self._side: Side = {}
         self._made: dict[str, dict[str, str]] = {}
@@ -85,7 +88,10 @@ class FarSource(abc.ABC):
                 hint = "Import its pool there, or remove the task."
             raise MissingError(f"{self.name} has no {self._task.source}.", hint)
         self._side = side
-        return _until(side, self._task.source, self._until) if self._until else side
+        if self._until is None:
+            return side
+        found, self.without = self._until.of(side, self._task.source)
+        return found
 
     async def estimated(self, plan: Plan) -> Plan:
         return replace(plan, steps=tuple([await self._estimate(step) for step in plan.steps]))
@@ -337,23 +343,7 @@ def _plain(step: Step) -> list[str]:
     return [*flags, "-c", "-L", "-e", *base, "--", f"{step.dataset}@{step.snapshot}"]
 
 
-def _until(side: Side, top: str, snapshot: str) -> Side:
-    """The datasets as they were when that snapshot was their newest; those that do not have it are left out.
-
-    Raises MissingError when the top one does not have it.
-    """
-    found: Side = {}
-    for name, dataset in side.items():
-        wanted = next((point for point in dataset.snapshots if point.name == snapshot), None)
-        if wanted is not None:
-            older = tuple(point for point in dataset.snapshots if point.createtxg <= wanted.createtxg)
-            found[name] = replace(dataset, snapshots=older)
-        elif name == top:
-            raise MissingError(f"The copy {name} has no snapshot @{snapshot}.")
-    return found
-
-
-def source_at(link: Link, task: Task, until: str = "") -> FarSource:
+def source_at(link: Link, task: Task, until: AsOf | None = None) -> FarSource:
     """The kind of source that a peer is."""
     if link.peer.product:
         return AgentSource(link, task, AgentTarget(link), until)

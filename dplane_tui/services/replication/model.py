@@ -153,6 +153,7 @@ class TaskStatus:
 
     task: Task
     last: Run | None = None
+    """Its last run."""
     verified_at: float | None = None
     """When the target was last read back and had the newest snapshot of that run."""
     verified_snapshot: str = ""
@@ -168,6 +169,8 @@ class TaskStatus:
     """The datasets of the source of which a copy was read back then: no other is proven."""
     notes: tuple[str, ...] = ()
     """What that run said of datasets that it did not send."""
+    restore: Run | None = None
+    """The last restore of its copy, when that was begun after the last run; it says nothing about the copy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +186,9 @@ class Restore:
     """The newest snapshot that is wanted, the name behind the `@`; empty is the newest there is."""
     history: bool = True
     """Bring the older snapshots as well."""
+    guid: str = ""
+    """The GUID of that snapshot of the dataset that is named, where it was seen; another one under that name is not
+    what was chosen."""
 
 
 @dataclass(frozen=True, slots=True)

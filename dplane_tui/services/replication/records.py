@@ -258,14 +258,16 @@ async def runs(
     return await _with_evidence(store, rows)
 
 
-async def last_run(store: Store, task_name: str) -> Run | None:
-    """The last run of a task that moved data; of the task that is there now."""
+async def last_run(store: Store, task_name: str) -> tuple[Run | None, Run | None]:
+    """The last run of the task that is there now, and the last restore of its copy if that was begun after it."""
     rows = await store.rows(
-        "SELECT * FROM runs WHERE task = ? AND former < 2 AND mode IN (SELECT value FROM json_each(?)) "
-        "ORDER BY rowid DESC LIMIT 1",
+        "SELECT * FROM runs WHERE rowid IN (SELECT max(rowid) FROM runs WHERE task = ? AND former < 2 "
+        "AND mode IN (SELECT value FROM json_each(?)) GROUP BY mode) ORDER BY rowid DESC",
         (task_name, json.dumps(MOVING)),
     )
-    return (await _with_evidence(store, rows))[0] if rows else None
+    found = await _with_evidence(store, rows)
+    run = next((one for one in found if one.kind == "run"), None)
+    return run, found[0] if found and found[0].kind == "restore" else None
 
 
 async def run(store: Store, run_id: str) -> Run:
@@ -277,10 +279,10 @@ async def run(store: Store, run_id: str) -> Run:
 
 
 async def proven_datasets(store: Store, task: str) -> set[str]:
-    """The datasets that a task ever brought to its target, proven."""
+    """The datasets that runs of a task ever brought to its target, proven. What a restore brought is none."""
     rows = await store.rows(
         "SELECT DISTINCT dataset FROM evidence JOIN runs ON runs.id = evidence.run "
-        "WHERE runs.task = ? AND source_guid = target_guid",
+        "WHERE runs.task = ? AND mode = 'run' AND source_guid = target_guid",
         (task,),
     )
     return {row["dataset"] for row in rows}

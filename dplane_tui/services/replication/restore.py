@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING
 
 from ...errors import CommandError, DPlaneError, RefusedError, UnreachableError
 from ..door import Door
-from . import codec, records
+from . import chains, codec, records
+from .asof import AsOf
+from .copy_source import CopyHere, copy_at
 from .execute import Execution, Outcome
-from .far_source import source_at
+from .far_source import FarSource
 from .model import Options, Restore, Task
 from .plan import target_of
 from .read import Dataset, Side
 from .rights import within
-from .source import LocalSource, Source
 from .targets import LocalTarget
-from .transport import Link
 
 if TYPE_CHECKING:
+    from .chains import Chains
     from .job import Job
 
 # What a received copy is given for safety, and what a dataset of the person's own has when nobody says otherwise.
@@ -33,17 +34,23 @@ _STAYS = frozenset({"setuid", "devices", "volblocksize"})
 _LAST = ("mountpoint", "canmount", "readonly")
 
 
-def reversed_task(task: Task, wish: Restore) -> Task:
-    """The task that runs the other way: from the copy to the place that was asked for."""
+def reversed_task(task: Task, wish: Restore, known: Chains) -> Task:
+    """The task that runs the other way: from the copy to the place that was asked for.
+
+    `known` is what was recorded of copies at that box. Copies that were sent plain come back plain, also from below an
+    encrypted dataset: raw, they would come home with a key that is not theirs.
+    """
     below = f"/{wish.below}" if wish.below else ""
+    source = target_of(task, task.source + below)
+    kinds = {chain.raw for name, chain in known.items() if f"{name}/".startswith(f"{source}/")}
     options = Options(initial="all" if wish.history else "newest", intermediates=wish.history)
     return Task(
         name=task.name,
-        source=target_of(task, task.source + below),
+        source=source,
         peer=None,
         target=wish.to,
         recursive=wish.recursive,
-        raw=task.raw,
+        raw=False if kinds == {False} else task.raw,
         snapshot=False,
         options=options,
     )
@@ -54,22 +61,18 @@ async def bring_home(job: Job) -> Outcome:
     task = await records.task(job.store, job.run.task)
     wish = codec.decode(Restore, json.loads(job.request))
     peer = await records.peer(job.store, task.peer) if task.peer is not None else None
-    back = reversed_task(task, wish)
+    back = reversed_task(task, wish, await chains.known(job.store, peer))
     door = Door(job.host)
     target = LocalTarget(job.host, door)
-    source: Source
-    if peer is None:
-        source = LocalSource(job.host, door, back, None)
-    else:
-        source = source_at(Link(peer, job.where.ssh, job.where.jobs), back, wish.snapshot)
+    source = copy_at(job, peer, back, AsOf(wish.snapshot, wish.guid) if wish.snapshot else None)
+    known = {task.source} | await records.proven_datasets(job.store, task.name)
     there, _ = await target.read(back.target, True)
     refuse_copies(wish.to, there, await records.tasks(job.store))
     refuse_in_the_way(there.get(wish.to), wish.to, begun=await _begun(job, wish))
-    outcome = await Execution(back, source, target, job.store, job.run.id, job.report).run()
+    outcome = await Execution(back, source, target, job.store, job.run.id, job.report, back=True).run()
     job.report.update(stage="putting settings back")
     copies = await _copies(source)
     left: list[str] = []
-    known = {task.source} | await records.proven_datasets(job.store, task.name)
     side, _ = await target.read(back.target, back.recursive)
     home = task.source_peer is None and f"{task.source}/{wish.below}".rstrip("/") == wish.to
     for dataset in side.values():
@@ -79,11 +82,33 @@ async def bring_home(job: Job) -> Outcome:
             # The far box could name a dataset that never was, and a place of its choice with it.
             left.append(f"{dataset.name}: mountpoint={noted['mountpoint']} (this box never sent it; set it by hand)")
         left += await put_back(door, dataset, noted, home=home and dataset.name in known)
-    rest = f" Not put back: {'; '.join(left)}." if left else ""
-    return Outcome(outcome.state, f"{wish.to} is back. {outcome.message}{rest}")
+    told = [
+        f"{wish.to} is back. {outcome.message}",
+        *said_of(back, side, await records.proven_guids(job.store, task.name)),
+    ]
+    if source.without:
+        told.append(f"Left out, as they have no @{wish.snapshot}: {', '.join(source.without)}.")
+    told += [f"Not put back: {'; '.join(left)}."] if left else []
+    return Outcome(outcome.state, " ".join(told))
 
 
-async def _copies(source: Source) -> Side:
+def said_of(back: Task, side: Side, proven: Container[tuple[str, str]]) -> list[str]:
+    """A sentence where the newest snapshot of what came is none that a run has `proven` at the copy (name and GUID)."""
+    doubtful = [
+        dataset.name
+        for dataset in side.values()
+        if dataset.snapshots
+        and (back.source + dataset.name[len(back.target) :], dataset.snapshots[-1].guid) not in proven
+    ]
+    if not doubtful:
+        return []
+    return [
+        "No run that is on record has proven the newest snapshot of "
+        f"{', '.join(doubtful)}: for what is in it stands the copy alone."
+    ]
+
+
+async def _copies(source: CopyHere | FarSource) -> Side:
     """The copies once more, for their notes: the connection of the transfer has ended."""
     try:
         await source.open()

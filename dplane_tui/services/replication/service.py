@@ -165,9 +165,14 @@ class LocalReplication(LocalLooks):
             return tuple([await self._status(store, task, due.get(task.name)) for task in tasks])
 
     async def _status(self, store: Store, task: Task, due: float | None) -> TaskStatus:
-        last = await records.last_run(store, task.name)
+        last, restore = await records.last_run(store, task.name)
         proof = await records.newest_proof(store, task.name)
-        status = TaskStatus(task, self._true(last) if last else None, next_run=due)
+        status = TaskStatus(
+            task,
+            self._true(last) if last else None,
+            next_run=due,
+            restore=self._true(restore) if restore else None,
+        )
         return status if proof is None else freshness.with_proof(status, proof, time.time())
 
     def _true(self, run: Run) -> Run:
