@@ -135,8 +135,12 @@ class FakeHost:
     name: str = "nas-a"
     local: bool = True
     groups: str = "owner dplane-admin dplane-operate dplane-view"
+    listed: str = "tank/home\ntank/home/anna\n"
+    """What `zfs list` says is at and below the source of a task."""
 
     async def run(self, argv: Any, *, stdin: bytes = b"", timeout: float = 30) -> Output:
+        if argv[0] == "zfs":
+            return Output(0, self.listed.encode(), b"")
         return Output(0, (self.groups if "-Gn" in argv else "1000").encode(), b"")
 
     async def close(self) -> None:
@@ -277,6 +281,7 @@ class FakeReplication(FakeLooks):
     run_state: str = "succeeded"
     run_list: list[Run] = field(default_factory=list)
     options: Options = field(default_factory=Options)
+    recursive: bool = False
     made: list[Task] = field(default_factory=list)
     plan_made: Plan | None = None
     failure_of_plan: DPlaneError | None = None
@@ -300,7 +305,7 @@ class FakeReplication(FakeLooks):
         if self.failure:
             raise self.failure
         when = time.time() - 580
-        task = dataclasses.replace(TASK, options=self.options)
+        task = dataclasses.replace(TASK, options=self.options, recursive=self.recursive)
         due = time.time() + 3 * 3600 + 30 if self.options.schedule and not self.options.paused else None
         own = TaskStatus(task, self.last(), when, EVIDENCE.snapshot, when - 20, False, due, when - 20, (task.source,))
         return (*(tuple(self.task_list) or (own,)), *(TaskStatus(task) for task in self.made))
@@ -313,7 +318,11 @@ class FakeReplication(FakeLooks):
     ) -> Task:
         self.calls.append(("set_options", name, options, *(() if rpo is None else (rpo,))))
         self.options = options
-        return dataclasses.replace(TASK, options=options, rpo=TASK.rpo if rpo is None else rpo)
+        if recursive is not None:
+            self.calls.append(("set_depth", name, recursive))
+            self.recursive = recursive
+        rpo = TASK.rpo if rpo is None else rpo
+        return dataclasses.replace(TASK, options=options, rpo=rpo, recursive=self.recursive)
 
     async def prune(self, name: str, wish: PruneWish) -> Pruning:
         self.calls.append(("prune", name, wish))
