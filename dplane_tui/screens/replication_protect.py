@@ -238,15 +238,21 @@ def promise(task: Task) -> str:
 
 
 async def summary(console: Console, task: Task) -> bool:
-    """Whether to go on: everything once more, with the size of the first run as planned from both sides, or unknown."""
+    """Whether to go on: everything once more, with what the first run comes to."""
+    said = await first_run(console, task)
+    lines = [promise(task), *more_words(task), "", *said, "Nothing at the target is ever replaced or rolled back."]
+    return await ask(console, Confirm(f"Protect {task.source}?", "\n".join(lines), "Protect")) is True
+
+
+async def first_run(console: Console, task: Task) -> list[str]:
+    """What the first run of a task that is not made yet comes to, as planned from both sides; or that it is unknown."""
     console.say(f"Reading both sides for {task.source}…", "dim")
     try:
         said = planned(await console.services.replication.preview(task))
     except DPlaneError as error:
         said = [f"What the first run would do is unknown: {error}"]
     console.say("")
-    lines = [promise(task), *more_words(task), "", *said, "Nothing at the target is ever replaced or rolled back."]
-    return await ask(console, Confirm(f"Protect {task.source}?", "\n".join(lines), "Protect")) is True
+    return said
 
 
 def planned(plan: Plan) -> list[str]:

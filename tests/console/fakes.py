@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, cast
 
@@ -137,11 +137,26 @@ class FakeHost:
     groups: str = "owner dplane-admin dplane-operate dplane-view"
     listed: str = "tank/home\ntank/home/anna\n"
     """What `zfs list` says is at and below the source of a task."""
+    crontabs: dict[str, str] = field(default_factory=dict)
+    denied: str = ""
+    """A place of crontabs that this account may not read."""
 
     async def run(self, argv: Any, *, stdin: bytes = b"", timeout: float = 30) -> Output:
         if argv[0] == "zfs":
             return Output(0, self.listed.encode(), b"")
+        if "find" in argv:
+            sizes = "".join(f"{len(text)}\t{path}\0" for path, text in self.crontabs.items())
+            errors = f"find: '{self.denied}': Permission denied\n" if self.denied else ""
+            gone = "".join(
+                f"find: '{path}': No such file or directory\n"
+                for path in ("/etc/crontab", "/var/spool/cron/crontabs/root")
+                if path not in self.crontabs and path != self.denied
+            )
+            return Output(1, sizes.encode(), (errors + gone).encode())
         return Output(0, (self.groups if "-Gn" in argv else "1000").encode(), b"")
+
+    async def read_files(self, paths: Sequence[str]) -> dict[str, str]:
+        return {path: self.crontabs[path] for path in paths if path in self.crontabs}
 
     async def close(self) -> None:
         return None
