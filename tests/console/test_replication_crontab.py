@@ -12,7 +12,7 @@ from tests.console.fakes import TASK, FakeHost, FakeServices
 from tests.console.test_replication_moving import made, paste
 
 ROOTS = "/var/spool/cron/crontabs/root"
-SYSTEM = """# /etc/cron.d/syncoid
+SYSTEM = """CRON_TZ=Europe/\x1b[2J[bold]Rome
 30 2 * * * root syncoid -r --no-sync-snap tank/vm 10.9.0.2:backup/vm
 0 * * * * root /usr/sbin/syncoid tank/home 10.9.0.2:backup/home
 0 4 * * * root syncoid tank/new root@attic:backup/new
@@ -62,6 +62,8 @@ async def test_one_line_is_taken_as_a_pasted_one_and_leaving_it_comes_back_to_th
         await seen.until_text("task vm")
         await seen.press("enter")
         await seen.until_text("What takes its place")
+        assert "\x1b" not in seen.text
+        assert "[bold]Rome" in seen.text, "a crontab's words are no markup"
         assert "The line stays in /etc/cron.d/syncoid, and syncoid goes on, until somebody takes it out." in seen.said
         await seen.press("escape")
         await seen.until_text("task vm")

@@ -437,6 +437,27 @@ async def test_the_depth_of_a_task_is_changed_after_it_was_shown_what_comes_in_a
     assert calls(services, "set_depth") == [("set_depth", "home", True), ("set_depth", "home", False)]
 
 
+async def test_the_depth_that_is_changed_here_is_in_the_real_store(
+    console: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DPLANE_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("DPLANE_RUN_DIR", str(tmp_path / "run"))
+    services = FakeServices()
+    real = LocalReplication(LocalHost())
+    services.__dict__["replication"] = real
+    await real.add_task(Task("home", "tank/home", None, "vault/home"))
+    async with console(services, section="replication") as seen:
+        await seen.until_text("home was never proven.")
+        await seen.press(*MORE, "right", "enter", "enter")
+        await seen.type("cache")
+        await seen.press(*("enter",) * 4)
+        await seen.until_said("1 dataset comes in")
+        await seen.press("tab", "enter")
+        await seen.until_said("It copies tank/home and below. Besides: without cache.")
+    changed = await real.task("home")
+    assert (changed.recursive, changed.options, changed.rpo) == (True, Options(exclude=("cache",)), 86400)
+
+
 async def test_patterns_without_depth_are_refused_in_the_form_as_by_the_command(console: Opener) -> None:
     services = FakeServices()
     async with console(services, section="replication") as seen:

@@ -36,7 +36,7 @@ class Crontabs:
 async def look(host: Host) -> Crontabs:
     """Read the crontabs of `host`. Never raises DPlaneError: what could not be looked at is in `unseen`."""
     try:
-        listed = await host.run(["env", "LC_ALL=C", "find", "-L", *_PLACES, *_FIND])
+        listed = await host.run(["find", "-L", *_PLACES, *_FIND])
         sizes = _sizes(listed.text)
         paths, unseen = _chosen(sizes)
         texts = await host.read_files(paths) if paths else {}
