@@ -204,3 +204,30 @@ def test_the_command_says_as_well_that_a_task_is_there_and_makes_no_second_one(
     assert (status, "THERE ALREADY: The task q copies it to the same place" in out) == (0, True)
     assert out.rstrip().endswith("0 of 1 can be a task, 1 needs none. Nothing was done.")
     assert "there     q" in cli("replicate", "import-syncoid", "--apply", "--", "-r", "tank/q", "vault/q")[1]
+
+
+def test_the_command_looks_through_the_boxs_own_crontabs_and_says_what_it_could_not_look_at(
+    cli: Cli,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read = crontabs.Crontabs({"/etc/cron.d/x": LINE}, ((crontabs.ROOTS, "this account may not read it"),))
+
+    async def look(_host: object) -> crontabs.Crontabs:
+        return read
+
+    words = ("replicate", "import-syncoid", "--crontab")
+    status, out, _ = cli(*words)
+    assert (status, out.count("NOT LOOKED AT")) == (3, 1), "find is not there, which is not an empty crontab"
+    assert cli.json(*words)[1]["error"]["message"].startswith("Not every crontab could be looked at: /etc/crontab")
+    monkeypatch.setattr(crontabs, "look", look)
+    status, answer = cli.json(*words)
+    assert (status, answer["data"]["unseen"]) == (3, [[crontabs.ROOTS, "this account may not read it"]])
+    assert [(one["file"], one["line"]) for one in answer["data"]["proposals"]] == [("/etc/cron.d/x", 1)]
+    assert "/etc/cron.d/x line 1: syncoid -r tank/vm vault/vm" in cli(*words)[1]
+    read = crontabs.Crontabs({"/etc/cron.d/x": "1 2 * * * root true\n"})
+    assert cli.json(*words) == (0, {"ok": True, "data": {"proposals": [], "unseen": []}})
+    assert "No syncoid is run by what was read." in cli(*words)[1]
+    read = crontabs.Crontabs({"/etc/cron.d/x": LINE})
+    status, answer = cli.json(*words, "--apply")
+    assert (status, answer["data"]["stored"], answer["data"]["unseen"]) == (1, [], [])
+    assert "systemd could not be told when vm runs" in answer["data"]["left"][0]
