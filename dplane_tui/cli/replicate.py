@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from .. import text
 from ..errors import BadNewsError, DivergedError, DPlaneError, MissingError, StoppedError, UsageError
 from ..services.host import Host
+from ..services.replication.depth import reach
 from ..services.replication.model import Plan, Run, Task, TaskStatus
 from ..services.replication.options import describe, seconds, stream_words
 from ..services.replication.places import place_of
@@ -26,7 +27,7 @@ from . import (
     task_options,
 )
 from .output import Result, table
-from .task_words import next_run, source_of, stored
+from .task_words import next_run, stored
 
 _KINDS = {"run": "copy", "restore": "restore", "verify": "verification", "resolve": "way out"}
 """What a run did, by its `kind`."""
@@ -184,7 +185,7 @@ def _describe(item: TaskStatus) -> str:
     task, now = item.task, time.time()
     lines = [
         f"task      {task.name}",
-        f"source    {source_of(task)}",
+        f"source    {reach(task)}",
         f"target    {place(task)}",
         f"stream    {stream_words(task)}",
         f"RPO       {text.duration(task.rpo)}",

@@ -1,4 +1,4 @@
-"""`dplane replicate import-syncoid`: what takes the place of a syncoid command, or of those of a crontab."""
+"""`dplane replicate import-syncoid`: what takes the place of a syncoid command, or of those of crontabs."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ import os
 import stat
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from .. import text
-from ..errors import BadNewsError, CommandError, DPlaneError, MissingError, UsageError
+from ..errors import BadNewsError, CommandError, MissingError, UsageError
 from ..services.host import Host
-from ..services.replication import crontab, syncoid
-from ..services.replication.model import Peer
+from ..services.replication import crontabs, moving, syncoid
+from ..services.replication.crontabs import Crontabs
 from ..services.replication.service import ReplicationService, open_replication
-from ..services.replication.syncoid_options import NOT_SUPPORTED
+from ..services.replication.syncoid import Proposal
 from .output import Result
 
 _LIMIT = 1024 * 1024
@@ -25,16 +24,20 @@ _LIMIT = 1024 * 1024
 
 def add(verbs: Any) -> None:
     """Add the verb."""
-    moving = verbs.add_parser(
+    verb = verbs.add_parser(
         "import-syncoid",
-        help="propose tasks for a syncoid command (behind --) or a crontab; nothing is done without --apply",
+        help="propose tasks for a syncoid command (behind --) or crontabs; nothing is done without --apply",
     )
-    moving.add_argument("words", nargs="*", metavar="SYNCOID-ARGUMENT", help="as they stand behind `syncoid`")
-    moving.add_argument(
-        "--crontab", metavar="FILE", help="every syncoid of a crontab, a user's or the system's; - reads"
+    verb.add_argument("words", nargs="*", metavar="SYNCOID-ARGUMENT", help="as they stand behind `syncoid`")
+    verb.add_argument(
+        "--crontab",
+        nargs="?",
+        const=True,
+        metavar="FILE",
+        help="every syncoid of a crontab, a user's or the system's; - reads; without FILE: of the box's own crontabs",
     )
-    moving.add_argument("--apply", action="store_true", help="store the tasks whose peer is paired already")
-    moving.set_defaults(handler=_import)
+    verb.add_argument("--apply", action="store_true", help="store the tasks whose peer is paired already")
+    verb.set_defaults(handler=_import)
 
 
 async def _import(host: Host, args: argparse.Namespace) -> Result:
@@ -45,21 +48,43 @@ async def _import(host: Host, args: argparse.Namespace) -> Result:
         )
     service = open_replication(host)
     peers = await service.peers()
-    taken = {item.task.name for item in await service.tasks()}
+    tasks = [item.task for item in await service.tasks()]
     pools = await _pools(host)
+    found: Sequence[Proposal]
+    read = Crontabs({})
     if args.crontab is None:
-        found = [syncoid.propose(_without_name(args.words), pools=pools, peers=peers, taken=taken)]
+        taken = {task.name for task in tasks}
+        one = syncoid.propose(_without_name(args.words), pools=pools, peers=peers, taken=taken)
+        found = [moving.settled(one, tasks)]
     else:
-        found = _of_crontab(await asyncio.to_thread(_read, args.crontab), pools, peers, taken)
+        own = args.crontab is True
+        read = await crontabs.look(host) if own else Crontabs({"": await asyncio.to_thread(_read, args.crontab)})
+        found = moving.of_crontabs(read.texts, pools, peers, tasks)
+    done = await _apply(service, found) if args.apply and found else _proposed(found)
+    return done if args.crontab is not True else _with_unseen(done, read)
+
+
+def _proposed(found: Sequence[Proposal]) -> Result:
+    """What could be done."""
     if not found:
-        return Result([], "The crontab runs no syncoid. A script that it starts is not looked into.")
-    shown = "\n\n".join(_describe(one) for one in found)
-    if args.apply:
-        return await _apply(service, found, shown)
+        return Result([], "No syncoid is run by what was read. A script that a crontab starts is not looked into.")
     ready = sum(one.task is not None for one in found)
-    last = f"{ready} of {len(found)} can be a task. Nothing was done: type the commands, or add --apply."
-    problem = next((one.problem for one in found if one.task is None), "")
-    return Result(found, f"{shown}\n\n{last}", BadNewsError(problem) if problem else None)
+    there = sum(bool(one.there) for one in found)
+    none = f", {there} {'needs' if there == 1 else 'need'} none" if there else ""
+    last = f"{ready} of {len(found)} can be a task{none}. "
+    last += "Nothing was done: type the commands, or add --apply." if ready else "Nothing was done."
+    problem = next((one.problem for one in found if one.problem), "")
+    return Result(found, f"{_shown(found)}\n\n{last}", BadNewsError(problem) if problem else None)
+
+
+def _with_unseen(done: Result, read: Crontabs) -> Result:
+    """`done`, with the crontabs that could not be looked at: then it is not known that this is all."""
+    data = done.data if isinstance(done.data, dict) else {"proposals": done.data}
+    lines = [text.clean(f"NOT LOOKED AT  {path}: {why}") for path, why in read.unseen]
+    problem = done.error
+    if lines and problem is None:
+        problem = BadNewsError(f"Not every crontab could be looked at: {read.unseen[0][0]}, {read.unseen[0][1]}.")
+    return Result({**data, "unseen": read.unseen}, "\n".join([done.text, *lines]), problem)
 
 
 async def _pools(host: Host) -> tuple[str, ...]:
@@ -95,31 +120,16 @@ def _read(path: str) -> str:
     return raw.decode("utf-8", "replace")
 
 
-def _of_crontab(content: str, pools: Sequence[str], peers: Sequence[Peer], taken: set[str]) -> list[syncoid.Proposal]:
-    proposals: list[syncoid.Proposal] = []
-    names = set(taken)
-    for found in crontab.programs(content, "syncoid"):
-        one = syncoid.propose(found.words, schedule=found.schedule, pools=pools, peers=peers, taken=names)
-        problem = f"Line {found.line}: {found.problem}." if found.problem else one.problem
-        notes = one.notes
-        if found.zone:
-            notes = (
-                *notes,
-                syncoid.Note("CRON_TZ", NOT_SUPPORTED, f"times are the machine's own, not {found.zone}"),
-            )
-        one = replace(one, line=found.line, problem=problem, notes=notes)
-        if problem:
-            one = replace(one, task=None, commands=(), peer_missing="")
-        elif one.task is not None:
-            names.add(one.task.name)
-        proposals.append(one)
-    return proposals
+def _shown(found: Sequence[Proposal]) -> str:
+    return "\n\n".join(map(_describe, found))
 
 
-def _describe(one: syncoid.Proposal) -> str:
-    lines = [f"{f'line {one.line}: ' if one.line else ''}{one.origin}"]
+def _describe(one: Proposal) -> str:
+    place = f"{f'{one.file} ' if one.file else ''}line {one.line}: " if one.line else ""
+    lines = [f"{place}{one.origin}"]
     lines += [f"  {command}" for command in one.commands]
     lines += [f"  NO TASK: {one.problem}"] if one.problem else []
+    lines += [f"  THERE ALREADY: {moving.there_words(one)}"] if one.there else []
     width = max((len(note.option) for note in one.notes), default=0)
     lines += [f"    {note.option.ljust(width)}  {note.fate}: {note.text}" for note in one.notes]
     if one.task is not None and one.task.peer is not None:
@@ -130,27 +140,16 @@ def _describe(one: syncoid.Proposal) -> str:
     return "\n".join(text.clean(line) for line in lines)
 
 
-async def _apply(service: ReplicationService, found: Sequence[syncoid.Proposal], shown: str) -> Result:
+async def _apply(service: ReplicationService, found: Sequence[Proposal]) -> Result:
     """Store what can be stored, and say what was not and why."""
-    made: list[str] = []
-    left: list[str] = []
-    known = {peer.name for peer in await service.peers()}
-    for one in found:
-        if one.task is None:
-            left.append(f"{one.origin}: {one.problem}")
-        elif (other := one.task.peer or one.task.source_peer) is not None and other not in known:
-            left.append(f"{one.task.name}: pair first with `{one.commands[0]}`")
-        else:
-            try:
-                await service.add_task(one.task)
-                made.append(one.task.name)
-            except DPlaneError as error:
-                left.append(f"{one.task.name}: {error.message}")
-    lines = [*(f"stored    {name}" for name in made), *(f"NOT       {why}" for why in left)]
+    done = await moving.store(service, found)
+    lines = [*(f"stored    {task.name}" for task in done.made), *(f"there     {name}" for name in done.there)]
+    lines += [f"NOT       {why}" for why in done.left]
     lines.append("Look at each with `dplane replicate run NAME --dry-run`, then take the line out of the crontab.")
-    data = {"proposals": found, "stored": made, "left": left}
+    stored = [task.name for task in done.made]
+    data = {"proposals": found, "stored": stored, "there": done.there, "left": done.left}
     problem = None
-    if left:
-        kind = BadNewsError if made else CommandError
-        problem = kind(f"{len(left)} of {len(found)} could not be stored: {left[0]}")
-    return Result(data, "\n".join([shown, "", *map(text.clean, lines)]), problem)
+    if done.left:
+        kind = BadNewsError if stored else CommandError
+        problem = kind(f"{len(done.left)} of {len(found)} could not be stored: {done.left[0]}")
+    return Result(data, "\n".join([_shown(found), "", *map(text.clean, lines)]), problem)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from .. import text
+from ..errors import DPlaneError
 from ..services.host import Host
+from ..services.replication import depth
 from ..services.replication import options as wording
 from ..services.replication.model import Options, Task
-from ..services.replication.service import open_replication
+from ..services.replication.service import ReplicationService, open_replication
 from .output import Result
-from .task_words import source_of
 
 _REPEATED = frozenset({"include", "exclude"})
 
@@ -72,11 +75,11 @@ async def _set(host: Host, args: argparse.Namespace) -> Result:
     options = wording.change(before.options, given(args))
     timed = args.schedule is not None
     after = await service.set_options(args.name, options, rpo, recursive=args.recursive, timed=timed)
-    told = _told(after, _depth(before, after))
     if args.json:  # a program asks with `prune --dry-run`
-        return told
+        return _told(after)
     from . import replicate_prune
 
+    told = _told(after, await _depth(host, service, before, after))
     said = await replicate_prune.preview(service, before, after)
     return replace(told, text=f"{told.text}\n{said}") if said else told
 
@@ -92,19 +95,20 @@ async def _pause(host: Host, args: argparse.Namespace) -> Result:
     return _told(await service.set_options(args.name, replace(task.options, paused=args.paused)))
 
 
-def _told(task: Task, said: str = "") -> Result:
+def _told(task: Task, said: Sequence[str] = ()) -> Result:
     lines = wording.describe(task.options, task.name) or ["nothing differs from the default"]
-    head = [f"task      {task.name}", f"source    {source_of(task)}", f"RPO       {text.duration(task.rpo)}"]
-    return Result(task, "\n".join([*head, *(f"          {line}" for line in lines), *([said] if said else [])]))
+    head = [f"task      {task.name}", f"source    {depth.reach(task)}", f"RPO       {text.duration(task.rpo)}"]
+    return Result(task, "\n".join([*head, *(f"          {line}" for line in lines), *said]))
 
 
-def _depth(before: Task, after: Task) -> str:
-    """What becomes of the datasets below the source when that was changed."""
-    if before.recursive == after.recursive:
-        return ""
-    if after.recursive:
-        return "The next run copies the datasets below for the first time; until then only the source itself is proven."
-    return "The datasets below are not copied any more. The copies that are there stay, and grow old."
+async def _depth(host: Host, service: ReplicationService, before: Task, after: Task) -> list[str]:
+    """What becomes of the datasets below the source when what is taken of them was changed."""
+    if not depth.differs(before, after):
+        return []
+    proven: Sequence[str] = ()
+    with contextlib.suppress(DPlaneError):  # it is stored: what cannot be read now is not known
+        proven = next((item.datasets for item in await service.tasks() if item.task.name == after.name), ())
+    return depth.change_lines(before, after, await depth.known(host, after, proven))
 
 
 def options_of(args: argparse.Namespace) -> Options:

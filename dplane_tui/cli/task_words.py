@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import time
 
-from ..errors import DPlaneError
 from ..services.host import Host
+from ..services.replication import depth
 from ..services.replication.model import Task, TaskStatus
-from ..services.replication.places import place_of
 from ..text import clean, duration
 
 _NAMED = 3
-
-
-def source_of(task: Task) -> str:
-    """What a task copies."""
-    return f"{place_of(task.source_peer, task.source)}{' and below' if task.recursive else ', nothing below it'}"
 
 
 def next_run(item: TaskStatus, now: float) -> str:
@@ -47,12 +41,8 @@ async def _left_out(host: Host, task: Task) -> list[str]:
     change = f"`dplane replicate set {task.name} --recursive` takes those as well."
     if task.source_peer is not None:
         return [f"It copies {clean(task.source)} alone. If there are datasets below it, {change}"]
-    try:
-        listed = await host.run(["zfs", "list", "-Hr", "-o", "name", "-t", "filesystem,volume", task.source])
-    except DPlaneError:  # a source that cannot be read is told of by the first run
-        return []
-    below = [name for name in listed.text.splitlines() if name.startswith(f"{task.source}/")]
-    if not below:
+    below = [name for name in (await depth.known(host, task)).names if name != task.source]
+    if not below:  # a source that cannot be read is told of by the first run
         return []
     more = f" and {len(below) - _NAMED} more" if len(below) > _NAMED else ""
     named = ", ".join(clean(name) for name in below[:_NAMED])

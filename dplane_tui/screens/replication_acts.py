@@ -135,11 +135,17 @@ class ReplicationActs:
         return None
 
     async def do_task_import(self) -> str | None:
-        """A task that takes the place of a syncoid command."""
-        from .replication_moving import move_in
+        """Tasks that take the place of the syncoid of this box's crontabs, or of a pasted line."""
+        from .crontab_rows import told
+        from .replication_crontab import from_syncoid
 
-        await self._made(await move_in(self.console))
-        return None
+        made = await from_syncoid(self.console)
+        if made is None or isinstance(made, Task):
+            await self._made(made)
+            return None
+        self._screen.show_tab("tasks")
+        self.console.poller.refresh()
+        return told(made)
 
     async def _made(self, task: Task | None) -> None:
         """Show a task that was made, and ask whether it shall run."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import DPlaneError
 from ..services.replication import options as wording
+from ..services.replication.depth import change_lines, differs, known, reach
 from ..services.replication.model import Options, Task
 from ..services.retention.model import PruneWish, SideReport
 from ..text import clean, duration, size
@@ -46,22 +47,49 @@ async def keep(console: Console, task: Task) -> str | None:
     if values is None:
         return None
     replication = console.services.replication
-    before = (await replication.task(task.name)).options
-    options, rpo = _made(before, values)
-    more = await ask_more(console, replace(task, options=options), new=False) if MORE in values else None
-    if MORE in values and more is None:
-        return None
-    options = more.options if more is not None else options
-    if any(getattr(options, name) != getattr(before, name) for name in _POLICIES):
-        console.say(f"Reading both sides for {task.name}…", "dim")
-        said = await _preview(console, task.name, options)
-        console.say("")
-        if not await ask(console, Confirm(f"Let {task.name} keep that?", said, "Switch on")):
+    before = await replication.task(task.name)
+    options, rpo = _made(before.options, values)
+    after = replace(before, options=options)
+    if MORE in values:
+        more = await ask_more(console, after, new=False)
+        if more is None:
             return None
-    changed = await replication.set_options(task.name, options, rpo)
+        after = more
+    if not (await _agreed_to_move(console, before, after) and await _agreed_to_prune(console, before, after)):
+        return None
+    depth = after.recursive if after.recursive != before.recursive else None
+    return _told(await replication.set_options(task.name, after.options, rpo, recursive=depth), whole=MORE in values)
+
+
+def _told(changed: Task, *, whole: bool) -> str:
+    """What is stored now; `whole`: also what it copies."""
     kept = f"{changed.options.keep_source or 'all'} at the source, {changed.options.keep_target or 'all'} at the target"
-    said = " ".join(more_words(changed)) if more is not None else ""
+    said = " ".join([f"It copies {reach(changed)}.", *more_words(changed)]) if whole else ""
     return f"{changed.name} is late after {duration(changed.rpo)} and keeps {kept}. {said}".strip()
+
+
+async def _agreed_to_move(console: Console, before: Task, after: Task) -> bool:
+    """Whether to go on, once it was shown which datasets come in or leave; asked only where that can change."""
+    if not differs(before, after):
+        return True
+    services = console.services
+    console.say(f"Reading the source of {before.name}…", "dim")
+    status = next((one for one in await services.replication.tasks() if one.task.name == before.name), None)
+    tree = await known(services.host, before, status.datasets if status is not None else ())
+    console.say("")
+    said = "\n".join(change_lines(before, after, tree))
+    return await ask(console, Confirm(f"Let {before.name} copy that?", said, "Change it")) is True
+
+
+async def _agreed_to_prune(console: Console, before: Task, after: Task) -> bool:
+    """Whether to go on, once it was shown what the next run would destroy; asked only where a policy changes."""
+    if all(getattr(after.options, name) == getattr(before.options, name) for name in _POLICIES):
+        return True
+    console.say(f"Reading both sides for {before.name}…", "dim")
+    lines = await _preview(console, before.name, after.options)
+    console.say("")
+    lines += ["This was worked out for the datasets that it copies so far."] if differs(before, after) else []
+    return await ask(console, Confirm(f"Let {before.name} keep that?", "\n".join(lines), "Switch on")) is True
 
 
 def _made(options: Options, values: Values) -> tuple[Options, int]:
@@ -70,18 +98,16 @@ def _made(options: Options, values: Values) -> tuple[Options, int]:
     return wording.change(options, {**typed, "backlog": typed["backlog"] or Options().backlog}), rpo
 
 
-async def _preview(console: Console, name: str, options: Options) -> str:
+async def _preview(console: Console, name: str, options: Options) -> list[str]:
     """What the next run would destroy; that it is unknown when it is."""
     if not (options.keep_source or options.keep_target):
-        return "Nothing is destroyed any more: every snapshot is kept on both sides."
+        return ["Nothing is destroyed any more: every snapshot is kept on both sides."]
     wish = PruneWish(True, options.keep_source, options.keep_target, options.backlog, ahead=True)
     try:
         done = await console.services.replication.prune(name, wish)
     except DPlaneError as error:
-        return f"What the next run would destroy is unknown: {error}"
-    return "\n".join(
-        ["The next run, once it has proven its work:", *(line for side in done.sides for line in _lines(side))]
-    )
+        return [f"What the next run would destroy is unknown: {error}"]
+    return ["The next run, once it has proven its work:", *(line for side in done.sides for line in _lines(side))]
 
 
 def _lines(side: SideReport) -> list[str]:

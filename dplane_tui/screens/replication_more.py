@@ -1,4 +1,4 @@
-"""What else can be chosen for a new task: what of the tree, which snapshots, raw or plain. One form, asked for."""
+"""What else can be chosen for a task: what of the tree, which snapshots, raw or plain. One form, asked for."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from ..widgets.fields import Choice, Field, TextField
 if TYPE_CHECKING:
     from ..app import Console
 
+BELOW = (("yes", "yes, every dataset below"), ("", "no, only this one"))
+"""The choice of how deep a task goes."""
 _FIRST = (("all", "all snapshots that are there"), ("newest", "the newest snapshot alone"))
 _BETWEEN = (("no", "every snapshot between two runs as well"), ("yes", "the newest snapshot only"))
 _STREAM = (
@@ -28,12 +30,14 @@ _ABOUT = (
 )
 _ABOUT_OLD = (
     "Patterns name datasets below the source, with a comma between them: * and ? stand for any letters. What is left "
-    "out from now on is sent no more; its copy stays. The first run is that of datasets that have no copy yet."
+    "out from now on is sent no more; its copy stays. The first run is that of datasets that have no copy yet. Which "
+    "datasets come in or leave is shown next."
 )
 
 
 async def ask_more(console: Console, task: Task, *, new: bool = True) -> Task | None:
     """The task with what the person chose; None when they left. Of one that is not new, stream and snapshots stay."""
+    from ..services.replication.newtask import refuse_idle_patterns
     from ..services.replication.service import check_task
 
     fields: tuple[Field, ...] = (
@@ -48,8 +52,14 @@ async def ask_more(console: Console, task: Task, *, new: bool = True) -> Task | 
             Choice("Stream", _STREAM, id="raw"),
             Choice("Snapshots", _OWN, "yes" if task.snapshot else "", id="snapshot"),
         )
+    else:
+        fields = (Choice("Below as well", BELOW, "yes" if task.recursive else "", id="recursive"), *fields)
+
+    def check(values: Values) -> None:
+        refuse_idle_patterns(check_task(made(task, values)), None if new else task)
+
     title, about = (f"Protect {task.source}: more", _ABOUT) if new else (f"What {task.name} copies", _ABOUT_OLD)
-    dialog = Form(title, fields, "Next", text=about, check=lambda values: check_task(made(task, values)))
+    dialog = Form(title, fields, "Next", text=about, check=check)
     values = await ask(console, dialog)
     return made(task, values) if values is not None else None
 
@@ -62,7 +72,7 @@ def made(task: Task, values: Values) -> Task:
     typed = {**patterns, "initial": values["initial"], "intermediates": values["intermediates"]}
     options: Options = wording.change(task.options, typed)
     if "raw" not in values:
-        return replace(task, options=options)
+        return replace(task, options=options, recursive=bool(values["recursive"]))
     return replace(task, options=options, raw=_RAW[values["raw"]], snapshot=bool(values["snapshot"]))
 
 

@@ -1,4 +1,4 @@
-"""Coming from syncoid: a pasted command, or its line of a crontab, and the task that takes its place."""
+"""Coming from syncoid: one command, pasted or a crontab's, and the task that takes its place."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import RefusedError, UsageError
-from ..services.replication import crontab, syncoid
+from ..services.replication import crontab, moving, syncoid
 from ..services.replication.model import Peer, Task
 from ..services.replication.syncoid import Proposal
 from ..widgets.dialogs import Form, Reader, ask
@@ -25,19 +25,27 @@ _NAMES = ("syncoid", "sudo")
 _TIMES = tuple("0123456789*@")
 
 
-async def move_in(console: Console) -> Task | None:
-    """Ask for the line, show what becomes of it, make the task. None when the person left. Raises DPlaneError."""
+async def paste(console: Console, said: str = "") -> Task | None:
+    """Ask for a line, show what becomes of it, make the task. None when the person left. Raises DPlaneError."""
     services = console.services
     fields = (TextField("Line", id="line", hint="syncoid -r tank/a root@nas:backup/a, or a crontab's"),)
-    text = "A syncoid command, or the line of a crontab that runs it. It is read, and never run."
+    text = f"{said} A syncoid command, or the line of a crontab that runs it. It is read, and never run.".strip()
     check = lambda values: words_of(values["line"])  # noqa: E731
     values = await ask(console, Form("Coming from syncoid", fields, "Read it", text=text, check=check))
     if values is None:
         return None
     pools = [pool.name for pool in await services.zfs.pools()]
     peers = await services.replication.peers()
-    taken = {status.task.name for status in await services.replication.tasks()}
-    found = proposed(values["line"], pools, peers, taken)
+    tasks = [status.task for status in await services.replication.tasks()]
+    found = proposed(values["line"], pools, peers, {task.name for task in tasks})
+    return await take(console, moving.settled(found, tasks))
+
+
+async def take(console: Console, found: Proposal) -> Task | None:
+    """Show what becomes of a line and what its task's first run would do; make it. None when the person left.
+
+    Raises DPlaneError.
+    """
     ready = found.task is not None and not found.peer_missing
     below = f"{_GO_ON}  see what its first run would do" if ready else ""
     reader = Reader("What takes its place", proposal_lines(found), (_GO_ON,) if ready else (), below)
@@ -45,7 +53,7 @@ async def move_in(console: Console) -> Task | None:
         return None
     if not await summary(console, found.task):
         return None
-    return await services.replication.add_task(found.task)
+    return await console.services.replication.add_task(found.task)
 
 
 def words_of(line: str) -> tuple[tuple[str, ...], str, str]:
@@ -73,14 +81,17 @@ def proposed(line: str, pools: Collection[str], peers: Sequence[Peer], taken: Co
     return found
 
 
-def proposal_lines(found: Proposal) -> list[Pieces]:
-    """The task in words, what is missing for it, and what becomes of each option."""
+def proposal_lines(found: Proposal, run: Sequence[str] = ()) -> list[Pieces]:
+    """The task in words, what is missing for it, what its first `run` comes to, what becomes of each option."""
     lines: list[Pieces] = [[(found.origin, "dim")], []]
     if found.problem:
         lines.append([(f"No task: {found.problem}", "bad")])
+    if found.there:
+        lines.append([(moving.there_words(found), "good")])
     if found.task is not None:
         lines.append([(promise(found.task), "strong")])
         lines.append([(f"The task is called {found.task.name}.", "text")])
+    lines += [[(said, "text")] for said in run]
     if found.task is not None and found.peer_missing:
         lines.append(
             [(f"The box has to be paired first: n, with the name {found.peer_missing}. Then again I.", "warn")]
@@ -92,6 +103,9 @@ def proposal_lines(found: Proposal) -> list[Pieces]:
         )
     if found.task is not None and found.task.peer is not None:
         told = "If the copy exists and that box has D-Plane, an administrator lets this box go on with it: there A."
+        lines.append([(told, "text")])
+    if found.task is not None and found.file:
+        told = f"The line stays in {found.file}, and syncoid goes on, until somebody takes it out."
         lines.append([(told, "text")])
     if found.notes:
         lines.append([])

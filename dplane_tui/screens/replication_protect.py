@@ -18,7 +18,7 @@ from ..widgets.fields import Choice, Field, TextField
 from ..widgets.layout import Cell, Column, Row, row
 from .replication_answer import next_words, without_task
 from .replication_detail import plan_sum
-from .replication_more import ask_more, more_words
+from .replication_more import BELOW, ask_more, more_words
 from .replication_pair import pair
 from .replication_pull import MARK, ask_pull, pull_rows
 from .replication_rows import origin, place
@@ -192,14 +192,13 @@ def _free(wanted: str, taken: set[str]) -> str:
     return found
 
 
-async def _ask_how(console: Console, draft: Task, has_children: bool) -> Task | None:
+async def _ask_how(console: Console, draft: Task, below: bool) -> Task | None:
     from ..services.replication.service import check_task
 
-    below = (("yes", "yes, every dataset below"), ("", "no, only this one"))
     fields: tuple[Field, ...] = (
         Choice("How often", OFTEN, OFTEN[0][0], id="often"),
         Choice("Late after", [(str(one), duration(one)) for one in _RPO], "10800", id="rpo"),
-        Choice("Below as well", below, "yes" if has_children else "", id="recursive"),
+        Choice("Below as well", BELOW, "yes" if below else "", id="recursive"),
         TextField("Target", draft.target, id="target", hint="dataset there" if draft.peer else "dataset here"),
         TextField("Task's name", draft.name, id="name"),
     )
@@ -239,15 +238,21 @@ def promise(task: Task) -> str:
 
 
 async def summary(console: Console, task: Task) -> bool:
-    """Whether to go on: everything once more, with the size of the first run as planned from both sides, or unknown."""
+    """Whether to go on: everything once more, with what the first run comes to."""
+    said = await first_run(console, task)
+    lines = [promise(task), *more_words(task), "", *said, "Nothing at the target is ever replaced or rolled back."]
+    return await ask(console, Confirm(f"Protect {task.source}?", "\n".join(lines), "Protect")) is True
+
+
+async def first_run(console: Console, task: Task) -> list[str]:
+    """What the first run of a task that is not made yet comes to, as planned from both sides; or that it is unknown."""
     console.say(f"Reading both sides for {task.source}…", "dim")
     try:
         said = planned(await console.services.replication.preview(task))
     except DPlaneError as error:
         said = [f"What the first run would do is unknown: {error}"]
     console.say("")
-    lines = [promise(task), *more_words(task), "", *said, "Nothing at the target is ever replaced or rolled back."]
-    return await ask(console, Confirm(f"Protect {task.source}?", "\n".join(lines), "Protect")) is True
+    return said
 
 
 def planned(plan: Plan) -> list[str]:

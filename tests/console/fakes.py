@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, cast
 
@@ -135,9 +135,28 @@ class FakeHost:
     name: str = "nas-a"
     local: bool = True
     groups: str = "owner dplane-admin dplane-operate dplane-view"
+    listed: str = "tank/home\ntank/home/anna\n"
+    """What `zfs list` says is at and below the source of a task."""
+    crontabs: dict[str, str] = field(default_factory=dict)
+    denied: str = ""
+    """A place of crontabs that this account may not read."""
 
     async def run(self, argv: Any, *, stdin: bytes = b"", timeout: float = 30) -> Output:
+        if argv[0] == "zfs":
+            return Output(0, self.listed.encode(), b"")
+        if "find" in argv:
+            sizes = "".join(f"{len(text)}\t{path}\0" for path, text in self.crontabs.items())
+            errors = f"find: '{self.denied}': Permission denied\n" if self.denied else ""
+            gone = "".join(
+                f"find: '{path}': No such file or directory\n"
+                for path in ("/etc/crontab", "/var/spool/cron/crontabs/root")
+                if path not in self.crontabs and path != self.denied
+            )
+            return Output(1, sizes.encode(), (errors + gone).encode())
         return Output(0, (self.groups if "-Gn" in argv else "1000").encode(), b"")
+
+    async def read_files(self, paths: Sequence[str]) -> dict[str, str]:
+        return {path: self.crontabs[path] for path in paths if path in self.crontabs}
 
     async def close(self) -> None:
         return None
@@ -277,6 +296,7 @@ class FakeReplication(FakeLooks):
     run_state: str = "succeeded"
     run_list: list[Run] = field(default_factory=list)
     options: Options = field(default_factory=Options)
+    recursive: bool = False
     made: list[Task] = field(default_factory=list)
     plan_made: Plan | None = None
     failure_of_plan: DPlaneError | None = None
@@ -300,7 +320,7 @@ class FakeReplication(FakeLooks):
         if self.failure:
             raise self.failure
         when = time.time() - 580
-        task = dataclasses.replace(TASK, options=self.options)
+        task = dataclasses.replace(TASK, options=self.options, recursive=self.recursive)
         due = time.time() + 3 * 3600 + 30 if self.options.schedule and not self.options.paused else None
         own = TaskStatus(task, self.last(), when, EVIDENCE.snapshot, when - 20, False, due, when - 20, (task.source,))
         return (*(tuple(self.task_list) or (own,)), *(TaskStatus(task) for task in self.made))
@@ -313,7 +333,11 @@ class FakeReplication(FakeLooks):
     ) -> Task:
         self.calls.append(("set_options", name, options, *(() if rpo is None else (rpo,))))
         self.options = options
-        return dataclasses.replace(TASK, options=options, rpo=TASK.rpo if rpo is None else rpo)
+        if recursive is not None:
+            self.calls.append(("set_depth", name, recursive))
+            self.recursive = recursive
+        rpo = TASK.rpo if rpo is None else rpo
+        return dataclasses.replace(TASK, options=options, rpo=rpo, recursive=self.recursive)
 
     async def prune(self, name: str, wish: PruneWish) -> Pruning:
         self.calls.append(("prune", name, wish))

@@ -27,6 +27,13 @@ from dplane_tui.terminal.size import parse
 from tests.console.fake_looks import diverged
 from tests.console.fakes import FakeServices, FakeZfs
 
+CRONTAB = """30 2 * * * root syncoid -r --no-sync-snap --source-bwlimit=2M tank/vm 10.9.0.2:backup/vm
+0 * * * * root /usr/sbin/syncoid tank/home 10.9.0.2:backup/home
+@weekly root syncoid --exclude=cache -r tank vault/tank
+0 4 * * * root syncoid tank/new root@attic:backup/new
+0 5 * * * root syncoid tank/$(hostname) vault/x
+"""
+
 
 class Watched(FakeZfs):
     """Tells that it was read, and changes if asked to."""
@@ -81,6 +88,8 @@ def main() -> int:
     env = os.environ
     services = FakeServices()
     services.fake_replication.in_conflict = [diverged()]
+    services.host.crontabs = {"/etc/cron.d/syncoid": CRONTAB}  # type: ignore[attr-defined]  # the fake's
+    services.host.denied = "/var/spool/cron/crontabs/root"  # type: ignore[attr-defined]  # the fake's
     services.fake_zfs = services.__dict__["zfs"] = Watched()
     line = lines.read(env)
     if line.shows_only:

@@ -378,26 +378,116 @@ async def test_pulling_where_no_snapshots_may_be_taken_sends_those_that_are_ther
     assert not calls(services, "add_task")
 
 
+MORE = ("o", "enter", "enter", "enter", "enter", "right", "enter")
+"""The keys to the second form of `o`."""
+
+
 async def test_what_an_existing_task_copies_is_changed_behind_what_it_keeps(console: Opener) -> None:
     services = FakeServices()
-    services.fake_replication.options = Options(exclude=("cache",))
+    services.fake_replication.options, services.fake_replication.recursive = Options(exclude=("cache",)), True
     async with console(services, section="replication") as seen:
         await seen.until_text("nas-b")
-        await seen.press("o", "enter", "enter", "enter", "enter", "right", "enter")
+        await seen.press(*MORE)
         await seen.until_text("What home copies")
         assert "[cache" in seen.text
+        assert "< yes, every dataset below >" in seen.text
         assert "Stream" not in seen.text, "it never changes"
         await seen.press("escape")
         assert not calls(services, "set_options")
-        await seen.press("o", "enter", "enter", "enter", "enter", "right", "enter")
+        await seen.press(*MORE)
         await seen.until_text("What home copies")
-        await seen.press("enter", "ctrl+u")
+        await seen.press("enter", "enter", "ctrl+u")
         await seen.type("tmp")
         await seen.press("enter", "enter", "right", "enter", "enter")
-        await seen.until_said("Besides: without tmp; later runs bring the newest snapshot only.")
+        await seen.until_said("No dataset that is there now comes in or leaves by it.")
+        await seen.press("tab", "enter")
+        await seen.until_said("It copies tank/home and below. Besides: without tmp; later runs bring the newest")
     ((_, _, options, rpo),) = calls(services, "set_options")
     assert options == Options(exclude=("tmp",), intermediates=False)
     assert rpo == 86400
+    assert not calls(services, "set_depth")
+
+
+async def test_the_depth_of_a_task_is_changed_after_it_was_shown_what_comes_in_and_what_leaves(console: Opener) -> None:
+    services = FakeServices()
+    services.host.listed = "tank/home\ntank/home/anna\ntank/home/b\x1b[2J\n"  # type: ignore[attr-defined]  # the fake's
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press(*MORE)
+        await seen.until_text("What home copies")
+        assert "< no, only this one >" in seen.text
+        await seen.press("right", *("enter",) * 6)
+        await seen.until_text("Let home copy that?")
+        assert "2 datasets come in, copied from the next run on; until then only the source itself" in seen.said
+        assert "  tank/home/anna" in seen.text
+        assert "\x1b" not in seen.text
+        await seen.press("enter")  # Cancel has the cursor
+        assert not calls(services, "set_options")
+        await seen.press(*MORE, "right", *("enter",) * 6)
+        await seen.until_text("Let home copy that?")
+        await seen.press("tab", "enter")
+        await seen.until_said(
+            "home is late after 1d and keeps all at the source, all at the target. It copies tank/home"
+        )
+        await seen.until_text("tank/home/…")
+        await seen.press(*MORE, "right", *("enter",) * 6)
+        await seen.until_said("2 datasets leave: not copied any more. Their copies stay as they are, and grow old;")
+        await seen.press("tab", "enter")
+        await seen.until_said("It copies tank/home, nothing below it.")
+    assert calls(services, "set_depth") == [("set_depth", "home", True), ("set_depth", "home", False)]
+
+
+async def test_the_depth_that_is_changed_here_is_in_the_real_store(
+    console: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DPLANE_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("DPLANE_RUN_DIR", str(tmp_path / "run"))
+    services = FakeServices()
+    real = LocalReplication(LocalHost())
+    services.__dict__["replication"] = real
+    await real.add_task(Task("home", "tank/home", None, "vault/home"))
+    async with console(services, section="replication") as seen:
+        await seen.until_text("home was never proven.")
+        await seen.press(*MORE, "right", "enter", "enter")
+        await seen.type("cache")
+        await seen.press(*("enter",) * 4)
+        await seen.until_said("1 dataset comes in")
+        await seen.press("tab", "enter")
+        await seen.until_said("It copies tank/home and below. Besides: without cache.")
+    changed = await real.task("home")
+    assert (changed.recursive, changed.options, changed.rpo) == (True, Options(exclude=("cache",)), 86400)
+
+
+async def test_patterns_without_depth_are_refused_in_the_form_as_by_the_command(console: Opener) -> None:
+    services = FakeServices()
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press(*MORE, "enter")
+        await seen.type("photos")
+        await seen.press(*("enter",) * 5)
+        await seen.until_said(
+            "The task home takes tank/home alone, so there is nothing below it to include or exclude."
+        )
+        await seen.press("escape")
+    assert not calls(services, "set_options")
+
+
+async def test_depth_and_policies_are_agreed_to_one_after_the_other(console: Opener) -> None:
+    services = FakeServices()
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("o", "enter")
+        await seen.type("hourly=24")
+        await seen.press("enter", "enter", "enter", "right", "enter")
+        await seen.until_text("What home copies")
+        await seen.press("right", *("enter",) * 6)
+        await seen.until_text("Let home copy that?")
+        await seen.press("tab", "enter")
+        await seen.until_text("Let home keep that?")
+        assert "This was worked out for the datasets that it copies so far." in seen.said
+        assert not calls(services, "set_options"), "nothing is stored before both were agreed to"
+        await seen.press("enter")
+    assert not calls(services, "set_options")
 
 
 async def test_retention_at_once_is_looked_at_typed_and_told(console: Opener) -> None:

@@ -79,6 +79,9 @@ def test_the_replication_screen_and_its_dialogs_load_nothing_heavy() -> None:
         "_peers",
         "_incoming",
         "_paste",
+        "_moving",
+        "_crontab",
+        "_keep",
     )
     found = loaded("\n".join(f"import dplane_tui.screens.replication{name}" for name in names))
     assert not {name for name in HEAVY if name in found}

@@ -13,9 +13,11 @@ import pytest
 
 from dplane_tui.cli.main import run
 from dplane_tui.cli.replicate import in_time
-from dplane_tui.cli.task_words import next_run, source_of, stored
+from dplane_tui.cli.task_words import next_run, stored
 from dplane_tui.errors import MissingError
 from dplane_tui.services.host import LocalHost, Output
+from dplane_tui.services.replication import depth
+from dplane_tui.services.replication.depth import Tree, change_lines, reach
 from dplane_tui.services.replication.model import Options, Task, TaskStatus
 from dplane_tui.services.replication.service import LocalReplication
 
@@ -61,8 +63,8 @@ async def test_what_is_below_and_not_taken_is_named() -> None:
 
 
 def test_what_a_task_copies() -> None:
-    assert source_of(TASK) == "tank/photos, nothing below it"
-    assert source_of(replace(TASK, recursive=True, source_peer="attic")) == "attic:tank/photos and below"
+    assert reach(TASK) == "tank/photos, nothing below it"
+    assert reach(replace(TASK, recursive=True, source_peer="attic")) == "attic:tank/photos and below"
 
 
 async def test_the_command_makes_it_recursive_and_says_what_becomes_of_the_copies(
@@ -79,14 +81,14 @@ async def test_the_command_makes_it_recursive_and_says_what_becomes_of_the_copie
     assert await told("set", "photos", "--exclude", "cache") == (
         4,
         "dplane: The task photos takes tank/photos alone, so there is nothing below it to include or exclude. "
-        "Add --recursive to take the datasets below as well, or clear the patterns with --include '' --exclude ''.\n",
+        "Take the datasets below as well (--recursive), or clear the patterns (--include '' --exclude '').\n",
     )
     status, said = await told("set", "photos", "--recursive", "--exclude", "cache")
     assert (status, "tank/photos and below" in said, "until then only the source itself is proven" in said) == (
         *(0, True, True),
     )
     status, said = await told("set", "photos", "--no-recursive", "--exclude", "")
-    assert (status, "The copies that are there stay, and grow old." in said) == (0, True)
+    assert (status, "Their copies stay as they are, and grow old; nothing is destroyed." in said) == (0, True)
     assert "source    tank/photos, nothing below it" in (await told("show", "photos"))[1]
     assert "PAUSED: `dplane replicate resume photos` lets it go on" in (await told("pause", "photos"))[1]
 
@@ -97,3 +99,52 @@ def test_the_list_says_whether_the_copy_is_in_time() -> None:
     assert in_time(replace(proven, late=False)) == "yes"
     assert in_time(replace(proven, late=True)) == "LATE"
     assert in_time(proven) == "unknown", "it was proven, and nobody knows how old it is"
+
+
+BELOW = ("tank/photos", "tank/photos/a", "tank/photos/a/x", "tank/photos/b", "tank/photos/cache")
+
+
+def test_what_comes_in_and_what_leaves_is_what_the_runs_would_take() -> None:
+    deep = replace(TASK, recursive=True)
+    without = replace(deep, options=Options(exclude=("cache", "a")))
+    only = replace(deep, options=Options(include=("a/x",)))
+    assert depth.moved(TASK, without, BELOW) == (["tank/photos/b"], [])
+    assert depth.moved(without, TASK, BELOW) == ([], ["tank/photos/b"])
+    assert depth.moved(without, only, BELOW) == (["tank/photos/a", "tank/photos/a/x"], ["tank/photos/b"])
+    assert change_lines(deep, replace(deep, rpo=5), Tree(BELOW, whole=True)) == []
+
+
+def test_a_change_of_the_depth_says_what_becomes_of_the_copies_and_who_lets_them_go() -> None:
+    deep = replace(TASK, recursive=True, options=Options(keep_target="daily=3"))
+    alone = replace(deep, recursive=False)
+    many = (*BELOW, *(f"tank/photos/n{number}" for number in range(4)))
+    lines = change_lines(deep, alone, Tree(many, whole=True))
+    assert lines[0].startswith("8 datasets leave: not copied any more. Their copies stay as they are")
+    assert lines[1:7] == [*(f"  {name}" for name in many[1:6]), "  and 3 more"]
+    assert lines[7].startswith("No policy of this task lets go what there is of them")
+    (head, *_) = change_lines(alone, deep, Tree(BELOW[:2], whole=True))
+    assert head == "1 dataset comes in, copied from the next run on; until then only the source itself is proven:"
+
+
+def test_what_is_below_a_source_that_cannot_be_read_is_told_as_not_known() -> None:
+    pulled = replace(TASK, source_peer="attic")
+    deep = replace(pulled, recursive=True)
+    none, some = Tree((), whole=False), Tree(BELOW[:3], whole=False)
+    assert change_lines(pulled, deep, none)[1].startswith(
+        "All that is below tank/photos is not known here (it is at attic)"
+    )
+    assert change_lines(deep, pulled, none)[0].startswith(
+        "The datasets below are not copied any more. Their copies stay"
+    )
+    assert change_lines(deep, pulled, some)[0].startswith("At least 2 datasets leave")
+    (line,) = change_lines(deep, replace(deep, options=Options(exclude=("z",))), none)
+    assert "is not known here" in line, "that nothing comes in or leaves is not claimed"
+
+
+async def test_the_tree_is_read_at_the_source_or_taken_from_the_copies() -> None:
+    box = Box("\n".join((*BELOW, "tank/photos2")) + "\n")
+    assert await depth.known(box, TASK, ("tank/photos",)) == Tree(BELOW, whole=True)
+    proven = ("tank/photos", "tank/photos/a", "old/photos")
+    assert await depth.known(Box(None), TASK, proven) == Tree(proven[:2], whole=False)
+    assert await depth.known(box, replace(TASK, source_peer="attic"), proven) == Tree(proven[:2], whole=False)
+    assert len(box.asked) == 1, "what lies on another box is not looked for here"

@@ -33,7 +33,7 @@ def refuse_idle_patterns(new: Task, before: Task | None = None) -> None:
         return
     raise RefusedError(
         f"The task {new.name} takes {new.source} alone, so there is nothing below it to include or exclude.",
-        "Add --recursive to take the datasets below as well, or clear the patterns with --include '' --exclude ''.",
+        "Take the datasets below as well (--recursive), or clear the patterns (--include '' --exclude '').",
     )
 
 

@@ -55,6 +55,12 @@ class Proposal:
     """Why there is no task, a sentence."""
     line: int = 0
     """The line of the crontab; 0 for a command line."""
+    file: str = ""
+    """The crontab's path, where it was read from several."""
+    schedule: str = ""
+    """When the crontab runs it, in the notation of a task's schedule; empty when that is not known."""
+    there: str = ""
+    """The name of the task that copies the same to the same place, so that none is needed."""
 
 
 _SHORT = {"r": "recursive", "c": "sshcipher", "o": "sshoption"}

@@ -1,0 +1,233 @@
+"""The crontabs of a box: what is looked at and what is not, what becomes of each line, and what was really made."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dplane_tui.errors import DPlaneError, UnreachableError
+from dplane_tui.services.host import LocalHost, Output
+from dplane_tui.services.host.base import FILE_LIMIT
+from dplane_tui.services.replication import crontabs, moving
+from dplane_tui.services.replication.crontab import LINES_LIMIT
+from dplane_tui.services.replication.model import Peer, Task, TaskStatus
+
+from .test_cli_outcomes import Cli, cli  # noqa: F401 (a fixture)
+
+LINE = "30 2 * * * root syncoid -r tank/vm vault/vm\n"
+FOLDER = crontabs.FOLDER
+ATTIC = Peer("attic", "dplane", "10.0.0.7", 22, "ssh-ed25519 k", "SHA256:f", "SHA256:g", True)
+
+
+@dataclass
+class Box(LocalHost):
+    """A box whose `find` and files are these."""
+
+    found: str = ""
+    errors: str = ""
+    status: int = 0
+    files: dict[str, str] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    async def run(self, argv: Sequence[str], **_more: Any) -> Output:
+        if self.status > 1:
+            raise UnreachableError("nas-a cannot be reached.")
+        return Output(self.status, self.found.encode(), self.errors.encode())
+
+    async def read_files(self, paths: Sequence[str]) -> dict[str, str]:
+        self.asked += paths
+        return {path: self.files[path] for path in paths if path in self.files}
+
+
+def listed(*files: tuple[str, int]) -> str:
+    return "".join(f"{size}\t{path}\0" for path, size in files)
+
+
+async def test_the_crontabs_of_a_real_machine_are_found_and_what_is_none_is_not_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "cron.d"
+    folder.mkdir()
+    (folder / "syncoid").write_text(LINE)
+    (folder / "syncoid.dpkg-old").write_text(LINE)
+    (folder / ".placeholder").write_text("x")
+    (folder / "empty").touch()
+    (folder / "link").symlink_to(folder / "syncoid")
+    (folder / "below").mkdir()
+    (folder / "below" / "deep").write_text(LINE)
+    os.mkfifo(folder / "pipe")
+    os.mkfifo(tmp_path / "crontab")
+    places = (str(tmp_path / "crontab"), str(folder), str(tmp_path / "none" / "root"))
+    for name, place in zip(("SYSTEM", "FOLDER", "ROOTS", "_PLACES"), (*places, places), strict=True):
+        monkeypatch.setattr(crontabs, name, place)
+    read = await crontabs.look(LocalHost())
+    assert read.texts == {f"{folder}/link": LINE, f"{folder}/syncoid": LINE}
+    assert read.unseen == (
+        (f"{folder}/syncoid.dpkg-old", "Debian's cron runs no file of such a name"),
+        (places[0], "it is no file"),
+    )
+
+
+async def test_what_may_not_be_read_is_said_and_what_is_not_there_is_not() -> None:
+    errors = f"find: '{crontabs.SYSTEM}': No such file or directory\nfind: '{crontabs.ROOTS}': Permission denied\n"
+    box = Box(listed((f"{FOLDER}/a", 5), (f"{FOLDER}/shut", 5)), errors, 1, {f"{FOLDER}/a": LINE})
+    read = await crontabs.look(box)
+    assert read.texts == {f"{FOLDER}/a": LINE}
+    assert read.unseen == (
+        (f"{FOLDER}/shut", "this account may not read it"),
+        (crontabs.ROOTS, "this account may not read it"),
+    )
+    gone = "".join(
+        f"find: '{place}': No such file or directory\n" for place in (crontabs.SYSTEM, FOLDER, crontabs.ROOTS)
+    )
+    assert await crontabs.look(Box("", gone, 1)) == crontabs.Crontabs({})
+    (shut,) = (
+        await crontabs.look(
+            Box("", gone.replace(f"{FOLDER}': No such file or directory", f"{FOLDER}': Permission denied"), 1)
+        )
+    ).unseen
+    assert shut == (FOLDER, "this account may not read all of it")
+
+
+@pytest.mark.parametrize(
+    ("box", "why"),
+    [
+        (Box("", "find: unrecognized: -printf\x1b[2J\n", 1), "they could not be listed: find: unrecognized"),
+        (Box("", "", 1), "they could not be listed: status 1"),
+        (Box(status=2), "nas-a cannot be reached"),
+    ],
+)
+async def test_a_box_that_cannot_say_is_not_one_without_crontabs(box: Box, why: str) -> None:
+    read = await crontabs.look(box)
+    ((places, told),) = read.unseen
+    assert crontabs.ROOTS in places
+    assert told.startswith(why)
+    assert "\x1b" not in told
+    assert not read.texts
+
+
+async def test_the_reading_is_bounded() -> None:
+    many = [(f"{FOLDER}/n{number:03}", 10) for number in range(120)]
+    big = [(f"{FOLDER}/a{number}", FILE_LIMIT) for number in range(5)]
+    box = Box(listed(*many, *big, (f"{FOLDER}/huge", FILE_LIMIT + 1), (f"{FOLDER}/\x1b", 5), (f"{FOLDER}/*", 5)))
+    read = await crontabs.look(box)
+    assert len(box.asked) <= 100
+    why = dict(read.unseen)
+    assert why[f"{FOLDER}/huge"] == "it is too large to be a crontab"
+    assert why[f"{FOLDER}/a4"] == why[f"{FOLDER}/n119"] == "there is too much to read all of it"
+    assert not {f"{FOLDER}/*", f"{FOLDER}/\x1b"} & set(box.asked)
+    long = {f"{FOLDER}/long": "\n" * LINES_LIMIT, f"{FOLDER}/syncoid": LINE}
+    read = await crontabs.look(Box(listed(*((path, len(text)) for path, text in long.items())), "", 0, long))
+    assert list(read.texts) == [f"{FOLDER}/syncoid"]
+    assert (f"{FOLDER}/long", f"it has more than {LINES_LIMIT} lines") in read.unseen
+
+
+def test_a_line_that_does_what_a_task_or_an_earlier_line_does_needs_none() -> None:
+    home = Task("home", "tank/home", None, "vault/home")
+    files = {
+        "/etc/crontab": LINE + "1 1 * * * root syncoid -r tank/home vault/home\n",
+        "/etc/cron.d/x": "@hourly root syncoid tank/vm vault/vm\n@daily root syncoid tank/b/vm vault/vm2\n",
+    }
+    found = moving.of_crontabs(files, ["tank", "vault"], [], [home])
+    assert [(one.file, one.line, one.there, one.task.name if one.task else "") for one in found] == [
+        ("/etc/crontab", 1, "", "vm"),
+        ("/etc/crontab", 2, "home", ""),
+        ("/etc/cron.d/x", 1, "vm", ""),
+        ("/etc/cron.d/x", 2, "", "vm-2"),
+    ]
+    assert [one.schedule for one in found] == ["daily 02:30", "daily 01:01", "hourly", "daily 00:00"]
+    assert "home copies nothing below it" in found[1].notes[-1].text
+    (deep,) = moving.of_crontabs({"": LINE}, ["tank", "vault"], [], [Task("v", "tank/vm", None, "vault/vm", True)])
+    assert (deep.there, deep.commands, "nothing below" in str(deep.notes)) == ("v", (), False)
+
+
+class Service:
+    """A replication service that makes tasks, but for those that it is told to refuse or to lose."""
+
+    def __init__(self) -> None:
+        self.listed: list[Task] = []
+        self.cannot_list = False
+
+    async def peers(self) -> tuple[Peer, ...]:
+        return (ATTIC,)
+
+    async def add_task(self, task: Task) -> Task:
+        if task.name == "bad":
+            raise DPlaneError("There is a task called bad already.")
+        self.listed += [replace(task, created=5.0)] if task.name != "lost" else []
+        return task
+
+    async def tasks(self) -> tuple[TaskStatus, ...]:
+        if self.cannot_list:
+            raise DPlaneError("The store is locked.")
+        return tuple(TaskStatus(task) for task in self.listed)
+
+
+async def test_what_fails_stops_no_other_and_what_is_made_is_what_is_listed() -> None:
+    names = ("bad", "lost", "good")
+    content = "".join(f"0 1 * * * syncoid tank/{name} 10.0.0.7:backup/{name}\n" for name in names)
+    content += (
+        "0 2 * * * syncoid tank/x root@nas:y/x\n0 3 * * * syncoid tank/good 10.0.0.7:backup/good\n0 4 * * * syncoid\n"
+    )
+    found = moving.of_crontabs({"": content}, ["tank"], [ATTIC], [])
+    service = Service()
+    done = await moving.store(service, found)  # type: ignore[arg-type]  # what of it is used
+    assert [(task.name, task.created) for task in done.made] == [("good", 5.0)], "as it was read back"
+    assert done.there == ("good",)
+    assert [re.split(r":", why)[0] for why in done.left] == ["bad", "x", "syncoid", "lost"]
+    assert "pair first with `dplane peer add nas root@nas`" in done.left[1]
+    assert done.left[-1] == "lost: it was stored, but is not listed"
+    service.cannot_list = True
+    done = await moving.store(service, [one for one in found if one.task and one.task.name == "good"])  # type: ignore[arg-type]
+    assert done.made == ()
+    assert done.left == ("good: it was stored, but nobody knows whether it is there: The store is locked.",)
+
+
+def test_the_command_says_as_well_that_a_task_is_there_and_makes_no_second_one(
+    cli: Cli,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "crontab"
+    file.write_text("@reboot syncoid -r tank/q vault/q\n")
+    cli("replicate", "add", "q", "--source", "tank/q", "--to", "vault/q", "--recursive")
+    words = ("replicate", "import-syncoid", "--crontab", str(file))
+    status, answer = cli.json(*words, "--apply")
+    assert (status, answer["data"]["stored"], answer["data"]["there"]) == (0, [], ["q"])
+    assert [item["task"]["name"] for item in cli.json("replicate", "list")[1]["data"]] == ["q"]
+    status, out, _ = cli(*words)
+    assert (status, "THERE ALREADY: The task q copies it to the same place" in out) == (0, True)
+    assert out.rstrip().endswith("0 of 1 can be a task, 1 needs none. Nothing was done.")
+    assert "there     q" in cli("replicate", "import-syncoid", "--apply", "--", "-r", "tank/q", "vault/q")[1]
+
+
+def test_the_command_looks_through_the_boxs_own_crontabs_and_says_what_it_could_not_look_at(
+    cli: Cli,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read = crontabs.Crontabs({"/etc/cron.d/x": LINE}, ((crontabs.ROOTS, "this account may not read it"),))
+
+    async def look(_host: object) -> crontabs.Crontabs:
+        return read
+
+    words = ("replicate", "import-syncoid", "--crontab")
+    status, out, _ = cli(*words)
+    assert (status, out.count("NOT LOOKED AT")) == (3, 1), "find is not there, which is not an empty crontab"
+    assert cli.json(*words)[1]["error"]["message"].startswith("Not every crontab could be looked at: /etc/crontab")
+    monkeypatch.setattr(crontabs, "look", look)
+    status, answer = cli.json(*words)
+    assert (status, answer["data"]["unseen"]) == (3, [[crontabs.ROOTS, "this account may not read it"]])
+    assert [(one["file"], one["line"]) for one in answer["data"]["proposals"]] == [("/etc/cron.d/x", 1)]
+    assert "/etc/cron.d/x line 1: syncoid -r tank/vm vault/vm" in cli(*words)[1]
+    read = crontabs.Crontabs({"/etc/cron.d/x": "1 2 * * * root true\n"})
+    assert cli.json(*words) == (0, {"ok": True, "data": {"proposals": [], "unseen": []}})
+    assert "No syncoid is run by what was read." in cli(*words)[1]
+    read = crontabs.Crontabs({"/etc/cron.d/x": LINE})
+    status, answer = cli.json(*words, "--apply")
+    assert (status, answer["data"]["stored"], answer["data"]["unseen"]) == (1, [], [])
+    assert "systemd could not be told when vm runs" in answer["data"]["left"][0]
