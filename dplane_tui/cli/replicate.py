@@ -14,6 +14,7 @@ from ..services.replication.depth import reach
 from ..services.replication.model import Plan, Run, Task, TaskStatus
 from ..services.replication.options import describe, seconds, stream_words
 from ..services.replication.places import place_of
+from ..services.replication.schedule import usual_rpo
 from ..services.replication.service import ReplicationService, error_of, open_replication
 from . import (
     foreground,
@@ -45,7 +46,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     how = make.add_mutually_exclusive_group()
     how.add_argument("--raw", action="store_true", default=None, help="send encrypted datasets as they are on disk")
     how.add_argument("--plain", action="store_false", dest="raw", help="send decrypted")
-    make.add_argument("--rpo", default="24h", metavar="TIME", help="how old the copy may be: 90m, 24h, 7d (24h)")
+    make.add_argument(
+        "--rpo", metavar="TIME", help="how old the copy may be: 90m, 24h, 7d (what fits its schedule, or 24h)"
+    )
     make.add_argument("--no-snapshot", action="store_true", help="send the snapshots that are there, take none")
     make.add_argument("--dry-run", action="store_true", help="show what its first run would do, store nothing")
     task_options.add_flags(make)
@@ -101,8 +104,8 @@ async def _add(host: Host, args: argparse.Namespace) -> Result:
     service = open_replication(host)
     source_peer, source = await replicate_places.resolved(host, service, args.source)
     peer, target = await replicate_places.resolved(host, service, args.to)
-    rpo = seconds(args.rpo)
     options = task_options.options_of(args)
+    rpo = usual_rpo(options.schedule) if args.rpo is None else seconds(args.rpo)
     new = Task(
         *(args.name, source, peer, target, args.recursive, args.raw, rpo, not args.no_snapshot),
         options=options,

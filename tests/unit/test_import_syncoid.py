@@ -54,7 +54,8 @@ def test_the_usual_command() -> None:
     )
     assert found.peer_missing == "nas"
     assert found.task == Task(
-        "photos", "tank/photos", "nas", "backup/photos", True, snapshot=False, options=Options(schedule="daily 02:30")
+        *("photos", "tank/photos", "nas", "backup/photos", True, None, 129600, False),
+        options=Options(schedule="daily 02:30"),
     )
 
 
