@@ -18,6 +18,7 @@ from ...errors import (
     HostKeyError,
     NoSpaceError,
     RefusedError,
+    StaleTokenError,
     StalledError,
     UnreachableError,
 )
@@ -219,6 +220,8 @@ class Execution:
                     raise
                 except DPlaneError as error:
                     failed[step.dataset] = error
+                    if step.token and isinstance(error, StaleTokenError):
+                        self._planning.stale.add((step.target, step.guid))
             number += len(group)
         failed.update(await self._prove(arrived))
         if failed or short:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from ...errors import CommandError
 from ..jobs.report import Reporter
 from ..store import Store
-from . import atonce, chains, estimates, failures
+from . import atonce, chains, estimates, failures, halves
 from .model import Peer, Plan, Task
 from .plan import OWN_SNAPSHOT, make_plan, members, wants_snapshot
 from .read import Side
@@ -39,6 +39,8 @@ class Planning:
         self.there: Side = {}
         self.reached = False
         """Whether the target was read since it was opened."""
+        self.stale: set[halves.Half] = set()
+        """Those that ZFS would not go on with in this run."""
 
     async def plan(self, *, take: bool, connect: bool = False, again: bool = False) -> Plan:
         """The plan; with `take`, the snapshot it begins with is taken, and the plan names its GUIDs.
@@ -59,7 +61,7 @@ class Planning:
         return await self._source.estimated(replace(estimates.with_sizes(self._made(), plan), snapshot=name))
 
     def _made(self, snapshot: str | None = None) -> Plan:
-        return make_plan(self._task, self.here, self.there, snapshot, self._available, self._chains)
+        return make_plan(self._task, self.here, self.there, snapshot, self._available, self._chains, self.stale)
 
     async def _near(self) -> Side:
         await self._source.settle()
