@@ -148,6 +148,12 @@ def test_an_interrupted_receive_is_resumed_and_the_rest_follows() -> None:
     ]
 
 
+def test_how_much_is_left_of_a_first_copy_is_not_guessed_from_what_the_dataset_holds_now() -> None:
+    begun = side("vault/photos", receive_resume_token=partial("tank/photos@s1", "1001", ""))
+    plan = make_plan(TASK, side("tank/photos", points(1, 2), referenced="1500000"), begun, None)
+    assert [(step.kind, step.size) for step in plan.steps] == [("resume", None), ("incremental", None)]
+
+
 @pytest.mark.parametrize("token", [
     partial(toguid="5"),
     partial(toname="tank/other@s2"),

@@ -53,8 +53,7 @@ def judged(here: Dataset, there: Dataset, stale: Collection[Half], *, raw: bool)
         why = "ZFS refused to go on with it"
     if why or point is None:
         return Abort(there.name, there.token, why)
-    done = fields.get("bytes")
-    size = here.number("referenced") if base is None else None
+    # Only ZFS can tell how much is left: what the dataset holds now says nothing of an older snapshot.
     return Step(
         "resume",
         here.name,
@@ -66,7 +65,6 @@ def judged(here: Dataset, there: Dataset, stale: Collection[Half], *, raw: bool)
         base_guid=origin,
         raw=raw,
         token=there.token,
-        size=max(0, size - done) if size is not None and isinstance(done, int) else None,
     )
 
 
