@@ -433,6 +433,8 @@ def refuse_receive(state: State, name: str, head: dict[str, Any], data: dict[str
     """What OpenZFS says when a stream does not fit what is there."""
     if name.rpartition("/")[0] not in state["datasets"]:
         die(f"cannot receive new filesystem stream: parent of '{name}' does not exist")
+    if data is not None and data.get("unknown"):
+        die("cannot receive: stream has unsupported feature, feature flags = 4")
     if head["offset"]:
         if data is None or not data["partial"] or data["partial"]["bytes"] != head["offset"]:
             die("cannot receive resume stream: kernel modules must be upgraded to receive this stream.")
@@ -501,6 +503,11 @@ def receive(folder: Path, words: list[str]) -> None:
             die("cannot receive: failed to read from stream")
         line += byte
     head = json.loads(line)
+    busy = folder.parent / "busy"  # a line for each time that somebody else has it
+    if busy.exists() and name in (lines := busy.read_text().splitlines()):
+        lines.remove(name)
+        busy.write_text("\n".join(lines))
+        die(f"cannot receive incremental stream: {name}: dataset is busy")
     with state_of(folder) as state:
         data = state["datasets"].get(name)
         refuse_receive(state, name, head, data)
