@@ -363,6 +363,8 @@ class Execution:
             for match in matches
         ]
         await records.add_all_evidence(self._store, self._run_id, proofs)
+        keys = chains.keys_found(self._planning.chains, matches, self._planning.here, self._planning.there)
+        await chains.keep_keys(self._store, self._peer, keys)
         # What brought it may have died before it came to this; nothing is asked where there is nothing to do.
         await convoy.drop_old_bases(self._source, matches)
         for match in matches:

@@ -33,10 +33,11 @@ class Planning:
         self._store = store
         self._report = report
         self._peer = peer
-        self._chains: chains.Chains = {}
         self._available: int | None = None
         self.here: Side = {}
         self.there: Side = {}
+        self.chains: chains.Chains = {}
+        """What was recorded of the copies there."""
         self.reached = False
         """Whether the target was read since it was opened."""
         self.stale: set[halves.Half] = set()
@@ -49,7 +50,7 @@ class Planning:
         same time, the near one while the other lets us in.
         """
         self.here, (self.there, self._available) = await atonce.both(self._near(), self._far(connect))
-        self._chains = await chains.known(self._store, self._peer)
+        self.chains = await chains.known(self._store, self._peer)
         if again or not wants_snapshot(self._task, self.here):
             return await self._source.estimated(self._made())
         self._source.check_take(members(self._task, self.here))
@@ -61,7 +62,7 @@ class Planning:
         return await self._source.estimated(replace(estimates.with_sizes(self._made(), plan), snapshot=name))
 
     def _made(self, snapshot: str | None = None) -> Plan:
-        return make_plan(self._task, self.here, self.there, snapshot, self._available, self._chains, self.stale)
+        return make_plan(self._task, self.here, self.there, snapshot, self._available, self.chains, self.stale)
 
     async def _near(self) -> Side:
         await self._source.settle()
