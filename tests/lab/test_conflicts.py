@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from .replication_lab import Boxes
+from .replication_lab import WAIT, Boxes
 
 pytestmark = [pytest.mark.lab, pytest.mark.unproven]
 
@@ -79,6 +80,97 @@ def test_both_sides_are_kept_and_a_rollback_destroys_only_what_was_shown(boxes: 
     boxes.assert_good(afresh)
     boxes.assert_equal(afresh)
     assert afresh["evidence"][0]["base"] is None
+
+
+def token(boxes: Boxes, copy: str) -> str:
+    """The resume token at nas-b, `-` for none."""
+    return str(boxes.b.ssh("zfs", "get", "-Hpo", "value", "receive_resume_token", copy).stdout).strip()
+
+
+def cut_an_increment(boxes: Boxes, name: str, file: str) -> str:
+    """Kill a run in the middle of an increment; returns the token that nas-b keeps of the part that arrived."""
+    copy = f"vault/backup/{name}"
+    boxes.fill(name, file, 12)
+    boxes.limit(name, "1M")
+    run = boxes.start(name)
+    boxes.until_bytes(run, 4)
+    boxes.a.ssh("systemctl", "kill", "--signal=KILL", "--kill-whom=all", f"dplane-job@{run}.service")
+    boxes.limit(name, "full")
+    deadline = time.monotonic() + WAIT
+    while token(boxes, copy) == "-":
+        assert time.monotonic() < deadline
+        time.sleep(1)
+    return token(boxes, copy)
+
+
+def test_an_increment_that_was_cut_before_the_copy_went_its_own_way_is_told_and_goes_on_after_a_way_out(
+    boxes: Boxes,
+) -> None:
+    copy = "vault/backup/album"
+    boxes.dataset("album", 1)
+    boxes.task("album")
+    first = boxes.run("album")
+    boxes.assert_good(first)
+    common = first["evidence"][0]["snapshot"]
+    half = cut_an_increment(boxes, "album", "second")
+    boxes.b.ssh("zfs", "snapshot", f"{copy}@mine")
+
+    refused = boxes.run("album")
+    assert (refused["state"], refused["error_code"], refused["bytes"]) == ("failed", "diverged", 0)
+    assert "that had arrived stays there as it is" in refused["message"]
+    assert token(boxes, copy) == half
+    found, ways = conflict(boxes, "album")
+    assert (found["kind"], found["since"], [extra["name"] for extra in found["only_target"]]) == (
+        "target-newer", common, ["mine"],
+    )  # fmt: skip
+    assert ways["roll-back"]["destroys"] == [f"{copy}@mine"]
+    assert 12 * 1024 * 1024 > ways["roll-back"]["sends"] > 1024 * 1024
+
+    take(boxes, "album", ways["roll-back"])
+    assert token(boxes, copy) == half
+    healed = boxes.run("album")
+    boxes.assert_good(healed)
+    boxes.assert_equal(healed)
+    assert '"kind":"resume"' in healed["plan"]
+    assert token(boxes, copy) == "-"
+
+    half = cut_an_increment(boxes, "album", "third")
+    boxes.b.ssh("zfs", "snapshot", f"{copy}@mine-too")
+    assert boxes.run("album")["error_code"] == "diverged"
+    _, ways = conflict(boxes, "album")
+    assert "that had arrived" in ways["keep-both"]["text"]
+    take(boxes, "album", ways["keep-both"])
+    names = boxes.b.ssh("zfs", "list", "-Hpo", "name", "-r", "vault/backup").stdout.split()
+    (kept,) = [name for name in names if name.startswith(f"{copy}-kept-")]
+    assert token(boxes, kept) != "-"
+    assert boxes.b.ssh("zfs", "list", f"{kept}@mine-too").returncode == 0
+    afresh = boxes.run("album")
+    boxes.assert_good(afresh)
+    boxes.assert_equal(afresh)
+    assert afresh["evidence"][0]["base"] is None
+
+
+def test_what_was_written_to_a_copy_while_an_increment_was_cut_is_a_conflict_before_a_byte_is_sent(
+    boxes: Boxes,
+) -> None:
+    copy = "vault/backup/ledger"
+    boxes.dataset("ledger", 1)
+    boxes.task("ledger")
+    boxes.assert_good(boxes.run("ledger"))
+    half = cut_an_increment(boxes, "ledger", "second")
+    boxes.b.ssh("zfs", "set", "readonly=off", copy)
+    boxes.b.ssh("zfs", "mount", copy)
+    boxes.b.ssh("dd", "if=/dev/urandom", f"of=/{copy}/mine", "bs=100K", "count=1", "status=none")
+    boxes.b.ssh("zpool", "sync", "vault")
+    refused = boxes.run("ledger")
+    assert (refused["state"], refused["error_code"], refused["bytes"]) == ("failed", "diverged", 0)
+    found, ways = conflict(boxes, "ledger")
+    assert found["kind"] == "target-written"
+    take(boxes, "ledger", ways["roll-back"])
+    assert token(boxes, copy) == half
+    good = boxes.run("ledger")
+    boxes.assert_good(good)
+    boxes.assert_equal(good)
 
 
 def test_looking_at_a_copy_is_no_conflict_and_writing_to_it_is(boxes: Boxes) -> None:

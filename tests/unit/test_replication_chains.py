@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dplane_tui.services.replication import divergence
-from dplane_tui.services.replication.chains import Chain, key_of
+from dplane_tui.services.replication.chains import Chain, key_of, keys_found
 from dplane_tui.services.replication.holds import held_by
-from dplane_tui.services.replication.model import Conflict, Plan, Step, Task
+from dplane_tui.services.replication.model import Conflict, Match, Plan, Step, Task
 from dplane_tui.services.replication.plan import make_plan
 from dplane_tui.services.replication.read import Dataset, Point, Side
 from dplane_tui.services.store import open_store
@@ -92,6 +92,26 @@ def test_a_key_that_was_changed_at_the_target_stops_raw_increments_and_the_sourc
     assert kinds(planned(newer, there, chain)) == [], "the source's key changed: the increment brings it"
     assert kinds(planned(newer, changed, chain)) == [], "it was brought by a run that was killed before its proof"
     assert kinds(planned(SECRET, changed, Chain(True))) == [], "nothing was recorded: nobody can tell"
+
+
+def test_the_key_of_a_copy_that_was_found_there_is_recorded_where_it_can_be_known() -> None:
+    there = one(TARGET, points(1, 2), **locked(TARGET))
+    changed = one(TARGET, points(1, 2), **locked(TARGET, "2"))
+    newer = one("tank/photos", points(1, 2), **locked("tank/photos", "2"))
+    recorded, now = key_of(there[TARGET]), key_of(changed[TARGET])
+    match = [Match("tank/photos", TARGET, "s2", "1002")]
+    for source, copy, chain, keys in (
+        (SECRET, there, Chain(True), {TARGET: recorded}),
+        (newer, there, Chain(True), {TARGET: recorded}),
+        (newer, changed, Chain(True, recorded), {TARGET: now}),
+        (SECRET, there, Chain(True, recorded), {}),
+        (SECRET, changed, Chain(True, recorded), {}),  # the source has not that key
+        (SECRET, there, Chain(False), {}),
+        (SECRET, there, None, {}),
+        (SECRET, {}, Chain(True), {}),
+    ):
+        known = {TARGET: chain} if chain else {}
+        assert keys_found(known, match, source, copy) == keys
 
 
 def test_a_raw_dataset_without_its_root_is_sent_with_a_warning_once() -> None:
@@ -200,6 +220,27 @@ async def test_a_tree_that_is_made_anew_encrypted_is_recorded_as_raw_and_goes_on
     world.write("tank/photos/a", 1000)
     again = await world.run()
     assert again.state == "succeeded", again.message
+
+
+async def test_a_copy_that_no_run_came_to_read_back_has_its_key_known_once_it_was_found(world: World) -> None:
+    encrypt(world, "near", "tank/photos")
+    assert (await world.run()).state == "succeeded"
+    encrypt(world, "far", "vault/backup/photos")
+    for side, name in (("near", "tank/photos"), ("far", "vault/backup/photos")):
+        with world.edit(side) as state:
+            state["datasets"][name]["props"] |= {"keyformat": "passphrase", "pbkdf2salt": "1", "pbkdf2iters": "9"}
+    async with open_store(world.database, write=True) as store, store.transaction() as db:
+        await db.execute("UPDATE chains SET key = ''")  # as if the run had ended right before
+    assert (await world.run()).state == "nothing-new"
+    async with open_store(world.database) as store:
+        (row,) = await store.rows("SELECT key FROM chains")
+    assert row["key"] == "vault/backup/photos|passphrase|1|9"
+    with world.edit("far") as state:
+        state["datasets"]["vault/backup/photos"]["props"]["pbkdf2salt"] = "2"
+    world.write("tank/photos", 10)
+    run = await world.run()
+    assert (run.state, run.error_code, run.bytes) == ("failed", "diverged", 0)
+    assert "was changed at the target itself" in run.message
 
 
 async def test_a_run_that_is_killed_in_a_convoy_has_recorded_what_it_began(world: World) -> None:

@@ -12,10 +12,12 @@ import pytest
 
 from dplane_tui.cli.replicate_verify import _bad, describe_comparison
 from dplane_tui.services.replication import codec
+from dplane_tui.services.replication.chains import Chain, key_of
 from dplane_tui.services.replication.compare import Compared, Comparison, compare_sides
 from dplane_tui.services.replication.model import Options, Task
 from dplane_tui.services.replication.plan import make_plan
 from dplane_tui.services.replication.read import Point, Side
+from dplane_tui.services.store import open_store
 
 from .replication_world.world import MB, World
 from .replication_world.zfs_model import new_dataset
@@ -71,6 +73,26 @@ def test_a_bookmark_is_enough_to_go_on_when_the_task_will_take_a_snapshot() -> N
     assert compared(here, there, QUIET).state in ("diverged", "behind")
 
 
+def test_what_was_recorded_of_the_copies_counts_as_it_does_in_a_run() -> None:
+    """Their kind and their key: neither can be seen in GUIDs."""
+    locked = {"keyformat": "passphrase", "pbkdf2iters": "350000"}
+    here = side("tank/photos", points(1, 2), encryptionroot="tank/photos", pbkdf2salt="1", **locked)
+    copy = side("vault/photos", points(1), encryptionroot="vault/photos", pbkdf2salt="1", **locked)
+    changed = side("vault/photos", points(1), encryptionroot="vault/photos", pbkdf2salt="2", **locked)
+    below = side("vault/photos", points(1), encryptionroot="vault", pbkdf2salt="9", **locked)
+    raw = Chain(True, key_of(copy["vault/photos"]))
+    for there, chain, task, good in (
+        (copy, raw, QUIET, True),
+        (changed, raw, QUIET, False),
+        (below, Chain(False), replace(QUIET, raw=False), True),
+        (below, Chain(False), QUIET, False),
+    ):
+        known = {"vault/photos": chain}
+        found = compare_sides(task, here, there, chains=known)
+        assert found.good is good
+        assert bool(make_plan(task, here, there, None, None, known).conflicts) is not good, "as a run would say"
+
+
 def test_times_are_those_of_either_side_and_unknown_is_unknown() -> None:
     here, there = side("tank/photos", points(1, 2)), side("vault/photos", (*points(1), Point("x", "7", 12)))
     found = compare_sides(QUIET, here, there, ({"tank/photos@s2": 5.0}, {"vault/photos@s1": 3.0}))
@@ -123,6 +145,19 @@ async def test_over_ssh_with_times_at_a_cost_that_does_not_grow(world: World) ->
     assert first.only_there[0].taken == 1.0
     await world.make_plain()
     assert (await comparison(world)).datasets[0].state == "ahead"
+
+
+async def test_the_store_tells_it_what_was_recorded(world: World) -> None:
+    assert (await comparison(world)).good
+    async with open_store(world.database, write=True) as store, store.transaction() as db:
+        await db.execute("UPDATE chains SET raw = 1")
+    with world.edit("far") as state:  # as if it were encrypted there
+        state["datasets"]["vault/backup/photos"]["props"]["encryptionroot"] = "vault/backup/photos"
+    found = await comparison(world)
+    assert not found.good
+    assert "holds raw copies" in found.datasets[0].text
+    world.write("tank/photos", 10)
+    assert (await world.run()).error_code == "diverged"
 
 
 async def test_a_transfer_that_is_at_work_is_not_disturbed(world: World) -> None:

@@ -245,6 +245,103 @@ async def test_a_hold_of_a_dead_run_on_a_snapshot_that_is_gone_is_forgotten(worl
         assert list(await store.rows("SELECT * FROM holds")) == []
 
 
+async def cut(world: World) -> tuple[str, dict[str, Any]]:
+    """An increment of which a part arrived: the snapshot both have, and the half."""
+    assert (await world.run()).state == "succeeded"
+    world.foreign_snapshot("near", "tank/photos", "waiting")
+    with world.edit("near") as state:
+        state["datasets"]["tank/photos"]["snaps"][-1]["size"] = 300_000
+    (common, base), (_, waiting) = world.points("near", "tank/photos")
+    half = {"toguid": waiting, "toname": "tank/photos@waiting", "fromguid": base, "bytes": 50_000}
+    with world.edit("far") as state:
+        state["datasets"][TARGET]["partial"] = half
+    return common, half
+
+
+@pytest.mark.parametrize("mine", ["snapshot", "bytes"])
+async def test_a_copy_that_went_its_own_way_while_an_increment_was_cut_is_in_conflict_and_comes_back(
+    world: World, mine: str
+) -> None:
+    world.rights = ["--may-rollback", "yes"]
+    common, half = await cut(world)
+    if mine == "snapshot":
+        world.foreign_snapshot("far", TARGET, "mine")
+    with world.edit("far") as state:
+        state["datasets"][TARGET]["written"] = 0 if mine == "snapshot" else 4096
+    run = await world.run()
+    assert (run.state, run.error_code, run.bytes) == ("failed", "diverged", 0)
+    assert "the part of @waiting that had arrived stays there as it is" in run.message
+    assert world.datasets("far")[TARGET]["partial"] == half
+    (one,) = await conflicts(world)
+    assert (one.kind, one.since) == ("target-newer" if mine == "snapshot" else "target-written", common)
+    back = way_of(one, ROLL_BACK)
+    assert back.possible
+    assert back.sends == 250_000, "what had arrived need not be sent again"
+    assert "had arrived" not in back.text
+    assert "with the part of @waiting that had arrived" in way_of(one, KEEP_BOTH).text
+    done = await take(world, one, ROLL_BACK)
+    assert done.state == "succeeded", done.message
+    assert world.datasets("far")[TARGET]["partial"] == half
+    healed = await world.run()
+    assert healed.state == "succeeded", healed.message
+    assert '"kind":"resume"' in healed.plan
+    assert world.points("far", TARGET)[-1] == world.points("near", "tank/photos")[-1]
+    assert world.datasets("far")[TARGET]["partial"] is None
+
+
+async def test_a_half_stays_with_the_copy_that_is_kept(world: World) -> None:
+    _, half = await cut(world)
+    world.foreign_snapshot("far", TARGET, "mine")
+    (one,) = await conflicts(world)
+    done = await take(world, one, KEEP_BOTH)
+    assert done.state == "succeeded", done.message
+    (kept,) = [name for name in world.datasets("far") if name.startswith(f"{TARGET}-kept-")]
+    assert world.datasets("far")[kept]["partial"] == half
+    run = await world.run()
+    assert run.state == "succeeded", run.message
+    assert run.evidence[0].base is None
+    assert world.points("far", TARGET)[-1] == world.points("near", "tank/photos")[-1]
+
+
+@pytest.mark.parametrize("plain", [False, True])
+async def test_a_half_whose_base_a_rollback_destroys_is_shown_and_given_up_first(world: World, plain: bool) -> None:
+    world.rights = ["--may-rollback", "yes"]
+    if plain:
+        await world.make_plain()
+    common, half = await cut(world)
+    world.foreign_snapshot("far", TARGET, "mine")
+    with world.edit("far") as state:
+        state["datasets"][TARGET]["partial"]["fromguid"] = world.points("far", TARGET)[-1][1]
+    (one,) = await conflicts(world)
+    back = way_of(one, ROLL_BACK)
+    assert back.possible
+    assert "and so is the part of @waiting that had arrived" in back.text
+    assert back.sends == 300_000
+    with world.edit("far") as state:
+        state["datasets"][TARGET]["partial"]["bytes"] += 1
+    assert (await take(world, one, ROLL_BACK)).error_code == "changed", "it is another half than was shown"
+    (one,) = await conflicts(world)
+    done = await take(world, one, ROLL_BACK)
+    assert done.state == "succeeded", done.message
+    assert [name for name, _ in world.points("far", TARGET)] == [common]
+    assert (await world.run()).state == "succeeded"
+    assert world.points("far", TARGET)[-1] == world.points("near", "tank/photos")[-1]
+    assert half["toguid"] in {guid for _, guid in world.points("far", TARGET)}
+
+
+async def test_a_half_that_zfs_will_not_go_on_with_is_cleared_and_sent_anew_by_the_same_run(world: World) -> None:
+    await cut(world)
+    with world.edit("far") as state:
+        state["datasets"][TARGET]["spoilt"] = True
+    run = await world.run()
+    assert run.state == "succeeded", run.message
+    plan = json.loads(run.plan)
+    assert [abort["why"] for abort in plan["aborts"]] == ["ZFS refused to go on with it"]
+    assert plan["steps"][0]["kind"] == "incremental"
+    assert world.points("far", TARGET)[-1] == world.points("near", "tank/photos")[-1]
+    assert "spoilt" not in world.datasets("far")[TARGET]
+
+
 async def test_the_kind_of_a_copy_is_recorded_with_its_first_full(world: World) -> None:
     world.write("tank/photos/below", 10)
     assert (await world.run()).state == "succeeded"

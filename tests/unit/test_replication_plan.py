@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dplane_tui.errors import CommandError
+from dplane_tui.services.replication import halves
 from dplane_tui.services.replication.model import Plan, Task
 from dplane_tui.services.replication.plan import make_plan, wants_snapshot
 from dplane_tui.services.replication.read import ASKED, Dataset, Point, Side, parse
@@ -147,6 +148,12 @@ def test_an_interrupted_receive_is_resumed_and_the_rest_follows() -> None:
     ]
 
 
+def test_how_much_is_left_of_a_first_copy_is_not_guessed_from_what_the_dataset_holds_now() -> None:
+    begun = side("vault/photos", receive_resume_token=partial("tank/photos@s1", "1001", ""))
+    plan = make_plan(TASK, side("tank/photos", points(1, 2), referenced="1500000"), begun, None)
+    assert [(step.kind, step.size) for step in plan.steps] == [("resume", None), ("incremental", None)]
+
+
 @pytest.mark.parametrize("token", [
     partial(toguid="5"),
     partial(toname="tank/other@s2"),
@@ -159,6 +166,106 @@ def test_a_token_that_does_not_fit_is_given_up_and_planned_anew(token: str) -> N
     plan = make_plan(TASK, side("tank/photos", points(1, 2)), target, None)
     assert [abort.token for abort in plan.aborts] == [token]
     assert [(step.kind, step.base) for step in plan.steps] == [("incremental", "@s1")]
+
+
+@pytest.mark.parametrize(("there", "kind", "since"), [
+    (side("vault/photos", (*points(1), Point("mine", "77", 15)), receive_resume_token=partial()), "target-newer", "s1"),
+    (side("vault/photos", points(1), receive_resume_token=partial(), written="4096"), "target-written", "s1"),
+    (side("vault/photos", receive_resume_token=partial()), "target-exists", None),
+])  # fmt: skip
+def test_an_increment_that_was_cut_counts_only_while_the_copy_is_as_it_was(there: Side, kind: str, since: str) -> None:
+    here = side("tank/photos", points(1, 2))
+    for stale in ((), {("vault/photos", "1002")}):
+        plan = make_plan(TASK, here, there, None, stale=stale)
+        assert [(conflict.kind, conflict.since) for conflict in plan.conflicts] == [(kind, since)]
+        assert (plan.steps, plan.aborts) == ((), ()), "what had arrived is left alone"
+        assert "the part of @s2 that had arrived stays there as it is" in plan.conflicts[0].text
+
+
+def test_a_copy_that_came_to_another_snapshot_of_ours_meanwhile_goes_on_from_there() -> None:
+    target = side("vault/photos", points(1, 2), receive_resume_token=partial("tank/photos@s3", "1003", "1001"))
+    plan = make_plan(TASK, side("tank/photos", points(1, 2, 3)), target, None)
+    assert [abort.why for abort in plan.aborts] == ["the copy is no longer as it was when that stream began"]
+    assert [(step.kind, step.base) for step in plan.steps] == [("incremental", "@s2")]
+
+
+def test_a_full_that_was_cut_counts_only_while_the_copy_has_no_snapshot() -> None:
+    here = side("tank/photos", points(1, 2))
+    whole = side("vault/photos", points(1), receive_resume_token=partial(fromguid=""))
+    plan = make_plan(TASK, here, whole, None)
+    assert [(step.kind, step.base) for step in plan.steps] == [("incremental", "@s1")]
+    assert len(plan.aborts) == 1
+    begun = side("vault/photos", receive_resume_token=partial(fromguid=""), written="400")
+    assert [step.kind for step in make_plan(TASK, here, begun, None).steps] == ["resume"]
+
+
+def test_what_zfs_would_not_go_on_with_is_sent_anew_and_nothing_else_is() -> None:
+    here = side("tank/photos", points(1, 2))
+    target = side("vault/photos", points(1), receive_resume_token=partial())
+    for stale, kinds in (
+        ({("vault/photos", "1002")}, ["incremental"]),
+        ({("vault/photos", "1003")}, ["resume"]),
+        ({("vault/other", "1002")}, ["resume"]),
+    ):
+        plan = make_plan(TASK, here, target, None, stale=stale)
+        assert [step.kind for step in plan.steps] == kinds
+        assert [abort.why for abort in plan.aborts] == ["ZFS refused to go on with it"] * (kinds != ["resume"])
+
+
+@pytest.mark.parametrize("token", [partial("other/thing@x", "5", ""), partial("other/thing@x", "5", "6"), "1-2-3-4"])
+def test_what_somebody_else_began_to_receive_is_not_thrown_away(token: str) -> None:
+    begun = side("vault/photos", receive_resume_token=token)
+    plan = make_plan(TASK, side("tank/photos", points(1)), begun, None)
+    assert [conflict.kind for conflict in plan.conflicts] == ["target-exists"]
+    assert not plan.aborts
+    assert not plan.steps
+
+
+def test_a_half_of_a_dataset_that_was_renamed_is_ours_still() -> None:
+    begun = side("vault/photos", receive_resume_token=partial("tank/old@s1", "1001", ""))
+    plan = make_plan(TASK, side("tank/photos", points(1)), begun, None)
+    assert len(plan.aborts) == 1
+    assert [step.kind for step in plan.steps] == ["full"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from("sbtx"), min_size=1, max_size=8), st.data(), st.booleans(), st.booleans())
+def test_a_half_goes_on_only_where_zfs_takes_its_end(
+    history: list[str], data: st.DataObject, written: bool, stale: bool
+) -> None:
+    """Moments as above; the half is of any of them, from any of them, from nothing, or from what nobody has."""
+    every = points(*range(1, len(history) + 1))
+    here, marks, there = (
+        tuple(point for point, kind in zip(every, history, strict=True) if kind in kinds)
+        for kinds in ("sx", "b", "sbt")
+    )
+    to = data.draw(st.sampled_from([*every, Point("gone", "5", 1)]))
+    origin = data.draw(st.sampled_from(["", "6", *(point.guid for point in every)]))
+    token = partial(f"tank/photos@{to.name}", to.guid, origin)
+    source = side("tank/photos", here, marks)
+    target = side("vault/photos", there, receive_resume_token=token, written="9" if written else "0")
+    refused = {("vault/photos", to.guid)} if stale else set()
+    plan = make_plan(TASK, source, target, None, stale=refused)
+    if plan.conflicts or not here:
+        assert not plan.steps
+        assert not plan.aborts
+        return
+    assert len(plan.matches) + bool(plan.steps) == 1
+    if plan.steps and plan.steps[0].kind == "resume":
+        assert not stale
+        assert not plan.aborts
+        assert (there[-1].guid if there else "") == origin
+        assert not (origin and written)
+        assert to in here
+        reached = [*(point.guid for point in there), to.guid]
+        assert receive(reached, replace(plan, steps=plan.steps[1:]), source["tank/photos"])[-1] == here[-1].guid
+        return
+    assert [abort.token for abort in plan.aborts] == [token], "ZFS takes nothing else while it is there"
+    gone = halves.is_all(target["vault/photos"])
+    before = [] if gone else [point.guid for point in there]
+    after = receive(before, plan, source["tank/photos"])
+    assert after[-1] == here[-1].guid
+    assert after[: len(there)] == [point.guid for point in there]
 
 
 def test_a_half_received_full_that_cannot_go_on_starts_again() -> None:

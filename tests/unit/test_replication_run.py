@@ -183,6 +183,39 @@ async def test_a_connection_that_breaks_midway_is_told_and_the_next_run_resumes(
     assert_equal(world)
 
 
+async def test_what_was_busy_is_tried_again_in_the_run_whatever_else_is_left_behind(world: World) -> None:
+    for name in ("a", "b"):
+        world.write(f"tank/photos/{name}", 1000)
+    assert (await world.run()).state == "succeeded"
+    world.foreign_snapshot("far", f"{TARGET}/a", "mine")
+    world.write("tank/photos/b", 1000)
+    # Once with the others on one channel, and once by itself.
+    (world.path / "busy").write_text(f"{TARGET}/b\n{TARGET}/b")
+    run = await world.run()
+    assert (run.state, run.error_code) == ("failed", "diverged")
+    assert "1 of 3 datasets" in run.message
+    assert (world.path / "busy").read_text() == ""
+    assert_equal(world, "/b")
+    assert_honest(world, run)
+
+
+async def test_what_is_refused_for_good_is_not_sent_again_with_what_was_busy(world: World) -> None:
+    for name in ("a", "b"):
+        world.write(f"tank/photos/{name}", 1000)
+    assert (await world.run()).state == "succeeded"
+    world.write("tank/photos/b", 1000)
+    world.write("tank/photos/a", 1000)
+    with world.edit("far") as state:
+        state["datasets"][f"{TARGET}/a"]["unknown"] = True
+    (world.path / "busy").write_text(f"{TARGET}/b\n{TARGET}/b")
+    run = await world.run()
+    assert (run.state, run.error_code) == ("failed", "version"), run.message
+    assert "1 of 3 datasets" in run.message
+    assert_equal(world, "/b")
+    alone = [command for command in world.commands if f'"dataset": "{TARGET}/a"' in command and '"receive"' in command]
+    assert len(alone) == 1
+
+
 async def test_a_short_break_is_healed_within_the_run(world: World) -> None:
     world.write("tank/photos", 8 * MB)
     run_id, process = await world.start(rate=4 * MB)

@@ -143,6 +143,26 @@ async def test_a_full_target_in_which_a_transfer_was_interrupted_makes_room_and_
     assert "9 snapshot(s) destroyed at vault-box" in run.message
 
 
+async def test_a_first_copy_that_was_cut_is_judged_by_what_is_left_of_it(world: World) -> None:
+    """The oldest snapshot goes first, and is small; what the dataset holds now would not fit twice."""
+    world.write(SOURCE, 600_000)  # with what the world begins with: 900 kB
+    world.foreign_snapshot("near", SOURCE, "old")
+    with world.edit("near") as state:
+        state["datasets"][SOURCE]["snaps"][0]["size"] = 100_000
+    oldest = world.points("near", SOURCE)[0][1]
+    with world.edit("far") as state:
+        state["datasets"]["vault/backup"] = new_dataset()
+        half = {"toguid": oldest, "toname": f"{SOURCE}@old", "fromguid": "", "bytes": 50_000}
+        mark = {"dplane:peer": world.called}
+        state["datasets"][TARGET] = {**new_dataset(), "partial": half, "props": mark}
+    await room(world, 1_500_000)
+    run = await world.run()
+    assert run.state == "succeeded", run.message
+    steps = decode_plan(run.plan).steps
+    assert [(step.kind, step.size) for step in steps] == [("resume", 50_000), ("incremental", 900_000)]
+    assert world.points("far", TARGET) == world.points("near", SOURCE)
+
+
 async def test_a_full_target_without_the_right_to_make_room_says_so_and_nothing_is_destroyed(world: World) -> None:
     old = history(world, 5, 100_000)
     await room(world, 550_000, keep_target="2")

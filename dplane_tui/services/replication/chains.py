@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .model import Conflict, Peer, Step
+from .model import Conflict, Match, Peer, Step
 from .read import Dataset, Side
 
 if TYPE_CHECKING:
@@ -106,6 +106,32 @@ async def begin(store: Store, peer: Peer | None, steps: Sequence[Step]) -> None:
     async with store.transaction() as db:
         await db.executemany(
             "INSERT OR REPLACE INTO chains (peer, target, dataset, raw, since) VALUES (?, ?, ?, ?, ?)", rows
+        )
+
+
+def keys_found(known: Chains, matches: Sequence[Match], here: Side, there: Side) -> dict[str, str]:
+    """The keys of raw copies that were just found to be the source's, by the target, where they are not recorded so.
+
+    One that has another key than was recorded is only taken for right when the source has that key too.
+    """
+    found: dict[str, str] = {}
+    for match in matches:
+        chain, copy = known.get(match.target), there.get(match.target)
+        if chain is None or not chain.raw or copy is None or key_of(copy) in ("", chain.key):
+            continue
+        if not chain.key or key_of(copy, root=False) == key_of(here[match.dataset], root=False):
+            found[match.target] = key_of(copy)
+    return found
+
+
+async def keep_keys(store: Store, peer: Peer | None, keys: Mapping[str, str]) -> None:
+    """Record the keys of copies that are recorded already."""
+    if not keys:
+        return
+    async with store.transaction() as db:
+        await db.executemany(
+            "UPDATE chains SET key = ? WHERE peer = ? AND target = ?",
+            [(key, whose(peer), target) for target, key in keys.items()],
         )
 
 

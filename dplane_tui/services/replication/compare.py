@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from . import chains as chain
 from .model import Task
 from .plan import OWN_SNAPSHOT, make_plan, members, target_of, wants_snapshot
 from .read import Dataset, Point, Side
@@ -64,11 +65,18 @@ class Comparison:
 
 
 def compare_sides(
-    task: Task, here: Side, there: Side, times: tuple[Mapping[str, float], Mapping[str, float]] = ({}, {})
+    task: Task,
+    here: Side,
+    there: Side,
+    times: tuple[Mapping[str, float], Mapping[str, float]] = ({}, {}),
+    chains: chain.Chains | None = None,
 ) -> Comparison:
-    """The comparison of what was read. Whether a target can be continued is what the planner itself says."""
+    """The comparison of what was read. Whether a target can be continued is what the planner itself says.
+
+    `chains` is what was recorded of the copies at the target, as a run knows it.
+    """
     next_name = f"{OWN_SNAPSHOT}next" if wants_snapshot(task, here) else None
-    plan = make_plan(task, here, there, next_name)
+    plan = make_plan(task, here, there, next_name, None, chains)
     conflicts = {conflict.dataset: conflict.text for conflict in plan.conflicts}
     names = members(task, here)
     compared = tuple(

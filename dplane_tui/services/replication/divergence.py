@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...errors import CommandError
+from . import halves
 from .codec import decode
 from .model import Conflict, Task
 from .read import Dataset, Side
@@ -151,9 +152,12 @@ def rolled_back(side: Side, dataset: str, snapshot: str) -> Side:
     """The side as it is when a dataset was taken back to its snapshot of that name."""
     there = side[dataset]
     born = next(point.createtxg for point in there.snapshots if point.name == snapshot)
+    properties = {**there.properties, "written": "0"}
+    if halves.stands_in_the_way(there, snapshot):
+        del properties["receive_resume_token"]
     snapshots = tuple(point for point in there.snapshots if point.createtxg <= born)
     marks = tuple(point for point in there.bookmarks if point.createtxg <= born)
-    back = Dataset(dataset, {**there.properties, "written": "0"}, snapshots, marks, there.local)
+    back = Dataset(dataset, properties, snapshots, marks, there.local)
     return {**side, dataset: back}
 
 
@@ -171,8 +175,10 @@ def rollback_plan(there: Dataset, snapshot: str) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def plan_of(task: Task, found: Divergence, way: str, gone: Sequence[tuple[str, str]] = (), to: str = "") -> str:
-    """The hash of a way out."""
+def plan_of(
+    task: Task, found: Divergence, way: str, gone: Sequence[tuple[str, str]] = (), to: str = "", token: str = ""
+) -> str:
+    """The hash of a way out. `token` is that of a half-received stream which it throws away."""
     seen: list[object] = [
         task.name,
         found.dataset,
@@ -184,7 +190,7 @@ def plan_of(task: Task, found: Divergence, way: str, gone: Sequence[tuple[str, s
         sorted(gone),
         to,
     ]
-    seen += [[extra.guid for extra in found.only_target], found.written]
+    seen += [[extra.guid for extra in found.only_target], found.written, *([token] if token else [])]
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
 
 

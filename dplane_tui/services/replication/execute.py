@@ -18,6 +18,7 @@ from ...errors import (
     HostKeyError,
     NoSpaceError,
     RefusedError,
+    StaleTokenError,
     StalledError,
     UnreachableError,
 )
@@ -88,6 +89,8 @@ class Execution:
         self._sent = 0
         self._throttle = Throttle()
         self._together = True  # several streams on one channel, until that broke once
+        self._passing = False  # of what the last attempt left behind, something may go in another one
+        self._for_good: dict[str, DPlaneError] = {}  # what this run sends no more, by dataset
 
     async def run(self) -> Outcome:
         """Everything, with a few attempts when the connection breaks. Raises DPlaneError."""
@@ -115,7 +118,7 @@ class Execution:
                 return await self._once()
             except DPlaneError as error:
                 self._planning.reached &= not isinstance(error, UnreachableError)
-                if not failures.worth_another_try(error):
+                if not (self._passing or failures.worth_another_try(error)):
                     raise
                 print(f"dplane: {error}", file=sys.stderr)  # for the journal: a run that heals keeps it to itself
                 if self._sent > before and renewals:
@@ -145,6 +148,7 @@ class Execution:
 
     async def _once(self) -> Outcome:
         self._report.update(stage="connecting")
+        self._passing = False
         await self._source.open()
         try:
             return await self._carry_out(connect=True)
@@ -207,6 +211,7 @@ class Execution:
         failed: dict[str, DPlaneError] = {
             item.dataset: DivergedError(item.text, conflict_way_out()) for item in plan.conflicts
         }
+        failed |= {step.dataset: self._for_good[step.dataset] for step in plan.steps if step.dataset in self._for_good}
         arrived: list[_Sent] = []
         number = 0
         for group in convoy.groups(plan.steps, self._together):
@@ -225,8 +230,13 @@ class Execution:
                     raise
                 except DPlaneError as error:
                     failed[step.dataset] = error
+                    if step.token and isinstance(error, StaleTokenError):
+                        self._planning.stale.add((step.target, step.guid))
             number += len(group)
         failed.update(await self._prove(arrived))
+        lasting = {name for name, error in failed.items() if not failures.worth_another_try(error)}
+        self._passing = bool(failed.keys() - lasting)
+        self._for_good |= {name: failed[name] for name in lasting}
         if failed or short:
             raise left_behind({**failed, **short}, plan, {one.step.dataset for one in arrived})
 
@@ -359,6 +369,8 @@ class Execution:
             for match in matches
         ]
         await records.add_all_evidence(self._store, self._run_id, proofs)
+        keys = chains.keys_found(self._planning.chains, matches, self._planning.here, self._planning.there)
+        await chains.keep_keys(self._store, self._peer, keys)
         # What brought it may have died before it came to this; nothing is asked where there is nothing to do.
         await convoy.drop_old_bases(self._source, matches)
         for match in matches:

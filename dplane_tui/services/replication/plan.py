@@ -1,18 +1,18 @@
 """From what both sides have to what a run does. Pure: the same plan is shown by a dry run and executed by a real one.
 
 Snapshots match by GUID, never by name; createtxg orders them. Nothing at the target is ever rolled back or destroyed,
-except a half-received stream of ours that cannot be continued.
+except a half-received stream of ours that cannot be continued, and that only where another is sent in its place.
 """
 
 from __future__ import annotations
 
 import fnmatch
-from dataclasses import dataclass
-
-from privhelper import resumetoken
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 from ...text import size as size_text
 from . import chains as chain
+from . import halves
 from .model import Abort, Conflict, Match, Plan, Step, Task
 from .read import Dataset, Point, Side
 
@@ -32,6 +32,7 @@ class _Draft:
     chains: chain.Chains
     sent: set[str]
     """The datasets that the task sends."""
+    stale: Collection[halves.Half]
 
 
 def target_of(task: Task, dataset: str) -> str:
@@ -89,13 +90,14 @@ def make_plan(
     snapshot: str | None,
     available: int | None = None,
     chains: chain.Chains | None = None,
+    stale: Collection[halves.Half] = (),
 ) -> Plan:
     """The plan of a run. With `snapshot`, that snapshot is taken first and is the newest of every dataset.
 
-    `chains` is what was recorded of the copies at the target.
+    `chains` is what was recorded of the copies at the target, `stale` the halves that ZFS would not go on with.
     """
     sent = members(task, source)
-    draft = _Draft([], [], [], [], [], chains or {}, set(sent))
+    draft = _Draft([], [], [], [], [], chains or {}, set(sent), stale)
     for name in sent:
         _plan_dataset(draft, task, source[name], target.get(target_of(task, name)), snapshot)
     return Plan(
@@ -124,21 +126,31 @@ def _plan_dataset(draft: _Draft, task: Task, here: Dataset, there: Dataset | Non
     if conflict:
         draft.conflicts.append(conflict)
         return
-    known = {point.guid for point in there.snapshots} if there else set()
-    if there is not None and there.token:
-        resume = _resume(here, target, there, raw)
-        if isinstance(resume, Step):
-            draft.steps.append(resume)
-            reached = next(point for point in points if point.guid == resume.guid)
-            _send_from(draft, task, here, reached, points, raw)
-            return
-        draft.aborts.append(resume)
-        if not known:  # the half-received dataset goes away with it
-            there = None
-    if there is None:
-        _send_from(draft, task, here, None, points, raw)
+    half = halves.judged(here, there, draft.stale, raw=raw) if there is not None and there.token else None
+    if isinstance(half, Step):
+        draft.steps.append(half)
+        reached = next(point for point in points if point.guid == half.guid)
+        _send_from(draft, task, here, reached, points, raw)
         return
-    _continue(draft, task, here, there, points, raw)
+    if half is not None and there is not None and halves.is_foreign(here, there):
+        draft.conflicts.append(_not_ours(here, target))
+        return
+    if there is None or (half is not None and halves.is_all(there)):
+        _send_from(draft, task, here, None, points, raw)
+    elif conflict := _continue(draft, task, here, there, points, raw):
+        left = f" Until that is settled, {halves.named(here, there)} stays there as it is." if half is not None else ""
+        draft.conflicts.append(replace(conflict, text=f"{conflict.text}{left}"))
+        return
+    if half is not None:
+        draft.aborts.append(half)
+
+
+def _not_ours(here: Dataset, target: str) -> Conflict:
+    text = (
+        f"{target} holds a part of a stream that is none of {here.name}, so it is left alone and nothing is sent into "
+        "it. Whoever began it can end it there, or give it up with `zfs receive -A`."
+    )
+    return Conflict(here.name, target, "target-exists", text)
 
 
 def _raw(task: Task, here: Dataset) -> bool:
@@ -159,81 +171,38 @@ def _encryption_conflict(
     return found or (chain.key_conflict(known, here, there) if raw else None)
 
 
-def _resume(here: Dataset, target: str, there: Dataset, raw: bool) -> Step | Abort:
-    """Go on with an interrupted receive if it is of a snapshot that is still here, from a base both sides have."""
-    try:
-        fields = resumetoken.unpack(there.token)
-    except resumetoken.TokenError:
-        return Abort(target, there.token, "its resume token cannot be understood")
-    guid, origin = str(fields.get("toguid")), fields.get("fromguid")
-    point = next((point for point in here.snapshots if point.guid == guid), None)
-    if point is None or fields.get("toname") != f"{here.name}@{point.name}":
-        return Abort(target, there.token, "the snapshot it was for is not at the source any more")
-    if bool(fields.get("rawok")) != raw:
-        return Abort(target, there.token, "it was sent in the other kind of stream (raw or plain)")
-    base = _base(here, str(origin)) if origin else None
-    if origin and base is None:
-        return Abort(target, there.token, "the snapshot it started from is not at the source any more")
-    done = fields.get("bytes")
-    size = here.number("referenced") if base is None else None
-    left = max(0, size - done) if size is not None and isinstance(done, int) else None
-    return Step(
-        "resume",
-        here.name,
-        target,
-        here.kind,
-        point.name,
-        guid,
-        base=base[0] if base else None,
-        base_guid=str(origin) if origin else "",
-        raw=raw,
-        token=there.token,
-        size=left,
-    )
-
-
-def _base(here: Dataset, guid: str) -> tuple[str, Point] | None:
-    """The snapshot of that GUID, else the bookmark: what an incremental can start from."""
-    for mark, points in (("@", here.snapshots), ("#", here.bookmarks)):
-        for point in points:
-            if point.guid == guid:
-                return f"{mark}{point.name}", point
-    return None
-
-
-def _continue(draft: _Draft, task: Task, here: Dataset, there: Dataset, points: list[Point], raw: bool) -> None:
-    """Bring an existing target up to date, if its newest snapshot is one of ours."""
+def _continue(
+    draft: _Draft, task: Task, here: Dataset, there: Dataset, points: list[Point], raw: bool
+) -> Conflict | None:
+    """Bring an existing target up to date, if its newest snapshot is one of ours; else the conflict, and no step."""
     target = there.name
     if not there.snapshots:
         text = f"{target} exists and has no snapshot, so nothing can be added to it without replacing it."
-        draft.conflicts.append(Conflict(here.name, target, "target-exists", text))
-        return
-    base = _base(here, there.snapshots[-1].guid)
+        return Conflict(here.name, target, "target-exists", text)
+    base = halves.base_of(here, there.snapshots[-1].guid)
     if base is None:
-        draft.conflicts.append(_diverged(here, there, raw))
-        return
+        return _diverged(here, there, raw)
     mark, point = base
     written = there.number("written")
     if mark.startswith("@") and point.guid == points[-1].guid:
         if written:
             draft.notes.append(f"{_written(there, written)}: the next increment will not fit it.")
         draft.matches.append(Match(here.name, target, point.name, point.guid))
-        return
+        return None
     if written:
         text = f"{_written(there, written)}, so no increment fits it."
-        draft.conflicts.append(Conflict(here.name, target, "target-written", text, there.snapshots[-1].name))
-        return
+        return Conflict(here.name, target, "target-written", text, there.snapshots[-1].name)
     if mark.startswith("#"):
         newer = [later for later in points if later.createtxg > point.createtxg]
         if not newer:
             text = f"{target} has a snapshot that {here.name} had and destroyed, and nothing newer is at the source."
-            draft.conflicts.append(Conflict(here.name, target, "target-newer", text, there.snapshots[-1].name))
-            return
+            return Conflict(here.name, target, "target-newer", text, there.snapshots[-1].name)
         # ZFS sends no intermediates from a bookmark: the first snapshot after it alone, and the rest from there.
         first = newer[0] if task.options.intermediates else newer[-1]
         draft.steps.append(_step("incremental", here, target, first, raw, mark, point.guid))
         point = first
     _send_from(draft, task, here, point, points, raw)
+    return None
 
 
 def _written(there: Dataset, count: int) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from ...errors import CommandError
 from ..jobs.report import Reporter
 from ..store import Store
-from . import atonce, chains, estimates, failures
+from . import atonce, chains, estimates, failures, halves
 from .model import Peer, Plan, Task
 from .plan import OWN_SNAPSHOT, make_plan, members, wants_snapshot
 from .read import Side
@@ -33,12 +33,15 @@ class Planning:
         self._store = store
         self._report = report
         self._peer = peer
-        self._chains: chains.Chains = {}
         self._available: int | None = None
         self.here: Side = {}
         self.there: Side = {}
+        self.chains: chains.Chains = {}
+        """What was recorded of the copies there."""
         self.reached = False
         """Whether the target was read since it was opened."""
+        self.stale: set[halves.Half] = set()
+        """Those that ZFS would not go on with in this run."""
 
     async def plan(self, *, take: bool, connect: bool = False, again: bool = False) -> Plan:
         """The plan; with `take`, the snapshot it begins with is taken, and the plan names its GUIDs.
@@ -47,7 +50,7 @@ class Planning:
         same time, the near one while the other lets us in.
         """
         self.here, (self.there, self._available) = await atonce.both(self._near(), self._far(connect))
-        self._chains = await chains.known(self._store, self._peer)
+        self.chains = await chains.known(self._store, self._peer)
         if again or not wants_snapshot(self._task, self.here):
             return await self._source.estimated(self._made())
         self._source.check_take(members(self._task, self.here))
@@ -59,7 +62,7 @@ class Planning:
         return await self._source.estimated(replace(estimates.with_sizes(self._made(), plan), snapshot=name))
 
     def _made(self, snapshot: str | None = None) -> Plan:
-        return make_plan(self._task, self.here, self.there, snapshot, self._available, self._chains)
+        return make_plan(self._task, self.here, self.there, snapshot, self._available, self.chains, self.stale)
 
     async def _near(self) -> Side:
         await self._source.settle()

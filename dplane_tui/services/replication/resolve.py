@@ -13,7 +13,7 @@ from privhelper import grammar
 from ... import text
 from ...errors import ChangedError, MissingError, RefusedError
 from ..door import Door
-from . import chains, codec, divergence, leftovers, records
+from . import chains, codec, divergence, halves, leftovers, records
 from .amends import Amends, LocalAmends, Seen, amends_for, must_have, not_done
 from .divergence import BESIDE, KEEP_BOTH, ROLL_BACK, Divergence, Resolution, Way
 from .execute import Outcome
@@ -105,7 +105,8 @@ async def _act_here(job: Job, wish: Resolution) -> Outcome:
         only_target=tuple(divergence.Extra("", guid) for guid in extras),
         written=there.number("written"),
     )
-    if divergence.plan_of(task, now, way.way, gone) != wish.plan:
+    token = _in_the_way(there, found) if way.way == ROLL_BACK else ""
+    if divergence.plan_of(task, now, way.way, gone, token=token) != wish.plan:
         raise _not_as_shown(found.target, task.name)
     job.report.update(stage=f"{wish.way} {text.clean(found.target)}")
     return await (_keep_both if way.way == KEEP_BOTH else _roll_back)(at, found, way)
@@ -117,6 +118,12 @@ def _since(there: Dataset, found: Divergence) -> int:
     if found.since is not None and found.since not in names:
         raise _not_as_shown(found.target, found.dataset)
     return names.index(found.since) if found.since is not None else -1
+
+
+def _in_the_way(there: Dataset, found: Divergence) -> str:
+    """The token of a half-received stream that has to go before `there` can be rolled back; else empty."""
+    blocks = found.since is not None and halves.stands_in_the_way(there, found.since)
+    return there.token if blocks else ""
 
 
 async def _keep_both(at: Examination, found: Divergence, way: Way) -> Outcome:
@@ -138,6 +145,8 @@ async def _roll_back(at: Examination, found: Divergence, way: Way) -> Outcome:
     there = must_have(at.there.get(found.target), found.target)
     assert found.since
     guid = next(point.guid for point in there.snapshots if point.name == found.since)
+    if token := _in_the_way(there, found):
+        await at.amends.target.abort(there.name, token)
     await at.amends.roll_back(there, found.since)
     side, _ = await at.amends.target.read(found.target, False)
     now = side.get(found.target)
@@ -235,7 +244,8 @@ class Examination:
         beside = Way(
             BESIDE,
             True,
-            f"start afresh beside it: the task gets a new target, everything is sent there, {self.task.target} stays",
+            f"start afresh beside it: the task gets a new target, everything is sent there, {self.task.target} stays"
+            f"{self._with_half(found)}",
             whole[0],
             plan=divergence.plan_of(self.task, found, BESIDE),
         )
@@ -245,7 +255,8 @@ class Examination:
         to = f"{found.target}-kept-{time.strftime(OWN_TIME, time.gmtime())}"
         below = sorted(name for name in self.there if name.startswith(f"{found.target}/"))
         also = f" with the {len(below)} dataset(s) below it" if below else ""
-        what = f"keep both: {found.target} is renamed to {to}{also}, and everything is sent afresh in its place"
+        what = f"keep both: {found.target} is renamed to {to}{also}{self._with_half(found)}, and everything is sent "
+        what += "afresh in its place"
         sends, _ = await self._cost(divergence.without(self.there, found.target), found.dataset, below=True)
         if problem := grammar.dataset_problem(to):
             return Way(KEEP_BOTH, False, f"its name would be {to}, which {problem}")
@@ -256,7 +267,8 @@ class Examination:
     async def _back(self, found: Divergence, seen: Seen) -> Way:
         if found.since is None or found.kind not in {"target-newer", "target-written"}:
             return Way(ROLL_BACK, False, "there is nothing it could be rolled back to that the source can continue")
-        gone = divergence.goes(self.there[found.target], found.since)
+        there = self.there[found.target]
+        gone = divergence.goes(there, found.since)
         names = tuple(name for name, _ in gone)
         counts = [found.written, *(extra.written for extra in found.only_target)]
         loses = None if None in counts else sum(count or 0 for count in counts)
@@ -273,7 +285,15 @@ class Examination:
         if why:
             return Way(ROLL_BACK, False, why, sends, names, loses)
         what = f"roll back: {found.target} is taken back to @{found.since}; what came after it there is destroyed"
-        return Way(ROLL_BACK, True, what, sends, names, loses, divergence.plan_of(self.task, found, ROLL_BACK, gone))
+        if token := _in_the_way(there, found):
+            what += f", and so is {halves.named(self._here[found.dataset], there)}"
+        plan = divergence.plan_of(self.task, found, ROLL_BACK, gone, token=token)
+        return Way(ROLL_BACK, True, what, sends, names, loses, plan)
+
+    def _with_half(self, found: Divergence) -> str:
+        """A clause about a half-received stream that stays with the copy; empty when there is none."""
+        half = halves.named(self._here[found.dataset], self.there[found.target])
+        return f" with {half}" if half else ""
 
     async def _cost(self, there: Side, dataset: str, *, below: bool) -> tuple[int | None, bool]:
         """About how many bytes the next run would send of a dataset if the target were so, and whether it could."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import CommandError, UnreachableError
 from ..door import Door, request_line
-from . import answers, codec, records
+from . import answers, chains, codec, records
 from .compare import compare_sides
 from .execute import Outcome, source_for
 from .far_source import source_at
@@ -141,8 +141,10 @@ async def look(job: Job) -> Outcome:
 async def compare(job: Job) -> Outcome:
     """The job of a comparison: what it finds is stored with the run. Raises DPlaneError."""
     task = await records.task(job.store, job.run.task)
-    async with Sides(job, task, await other_box(job, task)) as sides:
+    other = await other_box(job, task)
+    known = await chains.known(job.store, other if task.peer is not None else None)
+    async with Sides(job, task, other) as sides:
         here, there = await sides.read()
-        found = compare_sides(task, here, there, await sides.times())
+        found = compare_sides(task, here, there, await sides.times(), known)
     await records.update_run(job.store, job.run.id, plan=codec.dumps(found))
     return Outcome("succeeded", "Compared; nothing was changed.")

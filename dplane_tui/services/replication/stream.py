@@ -75,7 +75,8 @@ async def transfer(
         sender.stdin.close()
         said = [asyncio.create_task(_read(stream)) for stream in (sender.stderr, receiver.stdout, receiver.stderr)]
         if receive.first:
-            os.write(sink, receive.first)  # at most 64 KiB, which an empty pipe always takes
+            with contextlib.suppress(BrokenPipeError):  # it has ended already: its status tells why
+                os.write(sink, receive.first)  # at most 64 KiB, which an empty pipe always takes
         pump = Pump(
             source,
             sink,

@@ -290,7 +290,8 @@ def bookmark(folder: Path, words: list[str]) -> None:
 def destroy_snapshots(folder: Path, dataset: str, names: list[str], words: list[str]) -> None:
     """All or none; one that is not there is passed over, as OpenZFS does."""
     with state_of(folder) as state:
-        snaps = state["datasets"].get(dataset, new_dataset())["snaps"]
+        data = state["datasets"].get(dataset, new_dataset())
+        snaps, half = data["snaps"], data["partial"]
         going = [snap for snap in snaps if snap["name"] in names]
         if not going:
             die("could not find any snapshots to destroy; check snapshot names.")
@@ -301,7 +302,7 @@ def destroy_snapshots(folder: Path, dataset: str, names: list[str], words: list[
         for snap in going:
             if snap.get("holds") or snap.get("busy"):
                 die(f"cannot destroy snapshot {dataset}@{snap['name']}: dataset is busy")
-            if snap.get("clones"):
+            if snap.get("clones") or (half and half["fromguid"] == snap["guid"]):  # the half is a clone: DATASET/%recv
                 die(f"cannot destroy '{dataset}@{snap['name']}': snapshot has dependent clones")
         state["datasets"][dataset]["snaps"] = [snap for snap in snaps if snap not in going]
 
@@ -347,6 +348,8 @@ def rollback(folder: Path, words: list[str]) -> None:
         at = next(i for i, s in enumerate(data["snaps"]) if s["name"] == short)
         if data["snaps"][at + 1 :] and "-r" not in words:
             die(f"cannot rollback to '{words[-1]}': more recent snapshots or bookmarks exist")
+        if data["partial"] and data["partial"]["fromguid"] in {s["guid"] for s in data["snaps"][at + 1 :]}:
+            die(f"cannot rollback to '{words[-1]}': clones of previous snapshots exist\n{dataset}/%recv")
         if any(s.get("holds") for s in data["snaps"][at + 1 :]):
             die(f"cannot destroy snapshot {dataset}@{data['snaps'][-1]['name']}: dataset is busy")
         born = data["snaps"][at]["txg"]
@@ -430,6 +433,8 @@ def refuse_receive(state: State, name: str, head: dict[str, Any], data: dict[str
     """What OpenZFS says when a stream does not fit what is there."""
     if name.rpartition("/")[0] not in state["datasets"]:
         die(f"cannot receive new filesystem stream: parent of '{name}' does not exist")
+    if data is not None and data.get("unknown"):
+        die("cannot receive: stream has unsupported feature, feature flags = 4")
     if head["offset"]:
         if data is None or not data["partial"] or data["partial"]["bytes"] != head["offset"]:
             die("cannot receive resume stream: kernel modules must be upgraded to receive this stream.")
@@ -446,6 +451,19 @@ def refuse_receive(state: State, name: str, head: dict[str, Any], data: dict[str
         die(f"cannot receive incremental stream: most recent snapshot of {name} does not\nmatch incremental source")
 
 
+def unfit_end(name: str, head: dict[str, Any], data: dict[str, Any]) -> str:
+    """A resumed stream is only judged at its end (dsl_dataset_clone_swap_check_impl), and what arrived stays.
+
+    Whatever the kernel calls invalid, libzfs words as too old a kernel.
+    """
+    newest = data["snaps"][-1]["guid"] if data["snaps"] else ""
+    if head["offset"] and (newest != head["fromguid"] or data.get("spoilt")):
+        return "cannot receive resume stream: kernel modules must be upgraded to receive this stream."
+    if head["offset"] and head["fromguid"] and data["written"]:
+        return f"cannot receive resume stream: destination {name} has been modified\nsince most recent snapshot"
+    return ""
+
+
 def _three() -> bytes:
     found = b""
     while len(found) < 3 and (byte := os.read(0, 1)):
@@ -457,6 +475,7 @@ def abort(folder: Path, name: str) -> None:
     with state_of(folder) as state:
         data = state["datasets"][name]
         data["partial"] = None
+        data.pop("spoilt", None)
         if not data["snaps"]:
             del state["datasets"][name]
 
@@ -484,6 +503,11 @@ def receive(folder: Path, words: list[str]) -> None:
             die("cannot receive: failed to read from stream")
         line += byte
     head = json.loads(line)
+    busy = folder.parent / "busy"  # a line for each time that somebody else has it
+    if busy.exists() and name in (lines := busy.read_text().splitlines()):
+        lines.remove(name)
+        busy.write_text("\n".join(lines))
+        die(f"cannot receive incremental stream: {name}: dataset is busy")
     with state_of(folder) as state:
         data = state["datasets"].get(name)
         refuse_receive(state, name, head, data)
@@ -497,9 +521,12 @@ def receive(folder: Path, words: list[str]) -> None:
     while got < min(head["size"], free + 1) and (chunk := os.read(0, min(CHUNK, head["size"] - got))):
         got += len(chunk)
     ended = got == head["size"] <= free and _three() == b"END"
+    said = ""
     with state_of(folder) as state:
         data = state["datasets"][name]
-        if ended:
+        if ended and (said := unfit_end(name, head, data)):
+            data["partial"]["bytes"] += got
+        elif ended:
             data["partial"] = None
             data["snaps"] += [{**made, "txg": next_txg(state)} for made in head["items"]]
         else:
@@ -507,6 +534,8 @@ def receive(folder: Path, words: list[str]) -> None:
             whole_ones(state, data, head["items"])
     if not ended and not data["partial"]["bytes"]:
         abort(folder, name)
+    if said:
+        die(said)
     if got > free:
         die("cannot receive new filesystem stream: out of space")
     if not ended:
