@@ -168,6 +168,14 @@ class TaskStatus:
     """The datasets of the source of which a copy was read back then: no other is proven."""
     notes: tuple[str, ...] = ()
     """What that run said of datasets that it did not send."""
+    guids: tuple[str, ...] = ()
+    """The GUIDs that `datasets` had then, in the same order; empty for one that the run did not keep."""
+
+    def was_another(self, dataset: str, guid: str) -> bool:
+        """Whether what was proven then is of another dataset than the one with that GUID (empty: not known), which had
+        its name before it."""
+        then = dict(zip(self.datasets, self.guids, strict=False)).get(dataset, "")
+        return bool(guid and then) and guid != then
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +217,8 @@ class Step:
     """The resume token, for `resume`."""
     size: int | None = None
     """Estimated bytes of stream; None is unknown."""
+    dataset_guid: str = ""
+    """GUID of the dataset itself; empty where the run did not keep it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +253,8 @@ class Match:
     target: str
     snapshot: str
     guid: str
+    dataset_guid: str = ""
+    """GUID of the dataset itself; empty where the run did not keep it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...errors import CommandError, MissingError, RefusedError
@@ -324,6 +324,8 @@ class Proof:
     """Whether the run took what is below the source; None: that is not known."""
     notes: tuple[str, ...]
     """What the run said of datasets that it did not send."""
+    guids: Mapping[str, str]
+    """The GUIDs that datasets of the source had then, as far as the run kept them."""
 
 
 async def newest_proof(store: Store, task_name: str) -> Proof | None:
