@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 from collections.abc import AsyncIterator
@@ -10,14 +11,19 @@ from pathlib import Path
 
 import pytest
 
+from dplane_tui.errors import DivergedError, DPlaneError, NoSpaceError, UnreachableError
+from dplane_tui.paths import Paths
 from dplane_tui.services.door import Door
 from dplane_tui.services.host import LocalHost
-from dplane_tui.services.replication import codec, divergence, records
+from dplane_tui.services.jobs.report import Reporter
+from dplane_tui.services.replication import codec, divergence, job, leftovers, records
 from dplane_tui.services.replication.bases import mark_of
 from dplane_tui.services.replication.divergence import BESIDE, Resolution
+from dplane_tui.services.replication.execute import Outcome
+from dplane_tui.services.replication.job import Job
 from dplane_tui.services.replication.model import Task
 from dplane_tui.services.replication.service import LocalReplication
-from dplane_tui.services.store import open_store
+from dplane_tui.services.store import Store, open_store
 
 from .replication_world.world import HERE, MB, World
 from .replication_world.zfs_model import new_dataset
@@ -117,8 +123,8 @@ async def test_bookmarks_that_cannot_be_reached_are_told_with_what_removes_them(
 async def killed(world: World) -> str:
     """A run that was killed while it sent, so that nobody ended what it had begun; its id."""
     run_id, process = await world.start(rate=4 * MB)
-    job = world.path / "run" / "jobs" / f"{run_id}.json"
-    while not (job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > MB):
+    file = world.path / "run" / "jobs" / f"{run_id}.json"
+    while not (file.exists() and json.loads(file.read_text()).get("bytes_done", 0) > MB):
         await asyncio.sleep(0.05)
         assert process.returncode is None, await process.communicate()
     process.kill()
@@ -176,6 +182,38 @@ async def test_what_a_removed_pull_left_at_its_source_goes_with_the_next_run_tha
     assert marked(world, "far", FAR) == ["7"], "a person's stays"
     assert marked(world, "far", f"{FAR}/a b") == []
     assert (await rows(world, "left_there"), await rows(world, "holds")) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("ends", "cleans"),
+    [(None, True), (DivergedError("no"), True), (NoSpaceError("no"), True), (UnreachableError("no"), False)],
+)
+async def test_a_run_that_reached_the_box_cleans_there_however_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: DPlaneError | None, cleans: bool
+) -> None:
+    class Played:
+        async def run(self) -> Outcome:
+            if ends is not None:
+                raise ends
+            return Outcome("succeeded", "")
+
+    async def played(_job: Job, _task: Task) -> Played:
+        return Played()
+
+    async def clean(_store: Store, _where: Paths, ran: Task) -> None:
+        cleaned.append(ran.name)
+
+    cleaned: list[str] = []
+    where = Paths(tmp_path, tmp_path, tmp_path, False)
+    monkeypatch.setattr(job, "_execution", played)
+    monkeypatch.setattr(leftovers, "clean", clean)
+    async with open_store(tmp_path / "store.db", write=True) as store:
+        await records.add_task(store, USB)
+        queued = await records.new_run(store, "usb")
+        given = Job(store, queued, "", Reporter(tmp_path, queued.id, "replicate", ""), where, LocalHost())
+        with contextlib.suppress(DPlaneError):
+            await job._run(given)
+    assert bool(cleaned) == cleans
 
 
 async def test_a_pull_that_was_made_again_keeps_what_it_goes_on_from(world: World) -> None:
