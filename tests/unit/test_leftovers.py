@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dplane_tui.errors import DivergedError, DPlaneError, NoSpaceError, UnreachableError
+from dplane_tui.errors import CommandError, DivergedError, DPlaneError, NoSpaceError, UnreachableError
 from dplane_tui.paths import Paths
 from dplane_tui.services.door import Door
 from dplane_tui.services.host import LocalHost
@@ -105,6 +105,33 @@ async def test_a_task_that_gets_another_target_leaves_no_bookmark_of_the_old_one
     assert (await own_mark(world)) != old
 
 
+async def test_a_task_that_takes_only_its_source_from_now_on_lets_go_of_what_is_below(world: World) -> None:
+    assert (await world.run()).state == "succeeded"
+    mark = await own_mark(world)
+    below, service = f"{SOURCE}/2026", LocalReplication(LocalHost())
+    with world.edit("near") as state:
+        state["datasets"][below]["marks"].append({"name": "mine", "guid": "7", "txg": 1})
+    own = marks(world)
+    task = await service.task("photos")
+    await service.set_options("photos", task.options, recursive=False)
+    assert (marks(world), marks(world, below)) == (own, {"mine"})
+    with world.edit("near") as state:  # of a release that left it there
+        state["datasets"][below]["marks"].append({"name": f"{mark}{'0' * 16}", "guid": "8", "txg": 1})
+    assert await service.remove_task("photos") == ""
+    assert (marks(world), marks(world, below)) == (set(), {"mine"})
+
+
+async def test_what_below_cannot_be_let_go_of_is_told_with_what_was_done(world: World) -> None:
+    service = LocalReplication(LocalHost())
+    task = await service.task("photos")
+    with world.edit("near") as state:
+        for name in [name for name in state["datasets"] if name.startswith("tank")]:
+            del state["datasets"][name]
+    with pytest.raises(CommandError, match=f"takes only {SOURCE} from now on. Its bookmarks below .* may be left"):
+        await service.set_options("photos", task.options, recursive=False)
+    assert not (await service.task("photos")).recursive
+
+
 async def test_bookmarks_that_cannot_be_reached_are_told_with_what_removes_them(world: World) -> None:
     assert (await world.run()).state == "succeeded"
     mark = await own_mark(world)
@@ -168,7 +195,9 @@ async def test_what_a_removed_pull_left_at_its_source_goes_with_the_next_run_tha
         state["datasets"][FAR]["marks"].append({"name": "mine", "guid": "7", "txg": 1})
     before = far_holds(world)
     assert before
-    left = await LocalReplication(LocalHost()).remove_task("pull")
+    service = LocalReplication(LocalHost())
+    await service.set_options("pull", PULL.options, recursive=False)  # what is below was its own before
+    left = await service.remove_task("pull")
     assert left.startswith("At vault-box its bookmarks, and holds of a run that was killed, are taken away by the next")
     assert far_holds(world) == before
     world.accepts = False
