@@ -77,11 +77,20 @@ async def peer(store: Store, name: str) -> Peer:
 
 
 async def put_peer(store: Store, new: Peer) -> None:
-    """Store a peer; one of the same name is replaced, its tasks stay."""
+    """Store a peer; one of the same name is replaced, its tasks stay.
+
+    What was proven with one that showed another host key counts no more: it may be another box, or a new disk.
+    """
     fields = {**dataclasses.asdict(new), "mark": new.known_by}
     sql, values = _insert("peers", fields)
     changes = ", ".join(f"{name} = excluded.{name}" for name in fields if name != "name")
     async with store.transaction() as db:
+        await db.execute(
+            "UPDATE runs SET former = 1 WHERE former = 0 "
+            "AND task IN (SELECT name FROM tasks WHERE :name IN (peer, source_peer)) "
+            "AND EXISTS (SELECT 1 FROM peers WHERE name = :name AND host_key != :host_key)",
+            {"name": new.name, "host_key": new.host_key},
+        )
         await db.execute(f"{sql} ON CONFLICT (name) DO UPDATE SET {changes}", values)
 
 
