@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from dplane_tui.errors import CommandError, DivergedError, DPlaneError, NoSpaceError, UnreachableError
+from dplane_tui.errors import CommandError, DivergedError, DPlaneError, NoSpaceError, RefusedError, UnreachableError
 from dplane_tui.paths import Paths
 from dplane_tui.services.door import Door
 from dplane_tui.services.host import LocalHost
 from dplane_tui.services.jobs.report import Reporter
-from dplane_tui.services.replication import codec, divergence, job, leftovers, records
+from dplane_tui.services.replication import codec, divergence, job, leftovers, records, worker
 from dplane_tui.services.replication.bases import mark_of
 from dplane_tui.services.replication.divergence import BESIDE, Resolution
 from dplane_tui.services.replication.execute import Outcome
@@ -264,6 +264,26 @@ async def test_a_pull_that_was_made_again_keeps_what_it_goes_on_from(world: Worl
     assert (run.evidence[0].base or "").startswith("#dplane-")
     assert marked(world, "far", FAR) != base
     assert len(marked(world, "far", FAR)) == 1
+    assert await rows(world, "left_there") == 0
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_before_a_box_is_forgotten_what_was_left_there_is_taken_away_or_told(world: World, answers: bool) -> None:
+    world.rights = [*READ, "--may-snapshot", "yes"]
+    with world.edit("far") as state:
+        state["datasets"][FAR] = {**new_dataset(), "written": 1000}
+    await world.add(PULL, may_read=FAR, may_snapshot=True)
+    assert (await world.run()).state == "succeeded"
+    with pytest.raises(RefusedError, match="is used by 2 task"):
+        await worker.remove("vault-box")
+    assert marked(world, "far", FAR), "in use: nothing is taken away"
+    service = LocalReplication(LocalHost())
+    for name in ("pull", "photos"):
+        await service.remove_task(name)
+    world.accepts = answers
+    said = await worker.remove("vault-box")
+    assert ("is still there" in said) == bool(marked(world, "far", FAR)) == (not answers)
+    assert (f"bookmarks below {FAR}" in said) == (not answers)
     assert await rows(world, "left_there") == 0
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import CommandError, DPlaneError, RefusedError
+from ...text import clean as clean_text
 from ..door import Door
 from ..jobs import files
 from . import failures, holds, records
@@ -112,11 +113,13 @@ async def _later(store: Store, gone: Task, peer: str) -> str:
     return f"{left}; there is none now. Until then they keep their snapshots there."
 
 
-async def clean(store: Store, where: Paths, ran: Task) -> None:
-    """Take away what tasks that are gone left at the boxes that `ran` has just reached.
+async def clean(store: Store, where: Paths, ran: Task) -> list[str]:
+    """Take away what tasks that are gone left at the boxes that `ran` has just reached; returns the datasets there
+    whose bookmarks and holds could not be.
 
     Never raises DPlaneError: the next run tries again what could not be done, unless the box refuses it.
     """
+    left: list[str] = []
     peers = json.dumps([name for name in (ran.peer, ran.source_peer) if name is not None])
     rows = await store.rows("SELECT * FROM left_there WHERE peer IN (SELECT value FROM json_each(?))", (peers,))
     used = {(task.source_peer, task.target) for task in await records.tasks(store)} if rows else set()
@@ -128,11 +131,31 @@ async def clean(store: Store, where: Paths, ran: Task) -> None:
                 await _clean_there(store, where, gone, peer)
         except DPlaneError as error:
             print(f"dplane: what a task that is gone left at {peer} is still there: {error}", file=sys.stderr)
+            left.append(source)
             if not isinstance(error, RefusedError):
                 continue
         async with store.transaction() as db:
             sql = "DELETE FROM left_there WHERE peer = ? AND source = ? AND target = ?"
             await db.execute(sql, (peer, source, target))
+    return left
+
+
+async def clean_for_good(store: Store, where: Paths, peer: str) -> str:
+    """The same at a box that is about to be forgotten, which no task uses any more.
+
+    Returns a sentence about what is left there, empty when nothing is. Never raises DPlaneError.
+    """
+    left = await clean(store, where, Task("", "", None, "", source_peer=peer))
+    there = f"@{peer}|"
+    held = await store.rows("SELECT tag FROM holds WHERE substr(tag, 1, ?) = ?", (len(there), there))
+    if not (left or held):
+        return ""
+    what = [f"bookmarks below {', '.join(clean_text(name, 60) for name in left[:3])}"] if left else []
+    what += [f"holds on {len(held)} snapshot(s)"] if held else []
+    return (
+        f"What removed tasks left there is still there, and keeps its snapshots: {' and '.join(what)}, all named "
+        "dplane-…; `zfs list -t bookmark` and `zfs holds` there show them, `zfs destroy` and `zfs release` remove them."
+    )
 
 
 async def _clean_there(store: Store, where: Paths, gone: Task, peer: str) -> None:
