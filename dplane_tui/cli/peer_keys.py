@@ -191,5 +191,8 @@ async def _revoke(host: Host, args: argparse.Namespace) -> Result:
 
 async def _trust(host: Host, args: argparse.Namespace) -> Result:
     peer: Peer = await open_keys(host).trust(args.name, args.fingerprint)
-    shown = f"{peer.name} is known by the host key {peer.host_fingerprint} now, and a login there with our key worked."
+    shown = (
+        f"{peer.name} is known by the host key {peer.host_fingerprint} now, and a login there with our key worked. "
+        "What its tasks proved before counts no more: the next run of each reads it anew."
+    )
     return Result(peer, shown)

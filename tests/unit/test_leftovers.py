@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 from collections.abc import AsyncIterator
@@ -10,14 +11,19 @@ from pathlib import Path
 
 import pytest
 
+from dplane_tui.errors import CommandError, DivergedError, DPlaneError, NoSpaceError, RefusedError, UnreachableError
+from dplane_tui.paths import Paths
 from dplane_tui.services.door import Door
 from dplane_tui.services.host import LocalHost
-from dplane_tui.services.replication import codec, divergence, records
+from dplane_tui.services.jobs.report import Reporter
+from dplane_tui.services.replication import codec, divergence, job, leftovers, records, worker
 from dplane_tui.services.replication.bases import mark_of
 from dplane_tui.services.replication.divergence import BESIDE, Resolution
+from dplane_tui.services.replication.execute import Outcome
+from dplane_tui.services.replication.job import Job
 from dplane_tui.services.replication.model import Task
 from dplane_tui.services.replication.service import LocalReplication
-from dplane_tui.services.store import open_store
+from dplane_tui.services.store import Store, open_store
 
 from .replication_world.world import HERE, MB, World
 from .replication_world.zfs_model import new_dataset
@@ -99,6 +105,33 @@ async def test_a_task_that_gets_another_target_leaves_no_bookmark_of_the_old_one
     assert (await own_mark(world)) != old
 
 
+async def test_a_task_that_takes_only_its_source_from_now_on_lets_go_of_what_is_below(world: World) -> None:
+    assert (await world.run()).state == "succeeded"
+    mark = await own_mark(world)
+    below, service = f"{SOURCE}/2026", LocalReplication(LocalHost())
+    with world.edit("near") as state:
+        state["datasets"][below]["marks"].append({"name": "mine", "guid": "7", "txg": 1})
+    own = marks(world)
+    task = await service.task("photos")
+    await service.set_options("photos", task.options, recursive=False)
+    assert (marks(world), marks(world, below)) == (own, {"mine"})
+    with world.edit("near") as state:  # of a release that left it there
+        state["datasets"][below]["marks"].append({"name": f"{mark}{'0' * 16}", "guid": "8", "txg": 1})
+    assert await service.remove_task("photos") == ""
+    assert (marks(world), marks(world, below)) == (set(), {"mine"})
+
+
+async def test_what_below_cannot_be_let_go_of_is_told_with_what_was_done(world: World) -> None:
+    service = LocalReplication(LocalHost())
+    task = await service.task("photos")
+    with world.edit("near") as state:
+        for name in [name for name in state["datasets"] if name.startswith("tank")]:
+            del state["datasets"][name]
+    with pytest.raises(CommandError, match=f"takes only {SOURCE} from now on. Its bookmarks below .* may be left"):
+        await service.set_options("photos", task.options, recursive=False)
+    assert not (await service.task("photos")).recursive
+
+
 async def test_bookmarks_that_cannot_be_reached_are_told_with_what_removes_them(world: World) -> None:
     assert (await world.run()).state == "succeeded"
     mark = await own_mark(world)
@@ -117,8 +150,8 @@ async def test_bookmarks_that_cannot_be_reached_are_told_with_what_removes_them(
 async def killed(world: World) -> str:
     """A run that was killed while it sent, so that nobody ended what it had begun; its id."""
     run_id, process = await world.start(rate=4 * MB)
-    job = world.path / "run" / "jobs" / f"{run_id}.json"
-    while not (job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > MB):
+    file = world.path / "run" / "jobs" / f"{run_id}.json"
+    while not (file.exists() and json.loads(file.read_text()).get("bytes_done", 0) > MB):
         await asyncio.sleep(0.05)
         assert process.returncode is None, await process.communicate()
     process.kill()
@@ -162,7 +195,9 @@ async def test_what_a_removed_pull_left_at_its_source_goes_with_the_next_run_tha
         state["datasets"][FAR]["marks"].append({"name": "mine", "guid": "7", "txg": 1})
     before = far_holds(world)
     assert before
-    left = await LocalReplication(LocalHost()).remove_task("pull")
+    service = LocalReplication(LocalHost())
+    await service.set_options("pull", PULL.options, recursive=False)  # what is below was its own before
+    left = await service.remove_task("pull")
     assert left.startswith("At vault-box its bookmarks, and holds of a run that was killed, are taken away by the next")
     assert far_holds(world) == before
     world.accepts = False
@@ -176,6 +211,38 @@ async def test_what_a_removed_pull_left_at_its_source_goes_with_the_next_run_tha
     assert marked(world, "far", FAR) == ["7"], "a person's stays"
     assert marked(world, "far", f"{FAR}/a b") == []
     assert (await rows(world, "left_there"), await rows(world, "holds")) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("ends", "cleans"),
+    [(None, True), (DivergedError("no"), True), (NoSpaceError("no"), True), (UnreachableError("no"), False)],
+)
+async def test_a_run_that_reached_the_box_cleans_there_however_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: DPlaneError | None, cleans: bool
+) -> None:
+    class Played:
+        async def run(self) -> Outcome:
+            if ends is not None:
+                raise ends
+            return Outcome("succeeded", "")
+
+    async def played(_job: Job, _task: Task) -> Played:
+        return Played()
+
+    async def clean(_store: Store, _where: Paths, ran: Task) -> None:
+        cleaned.append(ran.name)
+
+    cleaned: list[str] = []
+    where = Paths(tmp_path, tmp_path, tmp_path, False)
+    monkeypatch.setattr(job, "_execution", played)
+    monkeypatch.setattr(leftovers, "clean", clean)
+    async with open_store(tmp_path / "store.db", write=True) as store:
+        await records.add_task(store, USB)
+        queued = await records.new_run(store, "usb")
+        given = Job(store, queued, "", Reporter(tmp_path, queued.id, "replicate", ""), where, LocalHost())
+        with contextlib.suppress(DPlaneError):
+            await job._run(given)
+    assert bool(cleaned) == cleans
 
 
 async def test_a_pull_that_was_made_again_keeps_what_it_goes_on_from(world: World) -> None:
@@ -197,6 +264,26 @@ async def test_a_pull_that_was_made_again_keeps_what_it_goes_on_from(world: Worl
     assert (run.evidence[0].base or "").startswith("#dplane-")
     assert marked(world, "far", FAR) != base
     assert len(marked(world, "far", FAR)) == 1
+    assert await rows(world, "left_there") == 0
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_before_a_box_is_forgotten_what_was_left_there_is_taken_away_or_told(world: World, answers: bool) -> None:
+    world.rights = [*READ, "--may-snapshot", "yes"]
+    with world.edit("far") as state:
+        state["datasets"][FAR] = {**new_dataset(), "written": 1000}
+    await world.add(PULL, may_read=FAR, may_snapshot=True)
+    assert (await world.run()).state == "succeeded"
+    with pytest.raises(RefusedError, match="is used by 2 task"):
+        await worker.remove("vault-box")
+    assert marked(world, "far", FAR), "in use: nothing is taken away"
+    service = LocalReplication(LocalHost())
+    for name in ("pull", "photos"):
+        await service.remove_task(name)
+    world.accepts = answers
+    said = await worker.remove("vault-box")
+    assert ("is still there" in said) == bool(marked(world, "far", FAR)) == (not answers)
+    assert (f"bookmarks below {FAR}" in said) == (not answers)
     assert await rows(world, "left_there") == 0
 
 

@@ -14,7 +14,7 @@ from dplane_tui import paths
 from dplane_tui.errors import RefusedError
 from dplane_tui.services.replication import chains, keys, records, rotation, worker
 from dplane_tui.services.replication.bases import mark_of
-from dplane_tui.services.replication.model import PairRequest, Peer, Step, Task
+from dplane_tui.services.replication.model import Evidence, PairRequest, Peer, Step, Task
 from dplane_tui.services.replication.read import Dataset, Point
 from dplane_tui.services.store import Store, open_store, prepare
 
@@ -73,6 +73,29 @@ async def test_a_new_host_key_forgets_neither_the_copies_nor_the_bookmarks(store
     conflict = chains.key_conflict((await chains.known(store, now))["vault/photos"], here, there)
     assert conflict is not None
     assert conflict.kind == "key-changed", "the copy whose key was changed there is still not overwritten"
+
+
+@pytest.mark.parametrize("way", ["trust", "pair"])
+async def test_what_was_proven_under_another_host_key_counts_no_more_until_the_next_run(store: Store, way: str) -> None:
+    pull = replace(TASK, name="pull", source="vault/home", peer=None, target="tank/home", source_peer="attic")
+    local = replace(TASK, name="local", peer=None, target="usb/photos")
+    for task in (pull, local):
+        await records.add_task(store, task)
+    for name in ("photos", "pull", "local"):
+        run = await records.new_run(store, name)
+        await records.add_evidence(store, run.id, Evidence("d", "t", "s1", "11", "11", 1, None, 0.0, 1.0), 1.0)
+        await records.update_run(store, run.id, state="succeeded")
+    await worker.adopt(pairing(key=OLD))
+    assert await proven(store) == {"photos", "pull", "local"}, "it is the same box"
+    await (rotation.trust("attic", NEW) if way == "trust" else worker.adopt(pairing(key=NEW)))
+    assert await proven(store) == {"local"}
+    assert await records.last_run(store, "photos") is not None, "the run itself was this task's"
+    await worker.adopt(pairing("loft", "10.0.0.3", THIRD))
+    assert await proven(store) == {"local"}, "a new one changes nothing of the others"
+
+
+async def proven(store: Store) -> set[str]:
+    return {task.name for task in await records.tasks(store) if await records.newest_proof(store, task.name)}
 
 
 async def test_a_box_that_is_forgotten_and_paired_again_has_its_copies(store: Store) -> None:

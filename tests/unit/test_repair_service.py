@@ -335,13 +335,14 @@ async def test_a_copy_is_named_only_when_something_was_proven_there(
 
     async def states(_host: object) -> tuple[TaskStatus, ...]:
         return (
-            TaskStatus(proven, verified_at=time.time() - 3600, fresh_at=1.0, datasets=("tank/a",)),
+            TaskStatus(proven, verified_at=time.time() - 3600, fresh_at=1.0, datasets=("tank/a",), guids=("7",)),
             TaskStatus(never),
         )
 
     monkeypatch.setattr("dplane_tui.services.replication.glance.task_states", states)
-    found = await service(box)._copies(["tank/a", "tank/b"])
+    found = await service(box)._copies({"tank/a": "7", "tank/b": "8"})
     assert found == {"tank/a": ["the copy nas-b:backup/a (task home), proven 1h ago"], "tank/b": []}
+    assert await service(box)._copies({"tank/a": "9"}) == {"tank/a": []}, "that copy is of the one before it"
 
 
 def test_who_may_not_read_the_names_still_gets_the_advice(box: PlayedBox, cli: Cli) -> None:

@@ -48,6 +48,12 @@ async def take(world: World, one: Divergence, name: str, to: str = "", task: str
     return await world.run("resolve", codec.dumps(wish), task)
 
 
+async def is_proven(world: World) -> bool:
+    """Whether anything counts as proven of where the task sends."""
+    async with open_store(world.database) as store:
+        return await records.newest_proof(store, "photos") is not None
+
+
 async def diverged(world: World) -> Divergence:
     """A copy that got a snapshot of its own while the source went on."""
     assert (await world.run()).state == "succeeded"
@@ -83,6 +89,12 @@ async def test_keeping_both_renames_the_targets_side_and_the_next_run_starts_afr
     world.write("tank/photos/below", 10)
     one = await diverged(world)
     before = {name: data["guid"] for name, data in world.datasets("far").items() if f"{name}/".startswith(TARGET)}
+    assert await is_proven(world)
+    world.lies['"op": "aside"'] = b'{"ok": true}\n'  # what it says is not what can be read there
+    failed = await take(world, one, KEEP_BOTH)
+    assert "this is not a success" in failed.message
+    assert not await is_proven(world), "what is there now nobody knows"
+    world.lies.clear()
     done = await take(world, one, KEEP_BOTH)
     assert done.state == "succeeded", done.message
     after = world.datasets("far")

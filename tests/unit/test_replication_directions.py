@@ -235,6 +235,23 @@ async def test_what_a_pull_took_at_its_source_is_pruned_there_with_the_right_and
     assert left[-1] == run.evidence[0].snapshot
 
 
+async def test_the_policy_of_one_pull_leaves_at_the_source_what_waits_for_another(world: World) -> None:
+    world.rights, world.may_prune = [*READ, "--may-snapshot", "yes"], True
+    prunes = replace(PULL, name="prunes", target="tank/prunes", options=Options(keep_source="1"))
+    await world.add(prunes, may_read=SOURCE, may_snapshot=True, may_prune=True)
+    await world.add(replace(PULL, name="waits", target="tank/waits"))
+    assert_pulled(world, await world.run(task="waits"))
+    taken = []
+    for _ in range(2):
+        far_write(world, 1000)
+        run = await world.run(task="prunes")
+        assert_pulled(world, run)
+        taken.append(run.evidence[-1].snapshot)
+    assert [name for name, _ in world.points("far", SOURCE)][-2:] == taken
+    assert_pulled(world, await world.run(task="waits"))
+    assert [name for name, _ in world.points("near", "tank/waits")][-2:] == taken, "it has all that was taken"
+
+
 async def test_a_snapshot_without_the_right_is_refused_there(world: World) -> None:
     world.rights = READ
     await world.add(PULL, may_read=SOURCE, may_snapshot=True)  # our store is wrong; the far box decides

@@ -14,9 +14,9 @@ import pytest
 from dplane_tui.cli.replicate_check import answer
 from dplane_tui.services.notify import observe
 from dplane_tui.services.protection.gather import copies_of, verdicts
-from dplane_tui.services.replication import freshness, records
+from dplane_tui.services.replication import codec, freshness, records
 from dplane_tui.services.replication.execute import nothing_new
-from dplane_tui.services.replication.model import Evidence, Match, Plan, Task, TaskStatus
+from dplane_tui.services.replication.model import Evidence, Match, Peer, Plan, Task, TaskStatus
 from dplane_tui.services.replication.read import Dataset as Near
 from dplane_tui.services.retention.claims import claims_of
 from dplane_tui.services.store import Store, open_store, prepare
@@ -65,6 +65,29 @@ async def test_a_dataset_made_since_is_not_proven_by_the_run_before_it(store: St
     assert any("never proven there" in reason.text and reason.state == "lacking" for reason in said.reasons)
 
 
+async def test_a_dataset_made_anew_under_an_old_name_is_not_proven_by_what_was_before_it(store: Store) -> None:
+    await records.add_task(store, OLD)
+    plan = {
+        "steps": [{"dataset": "tank/photos/a", "dataset_guid": "8"}, {"dataset": 5, "dataset_guid": "6"}, None],
+        "matches": [{"dataset": "tank/photos", "dataset_guid": "7"}, {"dataset": "tank/photos/b"}],
+    }
+    names = ("tank/photos", "tank/photos/a", "tank/photos/b")
+    await ran(store, "succeeded", *names, plan=json.dumps(plan))
+    status = codec.decode(TaskStatus, json.loads(codec.dumps(await stands(store, OLD))))
+    assert dict(zip(status.datasets, status.guids, strict=True)) == dict(zip(names, ("7", "8", ""), strict=True))
+    proven = {name: copies_of(name, [status], guid)[0].verified_at for name, guid in zip(names, "789", strict=True)}
+    assert proven == dict.fromkeys(names, NOW), "a run that kept no GUID counts as before"
+    assert copies_of("tank/photos/a", [status])[0].verified_at == NOW
+    new = Dataset("tank/photos/a", "filesystem", "9")
+    said = verdicts([new], None, [status], {new.name: ("s", NOW)}, None, NOW)[new.name]
+    assert [reason.text for reason in said.reasons if reason.fix == "section-replication"] == [
+        "photos copies it to vault/photos/a, but was never proven there since it was made anew."
+    ]
+    for broken in ('{"steps": {"a": 1}, "matches": [[]]}', "[]", ""):
+        await ran(store, "succeeded", *names, plan=broken)
+        assert (await stands(store, OLD)).guids == ("", "", "")
+
+
 async def test_a_task_of_the_same_name_starts_with_nothing_proven(store: Store, tmp_path: Path) -> None:
     await records.add_task(store, OLD)
     await ran(store, "succeeded", "tank/photos")
@@ -78,6 +101,25 @@ async def test_a_task_of_the_same_name_starts_with_nothing_proven(store: Store, 
     await records.add_task(store, OLD)  # the same places; it may be another box
     [claim] = (await claims_of(store, {"tank/photos": Near("tank/photos")}, tmp_path, ""))["tank/photos"]
     assert claim.newest == "", "nothing is proven for pruning either"
+
+
+async def test_a_dataset_of_another_box_is_claimed_by_every_task_that_pulls_it_from_there(
+    store: Store, tmp_path: Path
+) -> None:
+    for name, host_key in (("attic", "k1"), ("attic-2", "k1"), ("cellar", "k2")):
+        await records.put_peer(store, Peer(name, "dplane", "10.0.0.2", 22, host_key, "", "", True))
+        await records.add_task(store, replace(TASK, name=f"from-{name}", source_peer=name))
+    await records.add_task(store, replace(TASK, name="local"))
+    run = await records.new_run(store, "from-attic-2")
+    await records.update_run(store, run.id, state="succeeded")
+    await records.add_all_evidence(store, run.id, [(proof(), NOW)])
+    side = {"tank/photos": Near("tank/photos"), "tank/other": Near("tank/other")}
+    found = await claims_of(store, side, tmp_path, "", "attic")
+    assert {claim.task: claim.newest for claim in found["tank/photos"]} == {"from-attic": "", "from-attic-2": "1"}
+    assert all(claim.waits and not claim.certain for claim in found["tank/photos"])
+    assert found["tank/other"] == []
+    here = await claims_of(store, side, tmp_path, "")
+    assert [claim.task for claim in here["tank/photos"]] == ["local"]
 
 
 async def test_what_was_proven_of_another_place_counts_no_more(store: Store) -> None:

@@ -67,6 +67,9 @@ async def test_first_a_full_then_incrementals_then_nothing_new(world: World) -> 
     assert len(world.points("near", "tank/photos")) == 2, "no snapshot is taken for nothing"
     for run in (first, second, third):
         assert_honest(world, run)
+        plan = decode_plan(run.plan)
+        for part in (*plan.steps, *plan.matches):
+            assert part.dataset_guid == world.datasets("near")[part.dataset]["guid"], "it says of which dataset"
 
 
 async def test_the_dry_run_shows_the_plan_and_changes_nothing(world: World) -> None:

@@ -50,14 +50,15 @@ def covers(task: Task, dataset: str) -> str | None:
     return f"{task.target}/{below}"
 
 
-def copies_of(dataset: str, tasks: Iterable[TaskStatus]) -> tuple[Copy, ...]:
-    """Where it is replicated to, with what was proven of this very dataset."""
+def copies_of(dataset: str, tasks: Iterable[TaskStatus], guid: str = "") -> tuple[Copy, ...]:
+    """Where it is replicated to, with what was proven of this very dataset; an empty `guid` is not known."""
     found = []
     for status in tasks:
         target = covers(status.task, dataset)
         if target is not None:
             here = status.task.peer is None
-            seen = dataset in status.datasets
+            anew = status.was_another(dataset, guid)
+            seen = dataset in status.datasets and not anew
             found.append(
                 Copy(
                     status.task.name,
@@ -67,6 +68,7 @@ def copies_of(dataset: str, tasks: Iterable[TaskStatus]) -> tuple[Copy, ...]:
                     status.late if seen else None,
                     here and target.split("/")[0] == dataset.split("/")[0],
                     status.task.rpo,
+                    anew=anew,
                 )
             )
     return tuple(found)
@@ -95,7 +97,7 @@ def gather(
             one.encryption,
             None if newest is None else newest.get(one.name),
             newest is not None,
-            None if known is None else copies_of(one.name, known),
+            None if known is None else copies_of(one.name, known, one.guid),
             by_name.get(one.name.split("/")[0]),
             getattr(one, "peer", ""),
             _kept(kept[one.name]) if one.name in kept else None,

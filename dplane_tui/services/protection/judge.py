@@ -40,6 +40,8 @@ class Copy:
     """Whether the copy lies on the same pool, and dies with it."""
     allowed: float | None = None
     """Seconds that what is proven there may be old."""
+    anew: bool = False
+    """Whether what was proven there is of another dataset, which had that name before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +181,9 @@ def _copies(facts: Facts, now: float) -> tuple[Reason, ...]:
 
 def _copy(one: Copy, now: float) -> Reason:
     if one.verified_at is None:
-        return Reason(
-            "lacking", f"{one.task} copies it to {one.where}, but was never proven there.", "section-replication"
-        )
+        since = " since it was made anew" if one.anew else ""
+        said = f"{one.task} copies it to {one.where}, but was never proven there{since}."
+        return Reason("lacking", said, "section-replication")
     proven = f"{one.task}: {one.where} was read back {age(one.verified_at, now)} and had it"
     if one.fresh_at is not None:
         proven += f", as it was {duration(now - one.fresh_at)} ago"

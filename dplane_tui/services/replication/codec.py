@@ -63,17 +63,25 @@ def _plain(hint: Any, value: Any, where: str) -> Any:
     raise ValueError(f"{where} is not {hint.__name__}")
 
 
-def told_by(plan: str) -> tuple[bool | None, tuple[str, ...]]:
-    """Whether a stored plan took what is below its source, and its notes, without taking the rest of it apart; None and
-    no notes where it cannot be understood."""
+def told_by(plan: str) -> tuple[bool | None, tuple[str, ...], dict[str, str]]:
+    """Whether a stored plan took what is below its source, its notes, and the GUIDs of its datasets, without taking the
+    rest of it apart; None and nothing where it cannot be understood, or was not kept."""
     try:
         found = json.loads(plan) if plan else {}
     except ValueError:
-        return None, ()
+        return None, (), {}
     if not isinstance(found, dict):
-        return None, ()
+        return None, (), {}
     deep, notes = found.get("recursive"), found.get("notes", ())
     return (
         deep if isinstance(deep, bool) else None,
         tuple(str(note) for note in notes) if isinstance(notes, list) else (),
+        {**_guids(found.get("steps")), **_guids(found.get("matches"))},
     )
+
+
+def _guids(parts: Any) -> dict[str, str]:
+    """Datasets and their GUIDs from the steps or matches of a stored plan."""
+    named = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+    pairs = [(part.get("dataset"), part.get("dataset_guid")) for part in named]
+    return {name: guid for name, guid in pairs if isinstance(name, str) and isinstance(guid, str) and guid}

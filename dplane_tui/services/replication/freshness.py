@@ -52,4 +52,5 @@ def with_proof(status: TaskStatus, proof: Proof, now: float) -> TaskStatus:
         late=None if stands in (NEVER, AHEAD) else stands == LATE,
         datasets=proof.datasets,
         notes=(*below, *proof.notes),
+        guids=tuple(proof.guids.get(name, "") for name in proof.datasets),
     )

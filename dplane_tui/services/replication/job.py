@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ... import paths
-from ...errors import ChangedError, DPlaneError, RefusedError, UsageError
+from ...errors import ChangedError, DPlaneError, RefusedError, UnreachableError, UsageError
 from ..door import Door
 from ..host import Host, LocalHost
 from ..jobs import files
@@ -160,7 +160,12 @@ async def source_of(job: Job, task: Task, peer: Peer | None) -> Source:
 
 async def _run(job: Job) -> Outcome:
     task = await records.task(job.store, job.run.task)
-    outcome = await (await _execution(job, task)).run()
+    try:
+        outcome = await (await _execution(job, task)).run()
+    except DPlaneError as error:
+        if not isinstance(error, UnreachableError):  # else what is left there is not reached either
+            await leftovers.clean(job.store, job.where, task)
+        raise
     await leftovers.clean(job.store, job.where, task)
     return outcome
 

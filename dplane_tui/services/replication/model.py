@@ -171,6 +171,14 @@ class TaskStatus:
     """What that run said of datasets that it did not send."""
     restore: Run | None = None
     """The last restore of its copy, when that was begun after the last run; it says nothing about the copy."""
+    guids: tuple[str, ...] = ()
+    """The GUIDs that `datasets` had then, in the same order; empty for one that the run did not keep."""
+
+    def was_another(self, dataset: str, guid: str) -> bool:
+        """Whether what was proven then is of another dataset than the one with that GUID (empty: not known), which had
+        its name before it."""
+        then = dict(zip(self.datasets, self.guids, strict=False)).get(dataset, "")
+        return bool(guid and then) and guid != then
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +223,8 @@ class Step:
     """The resume token, for `resume`."""
     size: int | None = None
     """Estimated bytes of stream; None is unknown."""
+    dataset_guid: str = ""
+    """GUID of the dataset itself; empty where the run did not keep it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +259,8 @@ class Match:
     target: str
     snapshot: str
     guid: str
+    dataset_guid: str = ""
+    """GUID of the dataset itself; empty where the run did not keep it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ class PairingSession:
 
     async def remove(self, name: str) -> str:
         """Forget a stored peer."""
-        return clean(str((await self.ask("remove", name=name)).get("message", "")), 500)
+        return clean(str((await self.ask("remove", name=name)).get("message", "")), 1000)
 
 
 def _decoded(kind: type[T], data: Any) -> T:

@@ -62,7 +62,8 @@ class Planning:
         return await self._source.estimated(replace(estimates.with_sizes(self._made(), plan), snapshot=name))
 
     def _made(self, snapshot: str | None = None) -> Plan:
-        return make_plan(self._task, self.here, self.there, snapshot, self._available, self.chains, self.stale)
+        plan = make_plan(self._task, self.here, self.there, snapshot, self._available, self.chains, self.stale)
+        return _with_guids(plan, self.here)
 
     async def _near(self) -> Side:
         await self._source.settle()
@@ -94,6 +95,16 @@ class Planning:
             if not wants_snapshot(self._task, self.here):
                 return None
         raise AssertionError("the last try returns or raises")
+
+
+def _with_guids(plan: Plan, here: Side) -> Plan:
+    """`plan` with the GUIDs of the datasets themselves: one that is made anew under an old name is another one."""
+    guids = {name: dataset.properties.get("guid", "") for name, dataset in here.items()}
+    return replace(
+        plan,
+        steps=tuple(replace(step, dataset_guid=guids[step.dataset]) for step in plan.steps),
+        matches=tuple(replace(match, dataset_guid=guids[match.dataset]) for match in plan.matches),
+    )
 
 
 def _new_name() -> str:

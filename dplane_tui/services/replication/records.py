@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...errors import CommandError, MissingError, RefusedError
@@ -77,11 +77,20 @@ async def peer(store: Store, name: str) -> Peer:
 
 
 async def put_peer(store: Store, new: Peer) -> None:
-    """Store a peer; one of the same name is replaced, its tasks stay."""
+    """Store a peer; one of the same name is replaced, its tasks stay.
+
+    What was proven with one that showed another host key counts no more: it may be another box, or a new disk.
+    """
     fields = {**dataclasses.asdict(new), "mark": new.known_by}
     sql, values = _insert("peers", fields)
     changes = ", ".join(f"{name} = excluded.{name}" for name in fields if name != "name")
     async with store.transaction() as db:
+        await db.execute(
+            "UPDATE runs SET former = 1 WHERE former = 0 "
+            "AND task IN (SELECT name FROM tasks WHERE :name IN (peer, source_peer)) "
+            "AND EXISTS (SELECT 1 FROM peers WHERE name = :name AND host_key != :host_key)",
+            {"name": new.name, "host_key": new.host_key},
+        )
         await db.execute(f"{sql} ON CONFLICT (name) DO UPDATE SET {changes}", values)
 
 
@@ -326,6 +335,8 @@ class Proof:
     """Whether the run took what is below the source; None: that is not known."""
     notes: tuple[str, ...]
     """What the run said of datasets that it did not send."""
+    guids: Mapping[str, str]
+    """The GUIDs that datasets of the source had then, as far as the run kept them."""
 
 
 async def newest_proof(store: Store, task_name: str) -> Proof | None:

@@ -41,23 +41,16 @@ async def look(job: Job) -> Outcome:
 
 async def act(job: Job) -> Outcome:
     """Take a way out, if it is still the one that was shown. Raises RefusedError, ChangedError, MissingError …"""
-    outcome = await _act(job, codec.decode(Resolution, json.loads(job.request)))
-    await records.place_changed(job.store, job.run.task)
-    return outcome
-
-
-async def _act(job: Job, wish: Resolution) -> Outcome:
+    wish = codec.decode(Resolution, json.loads(job.request))
     if wish.seen:
         return await _act_here(job, wish)
     examination = await Examination.of(job)
     try:
         found, way = chosen(await examination.all(), wish, job.run.task)
         job.report.update(stage=f"{wish.way} {text.clean(found.target)}")
-        if wish.way == KEEP_BOTH:
-            return await _keep_both(examination, found, way)
-        if wish.way == ROLL_BACK:
-            return await _roll_back(examination, found, way)
-        return await _beside(job, examination, wish.to)
+        if wish.way == BESIDE:
+            return await _beside(job, examination, wish.to)
+        return await _change(job, examination, found, way)
     finally:
         await examination.close()
 
@@ -109,7 +102,7 @@ async def _act_here(job: Job, wish: Resolution) -> Outcome:
     if divergence.plan_of(task, now, way.way, gone, token=token) != wish.plan:
         raise _not_as_shown(found.target, task.name)
     job.report.update(stage=f"{wish.way} {text.clean(found.target)}")
-    return await (_keep_both if way.way == KEEP_BOTH else _roll_back)(at, found, way)
+    return await _change(job, at, found, way)
 
 
 def _since(there: Dataset, found: Divergence) -> int:
@@ -124,6 +117,13 @@ def _in_the_way(there: Dataset, found: Divergence) -> str:
     """The token of a half-received stream that has to go before `there` can be rolled back; else empty."""
     blocks = found.since is not None and halves.stands_in_the_way(there, found.since)
     return there.token if blocks else ""
+
+
+async def _change(job: Job, at: Examination, found: Divergence, way: Way) -> Outcome:
+    """Change what is at the target. Raises DPlaneError, also when it happened and could not be read back."""
+    # Before the act: it may happen although nothing tells of it any more, and then nothing is proven of that place.
+    await records.place_changed(job.store, job.run.task)
+    return await (_keep_both if way.way == KEEP_BOTH else _roll_back)(at, found, way)
 
 
 async def _keep_both(at: Examination, found: Divergence, way: Way) -> Outcome:
@@ -170,6 +170,7 @@ async def _beside(job: Job, at: Examination, to: str) -> Outcome:
     there, _ = await at.amends.target.read(to, False)
     if there:
         raise RefusedError(f"{to} exists at the target already.", "Choose a name that is free.")
+    await records.place_changed(job.store, at.task.name)
     await records.set_target(job.store, at.task.name, to)
     stored = (await records.task(job.store, at.task.name)).target
     if stored != to:

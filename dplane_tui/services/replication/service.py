@@ -84,7 +84,7 @@ class ReplicationService(Looks, Protocol):
     ) -> Task:
         """Change what a task does differently, and its RPO (in seconds) and whether it takes what is below if given; a
         running one follows its limit and pause within seconds. With `timed`, systemd is told the schedule also when the
-        store has it already. Raises RefusedError."""
+        store has it already. Raises RefusedError; CommandError when it was done and bookmarks below are left."""
         ...
 
     async def remove_task(self, name: str) -> str:
@@ -257,7 +257,10 @@ class LocalReplication(LocalLooks):
             if timed or timer.is_meant(before, options, rpo):
                 await timer.follow(Door(self._host), name, options, "so nothing was changed")
             await records.set_options(store, name, options, rpo, recursive)
+            left = await leftovers.drop_below(self._host, store, task) if task.recursive and not new.recursive else ""
             await store.backup()
+            if left:
+                raise CommandError(f"{name} takes only {task.source} from now on. {left}")
             return await records.task(store, name)
 
     async def remove_task(self, name: str) -> str:

@@ -19,7 +19,7 @@ from ... import paths
 from ...errors import CommandError, DPlaneError, RefusedError, UsageError
 from ...text import clean
 from ..store import Store, open_store
-from . import keypair, keys, records, rights
+from . import keypair, keys, leftovers, records, rights
 from .codec import decode
 from .hello import hello
 from .model import PairRequest, Peer
@@ -204,10 +204,15 @@ async def test(name: str) -> str:
 
 
 async def remove(name: str) -> str:
-    """Forget a peer and destroy our key for it; a sentence about what is left there."""
+    """Forget a peer and destroy our key for it, once what removed tasks left there was taken away.
+
+    Returns sentences about what is left there. Raises RefusedError while tasks use it.
+    """
     where = paths.current()
     async with open_store(where.database, write=True) as store:
         peer = await records.peer(store, name)
+        used = any(name in (task.peer, task.source_peer) for task in await records.tasks(store))
+        rest = "" if used else await leftovers.clean_for_good(store, where, name)  # while there is a key for it
         await records.delete_peer(store, name)
         await store.backup()
     files = keys.files_of(where.ssh, name)
@@ -216,4 +221,4 @@ async def remove(name: str) -> str:
             path.unlink()
     left = f"the line `dplane:{keys.own_name()}` in the authorized keys of {peer.user} opens nothing any more"
     how = f"`dplane peer revoke {keys.own_name()}` there removes it" if peer.product else "it may be removed"
-    return f"{name} is forgotten and our key for it destroyed. There, {left}; {how}."
+    return f"{name} is forgotten and our key for it destroyed. There, {left}; {how}. {rest}".strip()

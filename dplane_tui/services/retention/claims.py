@@ -11,7 +11,7 @@ from pathlib import Path
 from ..jobs import files
 from ..replication import records
 from ..replication.bases import mark_of
-from ..replication.model import Task
+from ..replication.model import Peer, Task
 from ..replication.plan import covers, members, target_of
 from ..replication.read import Side
 from ..store import Store
@@ -21,25 +21,38 @@ from .needs import Claim
 _STARTING = 60.0  # seconds in which a run that was just started may not have reported yet
 
 
-async def claims_of(store: Store, side: Side, jobs: Path, own: str) -> dict[str, list[Claim]]:
-    """For each dataset of `side`, which lies on this box, the claims of all tasks that send it.
+async def claims_of(store: Store, side: Side, jobs: Path, own: str, box: str | None = None) -> dict[str, list[Claim]]:
+    """For each dataset of `side`, which lies on the peer `box` (None: on this one), the claims of all tasks of this box
+    that send it.
 
     The task called `own` asks; it is not taken to be running.
     """
     peers = {peer.name: peer for peer in await records.peers(store)}
+    boxes = _names_of(box, peers)
     proven = await _proven(store, list(side))
     running = await _running(store, jobs) - {own}
     claims: dict[str, list[Claim]] = {name: [] for name in side}
     for task in await records.tasks(store):
-        inside = {name: dataset for name, dataset in side.items() if covers(task, name)}
+        if task.source_peer not in boxes:
+            continue
+        near = dataclasses.replace(task, source_peer=None)  # as that box sees it
+        inside = {name: dataset for name, dataset in side.items() if covers(near, name)}
         # What a task leaves out by now it may have sent before: that base stays, but nothing waits for it.
         sent = set(members(task, inside)) if inside else set()
-        mark = mark_of(peers.get(task.peer) if task.peer is not None else None, task)
+        # At another box the bookmarks are named by that box; one of no task that is known here keeps its snapshot.
+        mark = "" if box is not None else mark_of(peers.get(task.peer) if task.peer is not None else None, task)
         for name in inside:
             newest = proven.get((task.name, name, target_of(task, name)), "")
             waits = name in sent and wants_history(task, newest)
             claims[name].append(Claim(task.name, newest, mark, waits, running=task.name in running))
     return claims
+
+
+def _names_of(box: str | None, peers: Mapping[str, Peer]) -> set[str | None]:
+    """All the names under which the same box is paired."""
+    if box is None or box not in peers:
+        return {box}
+    return {name for name, peer in peers.items() if peer.known_by == peers[box].known_by}
 
 
 def wants_history(task: Task, newest: str) -> bool:

@@ -15,7 +15,7 @@ from ..replication.model import Task
 from ..replication.plan import members, target_of
 from ..replication.read import Dataset, Side
 from ..replication.source import LocalSource, Source
-from ..replication.targets import LocalTarget, Target
+from ..replication.targets import Target
 from ..store import Store
 from . import claims
 from .backlog import Backlog
@@ -126,10 +126,9 @@ class Retention:
         return replace(report, judged=found, frees=frees, problem=problem or said)
 
     async def _claims(self, side: Side, *, far: bool) -> Mapping[str, list[Claim]]:
-        """What other tasks of this box need; of datasets of another box, this one knows none."""
-        if isinstance(self._target, LocalTarget) if far else isinstance(self._source, LocalSource):
-            return await claims.claims_of(self._store, side, self._jobs, self._task.name)
-        return {name: [] for name in side}
+        """What the tasks of this box need of what lies on either side."""
+        box = self._task.peer if far else self._task.source_peer
+        return await claims.claims_of(self._store, side, self._jobs, self._task.name, box)
 
     def _needs(
         self, scope: Scope, name: str, dataset: Dataset, others: list[Claim], *, far: bool
