@@ -145,6 +145,9 @@ check_place() {
             *) fail "$folder can be written by others than root, so code below it could be replaced. Mend it with: chown root:root $folder && chmod go-w $folder" ;;
         esac
     done
+    # Root's alone: who can open a lock can hold it. Installers before this one let everybody.
+    [ ! -e "$base/.lock" ] || [ "$(stat -c %a "$base/.lock")" = 600 ] || rm -f -- "$base/.lock"
+    (umask 077 && : >>"$base/.lock")
     exec 9>"$base/.lock"
     flock -n 9 || fail "another installation is running on this machine; wait for it to end."
     free=$(df -Pk "$base" 2>/dev/null | awk 'NR == 2 { print int($4 / 1024) }')
@@ -287,6 +290,10 @@ accounts() {
         [ ! -L "$path" ] || fail "$path is a link; D-Plane keeps its data in a real folder there."
         install -d -m "$mode" -o "$owner" -g "$group" "$path"
     done <packaging/etc/tmpfiles.conf
+    for folder in /run/dplane/jobs /var/lib/dplane/store; do
+        (cd / && runuser -u dplane -- sh -c "$(shut_locks_text dplane "$folder")") ||
+            note "the lock files in $folder could not be closed to others; who can read one can hold it."
+    done
 }
 
 # open_door: the sudoers rule for the new helper (and the one still in use), live only after visudo and a real request.

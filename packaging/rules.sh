@@ -37,6 +37,13 @@ sys.exit(main())
 TEXT
 }
 
+# shut_locks_text USER FOLDER: a command, to be run as USER who owns FOLDER, that closes its lock files to all others.
+# Who can open one can hold it, and everybody could open those of releases before this one. Somebody else's file goes,
+# for only its owner can close it. Not root's to do: its members may put links there.
+shut_locks_text() {
+    echo "find '$2' -maxdepth 1 -type f -name '*.lock' -perm /007 \\( -user '$1' -exec chmod o= {} + -o -delete \\)"
+}
+
 # source_files DIR: what a release is made from, one path a line, relative, sorted.
 source_files() {
     (

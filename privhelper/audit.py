@@ -13,6 +13,7 @@ import os
 import stat
 from time import gmtime, strftime, time
 
+from .alone import Held, alone, beside_older
 from .strictjson import JsonError, dumps, loads
 
 TYPE_CHECKING = False
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 NAME = "audit.jsonl"
+LOCK = "log.lock"
 GENESIS = "0" * 64
 ROTATE_AT = 8 << 20  # bytes; the file is then set aside under the number of its last line
 MAX_LINE = 32768
@@ -126,7 +128,7 @@ def _sealed(line: bytes) -> dict[str, object] | None:
 
 
 class Log:
-    """The log in `directory`, which belongs to `owner`. Each append locks the directory while it lasts."""
+    """The log in `directory`, which belongs to `owner`. Each append holds the log's lock while it lasts."""
 
     def __init__(self, directory: str, owner: int, rotate_at: int = ROTATE_AT) -> None:
         self._directory = directory
@@ -138,15 +140,20 @@ class Log:
         try:
             place = self._open_directory()
             try:
-                return self._append(place, fields, durable)
+                lock = alone(place, LOCK, self._directory)
+                try:
+                    beside_older(place)
+                    return self._append(place, fields, durable)
+                finally:
+                    os.close(lock)
             finally:
                 os.close(place)
+        except Held as held:
+            raise AuditError(str(held)) from None
         except OSError as error:
             raise AuditError(f"{self._directory}: {error.strerror}") from None
 
     def _open_directory(self) -> int:
-        from fcntl import LOCK_EX, flock
-
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             place = os.open(self._directory, flags)
@@ -156,7 +163,6 @@ class Log:
             place = os.open(self._directory, flags)
         try:
             self._trust(os.fstat(place), self._directory)
-            flock(place, LOCK_EX)
         except BaseException:
             os.close(place)
             raise

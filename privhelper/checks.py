@@ -8,7 +8,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from .audit import sha256
-from .failure import Failure
+from .failure import Failure, one_line
 from .places import DISKS, OWNER_UID, ZFS, ZPOOL
 from .programs import ask, run
 from .properties import mountpoint_problem
@@ -451,10 +451,15 @@ def _prune(_verb: Verb, args: Args) -> Found:
 def _adopt(_verb: Verb, args: Args) -> Found:
     """It is nobody else's, and nothing that this machine lives in: it becomes read-only, with all below it."""
     name = str(args["dataset"])
-    owner = zfs_get(name, "dplane:peer")
-    if owner not in ("-", args["peer"]):
-        raise Failure("refused", f"{name} is a copy of another peer already.")
     kinds = "filesystem,volume"
+    free = ("-", args["peer"], args.get("former", "-"))
+    marks = ask([ZFS, "get", "-H", "-p", "-r", "-t", kinds, "-o", "name,value,source", "dplane:peer", name])
+    for line in marks.split("\n")[:-1]:
+        dataset, owner, source = line.split("\t") if line.count("\t") == 2 else (name, "", "")
+        if source not in ("-", "local", "received") and not source.startswith("inherited from "):
+            raise Failure("refused", f"Something of {name} has a mark that makes no sense, so it is no copy.")
+        if owner not in free:
+            raise Failure("refused", f"{dataset} is a copy of another peer already: {one_line(owner, 63)}.")
     listed = ask([ZFS, "list", "-H", "-p", "-r", "-t", kinds, "-o", "mounted,mountpoint", "--", name])
     for line in listed.split("\n")[:-1]:
         mounted, _, path = line.partition("\t")

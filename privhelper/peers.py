@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 
+from .alone import Held, alone, beside_older
 from .failure import Failure
 from .places import CURRENT, OWNER_UID, STATE_DIR
 from .shape import Args
 
 DIRECTORY = "ssh-accept"
 FILE = "authorized_keys"
+LOCK = "keys.lock"
 
 
 FLAGS = ("may_snapshot", "may_prune", "may_rollback")
@@ -87,7 +89,10 @@ def change(verb: str, args: Args) -> dict[str, object]:
     """Do `peer-accept`, `peer-renew`, `peer-retire` or `peer-revoke` and say what changed. Raises Failure."""
     try:
         place = _open_directory()
+        lock = -1
         try:
+            lock = alone(place, LOCK, f"{STATE_DIR}/{DIRECTORY}")
+            beside_older(place)
             before = _read(place)
             after = _changed(verb, args, before)
             if after != before:
@@ -95,7 +100,11 @@ def change(verb: str, args: Args) -> dict[str, object]:
             if _read(place) != after:
                 raise Failure("failed", f"The keys in {STATE_DIR}/{DIRECTORY} are not what was written.")
         finally:
+            if lock >= 0:
+                os.close(lock)
             os.close(place)
+    except Held as held:
+        raise Failure("failed", f"The keys in {STATE_DIR}/{DIRECTORY} were not changed: {held}.") from None
     except OSError as error:
         raise Failure("failed", f"The keys in {STATE_DIR}/{DIRECTORY} cannot be changed: {error.strerror}.") from None
     return {"changed": after != before}
@@ -118,8 +127,6 @@ def _of(lines: list[str], peer: str) -> list[str]:
 
 
 def _open_directory() -> int:
-    from fcntl import LOCK_EX, flock
-
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     above = os.open(STATE_DIR, flags)
     try:
@@ -135,7 +142,6 @@ def _open_directory() -> int:
     if found.st_uid != OWNER_UID or found.st_mode & 0o022:
         os.close(place)
         raise Failure("failed", f"{STATE_DIR}/{DIRECTORY} does not belong to root alone.")
-    flock(place, LOCK_EX)
     return place
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .receiving import Inflow
 
 READ_LIMIT = 10.0  # seconds in which the whole request must have come
+WAIT_LIMIT = 10.0  # seconds for which an act waits for another that excludes it
 MAX_AUDITED = 4096  # characters of a request's arguments that the log keeps
 
 
@@ -53,6 +54,7 @@ class Session:
         self._raw = b""
         self._intent = 0  # number of the line that said what was about to be done
         self._trusted = False
+        self._unwritten = ""  # why the log could not be written
 
     def run(self) -> int:
         """Everything from reading the request to the answer. Raises Failure."""
@@ -248,7 +250,7 @@ class Session:
 
     def _intend(self, *, durable: bool) -> None:
         if not self._note("intent", {}, durable=durable):
-            raise Failure("unavailable", "The audit log cannot be written, so nothing was done.")
+            raise Failure("unavailable", f"The audit log cannot be written ({self._unwritten}), so nothing was done.")
 
     def _note(self, phase: str, result: dict[str, object], *, durable: bool) -> bool:
         """Write one line to the audit log, and its hash to syslog where it matters; false when it cannot be written."""
@@ -275,7 +277,8 @@ class Session:
             fields["intent"] = self._intent
         try:
             number, digest = self._log.append({**fields, **result}, durable=durable)
-        except AuditError:
+        except AuditError as error:
+            self._unwritten = str(error)
             return False
         if phase == "intent":
             self._intent = number
@@ -381,17 +384,15 @@ def read_request(source: int) -> bytes:
 
 def one_at_a_time(name: str = "lock", what: str = "Another destructive act is still running") -> int:
     """Wait a while for others of the same lock to end; it lasts as long as the descriptor. Raises Failure."""
-    from fcntl import LOCK_EX, LOCK_NB, flock
-    from time import sleep
+    from .alone import Held, alone
 
-    lock = os.open(f"{places.AUDIT_DIR}/{name}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    for _ in range(100):
-        try:
-            flock(lock, LOCK_EX | LOCK_NB)
-            return lock
-        except BlockingIOError:
-            sleep(0.1)
-    raise Failure("failed", f"{what}; try again when it has ended.")
+    place = os.open(places.AUDIT_DIR, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        return alone(place, name, places.AUDIT_DIR, WAIT_LIMIT)
+    except Held as held:
+        raise Failure("failed", f"{what} ({held}); try again when it has ended.") from None
+    finally:
+        os.close(place)
 
 
 def to_syslog(words: str) -> None:

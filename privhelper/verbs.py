@@ -117,8 +117,9 @@ SYSTEM = (
     Verb(
         "peer-adopt",
         ADMIN,
-        "Lets a peer go on with a copy that another tool made here: marks it and what is below, makes it read-only.",
-        (PEER, CHILD, GUID),
+        "Lets a peer go on with a copy that another tool, or the peer `former`, made here: marks it and what is below, "
+        "makes it read-only.",
+        (PEER, CHILD, GUID, Arg("former", g.PEER, optional=True)),
         (OURS, "peer-adopt", Value("peer"), Value("dataset")),
         guard="dataset",
         before=("adopt",),

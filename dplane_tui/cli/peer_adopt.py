@@ -17,6 +17,13 @@ def add(verbs: Any) -> None:
     one = verbs.add_parser("adopt", help="let a paired box go on with a copy here that syncoid or another tool made")
     one.add_argument("name", help="the box, as it is let in here (its own name and a mark)")
     one.add_argument("dataset")
+    one.add_argument(
+        "--from",
+        dest="former",
+        default="",
+        metavar="PEER",
+        help="take it, and what is below, from a box that is lost: its name as it is marked here",
+    )
     confirm.add(one).set_defaults(handler=_adopt)
 
 
@@ -26,7 +33,7 @@ def tell(seen: adopt.Adoption) -> str:
 
 
 async def _adopt(host: Host, args: argparse.Namespace) -> Result:
-    seen = await adopt.look(host, args.name, args.dataset)
+    seen = await adopt.look(host, args.name, args.dataset, args.former)
     if args.dry_run:
         return Result(seen, tell(seen))
     await confirm.require(args, seen.dataset, tell(seen))

@@ -14,6 +14,7 @@ from ..services.host import Host
 from ..services.replication import pasted
 from ..services.replication.address import login
 from ..services.replication.keyring import open_keys
+from ..services.replication.marked import inherited
 from ..services.replication.model import Peer
 from ..services.replication.rights import Rights, flags_of
 from ..services.replication.service import open_replication
@@ -117,17 +118,18 @@ async def _accept(host: Host, args: argparse.Namespace) -> Result:
     service = open_keys(host)
     before = [one.key_fingerprint for one in await service.accepted() if one.name == offer.own_name]
     gone = [f"\nA box of that name may come in already, with {shown}; that ends." for shown in before]
+    also = "".join(f"\n{line}" for line in await inherited(host, may))
     await _confirm(
         args,
         offer.fingerprint,
         f"{offer.own_name} wants to come in with the key\n    {offer.fingerprint}\n"
-        f"It may: {may.in_words()}. On that box, `dplane peer offer` shows its key.{''.join(gone)}",
+        f"It may: {may.in_words()}. On that box, `dplane peer offer` shows its key.{''.join(gone)}{also}",
         "Is the key the same? Type yes to let it in: ",
     )
     done = await service.accept(offer, may, where, port)
     return Result(
         done,
-        f"{offer.own_name} may come in here: {done.accepted.in_words()}.\nThis box's host key is\n"
+        f"{offer.own_name} may come in here: {done.accepted.in_words()}.{also}\nThis box's host key is\n"
         f"    {done.answer.host_fingerprint}\nOn the other box, paste this line between the quotes:\n"
         f"    dplane peer import NAME --line '{done.answer.line}'\n"
         f"It names this box {done.answer.address} port {done.answer.port}; --address changes that.",

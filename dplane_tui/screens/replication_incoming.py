@@ -104,8 +104,11 @@ async def _adopt(console: Console, one: Accepted) -> str | None:
         return None
     host, dataset = console.services.host, values["dataset"].strip()
     seen = await adopt.look(host, one.name, dataset)
-    if seen.owner not in ("", one.name):
-        raise RefusedError(f"{seen.dataset} belongs to the peer {seen.owner}, so it cannot be {one.name}'s.")
+    for name, owner in seen.refused[:1]:
+        raise RefusedError(
+            f"{name} belongs to the peer {owner}, so it cannot be {one.name}'s.",
+            f"If that box is lost: `dplane peer adopt {one.name} {seen.dataset} --from {owner}`.",
+        )
     dialog = TypedConfirm(f"Let {one.name} go on with it?", adopt.meaning(seen), seen.dataset, "Let it go on", _TYPE)
     if not await ask(console, dialog):
         return None

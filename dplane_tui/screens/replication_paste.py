@@ -10,6 +10,7 @@ from privhelper import grammar
 from ..errors import RefusedError
 from ..services.replication import pasted
 from ..services.replication.address import login
+from ..services.replication.marked import inherited
 from ..text import clean
 from ..widgets.dialogs import Confirm, Form, Reader, Values, ask
 from ..widgets.fields import TextField
@@ -81,7 +82,8 @@ async def _accept(console: Console) -> str | None:
         return None
     given = replace(rights_of(offer.own_name, values), peer=offer.own_name)
     before = [one for one in await console.services.keys.accepted() if one.name == offer.own_name]
-    question = accept_question(offer.own_name, offer.fingerprint, given.in_words(), before)
+    also = await inherited(console.services.host, given)
+    question = accept_question(offer.own_name, offer.fingerprint, given.in_words(), before, also)
     if not await ask(console, Confirm(f"Let {offer.own_name} in?", question, "The key is the same")):
         return None
     host, port = _address(values["address"])
@@ -90,11 +92,11 @@ async def _accept(console: Console) -> str | None:
     return f"{offer.own_name} may come in here: {done.accepted.in_words()}."
 
 
-def accept_question(name: str, fingerprint: str, may: str, before: list[Accepted]) -> str:
+def accept_question(name: str, fingerprint: str, may: str, before: list[Accepted], also: list[str]) -> str:
     """What a person compares before another box is let in."""
     lines = [f"{name} wants to come in with the key", "", f"  {fingerprint}", "", f"It may: {may}."]
     lines += [f"A box of that name may come in already, with {one.key_fingerprint}; that ends." for one in before]
-    return "\n".join([*lines, "Compare the key with what that box shows with its offer."])
+    return "\n".join([*lines, *also, "Compare the key with what that box shows with its offer."])
 
 
 def _checked(values: Values) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from dplane_tui.errors import HostKeyError, RefusedError, UnreachableError
 from dplane_tui.screens.replication_peers import meant
+from dplane_tui.services.host import Output
 from dplane_tui.services.replication import adopt
 from dplane_tui.services.replication.adopt import Adoption
 from dplane_tui.services.replication.model import PairRequest, Run, TaskStatus
@@ -215,6 +216,47 @@ async def test_another_box_is_let_in_by_its_line_after_its_key_was_compared(cons
         await seen.until_said("attic-1a2b may come in here: receive into backup/attic")
     given = Rights("attic-1a2b", "backup/attic", "tank/home", may_snapshot=True)
     assert services.fake_keys.calls == [("accept", "attic-1a2b", given, None, 22)]
+
+
+async def test_whose_copies_a_key_gets_by_its_name_is_said_before_it_is_let_in(
+    console: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = box()
+    marks = "attic-1a2b\tbackup/attic/photos\nattic-1a2b\tbackup/elsewhere\nnas-c\tbackup/attic/x\nattic-1a2b\n"
+    asked: list[list[str]] = []
+
+    plain = services.host.run
+
+    async def run(argv: list[str], **_more: object) -> Output:
+        asked.append(list(argv))
+        return Output(0, marks.encode(), b"") if argv[0] == "zfs" else await plain(argv)
+
+    monkeypatch.setattr(services.host, "run", run)
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("i", "down", "enter")
+        await seen.until_text("Accept: the offer of which box?")
+        await paste(seen, OFFER.line)
+        await seen.press("enter", "enter")
+        await seen.until_text("What may attic-1a2b do here?")
+        await seen.type("backup/attic")
+        while "Let attic-1a2b in?" not in seen.text:
+            await seen.press("enter")
+        assert "1 dataset(s) here are marked as copies of attic-1a2b (backup/attic/photos)" in seen.said
+        assert "do not let it in" in seen.said
+    assert [
+        "zfs",
+        "get",
+        "-H",
+        "-p",
+        "-t",
+        "filesystem,volume",
+        "-s",
+        "local",
+        "-o",
+        "value,name",
+        "dplane:peer",
+    ] in asked
 
 
 async def test_the_answer_finishes_it_after_the_host_key_was_compared(console: Opener) -> None:

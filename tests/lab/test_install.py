@@ -84,11 +84,12 @@ def box(pair: Any) -> Iterator[Box]:
 def test_only_root_can_write_to_the_code_and_each_folder_is_whose_it_should_be(box: Box) -> None:
     writable = box.ok("find /opt/dplane \\( ! -user root -o ! -type l -perm /022 \\) -print")
     assert writable == ""
-    folders = "dplane dplane/store dplane/ssh dplane/ssh-accept ../log/dplane /run/dplane/jobs"
+    folders = "dplane dplane/store dplane/ssh dplane/ssh-accept ../log/dplane /run/dplane /run/dplane/jobs"
     assert box.ok(f"cd /var/lib && stat -c '%a %U %G' {folders}").splitlines() == [
         "750 root dplane-view",
         "2775 dplane dplane-operate",
         "700 dplane dplane",
+        "750 root dplane-view",
         "750 root dplane-view",
         "750 root dplane-view",
         "2775 dplane dplane-operate",

@@ -553,6 +553,29 @@ def test_only_a_peers_own_copy_is_amended_and_taken_back_only_with_the_right(far
     assert "vault/mine-kept-1/below" in after
 
 
+def test_nothing_of_one_peer_is_put_below_a_copy_of_another(far: Far) -> None:
+    before = far.state
+    evil: dict[str, Any] = {"op": "receive", "kind": "filesystem", "guid": "5"}
+    for root in (None, "vault"):
+        for name in ("vault/theirs/evil", "vault/theirs/a/b/evil"):
+            refused = far.ask({**evil, "dataset": name}, root=root, stream=stream())
+            assert "vault/theirs on the far box is a copy of another peer" in refused["error"]["message"]
+    streams = [{"dataset": "vault/theirs/evil", "kind": "filesystem", "guid": "5"}]
+    body = json.dumps({"streams": streams}).encode()
+    several = {"op": "receive-several", "dataset": "vault/theirs", "bytes": len(body)}
+    assert "of another peer" in far.ask(several, stream=body)["error"]["message"]
+    guid = json.loads(before)["datasets"]["vault/mine"]["guid"]
+    aside = {"op": "aside", "dataset": "vault/mine", "to": "vault/theirs/mine", "guid": guid, "kind": "filesystem"}
+    with state_of(far.path / "far") as state:
+        state["datasets"]["vault/mine/below"]["props"]["dplane:peer"] = "box-a"
+    before = far.state
+    assert "of another peer" in far.ask(aside)["error"]["message"]
+    assert far.state == before
+    # Below its own, and below what is the owner's, it makes what it likes inside of its root.
+    assert far.ask({**evil, "dataset": "vault/mine/new"}, stream=stream())["ok"] is True
+    assert far.ask({**evil, "dataset": "vault/nobody/new"}, stream=stream())["ok"] is True
+
+
 def test_names_that_a_peer_invents_leave_no_files_and_few_levels(far: Far) -> None:
     for number in range(3):
         far.ask({"op": "receive", "dataset": f"vault/theirs/x{number}", "kind": "filesystem"})

@@ -81,6 +81,6 @@ async def test_the_copies_are_gone_on_with_once_they_are_marked_as_the_new_box_s
 
 def test_who_would_adopt_another_box_s_copy_is_told_how_it_is_given_away() -> None:
     said = tell(Adoption("new-box", COPY, "7", snapshots=3, newest="dplane-1", owner="near-box"))
-    assert "It belongs to the peer near-box: that is refused." in said
-    assert f"`dplane dataset set {COPY} dplane:peer=new-box`" in said
+    assert f"{COPY} belongs to the peer near-box: that is refused." in said
+    assert f"`dplane peer adopt new-box {COPY} --from near-box`" in said
     assert "that is refused" not in tell(Adoption("new-box", COPY, "7", owner="new-box"))

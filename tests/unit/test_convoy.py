@@ -128,6 +128,8 @@ def test_only_what_is_whole_and_this_peers_or_new_below_it_is_received_together(
             firsts(*wrong)
     with pytest.raises(Refusal):
         firsts("v/a", kind="volume")
+    with pytest.raises(Refusal, match="below a copy of another peer"):
+        firsts("v/a/o/new")
 
 
 def test_the_owner_is_read_from_the_first_lines_alone() -> None:

@@ -314,3 +314,14 @@ def test_of_an_endless_sentence_the_rest_is_not_even_looked_at(monkeypatch: pyte
     monkeypatch.setattr(asking, "clean", counting)
     assert_sentence(error_from({"message": ESCAPE * 1_000_000, "next": ESCAPE * 1_000_000}))
     assert max(seen) <= 4000
+
+
+async def test_folders_of_odd_names_end_no_login(far: Far) -> None:
+    # Whoever is in dplane-operate can make them: a digit of another script, no number, one that is beyond all pids.
+    for name in (".ssh-²-x", ".ssh-x-y", f".ssh-{'9' * 40}-x", ".ssh--x"):
+        (far.folder / name).mkdir()
+    (far.folder / ".ssh-1-link").symlink_to(far.folder)
+    far.link._run_folder = far.folder  # and not the system's, which it takes where the path is a long one
+    await far.link.open()
+    assert not (far.folder / ".ssh-²-x").exists()
+    assert (far.folder / "ssh").exists()

@@ -110,6 +110,7 @@ def test_the_agent_opens_what_was_adopted_with_what_is_below(far: Far) -> None: 
 
 ADOPT = {"verb": "peer-adopt", "peer": "near-box", "dataset": "vault/old", "guid": GUID}
 GET, LIST = "get -H -p -o value", "list -H -p -r -t filesystem,volume"
+WHOSE = "get -H -p -r -t filesystem,volume -o name,value,source dplane:peer"
 BACK = "get -H -p -r -t filesystem,volume -o value,source"
 
 
@@ -135,7 +136,8 @@ def test_the_door_marks_only_what_is_nobodys_each_dataset_of_it_and_reads_it_bac
     door: Door, owner: str, mounts: str, marks: str, status: int, said: str
 ) -> None:
     door.answers(
-        (f"{GET} dplane:peer", 0, f"{owner}\n", ""), (f"{GET} guid", 0, f"{GUID}\n", ""),
+        (WHOSE, 0, f"vault/old\t{owner}\t{'-' if owner == '-' else 'local'}\n", ""),
+        (f"{GET} guid", 0, f"{GUID}\n", ""),
         (f"{BACK} dplane:peer", 0, marks, ""), (f"{BACK} readonly", 0, "on\tlocal\n" * 2, ""),
         (BACK, 0, "off\tlocal\n-\t-\n", ""), (f"{LIST} ", 0, mounts, ""),
         ("list -H -r -t filesystem,volume", 0, "vault/old\tfilesystem\nvault/old/a\tvolume\n", ""),
@@ -149,12 +151,68 @@ def test_the_door_marks_only_what_is_nobodys_each_dataset_of_it_and_reads_it_bac
     assert acts == ([wanted, harmless] if status < 2 else [])
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="sudo sets the caller; as root the helper is an administrator")
+@pytest.mark.parametrize(
+    ("whose", "former", "status", "said"),
+    [
+        ("vault/old\t-\t-\nvault/old/a\tother-box\tlocal\n", "", 2, "a is a copy of another peer already: other-box"),
+        ("vault/old\t-\t-\nvault/old/a\tother-box\treceived\n", "", 2, "vault/old/a is a copy of another"),
+        ("vault/old\t-\t-\nvault/old/a\tother-box\tlocal\n", "third-box", 2, "vault/old/a is a copy of another"),
+        ("vault/old\t-\t-\nvault/old/a\tx\ny\tlocal\n", "y", 2, "makes no sense"),
+        ("vault/old\tother-box\tlocal\nvault/old/a\tother-box\tinherited from vault/old\n", "other-box", 0, ""),
+        ("vault/old\t-\t-\nvault/old/a\tnear-box\tlocal\n", "", 0, ""),
+    ],
+)  # fmt: skip
+def test_another_peers_copy_below_is_taken_only_from_a_peer_that_was_named(
+    door: Door, whose: str, former: str, status: int, said: str
+) -> None:
+    door.answers(
+        (WHOSE, 0, whose, ""), (f"{GET} guid", 0, f"{GUID}\n", ""),
+        (f"{BACK} dplane:peer", 0, "near-box\tlocal\n" * 2, ""),
+        (f"{BACK} readonly", 0, "on\tlocal\n" * 2, ""), (BACK, 0, "off\tlocal\n-\t-\n", ""),
+        (f"{LIST} ", 0, "no\tnone\n" * 2, ""),
+        ("list -H -r -t filesystem,volume", 0, "vault/old\tfilesystem\nvault/old/a\tvolume\n", ""),
+    )  # fmt: skip
+    code, answer = door.ask(**ADOPT, **({"former": former} if former else {}))
+    assert code == status
+    assert said in answer.get("error", {}).get("message", "")
+    assert any(call["argv"][1] == "set" for call in door.started()) == (status == 0)
+
+
+async def test_whose_copies_lie_below_is_told_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Here()
+    host.owner_below = "other-box"
+    seen = await adopt.look(host, "near-box", "vault/old")
+    assert seen.refused == (("vault/old/b", "other-box"),)
+    assert "vault/old/b belongs to the peer other-box: that is refused." in tell(seen)
+    assert "`dplane peer adopt near-box vault/old --from other-box`" in tell(seen)
+    named = await adopt.look(host, "near-box", "vault/old", "other-box")
+    assert named.refused == ()
+    assert "vault/old/b belong(s) to the peer other-box and is taken from it" in tell(named)
+    asked: list[dict[str, Any]] = []
+
+    async def call(_self: DoorClient, verb: str, **args: Any) -> dict[str, Any]:
+        asked.append({"verb": verb, **args})
+        host.owner = "near-box"
+        return {"ok": True}
+
+    monkeypatch.setattr(DoorClient, "call", call)
+    with pytest.raises(CommandError, match="does not list it"):  # what is below is still the other's
+        await adopt.adopt(host, named)
+    host.owner_below = "near-box"
+    assert (await adopt.adopt(host, named)).owner == "near-box"
+    assert asked[0]["former"] == "other-box"
+    with pytest.raises(RefusedError):
+        await adopt.look(host, "near-box", "vault/old", "../x")
+
+
 class Here(LocalHost):
     """A box with one accepted peer and a dataset."""
 
     def __init__(self) -> None:
         super().__init__()
         self.owner = "-"
+        self.owner_below: str | None = None
         self.guid = "7"
         self.keys = 'restrict,command="x agent --peer near-box" ssh-ed25519 AAAA dplane:near-box\n'
 
@@ -169,7 +227,8 @@ class Here(LocalHost):
             return Output(0, b"vault/old@syncoid_x\t5\t9\nvault/old/b@syncoid_x\t6\t9\n", b"")
         rows = []
         for name, guid in (("vault/old", self.guid), ("vault/old/b", "8")):
-            for key, value in (("guid", guid), ("written", "4096"), ("mounted", "yes"), ("dplane:peer", self.owner)):
+            owner = self.owner if name == "vault/old" or self.owner_below is None else self.owner_below
+            for key, value in (("guid", guid), ("written", "4096"), ("mounted", "yes"), ("dplane:peer", owner)):
                 source = "local" if key == "dplane:peer" and value != "-" else "-"
                 rows.append(f"{name}\t{key}\t{value}\t{source}\n")
         return Output(0, "".join(rows).encode(), b"")

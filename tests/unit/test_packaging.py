@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -243,6 +245,7 @@ def test_the_folders_are_those_of_the_architecture() -> None:
     assert folders["/var/lib/dplane/store"] == ("2775", "dplane", "dplane-operate")
     assert folders["/var/lib/dplane/ssh"] == ("0700", "dplane", "dplane")
     assert folders["/var/log/dplane"] == ("0750", "root", "dplane-view")
+    assert folders["/run/dplane"] == ("0750", "root", "dplane-view"), "progress tells names of files"
     assert folders["/run/dplane/jobs"] == ("2775", "dplane", "dplane-operate")
     # sshd follows authorized_keys only where nobody but root or dplane itself can write on the way down.
     mode, owner, _group = folders["/var/lib/dplane/ssh-accept"]
@@ -254,6 +257,35 @@ def test_the_folders_are_those_of_the_architecture() -> None:
         assert parent not in folders or list(folders).index(parent) < list(folders).index(path), (
             f"{path} before {parent}"
         )
+
+
+def test_an_upgrade_closes_the_locks_that_everybody_could_open(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.touch(0o644)
+    folder = tmp_path / "jobs"
+    folder.mkdir()
+    for name in (".task-photos.lock", "dplane.lock", "run.json"):
+        (folder / name).touch(0o644)
+        (folder / name).chmod(0o664)
+    (folder / ".link.lock").symlink_to(victim)
+    me = pwd.getpwuid(os.getuid()).pw_name
+    text = sh('shut_locks_text "$@"', me, str(folder)).stdout
+    subprocess.run(["/bin/sh", "-c", text], check=True)
+    modes = {path.name: path.lstat().st_mode & 0o777 for path in folder.iterdir() if not path.is_symlink()}
+    assert modes == {".task-photos.lock": 0o660, "dplane.lock": 0o660, "run.json": 0o664}
+    assert victim.stat().st_mode & 0o777 == 0o644
+    # One of somebody else's, whom the folder's owner cannot bid to close it, goes.
+    (folder / ".task-photos.lock").chmod(0o644)
+    subprocess.run(["/bin/sh", "-c", sh('shut_locks_text "$@"', "daemon", str(folder)).stdout], check=True)
+    assert sorted(path.name for path in folder.iterdir()) == [".link.lock", "dplane.lock", "run.json"]
+    script = (PACKAGING / "install.sh").read_text()
+    assert 'runuser -u dplane -- sh -c "$(shut_locks_text dplane' in script, "not as root: members may put links there"
+
+
+def test_the_installers_own_lock_is_roots_alone() -> None:
+    script = (PACKAGING / "install.sh").read_text()
+    made = script.index('(umask 077 && : >>"$base/.lock")')
+    assert script.index('rm -f -- "$base/.lock"') < made < script.index('exec 9>"$base/.lock"')
 
 
 def test_paired_boxes_get_no_terminal_no_password_no_tunnel() -> None:

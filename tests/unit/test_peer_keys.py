@@ -6,7 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 
 from dplane_tui.errors import AuthenticationError, DPlaneError, HostKeyError, MissingError, RefusedError
 from dplane_tui.services.door import Door
-from dplane_tui.services.host import LocalHost, quoting
+from dplane_tui.services.host import LocalHost, Output, quoting
 from dplane_tui.services.replication import farside, keyring, keys, pasted, records, rotation, worker
 from dplane_tui.services.replication.hello import hello
 from dplane_tui.services.replication.keyring import LocalKeys, accepted_of
+from dplane_tui.services.replication.marked import inherited
 from dplane_tui.services.replication.model import PairRequest, Peer
 from dplane_tui.services.replication.rights import FLAGS, Rights, of_line, of_words
 from dplane_tui.services.store import open_store
@@ -456,6 +457,26 @@ async def test_what_sftp_was_told_is_read_back(world: World) -> None:
     assert world.authorized.read_text().splitlines()[-1] == "restrict three dplane:a-box"
     assert world.authorized.read_text().count("a-box") == 1
     assert world.authorized.stat().st_mode & 0o777 == 0o600
+
+
+async def test_what_a_name_brings_along_is_what_its_rights_reach_and_unknown_is_not_nothing(tmp_path: Path) -> None:
+    class Marks(LocalHost):
+        told = Output(0, b"nas-a-1\tb/x\nnas-a-1\tb/y\nnas-a-1\tc\nnas-a-12\tb/z\n", b"")
+
+        async def run(self, argv: Sequence[str], **_more: Any) -> Output:
+            assert "local" in argv
+            return self.told
+
+    host = Marks()
+    (said,) = await inherited(host, Rights("nas-a-1", "b"))
+    assert said.startswith("2 dataset(s) here are marked as copies of nas-a-1 (b/x, b/y):")
+    assert await inherited(host, Rights("nas-b", "b")) == []
+    assert await inherited(host, Rights("nas-a-1", "d")) == []
+    assert await inherited(host, Rights("nas-a-1", None, "tank/home")) == [], "which reads that and receives nothing"
+    host.told = Output(1, b"", b"no zfs")
+    assert await inherited(host, Rights("nas-a-1", "b")) == [
+        "Whether there are copies of nas-a-1 here, which this key could read back, is not known."
+    ]
 
 
 def test_the_command_line_wants_a_fingerprint_that_somebody_confirmed(tmp_path: Path) -> None:

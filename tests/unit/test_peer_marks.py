@@ -118,6 +118,16 @@ async def test_another_box_under_the_name_of_a_former_one_has_copies_of_its_own(
     assert await chains.known(store, other) == {}
 
 
+async def test_a_box_with_the_former_key_of_another_shares_nothing_with_it(store: Store) -> None:
+    await rotation.trust("attic", NEW)  # because the old key leaked, say
+    thief = await worker.adopt(pairing("other", "10.9.9.9", OLD))
+    assert await chains.known(store, thief) == {}
+    theirs = replace(TASK, name="theirs", peer="other")
+    assert mark_of(thief, theirs) != mark_of(await attic(store), TASK), "each drops only its own bookmarks"
+    again = await worker.adopt(pairing("other", "10.9.9.8", OLD))
+    assert mark_of(again, theirs) == mark_of(thief, theirs), "and stays what it is"
+
+
 async def test_a_store_of_an_older_release_keeps_its_marks(tmp_path: Path) -> None:
     path = tmp_path / "old.db"
     with sqlite3.connect(path, isolation_level=None) as db:

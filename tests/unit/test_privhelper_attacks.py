@@ -6,6 +6,7 @@ tests of the door, hostile arguments in those named hostile, the log in those of
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -15,7 +16,9 @@ from typing import Any
 
 import pytest
 
+from privhelper import alone as locks
 from privhelper import checks, peers
+from privhelper.audit import LOCK, AuditError, Log
 from privhelper.build import build
 from privhelper.failure import Failure, one_line
 from privhelper.grammar import KEY
@@ -428,3 +431,64 @@ def test_the_page_of_threats_names_tests_that_exist() -> None:
     assert [name for name in named if f"def {name}(" not in known and f"{name}.py" not in page] == []
     rows = [int(number) for number in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)]
     assert rows == list(range(1, max(28, len(rows)) + 1))
+
+
+def _held(path: Path) -> int:
+    """Lock `path` as somebody who may only read it: whoever can open a file or a folder can."""
+    handle = os.open(path, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    return handle
+
+
+def test_62_no_lock_of_the_door_can_be_held_by_who_only_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "STATE_DIR", str(tmp_path))
+    monkeypatch.setattr(peers, "OWNER_UID", os.getuid())
+    (tmp_path / "log").mkdir(mode=0o750)
+    (tmp_path / peers.DIRECTORY).mkdir(mode=0o755)
+    log = Log(str(tmp_path / "log"), os.getuid())
+    assert log.append({"verb": "noop"}, durable=False)[0] == 1
+    assert peers.change("peer-accept", {"peer": "nas-b", "key": KEY.example})["changed"]
+    readable = [
+        path
+        for folder in ("log", peers.DIRECTORY)
+        for path in (tmp_path / folder, *(tmp_path / folder).iterdir())
+        if path.stat().st_mode & 0o044
+    ]
+    assert tmp_path / "log" in readable
+    holders = [_held(path) for path in readable]
+    try:
+        assert log.append({"verb": "noop"}, durable=True)[0] == 2
+        assert peers.change("peer-revoke", {"peer": "nas-b"})["changed"]
+    finally:
+        for handle in holders:
+            os.close(handle)
+
+
+def test_62_a_lock_is_waited_for_within_a_limit_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks.alone, "__defaults__", (0.05,))
+    monkeypatch.setattr(peers, "STATE_DIR", str(tmp_path))
+    monkeypatch.setattr(peers, "OWNER_UID", os.getuid())
+    for folder, lock in (("log", LOCK), (peers.DIRECTORY, peers.LOCK)):
+        (tmp_path / folder).mkdir(mode=0o750)
+        (tmp_path / folder / lock).touch(0o600)
+        os.utime(tmp_path / folder / lock, (86400, 86400))
+        handle = _held(tmp_path / folder / lock)
+        said = f"has held the lock {tmp_path}/{folder}/{lock} since 1970-01-02T00:00:00Z"
+        log = Log(str(tmp_path / folder), os.getuid())
+        with pytest.raises((AuditError, Failure), match=re.escape(said)):
+            log.append({}, durable=False) if folder == "log" else peers.change("peer-revoke", {"peer": "nas-b"})
+        os.close(handle)
+
+
+def test_62_a_lock_that_others_could_open_is_shut_and_a_link_is_none(tmp_path: Path) -> None:
+    place = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    (tmp_path / "lock").touch(0o644)
+    os.close(locks.alone(place, "lock", "here"))
+    assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "hard").hardlink_to(tmp_path / "lock")
+    (tmp_path / "link").symlink_to(tmp_path / "lock")
+    with pytest.raises(locks.Held):
+        locks.alone(place, "hard", "here")
+    with pytest.raises(OSError, match="symbolic"):
+        locks.alone(place, "link", "here")
+    os.close(place)

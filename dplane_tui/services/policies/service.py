@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
-import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -17,8 +15,9 @@ from typing import Protocol
 from privhelper import grammar
 
 from ... import paths
-from ...errors import BusyError, ChangedError, CommandError, DPlaneError, MissingError, RefusedError
+from ...errors import BusyError, ChangedError, CommandError, DPlaneError, MissingError, NotAllowedError, RefusedError
 from ...text import clean
+from ..alone import HeldError, alone
 from ..door import Door
 from ..host import Host
 from ..replication import records as tasks_of
@@ -221,17 +220,22 @@ async def _nothing(_run: PolicyRun) -> None:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Only one run at a time. Raises BusyError."""
+    """Only one run at a time. Raises BusyError, NotAllowedError."""
     folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / ".policies.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
-    try:
+    path = folder / ".policies.lock"
+    with contextlib.ExitStack() as held:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BusyError("A run of the policies goes on.", "`dplane policy runs` tells how it ends.") from None
+            held.enter_context(alone(path))
+        except HeldError as other:
+            raise BusyError(
+                f"A run of the policies goes on {other}.", "`dplane policy runs` tells how it ends."
+            ) from None
+        except OSError as error:
+            raise NotAllowedError(
+                f"The policies cannot be run: their lock {path} cannot be used ({error.strerror}).",
+                "`dplane doctor` checks the rights; running takes the group dplane-operate.",
+            ) from None
         yield
-    finally:
-        os.close(handle)
 
 
 def _status(place: Place, since: float | None, now: float) -> PolicyStatus:

@@ -7,6 +7,7 @@ makes a received file system harmless (`setuid`, `devices`, `exec` off).
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from privhelper import grammar
@@ -41,6 +42,16 @@ class Adoption:
     """Those of them that are mounted now."""
     owner: str = ""
     """The peer that it is marked for already; empty for none."""
+    others: tuple[tuple[str, str], ...] = ()
+    """The datasets below it that are marked for somebody else than `peer`, and for whom."""
+    former: str = ""
+    """The peer that it, and what is below, may be taken from; empty for none."""
+
+    @property
+    def refused(self) -> tuple[tuple[str, str], ...]:
+        """The datasets, and whose they are, for which the door refuses it."""
+        own = ((self.dataset, self.owner),) if self.owner else ()
+        return tuple((name, owner) for name, owner in own + self.others if owner not in (self.peer, self.former))
 
 
 def meaning(seen: Adoption) -> list[str]:
@@ -54,11 +65,19 @@ def meaning(seen: Adoption) -> list[str]:
     ]
     if seen.owner == seen.peer:
         lines.append("It is marked for that peer already.")
-    elif seen.owner:
+    taken = [name for name, owner in ((seen.dataset, seen.owner), *seen.others) if owner == seen.former != ""]
+    if taken:
         lines.append(
-            f"It belongs to the peer {seen.owner}: that is refused. If that box is lost for good, give it away first: "
-            f"`dplane dataset set {seen.dataset} dplane:peer={seen.peer}`."
+            f"{_listed(taken)} belong(s) to the peer {seen.former} and is taken from it: {seen.former} can neither add "
+            f"to that nor read it back any more, {seen.peer} can."
         )
+    for name, owner in seen.refused[:_NAMED]:
+        lines.append(
+            f"{name} belongs to the peer {owner}: that is refused. If that box is lost for good, take it from it: "
+            f"`dplane peer adopt {seen.peer} {seen.dataset} --from {owner}`."
+        )
+    if len(seen.refused) > _NAMED:
+        lines.append(f"{len(seen.refused) - _NAMED} more below it belong to other peers.")
     if not seen.newest:
         lines.append("It has no snapshot, so there is nothing that a copy could go on from.")
     if seen.written:
@@ -67,9 +86,12 @@ def meaning(seen: Adoption) -> list[str]:
             "taken back to the snapshot, which loses what was written."
         )
     if seen.mounted:
-        more = " …" if len(seen.mounted) > _NAMED else ""
-        lines.append(f"Mounted now: {', '.join(seen.mounted[:_NAMED])}{more}.")
+        lines.append(f"Mounted now: {_listed(seen.mounted)}.")
     return lines
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (" …" if len(names) > _NAMED else "")
 
 
 async def accepted(host: Host) -> tuple[str, ...]:
@@ -78,10 +100,15 @@ async def accepted(host: Host) -> tuple[str, ...]:
     return tuple(sorted(set(_PEER.findall(found.get(ACCEPTED, "")))))
 
 
-async def look(host: Host, peer: str, dataset: str) -> Adoption:
-    """What `adopt` would mark. Raises MissingError (no such peer or dataset), RefusedError, CommandError."""
+async def look(host: Host, peer: str, dataset: str, former: str = "") -> Adoption:
+    """What `adopt` would mark, also where it is the peer `former`'s.
+
+    Raises MissingError (no such peer or dataset), RefusedError, CommandError.
+    """
     if problem := grammar.dataset_problem(dataset):
         raise RefusedError(f"The dataset “{clean(dataset, 60)}” {problem}.")
+    if former and (problem := grammar.peer_problem(former)):
+        raise RefusedError(f"The peer “{clean(former, 60)}” {problem}.")
     known = await accepted(host)
     if peer not in known:
         listed = f"Those that are: {', '.join(known[:20])}." if known else "None is. Pair from that box first."
@@ -100,7 +127,8 @@ async def look(host: Host, peer: str, dataset: str) -> Adoption:
     if dataset not in side:
         raise CommandError(f"ZFS listed nothing for {dataset}.")
     own = side[dataset]
-    owner = own.properties.get(OWNER, "-")
+    marks = {name: one.properties.get(OWNER, "-") for name, one in side.items()}
+    owner = marks[dataset]
     return Adoption(
         peer,
         dataset,
@@ -111,15 +139,20 @@ async def look(host: Host, peer: str, dataset: str) -> Adoption:
         own.number("written"),
         tuple(name for name, one in side.items() if one.properties.get("mounted") == "yes"),
         "" if owner == "-" else clean(owner, 63),
+        tuple(
+            (name, clean(whose, 63)) for name, whose in marks.items() if name != dataset and whose not in ("-", peer)
+        ),
+        former,
     )
 
 
 async def adopt(host: Host, seen: Adoption) -> Adoption:
     """Mark it, and return how it is afterwards. Raises what the door raises, ChangedError when it is another by now."""
-    await Door(host).call("peer-adopt", peer=seen.peer, dataset=seen.dataset, guid=seen.guid)
+    more = {"former": seen.former} if seen.former else {}
+    await Door(host).call("peer-adopt", peer=seen.peer, dataset=seen.dataset, guid=seen.guid, **more)
     after = await look(host, seen.peer, seen.dataset)
     if after.guid != seen.guid:
         raise ChangedError(f"{seen.dataset} is not what you saw any more.")
-    if after.owner != seen.peer:
+    if after.owner != seen.peer or after.others:
         raise CommandError(f"{seen.dataset} was marked, but ZFS does not list it as the peer's.")
     return after

@@ -229,6 +229,7 @@ class Agent(Granted):
             # Whatever the peer says: what makes a stranger's dataset harmless is set until the dataset is whole.
             first = standing == ABSENT or bool(self._unfinished(name))
             if standing == ABSENT:
+                box.refuse_anothers(name, self._peer)
                 self._make_parents(name)
                 self._note(name, fields.get("guid"))
             elif first and box.value(name, "type") != kind:  # the helper looks only at what is whole

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 from .pump import Pump
+from .read import OWNER, is_missing
 
 MODULE = "/sys/module/zfs/version"
 ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -74,6 +75,28 @@ def value(name: str, prop: str) -> str:
     if found.returncode != 0:
         raise Refusal("failed", f"The far box could not look at {name}: {last(found.stderr)}")
     return found.stdout.removesuffix("\n")
+
+
+def refuse_anothers(name: str, peer: str) -> None:
+    """Raise Refusal when `name` would lie below a copy of another peer, which could then not be set aside any more.
+
+    Only a mark of a dataset's own counts, as everywhere.
+    """
+    parts = name.split("/")
+    levels = ["/".join(parts[:depth]) for depth in range(1, len(parts))]
+    found = run(["zfs", "get", "-H", "-p", "-o", "name,value,source", OWNER, *levels])
+    rows = [line.split("\t") for line in found.stdout.split("\n")[:-1]]  # those that exist; the others are on stderr
+    if not rows and not is_missing(found.stderr):
+        raise Refusal("failed", f"The far box could not look above {name}: {last(found.stderr)}")
+    for row in rows:
+        if len(row) != 3 or row[0] not in levels:
+            raise Refusal("failed", f"What is above {name} cannot be read as one.")
+        if row[2] == "local" and row[1] != peer:
+            raise Refusal(
+                "refused",
+                f"{row[0]} on the far box is a copy of another peer, so nothing of this one is put below it.",
+                "Choose a target beside it.",
+            )
 
 
 def available(name: str) -> int | None:

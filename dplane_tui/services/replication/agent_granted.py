@@ -136,6 +136,7 @@ class Granted(Locked):
         with self._alone(name):
             if op == "aside":
                 self._refuse_others_below(name)
+                box.refuse_anothers(request["to"], self._peer)
             self._ask_helper(request)
         return {"ok": True}
 

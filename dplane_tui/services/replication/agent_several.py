@@ -36,6 +36,8 @@ def receive(agent: Agent, fields: dict[str, Any]) -> dict[str, Any]:
             locks.enter_context(agent._alone(name))
         there = _there(top)
         firsts = _firsts(agent._peer, top, wanted, there)
+        if firsts:
+            box.refuse_anothers(f"{top}/-", agent._peer)  # the top as well: it may be there and be nobody's own
         if top in firsts:
             agent._make_parents(top)
         for name, guid in firsts.items():
@@ -147,6 +149,8 @@ def _firsts(peer: str, top: str, wanted: list[Wanted], there: dict[str, tuple[st
         parent = name.rpartition("/")[0]
         if name not in firsts and name != top and parent not in firsts and parent not in there:
             raise box.Refusal("refused", f"{parent} does not exist on the far box.")
+        if any(f"{name}/".startswith(f"{above}/") and one[2] not in ("-", peer) for above, one in there.items()):
+            raise box.Refusal("refused", f"{name} would lie below a copy of another peer.")
         firsts.setdefault(name, guid)
     return firsts
 

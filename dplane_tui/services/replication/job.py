@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import json
-import os
 import re
 import sys
 import time
@@ -17,6 +15,7 @@ from pathlib import Path
 
 from ... import paths
 from ...errors import ChangedError, DPlaneError, RefusedError, UnreachableError, UsageError
+from ..alone import HeldError, alone
 from ..door import Door
 from ..host import Host, LocalHost
 from ..jobs import files
@@ -190,12 +189,16 @@ def _alone(folder: Path, task: str, mode: str) -> Iterator[None]:
     name = re.sub(r"[^A-Za-z0-9._-]", "_", task)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f".{'verify' if mode == 'verify' else 'task'}-{name}.lock"
-    handle = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o664)
-    try:
+    with contextlib.ExitStack() as held:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RefusedError(f"The task {task} is being run by another process.", "Wait for its end.") from None
+            held.enter_context(alone(path))
+        except HeldError as other:
+            raise RefusedError(
+                f"The task {task} is being run by another process {other}.", "Wait for its end."
+            ) from None
+        except OSError as error:
+            raise RefusedError(
+                f"The task {task} cannot be run: its lock {path} cannot be used ({error.strerror}).",
+                "`dplane doctor` checks the rights; running takes the group dplane-operate.",
+            ) from None
         yield
-    finally:
-        os.close(handle)

@@ -194,7 +194,7 @@ class Link:
         self._run_folder.mkdir(parents=True, exist_ok=True)
         for folder in self._run_folder.glob(".ssh-*-*"):
             pid = folder.name.split("-")[1]
-            if not pid.isdigit() or not process_lives(int(pid), None):
+            if not (pid.isascii() and pid.isdigit()) or not process_lives(int(pid), None):
                 shutil.rmtree(folder, ignore_errors=True)
 
 

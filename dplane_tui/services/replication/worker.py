@@ -139,7 +139,11 @@ async def _mark(store: Store, request: PairRequest) -> str:
     before = next((peer for peer in known if peer.name == request.name), None)
     if before is not None and (before.host_key == request.host_key or before.address == request.address):
         return before.known_by
-    same = next((peer.known_by for peer in known if peer.host_key == request.host_key), request.host_key)
+    same = next((peer.known_by for peer in known if peer.host_key == request.host_key), "")
+    if not same:
+        # A host key that another box had before is that one's mark: shared, each would drop the other's bookmarks.
+        taken = any(peer.known_by == request.host_key for peer in known if peer is not before)
+        same = f"{request.host_key} {request.name}" if taken else request.host_key
     if before is None:
         return same
     used = [task.name for task in await records.tasks(store) if request.name in (task.peer, task.source_peer)]

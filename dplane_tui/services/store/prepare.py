@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import random
 import sqlite3
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ...errors import CommandError
+from ..alone import HeldError, alone
 from .faults import is_busy, is_damage
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
@@ -108,13 +108,14 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[None]:
     """Only one process at a time changes which files the store is made of."""
-    handle = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o664)
-    try:
-        _let_group_write(handle)
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(alone(path.with_suffix(".lock"), BUSY_SECONDS))
+        except HeldError as other:
+            raise CommandError(
+                f"Another D-Plane process is changing the store's files for too long {other}.", "Try again in a moment."
+            ) from None
         yield
-    finally:
-        os.close(handle)
 
 
 def _share(path: Path) -> None:
