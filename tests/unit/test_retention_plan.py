@@ -98,10 +98,9 @@ def test_the_hour_that_comes_twice_is_two_and_a_day_of_25_hours_is_one() -> None
 
 
 def test_periods_are_those_of_the_local_clock() -> None:
-    points = at(11 * HOUR + 30 * MINUTE, 12 * HOUR + 30 * MINUTE)  # 00:30 and, the evening before, 23:30 in UTC
-    extra = at(0)
-    assert len(kept(plan([*points, *extra], parse("daily=1"), NOW))) == 3
-    both = plan([*points, *extra], parse("daily=1"), NOW.astimezone(VIENNA))  # 01:30 and 00:30 of the same day
+    points = at(0, 11 * HOUR + 30 * MINUTE, 12 * HOUR + 30 * MINUTE)  # 00:30 and, the evening before, 23:30 in UTC
+    assert len(kept(plan(points, parse("daily=1"), NOW))) == 3
+    both = plan(points, parse("daily=1"), NOW.astimezone(VIENNA))  # 01:30 and 00:30 of the same day
     assert [one.keep for one in both] == [True, False, True]
     monday = datetime(2026, 1, 5, tzinfo=UTC)  # the week before it holds the first days of the year
     week = at(0, *(day * DAY for day in range(1, 9)), now=monday)
@@ -196,6 +195,37 @@ def test_snapshots_dated_by_a_wrong_clock_displace_nothing() -> None:
     assert {one.point for one in found if one.keep} >= set(good[-3:])
     newest = Point("dplane-1970", "1970", good[-1].createtxg + 1, 5)  # and when it is the newest, nothing seems old
     assert {one.point for one in plan([*good, newest], parse("3x1d"), NOW) if one.keep} == {*good, newest}
+
+
+@pytest.mark.parametrize("text", ["1x1h(keep=all) | 24x1h | 30x1d", "hourly=24,daily=30", "10,1d1m", "1x1h | 30x1d"])
+def test_what_came_later_with_an_older_name_takes_no_ones_place(text: str) -> None:
+    """A box that is pulled from gives the names and dates; what was here before it lied is what a copy is for."""
+    true = at(*(day * DAY + 9 * HOUR + 30 * MINUTE for day in range(26)))
+    before = plan(true, parse(text), NOW)
+    last = true[-1].createtxg
+    false = [
+        Point(f"dplane-f{index}-{earlier}", f"f{index}-{earlier}", last + 2 * index + place, point.creation - earlier)
+        for index, point in enumerate(true)
+        for place, earlier in ((1, 14 * HOUR), (2, 5 * HOUR))
+    ]
+    newest = Point("dplane-now", "now", last + 1000, int(NOW.timestamp()))
+    after = plan([*true, *false, newest], parse(text), NOW)
+    stay = {one.point for one in after if one.keep}
+    assert {one.point for one in before if one.keep} <= stay
+    assert newest in stay
+
+
+@pytest.mark.parametrize("text", ["3x1d", "daily=3", "2,1d3d"])
+def test_a_newest_with_an_old_name_stops_retention_and_it_is_said(text: str) -> None:
+    good = at(*(day * DAY for day in range(20)))
+    old = Point("dplane-1971", "1971", good[-1].createtxg + 1, 40_000_000)
+    found = plan([*good, old], parse(text), NOW)
+    assert all(one.keep for one in found)
+    assert all("dplane-1971 is the newest snapshot, but says that it was taken 1971-04-08" in one.why for one in found)
+    without = plan([*good, Point("dplane-mine", "mine", 9999, 0)], parse(text), NOW)
+    assert {one.point for one in without if not one.keep} == {
+        one.point for one in plan(good, parse(text), NOW) if not one.keep
+    }, "and one whose name says no time counts for nothing"
 
 
 # What never goes

@@ -91,11 +91,7 @@ def decide(
 ) -> tuple[Decision, ...]:
     """What becomes of each snapshot of `dataset`, oldest first; `reasons` are GUIDs that must stay, `of` is whose
     snapshots the policy is for (see `points`)."""
-    points = _points(dataset)
-    unnamed = {
-        point.guid: "no task or policy gives such a name" for point in points if point.ours and not point.creation
-    }
-    return plan(points, policy, now, {**unnamed, **reasons}, backlog=backlog, of=of)
+    return plan(_points(dataset), policy, now, reasons, backlog=backlog, of=of)
 
 
 def clock_stops(dataset: Dataset, now: datetime) -> str:
@@ -106,7 +102,9 @@ def clock_stops(dataset: Dataset, now: datetime) -> str:
 def _points(dataset: Dataset) -> list[Point]:
     """Its snapshots with the times that the names of ours say.
 
-    ZFS tells when others were taken only by opening each of them, and none of those goes anyhow.
+    ZFS tells when others were taken only by opening each of them, and none of those goes anyhow. Of a copy it tells no
+    more than a name does: both are by the clock of the box that took it, which may lie. What protects a copy from that
+    is the order of createtxg, which is this pool's own (see `rules`), and this box's clock.
     """
     times = {
         point.name: named_time(f"{dataset.name}@{point.name}") if OWN.fullmatch(point.name) else None

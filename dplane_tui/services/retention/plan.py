@@ -54,7 +54,9 @@ def plan(
     if stopped:
         return tuple(Decision(point, True, stopped) for point in ordered)
     chosen = [
-        index for index, point in enumerate(ordered) if (of in (ALL, point.owner) if point.ours else not only_ours)
+        index
+        for index, point in enumerate(ordered)
+        if point.creation and (of in (ALL, point.owner) if point.ours else not only_ours)
     ]
     verdicts = _verdicts(ordered, chosen, policy, now)
     never = _never(ordered, protected, chosen)
@@ -77,14 +79,26 @@ def plan(
 
 
 def why_nothing(points: Iterable[Point], now: datetime) -> str:
-    """Why nothing can be pruned at all, because the clock cannot be right; empty when it can."""
-    latest = max(points, key=lambda point: point.creation, default=None)
-    if latest is None or now.timestamp() >= latest.creation - SKEW:
+    """Why nothing can be pruned at all, because a clock was not right; empty when it can."""
+    dated = [point for point in points if point.creation]
+    if not dated:
         return ""
-    return (
-        f"nothing is pruned: the clock says {now:%Y-%m-%d %H:%M}, but {latest.name} says that it was taken "
-        f"{_when(latest.creation, now)}; set the clock, or destroy that snapshot"
-    )
+    latest = max(dated, key=lambda point: point.creation)
+    if now.timestamp() < latest.creation - SKEW:
+        return (
+            f"nothing is pruned: the clock says {now:%Y-%m-%d %H:%M}, but {latest.name} says that it was taken "
+            f"{_when(latest.creation, now)}; set the clock, or destroy that snapshot"
+        )
+    ours = [point for point in dated if point.ours]
+    latest = max(ours, key=lambda point: point.creation, default=latest)
+    newest = max(ours, key=lambda point: point.createtxg, default=latest)
+    if newest.creation < latest.creation - SKEW:  # ages count from the newest, so nothing would ever be old
+        return (
+            f"nothing is pruned: {newest.name} is the newest snapshot, but says that it was taken "
+            f"{_when(newest.creation, now)}, before {latest.name}; look at the clock of the box that took it, and take "
+            "another snapshot"
+        )
+    return ""
 
 
 def _when(creation: int, now: datetime) -> str:
@@ -107,6 +121,8 @@ def _verdicts(points: Sequence[Point], chosen: Sequence[int], policy: Policy, no
 
 def _not_asked(point: Point) -> str:
     """Why a snapshot is not the policy's to let go."""
+    if point.ours and not point.creation:
+        return "no task or policy gives such a name"
     if point.ours:
         return "a replication task took it" if point.owner == TASKS else "the dataset's own policy took it"
     return f"{point.maker or 'somebody else'} took it, not D-Plane"

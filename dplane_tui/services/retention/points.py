@@ -25,7 +25,7 @@ class Point:
     createtxg: int
     """Orders the snapshots of a dataset, whatever the clock said."""
     creation: int
-    """Unix seconds, by the clock of the box that took it; a received copy keeps it."""
+    """Unix seconds, by the clock of the box that took it; a received copy keeps it. 0 is unknown."""
     holds: int = 0
     clones: tuple[str, ...] = ()
     """Datasets that were cloned from it."""
