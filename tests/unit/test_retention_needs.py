@@ -17,7 +17,7 @@ from dplane_tui.services.replication.plan import make_plan
 from dplane_tui.services.replication.read import Dataset, Point
 from dplane_tui.services.retention.backlog import Backlog
 from dplane_tui.services.retention.claims import wants_history
-from dplane_tui.services.retention.looking import in_the_way
+from dplane_tui.services.retention.looking import in_the_way, marks_argv, taken_for
 from dplane_tui.services.retention.needs import NONE_WAIT, Claim, decide, needs_of
 from dplane_tui.services.retention.plan import Decision
 from dplane_tui.services.retention.policy import Policy, parse
@@ -216,6 +216,16 @@ def details(**changed: Mapping[str, str]) -> str:
         values = {"guid": str(number + 1), "userrefs": "0", "clones": "", **changed.get(f"n{number}", {})}
         rows += [f"tank/a@{name}\t{prop}\t{value}\n" for prop, value in values.items() if value != "missing"]
     return "".join(rows)
+
+
+def test_only_the_mark_that_root_gave_the_snapshot_itself_says_for_whom_it_was_taken() -> None:
+    said = (
+        "tank/a@1\tbox-a\tlocal\ntank/a@2\tbox-a\tinherited from tank/a\ntank/a@3\tbox-a\treceived\n"
+        "tank/a@4\t-\t-\ntank/a/b@5\tbox-a\tlocal\nnonsense\n"
+    )
+    assert taken_for("tank/a", said) == {"1": "box-a", "2": "", "3": "", "4": ""}
+    assert marks_argv("tank/a")[-2:] == ["dplane:peer", "tank/a"]
+    assert marks_argv("tank/a", ["x"])[-2:] == ["dplane:peer", "tank/a@x"]
 
 
 @pytest.mark.parametrize(

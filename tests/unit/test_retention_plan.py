@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from types import FrameType
@@ -226,6 +227,43 @@ def test_a_newest_with_an_old_name_stops_retention_and_it_is_said(text: str) -> 
     assert {one.point for one in without if not one.keep} == {
         one.point for one in plan(good, parse(text), NOW) if not one.keep
     }, "and one whose name says no time counts for nothing"
+
+
+# Peers that take snapshots here
+
+
+@pytest.mark.parametrize("text", ["hourly=24,daily=3", "1x1h(keep=all) | 24x1h | 3x1d", "2,1h1d,1d3d"])
+def test_what_a_peer_had_taken_takes_no_place_in_the_history_of_the_owner(text: str) -> None:
+    """It takes its own a moment before the owner's of each hour, and may destroy them whenever it likes."""
+
+    def kept_after(days: int, *, peer: bool) -> set[str]:
+        left: list[Point] = []
+        start, order = NOW - timedelta(days=days), 0
+        for hour in range(24 * days):
+            for minute, name in ((1, "box-a"), (30, "")) if peer else ((30, ""),):
+                taken, order = int((start + timedelta(hours=hour, minutes=minute)).timestamp()), order + 1
+                left.append(Point(f"dplane-{taken}", str(taken), order, taken, peer=name))
+            now = start + timedelta(hours=hour, minutes=31)
+            left = [one.point for one in plan(left, parse(text), now) if one.keep]
+        assert peer is any(point.peer for point in left), "what the peer had taken is thinned, not kept out of sight"
+        return {point.name for point in left if not point.peer}
+
+    alone = kept_after(5, peer=False)
+    assert len(alone) > 20
+    assert kept_after(5, peer=True) == alone
+
+
+def test_the_newest_and_the_backlog_are_of_each_by_itself() -> None:
+    own = at(*(hour * HOUR for hour in range(1, 9)))
+    theirs = [
+        replace(point, name=f"{point.name}-p", guid=f"p{point.guid}", createtxg=1000 + index, peer="box-a")
+        for index, point in enumerate(own)
+    ]
+    found = plan([*own, *theirs], parse("1"), NOW, backlog=Backlog(0, most=8))
+    assert all(one.keep for one in found), "what waits of the one fills no room of the other"
+    found = plan([*own, *theirs, Point("mine", "m", 5000, 0)], parse("1s1s"), NOW)
+    assert [one.point for one in found if one.keep][:2] == [own[-1], theirs[-1]]
+    assert why(found)[theirs[-1].name] == "the newest that was taken for box-a"
 
 
 # What never goes

@@ -44,6 +44,9 @@ class _Ahead:
         kept = {name: why for name, why in looked.kept.items() if why != looking.NEWEST}
         return Looked(kept, looked.frees if len(kept) == len(looked.kept) else None)
 
+    async def taken_for(self, dataset: str) -> Mapping[str, str]:
+        return await self.pruner.taken_for(dataset)
+
     async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
         raise NotImplementedError  # a preview destroys nothing
 

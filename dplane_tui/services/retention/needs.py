@@ -16,6 +16,7 @@ from .plan import NEXT_BASE, Decision, plan, why_nothing
 from .points import ALL, Point
 from .policy import Policy
 
+_NOBODY: Mapping[str, str] = {}
 NONE_WAIT = 2**64  # later than any transaction group
 
 
@@ -88,10 +89,11 @@ def decide(
     reasons: Mapping[str, str],
     backlog: Backlog | None = None,
     of: str = ALL,
+    peers: Mapping[str, str] = _NOBODY,
 ) -> tuple[Decision, ...]:
     """What becomes of each snapshot of `dataset`, oldest first; `reasons` are GUIDs that must stay, `of` is whose
-    snapshots the policy is for (see `points`)."""
-    return plan(_points(dataset), policy, now, reasons, backlog=backlog, of=of)
+    snapshots the policy is for (see `points`), `peers` are names with the peer that had that one taken here."""
+    return plan(_points(dataset, peers), policy, now, reasons, backlog=backlog, of=of)
 
 
 def clock_stops(dataset: Dataset, now: datetime) -> str:
@@ -99,7 +101,7 @@ def clock_stops(dataset: Dataset, now: datetime) -> str:
     return why_nothing(_points(dataset), now)
 
 
-def _points(dataset: Dataset) -> list[Point]:
+def _points(dataset: Dataset, peers: Mapping[str, str] = _NOBODY) -> list[Point]:
     """Its snapshots with the times that the names of ours say.
 
     ZFS tells when others were taken only by opening each of them, and none of those goes anyhow. Of a copy it tells no
@@ -110,4 +112,7 @@ def _points(dataset: Dataset) -> list[Point]:
         point.name: named_time(f"{dataset.name}@{point.name}") if OWN.fullmatch(point.name) else None
         for point in dataset.snapshots
     }
-    return [Point(p.name, p.guid, p.createtxg, int(times[p.name] or 0)) for p in dataset.snapshots]
+    return [
+        Point(p.name, p.guid, p.createtxg, int(times[p.name] or 0), peer=peers.get(p.name, ""))
+        for p in dataset.snapshots
+    ]

@@ -31,6 +31,8 @@ class Point:
     """Datasets that were cloned from it."""
     written: int | None = None
     """Bytes that were written between the snapshot before and it; None is unknown."""
+    peer: str = ""
+    """The peer that had it taken here, by root's mark; empty for this box's own."""
 
     @property
     def ours(self) -> bool:
