@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -111,6 +112,22 @@ def test_a_name_that_no_task_gives_is_a_persons() -> None:
     decided = judge(replace(dataset, snapshots=(mine, *dataset.snapshots)))
     assert reasons(decided)["mine"] == "no task or policy gives such a name"
     assert guids(decided, keep=False) == {"g0", "g1"}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Vienna", "America/New_York", "Asia/Tokyo"])
+@pytest.mark.parametrize("text", ["daily=3", "24x1h", "10,1d1m"])
+def test_a_date_that_none_can_be_is_no_date_wherever_the_box_stands(zone: str, text: str) -> None:
+    for name in ("0001-01-01T00-00-00Z", "9999-12-31T23-59-59Z", "1969-12-31T23-59-59Z", "3000-01-01T00-00-00Z"):
+        for order in (1, 10**6):
+            strange = Point(f"dplane-auto-{name}", "strange", order)
+            dataset = here(60)
+            found = decide(
+                replace(dataset, snapshots=tuple(sorted((*dataset.snapshots, strange), key=lambda p: p.createtxg))),
+                parse(text), NOW.astimezone(ZoneInfo(zone)), {},
+            )  # fmt: skip
+            told = reasons(found)
+            assert told.pop("strange") in ("no task or policy gives such a name", "the newest snapshot")
+            assert told == reasons(decide(dataset, parse(text), NOW.astimezone(ZoneInfo(zone)), {})) or order > 1
 
 
 # Against the planner of replication itself
