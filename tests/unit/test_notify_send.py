@@ -7,16 +7,19 @@ import email
 import email.policy
 import json
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dplane_tui.services.notify import compose, send
+from dplane_tui.services.notify import compose, send, wire
 from dplane_tui.services.notify.mail import written
 from dplane_tui.services.notify.model import (
     FAILED,
@@ -113,9 +116,39 @@ def test_a_redirect_is_never_followed_and_is_no_delivery(server: Web, status: in
     server.answers[:] = [status]
     done = deliver(channel(NTFY, f"{server.url}/topic"), LATE)
     assert not done.accepted
-    assert "sends us on to file:///etc/passwd" in done.answer
+    assert "sends us on to file://, which is not followed" in done.answer
     assert "\x1b" not in done.answer
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [200, 301, 404])
+def test_an_answer_never_repeats_the_secret_of_the_address(server: Web, status: int, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("tk_SECRET/TOKEN\n")
+    token.chmod(0o600)
+
+    def echo(asked: BaseHTTPRequestHandler) -> None:
+        asked.send_response(status, f"for {asked.path}")
+        asked.send_header("Location", f"https://u:SECRETUSER@hooks.example:8443{asked.path}")
+        asked.end_headers()
+        told = f"Cannot POST {asked.path}: no secrettoken, {quote(asked.path, safe='')}, {unquote(asked.path)}, "
+        asked.wfile.write(f"{told}{asked.headers['Authorization']} &lt;SECRETKEY&gt; T0".encode())
+
+    server.answers[:] = [echo]
+    url = f"{server.url}/services/T0/SECRETTOKEN/%53ECRETPART?key=%3CSECRETKEY%3E"
+    done = deliver(channel(NTFY, url, token_file=str(token)), LATE)
+    assert done.accepted is (status == 200)
+    assert "SECRET" not in done.answer.upper()
+    assert "services" not in done.answer
+    assert "Cannot POST" in done.answer
+    assert ("https://hooks.example:8443, which" in done.answer) is (status == 301)
+
+
+def test_where_a_server_sends_us_is_told_without_what_may_be_secret() -> None:
+    told = {"": "nowhere", "/x/SECRET": "another path", "//other/x": "the same://other", "http://[": "none"}
+    for location, words in told.items():
+        with pytest.raises(wire.NotDelivered, match=re.escape(words)):
+            wire._judge(302, "Found", location, b"")
 
 
 def test_nobody_there_or_no_such_name() -> None:
