@@ -392,6 +392,26 @@ def test_an_injected_header_stays_text(title: str, server: Web) -> None:
         assert len(relay.senders) == 1
 
 
+@pytest.mark.parametrize(
+    "word",
+    [
+        "/tmp/=?utf-8?q?x=0D=0AX-Evil=3A_yes?=", "=?utf-8?q?x=0D=0AX-Evil:_yes=0D=0A=0D=0Abody_of_mine?=",
+        "=?utf-8?q?x=0AX-Evil:_yes?=", "==?utf-8?b?eA0KWC1FdmlsOiB5ZXM=?=",
+    ],
+)  # fmt: skip
+def test_an_encoded_word_in_a_title_is_decoded_by_nobody(word: str, server: Web) -> None:
+    for title in (word, compose.line(f"pool usb has a device that is OFFLINE: {word}")):
+        message = Message("box", FAILED, "begin", title, "body", 1e9)
+        mail = written(mail_to(25, "none"), message)
+        assert b"\nX-Evil" not in mail
+        parsed = email.message_from_bytes(mail, policy=email.policy.default)
+        assert "X-Evil" not in parsed
+        assert str(parsed["Subject"]).strip() == f"box: {title.replace('=?', '= ?')}"
+        assert "body of mine" not in parsed.get_content()
+        assert deliver(channel(NTFY, f"{server.url}/t"), message).accepted
+        assert "=?" not in server.requests[-1].headers["Title"]
+
+
 def test_a_title_that_is_not_ascii_is_written_as_rfc_2047(server: Web) -> None:
     good = Message("nas-ä", RECOVERED, "end", "Größe ✓", "ja", 1e9)
     assert deliver(channel(NTFY, f"{server.url}/t"), good).accepted
