@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from textual.widget import Widget
 
-from ..actions import Action, allowed, within
+from ..actions import FOR_EVERYBODY, Action, allowed, within
 from ..services.jobs.model import Progress
 from ..services.poller import Read
 from ..services.replication.model import Peer, Run, TaskStatus
@@ -336,7 +336,8 @@ class ReplicationScreen(Section):
             return
         kind = kind_of(run)
         acts = {key: act for act in self.helpful if kind and act.id in kind.acts for key in act.keys}
-        lines = run_lines(run, list(acts.values()), time.time(), self.size.width - 4)
+        files = FOR_EVERYBODY.isdisjoint(self.all_groups())  # a passer-by reads no names of files
+        lines = run_lines(run, list(acts.values()), time.time(), self.size.width - 4, files=files)
         chosen = await ask(self.console, Reader(f"Run of {run.task}", lines, tuple(acts)))
         if chosen is not None:
             self.console.perform(acts[chosen], self)

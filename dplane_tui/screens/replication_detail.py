@@ -123,11 +123,11 @@ def chart_lines(task: Task, runs: Sequence[Run], width: int) -> list[Pieces]:
     ]  # fmt: skip
 
 
-def run_lines(run: Run, acts: Sequence[Action], now: float, width: int) -> list[Pieces]:
-    """A run to read: what failed and what helps first, then its evidence."""
+def run_lines(run: Run, acts: Sequence[Action], now: float, width: int, *, files: bool = True) -> list[Pieces]:
+    """A run to read: what failed and what helps first, then its evidence; without `files` no name of a file."""
     kind = kind_of(run)
     head = [*failure_lines(run, kind, acts, width), []] if kind is not None else []
-    return [*head, *evidence_lines(run, now)]
+    return [*head, *evidence_lines(run, now, files=files)]
 
 
 def plan_lines(plan: Plan, width: int, ways: str = "") -> list[Pieces]:

@@ -132,8 +132,11 @@ def wish_of(task: Task, values: Values) -> Wish:
     return Wish(below, values["snapshot"].strip().removeprefix("@"), int(values["percent"]), values["seed"].strip())
 
 
-def verified_lines(run: Run) -> list[Pieces]:
-    """What a verification found: counts, each dataset, all that differs. Raises CommandError."""
+def verified_lines(run: Run, *, files: bool = True) -> list[Pieces]:
+    """What a verification found: counts, each dataset, all that differs. Raises CommandError.
+
+    Without `files` nothing that may be the name of a file: a box told the problems, too, in its own words.
+    """
     from ..services.replication.looks import found_by
 
     found = found_by(run)
@@ -150,7 +153,10 @@ def verified_lines(run: Run) -> list[Pieces]:
         told += f", {one.differing} differ" if one.differing else ""
         told += f", {one.unread} could not be read" if one.unread else ""
         lines.append([("         ", "text"), (told, "text")])
-        lines += [[("         ", "text"), (line, "warn")] for line in (one.problem, one.note) if line]
+        problem = one.problem if files or not one.problem else "It could not all be read."
+        lines += [[("         ", "text"), (line, "warn")] for line in (problem, one.note) if line]
+    if found.differences and not files:
+        return [*lines, [], [("What differs is listed where you signed in, not on this screen.", "caption")]]
     if found.differences:
         lines += [[], [(f"What differs, {len(found.differences)} of it listed:", "caption")]]
         lines += [

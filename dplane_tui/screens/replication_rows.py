@@ -184,8 +184,8 @@ def progress_lines(job: Progress | None, width: int) -> list[Pieces]:
     return [line, [(f" {doing}", "dim")]]
 
 
-def evidence_lines(run: Run, now: float) -> list[Pieces]:
-    """A run and what was read back, for a person who wants proof."""
+def evidence_lines(run: Run, now: float, *, files: bool = True) -> list[Pieces]:
+    """A run and what was read back, for a person who wants proof; without `files` no name of a file."""
     took = f", took {duration(run.ended - run.started)}" if run.ended else ""
     lines: list[Pieces] = [
         [("run      ", "dim"), (run.id, "text")],
@@ -202,7 +202,7 @@ def evidence_lines(run: Run, now: float) -> list[Pieces]:
     if run.kind == "verify":
         from .replication_looks import verified_lines
 
-        return [*lines, *verified_lines(run)]
+        return [*lines, *verified_lines(run, files=files)]
     if run.kind == "resolve":
         return lines
     lines.append([])

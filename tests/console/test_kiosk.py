@@ -19,6 +19,7 @@ from dplane_tui.terminal.profile import detect
 from dplane_tui.widgets.dialogs import Confirm, ask
 from tests.console.conftest import Opener, Seen
 from tests.console.fakes import FakeServices
+from tests.console.test_replication_looks import verified
 
 VIEWER = "dplane-kiosk dplane-view"
 
@@ -106,6 +107,22 @@ async def test_a_passer_by_reads_no_files_and_writes_none(console: Opener, tmp_p
         await seen.type("browse")
         await seen.until_text("Nothing that was read")
     assert list(tmp_path.rglob("screenshots/*")) == []
+
+
+@pytest.mark.parametrize("part", [KIOSK, VIEW_ONLY, SESSION])
+async def test_a_passer_by_reads_counts_of_a_verification_and_no_names(console: Opener, part: str) -> None:
+    services = standing()
+    services.fake_replication.run_list = [verified("failed", "bad-news")]
+    async with console(services, line=Line(part, 300), section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("tab", "enter")
+        await seen.until_text("Run of home")
+        assert "120 compared, 100 by content" in seen.said
+        told = seen.text
+        await seen.press("G")
+        told += seen.text
+        assert ("a%1B/b" in told) is (part == SESSION)
+        assert ("What differs is listed where you signed in" in told) is (part != SESSION)
 
 
 async def test_where_nobody_signs_in_it_says_where_to_go(console: Opener) -> None:

@@ -92,6 +92,17 @@ def test_of_what_a_peer_reads_only_what_was_taken_for_it_goes(far: Far) -> None:
     assert held["kept"] == {OLD[1]: "it was not taken for this peer"}
 
 
+def test_what_another_peer_had_taken_of_its_copies_is_not_its_to_destroy(far: Far) -> None:
+    with made_state(far) as state:
+        for index, peer in enumerate(("box-b", "box-a")):
+            state["datasets"]["vault/mine"]["snaps"][index]["peer"] = peer
+    chosen = {OLD[index]: str(100 + index) for index in range(3)}
+    assert ask(far, chosen, dry=True)["kept"] == {OLD[0]: "it was not taken for this peer"}
+    assert ask(far, chosen)["error"]["code"] == "changed"
+    del chosen[OLD[0]]
+    assert ask(far, chosen)["destroyed"] == [OLD[1], OLD[2]]
+
+
 def test_holds_are_of_what_a_peer_reads_with_a_tag_of_its_own(far: Far) -> None:
     def held(op: str, snapshots: Any, *, peer: str = "box-a", grant: tuple[str, ...] = LENT, **more: Any) -> Any:
         request = {"op": op, "dataset": "vault/nobody", "run": "run-1", "tag": "0" * 8, "snapshots": snapshots, **more}

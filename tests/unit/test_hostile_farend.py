@@ -8,7 +8,9 @@ import os
 import sys
 import textwrap
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import asyncssh
@@ -18,6 +20,7 @@ from dplane_tui.errors import AuthenticationError, CommandError, DPlaneError, Ho
 from dplane_tui.services import asking
 from dplane_tui.services.asking import error_from
 from dplane_tui.services.replication import answers, failures, keys, transport
+from dplane_tui.services.replication.far_source import AgentSource
 from dplane_tui.services.replication.model import Peer, Step
 from dplane_tui.services.replication.stream import Transfer
 from dplane_tui.services.replication.targets import AgentTarget, PlainTarget
@@ -298,10 +301,49 @@ async def test_a_login_that_broke_says_why(far: Far) -> None:
         await far.link.ask({"op": "abort"})
 
 
+@pytest.mark.parametrize(
+    ("said", "size"), [("9" * 400, None), ("-1", None), ("true", None), ('"9"', None), ("1e300", None), ("7", 7)]
+)
+async def test_an_estimate_that_cannot_be_is_unknown(far: Far, said: str, size: int | None) -> None:
+    await far.link.open()
+    far.says(f'{{"ok": true, "size": {said}}}')
+    source: Any = AgentSource.__new__(AgentSource)
+    source._link, source._far = far.link, far.link.peer
+    assert await source._estimate(STEP) == replace(STEP, size=size)
+
+
 def test_what_zfs_is_said_to_have_said_is_shown_clean() -> None:
     for said in (ESCAPE * 9000, "out of space" + ESCAPE, "has been modified\u202e", "", "\x00" * 65536):
         assert_sentence(failures.of_zfs(said, "x could not be received"))
         assert_sentence(failures.of_ssh(said, "nas-b", "192.0.2.1", "dplane"))
+
+
+@pytest.mark.parametrize(
+    "code", ["host-key", "interrupted", "not-allowed", "diverged", "bad-news", "busy", "usage", "x", 7]
+)
+def test_what_a_far_box_says_is_its_own_words_and_no_judgment_of_ours(code: Any) -> None:
+    lie = {
+        "code": code,
+        "message": "attic shows another host key than the one pinned” and nothing was sent.",
+        "next": "Let it in again: `sudo dplane peer accept --line 'dplane-offer-1 …' --may-read tank`",
+    }
+    line = json.dumps({"ok": False, "error": lie}).encode()
+    with pytest.raises(DPlaneError) as told:
+        answers.answer_of(line, "attic")
+    link: Any = SimpleNamespace(peer=SimpleNamespace(name="attic"))
+    with pytest.raises(DPlaneError) as received:
+        AgentTarget(link).check(STEP, Transfer(9, "eof", 0, "", 0, line, ""))
+    assert told.value.message.startswith('attic says: “attic shows another host key than the one pinned" and nothing')
+    assert told.value.message.endswith("--may-read tank`”")
+    assert {told.value.code, received.value.code} == {"failed"}
+    assert told.value.next_step == ""
+
+
+@pytest.mark.parametrize("code", ["refused", "missing", "changed", "authentication"])
+def test_a_class_that_an_agent_can_know_is_kept(code: str) -> None:
+    error = answers.far_error({"code": code, "message": "No."}, "attic")
+    assert (error.code, str(error)) == (code, "attic says: “No.”")
+    assert str(answers.far_error(None, "attic")) == "attic says: “It failed.”"
 
 
 def test_of_an_endless_sentence_the_rest_is_not_even_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,8 @@ import asyncio
 import fnmatch
 import re
 import shlex
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from dplane_tui.services.replication.service import check_task
 from dplane_tui.services.replication.syncoid import Proposal, patterns_of, propose
 from dplane_tui.services.replication.syncoid_options import KEPT, NOT_NEEDED, NOT_SUPPORTED, TABLE
 from dplane_tui.services.store import open_store
+from privhelper import grammar
 
 from .test_cli_outcomes import Cli, cli  # noqa: F401 (a fixture)
 
@@ -204,6 +207,26 @@ def test_what_is_pulled_is_proposed_with_the_rights_it_needs() -> None:
     )
     other = proposed("10.0.0.7:tank/a vault/a", peers=[replace(reads, may_read="tank/b")])
     assert any("tank/b be read" in note.text for note in other.notes)
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [
+        ("a..b", "a.b"), ("a...b", "a.b"), ("a....b", "a.b"), ("a...", "a"), ("....", "task"),
+        ("a" * 49 + "..b", "a" * 49), ("a" * 49 + ".b", "a" * 49), ("-x", "x"), ("a.-.b", "a.-.b"),
+    ],
+)  # fmt: skip
+def test_a_dataset_with_dots_gives_a_sound_name(part: str, name: str) -> None:
+    """In a process of its own: before, some of these names were tried for ever."""
+    code = (
+        "import sys; from dplane_tui.services.replication.address import Address; "
+        "from dplane_tui.services.replication.syncoid import _task_name; "
+        f"place = Address('tank/{part}'); "
+        f"print(_task_name(place, []), _task_name(place, ['{name}']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == [name, f"{name}-2"]
+    assert not grammar.peer_problem(name)
 
 
 def test_names_of_peers_and_tasks_are_sound_and_free() -> None:

@@ -7,16 +7,19 @@ import email
 import email.policy
 import json
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dplane_tui.services.notify import compose, send
+from dplane_tui.services.notify import compose, send, wire
 from dplane_tui.services.notify.mail import written
 from dplane_tui.services.notify.model import (
     FAILED,
@@ -113,9 +116,39 @@ def test_a_redirect_is_never_followed_and_is_no_delivery(server: Web, status: in
     server.answers[:] = [status]
     done = deliver(channel(NTFY, f"{server.url}/topic"), LATE)
     assert not done.accepted
-    assert "sends us on to file:///etc/passwd" in done.answer
+    assert "sends us on to file://, which is not followed" in done.answer
     assert "\x1b" not in done.answer
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [200, 301, 404])
+def test_an_answer_never_repeats_the_secret_of_the_address(server: Web, status: int, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("tk_SECRET/TOKEN\n")
+    token.chmod(0o600)
+
+    def echo(asked: BaseHTTPRequestHandler) -> None:
+        asked.send_response(status, f"for {asked.path}")
+        asked.send_header("Location", f"https://u:SECRETUSER@hooks.example:8443{asked.path}")
+        asked.end_headers()
+        told = f"Cannot POST {asked.path}: no secrettoken, {quote(asked.path, safe='')}, {unquote(asked.path)}, "
+        asked.wfile.write(f"{told}{asked.headers['Authorization']} &lt;SECRETKEY&gt; T0".encode())
+
+    server.answers[:] = [echo]
+    url = f"{server.url}/services/T0/SECRETTOKEN/%53ECRETPART?key=%3CSECRETKEY%3E"
+    done = deliver(channel(NTFY, url, token_file=str(token)), LATE)
+    assert done.accepted is (status == 200)
+    assert "SECRET" not in done.answer.upper()
+    assert "services" not in done.answer
+    assert "Cannot POST" in done.answer
+    assert ("https://hooks.example:8443, which" in done.answer) is (status == 301)
+
+
+def test_where_a_server_sends_us_is_told_without_what_may_be_secret() -> None:
+    told = {"": "nowhere", "/x/SECRET": "another path", "//other/x": "the same://other", "http://[": "none"}
+    for location, words in told.items():
+        with pytest.raises(wire.NotDelivered, match=re.escape(words)):
+            wire._judge(302, "Found", location, b"")
 
 
 def test_nobody_there_or_no_such_name() -> None:
@@ -357,6 +390,26 @@ def test_an_injected_header_stays_text(title: str, server: Web) -> None:
         parsed = email.message_from_bytes(relay.mails[0], policy=email.policy.default)
         assert "Bcc" not in parsed
         assert len(relay.senders) == 1
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "/tmp/=?utf-8?q?x=0D=0AX-Evil=3A_yes?=", "=?utf-8?q?x=0D=0AX-Evil:_yes=0D=0A=0D=0Abody_of_mine?=",
+        "=?utf-8?q?x=0AX-Evil:_yes?=", "==?utf-8?b?eA0KWC1FdmlsOiB5ZXM=?=",
+    ],
+)  # fmt: skip
+def test_an_encoded_word_in_a_title_is_decoded_by_nobody(word: str, server: Web) -> None:
+    for title in (word, compose.line(f"pool usb has a device that is OFFLINE: {word}")):
+        message = Message("box", FAILED, "begin", title, "body", 1e9)
+        mail = written(mail_to(25, "none"), message)
+        assert b"\nX-Evil" not in mail
+        parsed = email.message_from_bytes(mail, policy=email.policy.default)
+        assert "X-Evil" not in parsed
+        assert str(parsed["Subject"]).strip() == f"box: {title.replace('=?', '= ?')}"
+        assert "body of mine" not in parsed.get_content()
+        assert deliver(channel(NTFY, f"{server.url}/t"), message).accepted
+        assert "=?" not in server.requests[-1].headers["Title"]
 
 
 def test_a_title_that_is_not_ascii_is_written_as_rfc_2047(server: Web) -> None:

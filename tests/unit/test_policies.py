@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,6 +16,7 @@ from dplane_tui.errors import BusyError, RefusedError, UsageError
 from dplane_tui.services import door as door_of
 from dplane_tui.services.notify.model import Alarm
 from dplane_tui.services.policies import alarms, news, records, wording
+from dplane_tui.services.policies import run as run_of
 from dplane_tui.services.policies import service as service_of
 from dplane_tui.services.policies.model import PolicyRun, Wish
 from dplane_tui.services.policies.run import Runner, summary
@@ -285,6 +287,57 @@ async def test_a_dataset_that_goes_while_it_is_read_stops_no_other(world: World)
     assert [(one.dataset, bool(one.taken)) for one in done.datasets] == [(DATA, True)]
     found = {one.dataset: one for one in (await world.service.status()).datasets}
     assert found["tank/home"].state == "broken"
+
+
+@pytest.mark.parametrize("name", ["dplane-auto-9999-12-31T23-59-59Z", "dplane-auto-0001-01-01T00-00-00Z"])
+@pytest.mark.parametrize("zone", ["Europe/Vienna", "America/New_York"])
+async def test_a_name_with_a_date_that_none_can_be_stops_no_other_dataset(world: World, name: str, zone: str) -> None:
+    world.clock.now = world.clock.now.astimezone(ZoneInfo(zone))
+    for dataset in ("vault/a", DATA):
+        await world.service.set(dataset, "hourly=2")
+    world.box.snap("vault/a", name)
+    done = await world.run()
+    assert done.state == "succeeded", done.message
+    assert [(one.dataset, bool(one.taken)) for one in done.datasets] == [(DATA, True), ("vault/a", True)]
+    assert name in world.box.names("vault/a")
+    assert {one.snapshot: one.why for one in done.datasets[1].judged}[name] == "no task or policy gives such a name"
+
+
+@pytest.mark.parametrize("place", ["is_due", "clock_stops"])
+async def test_a_mistake_about_one_dataset_is_its_problem_alone(
+    world: World, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for dataset in ("vault/a", DATA):
+        await world.service.set(dataset, "hourly=2")
+    world.box.snap("vault/a", "dplane-auto-2026-01-01T00-00-00Z")
+    module = wording if place == "is_due" else run_of
+    real = getattr(module, place)
+
+    def breaks(*given: Any) -> Any:
+        if "2026-01-01" in str(given):
+            raise OverflowError
+        return real(*given)
+
+    monkeypatch.setattr(module, place, breaks)
+    done = await world.run()
+    assert done.state == "failed"
+    assert "vault/a: " in done.message
+    assert "cannot be told (OverflowError)" in done.message
+    assert len(world.box.names(DATA)) == 1
+    assert not any(one.destroyed for one in done.datasets[1].judged)
+
+
+async def test_a_run_that_breaks_is_not_recorded_as_one_that_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def breaks(*_given: Any, **_more: Any) -> Any:
+        raise KeyError
+
+    monkeypatch.setattr(run_of, "read_box", breaks)
+    with pytest.raises(KeyError):
+        await world.service.run(Wish(dry=False))
+    (kept,) = await world.service.runs(1)
+    assert (kept.state, "made a mistake (KeyError)" in kept.message) == ("failed", True)
 
 
 async def test_what_is_held_cloned_or_a_base_stays_with_its_reason(world: World) -> None:

@@ -195,9 +195,12 @@ def test_only_what_is_whole_and_equal_is_a_success() -> None:
     assert "3 thing(s) compared, 2 of them by content" in judged(Verified(100, "s", (good,))).message
     assert "a sample of 5 %" in judged(Verified(5, "s", (good,))).message
     bad = Checked("tank/b", "vault/b", "s1", GUID, False, 3, 2, 100, differing=1)
-    found = Verified(100, "s", (good, bad), (Difference("tank/b", "x", "content differs"),))
-    with pytest.raises(BadNewsError, match="x of tank/b: content differs"):
+    found = Verified(100, "s", (good, bad), (Difference("tank/b", "diagnosis.pdf", "content differs"),))
+    with pytest.raises(
+        BadNewsError, match=r"1 thing\(s\) are not the same on both boxes, the first of them in tank/b\. "
+    ) as told:
         judged(found)
+    assert "diagnosis" not in f"{told.value} {told.value.next_step}", "the sentence is mailed, and stands on kiosks"
     unknown = Checked("tank/c", "vault/c", problem="Its key is not loaded.")
     with pytest.raises(CommandError, match="nothing is claimed"):
         judged(Verified(100, "s", (good, unknown)))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +18,7 @@ from dplane_tui.services.replication.plan import make_plan
 from dplane_tui.services.replication.read import Dataset, Point
 from dplane_tui.services.retention.backlog import Backlog
 from dplane_tui.services.retention.claims import wants_history
-from dplane_tui.services.retention.looking import in_the_way
+from dplane_tui.services.retention.looking import in_the_way, marks_argv, taken_for
 from dplane_tui.services.retention.needs import NONE_WAIT, Claim, decide, needs_of
 from dplane_tui.services.retention.plan import Decision
 from dplane_tui.services.retention.policy import Policy, parse
@@ -111,6 +112,22 @@ def test_a_name_that_no_task_gives_is_a_persons() -> None:
     decided = judge(replace(dataset, snapshots=(mine, *dataset.snapshots)))
     assert reasons(decided)["mine"] == "no task or policy gives such a name"
     assert guids(decided, keep=False) == {"g0", "g1"}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Vienna", "America/New_York", "Asia/Tokyo"])
+@pytest.mark.parametrize("text", ["daily=3", "24x1h", "10,1d1m"])
+def test_a_date_that_none_can_be_is_no_date_wherever_the_box_stands(zone: str, text: str) -> None:
+    for name in ("0001-01-01T00-00-00Z", "9999-12-31T23-59-59Z", "1969-12-31T23-59-59Z", "3000-01-01T00-00-00Z"):
+        for order in (1, 10**6):
+            strange = Point(f"dplane-auto-{name}", "strange", order)
+            dataset = here(60)
+            found = decide(
+                replace(dataset, snapshots=tuple(sorted((*dataset.snapshots, strange), key=lambda p: p.createtxg))),
+                parse(text), NOW.astimezone(ZoneInfo(zone)), {},
+            )  # fmt: skip
+            told = reasons(found)
+            assert told.pop("strange") in ("no task or policy gives such a name", "the newest snapshot")
+            assert told == reasons(decide(dataset, parse(text), NOW.astimezone(ZoneInfo(zone)), {})) or order > 1
 
 
 # Against the planner of replication itself
@@ -216,6 +233,16 @@ def details(**changed: Mapping[str, str]) -> str:
         values = {"guid": str(number + 1), "userrefs": "0", "clones": "", **changed.get(f"n{number}", {})}
         rows += [f"tank/a@{name}\t{prop}\t{value}\n" for prop, value in values.items() if value != "missing"]
     return "".join(rows)
+
+
+def test_only_the_mark_that_root_gave_the_snapshot_itself_says_for_whom_it_was_taken() -> None:
+    said = (
+        "tank/a@1\tbox-a\tlocal\ntank/a@2\tbox-a\tinherited from tank/a\ntank/a@3\tbox-a\treceived\n"
+        "tank/a@4\t-\t-\ntank/a/b@5\tbox-a\tlocal\nnonsense\n"
+    )
+    assert taken_for("tank/a", said) == {"1": "box-a", "2": "", "3": "", "4": ""}
+    assert marks_argv("tank/a")[-2:] == ["dplane:peer", "tank/a"]
+    assert marks_argv("tank/a", ["x"])[-2:] == ["dplane:peer", "tank/a@x"]
 
 
 @pytest.mark.parametrize(

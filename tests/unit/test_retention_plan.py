@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from types import FrameType
@@ -98,10 +99,9 @@ def test_the_hour_that_comes_twice_is_two_and_a_day_of_25_hours_is_one() -> None
 
 
 def test_periods_are_those_of_the_local_clock() -> None:
-    points = at(11 * HOUR + 30 * MINUTE, 12 * HOUR + 30 * MINUTE)  # 00:30 and, the evening before, 23:30 in UTC
-    extra = at(0)
-    assert len(kept(plan([*points, *extra], parse("daily=1"), NOW))) == 3
-    both = plan([*points, *extra], parse("daily=1"), NOW.astimezone(VIENNA))  # 01:30 and 00:30 of the same day
+    points = at(0, 11 * HOUR + 30 * MINUTE, 12 * HOUR + 30 * MINUTE)  # 00:30 and, the evening before, 23:30 in UTC
+    assert len(kept(plan(points, parse("daily=1"), NOW))) == 3
+    both = plan(points, parse("daily=1"), NOW.astimezone(VIENNA))  # 01:30 and 00:30 of the same day
     assert [one.keep for one in both] == [True, False, True]
     monday = datetime(2026, 1, 5, tzinfo=UTC)  # the week before it holds the first days of the year
     week = at(0, *(day * DAY for day in range(1, 9)), now=monday)
@@ -196,6 +196,74 @@ def test_snapshots_dated_by_a_wrong_clock_displace_nothing() -> None:
     assert {one.point for one in found if one.keep} >= set(good[-3:])
     newest = Point("dplane-1970", "1970", good[-1].createtxg + 1, 5)  # and when it is the newest, nothing seems old
     assert {one.point for one in plan([*good, newest], parse("3x1d"), NOW) if one.keep} == {*good, newest}
+
+
+@pytest.mark.parametrize("text", ["1x1h(keep=all) | 24x1h | 30x1d", "hourly=24,daily=30", "10,1d1m", "1x1h | 30x1d"])
+def test_what_came_later_with_an_older_name_takes_no_ones_place(text: str) -> None:
+    """A box that is pulled from gives the names and dates; what was here before it lied is what a copy is for."""
+    true = at(*(day * DAY + 9 * HOUR + 30 * MINUTE for day in range(26)))
+    before = plan(true, parse(text), NOW)
+    last = true[-1].createtxg
+    false = [
+        Point(f"dplane-f{index}-{earlier}", f"f{index}-{earlier}", last + 2 * index + place, point.creation - earlier)
+        for index, point in enumerate(true)
+        for place, earlier in ((1, 14 * HOUR), (2, 5 * HOUR))
+    ]
+    newest = Point("dplane-now", "now", last + 1000, int(NOW.timestamp()))
+    after = plan([*true, *false, newest], parse(text), NOW)
+    stay = {one.point for one in after if one.keep}
+    assert {one.point for one in before if one.keep} <= stay
+    assert newest in stay
+
+
+@pytest.mark.parametrize("text", ["3x1d", "daily=3", "2,1d3d"])
+def test_a_newest_with_an_old_name_stops_retention_and_it_is_said(text: str) -> None:
+    good = at(*(day * DAY for day in range(20)))
+    old = Point("dplane-1971", "1971", good[-1].createtxg + 1, 40_000_000)
+    found = plan([*good, old], parse(text), NOW)
+    assert all(one.keep for one in found)
+    assert all("dplane-1971 is the newest snapshot, but says that it was taken 1971-04-08" in one.why for one in found)
+    without = plan([*good, Point("dplane-mine", "mine", 9999, 0)], parse(text), NOW)
+    assert {one.point for one in without if not one.keep} == {
+        one.point for one in plan(good, parse(text), NOW) if not one.keep
+    }, "and one whose name says no time counts for nothing"
+
+
+# Peers that take snapshots here
+
+
+@pytest.mark.parametrize("text", ["hourly=24,daily=3", "1x1h(keep=all) | 24x1h | 3x1d", "2,1h1d,1d3d"])
+def test_what_a_peer_had_taken_takes_no_place_in_the_history_of_the_owner(text: str) -> None:
+    """It takes its own a moment before the owner's of each hour, and may destroy them whenever it likes."""
+
+    def kept_after(days: int, *, peer: bool) -> set[str]:
+        left: list[Point] = []
+        start, order = NOW - timedelta(days=days), 0
+        for hour in range(24 * days):
+            for minute, name in ((1, "box-a"), (30, "")) if peer else ((30, ""),):
+                taken, order = int((start + timedelta(hours=hour, minutes=minute)).timestamp()), order + 1
+                left.append(Point(f"dplane-{taken}", str(taken), order, taken, peer=name))
+            now = start + timedelta(hours=hour, minutes=31)
+            left = [one.point for one in plan(left, parse(text), now) if one.keep]
+        assert peer is any(point.peer for point in left), "what the peer had taken is thinned, not kept out of sight"
+        return {point.name for point in left if not point.peer}
+
+    alone = kept_after(5, peer=False)
+    assert len(alone) > 20
+    assert kept_after(5, peer=True) == alone
+
+
+def test_the_newest_and_the_backlog_are_of_each_by_itself() -> None:
+    own = at(*(hour * HOUR for hour in range(1, 9)))
+    theirs = [
+        replace(point, name=f"{point.name}-p", guid=f"p{point.guid}", createtxg=1000 + index, peer="box-a")
+        for index, point in enumerate(own)
+    ]
+    found = plan([*own, *theirs], parse("1"), NOW, backlog=Backlog(0, most=8))
+    assert all(one.keep for one in found), "what waits of the one fills no room of the other"
+    found = plan([*own, *theirs, Point("mine", "m", 5000, 0)], parse("1s1s"), NOW)
+    assert [one.point for one in found if one.keep][:2] == [own[-1], theirs[-1]]
+    assert why(found)[theirs[-1].name] == "the newest that was taken for box-a"
 
 
 # What never goes

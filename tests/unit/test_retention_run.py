@@ -104,6 +104,25 @@ async def test_a_name_from_the_future_stops_retention_and_the_run_says_so(world:
     assert "dplane-2099-01-01T00-00-00Z" in run.message
 
 
+async def test_what_a_peer_had_taken_at_the_source_takes_no_place_of_the_owners(world: World) -> None:
+    old = history(world, 6)
+    theirs = [named((6 - index) * DAY + 3600) for index in range(6)]
+    with world.edit("near") as state:  # a peer that may take snapshots took one an hour before each of the owner's
+        snaps = state["datasets"][SOURCE]["snaps"]
+        for index, snap in enumerate(snaps):
+            snap["txg"] = 1000 + 2 * index
+        snaps += [
+            {"name": name, "guid": new_guid(), "size": 9, "created": 1, "txg": 999 + 2 * index, "peer": "box-a"}
+            for index, name in enumerate(theirs)
+        ]
+        snaps.sort(key=lambda snap: snap["txg"])
+        state["txg"] = 2000
+    _, shown = await by_hand(world, dry=True, keep_source="1x1h | 10x1d")
+    assert not {one.snapshot for one in shown.sides[0].goes} & set(old)
+    _, shown = await by_hand(world, dry=True, keep_source="2")
+    assert [one.snapshot for one in shown.sides[0].goes] == sorted([*old[:4], *theirs[:4]])
+
+
 async def test_a_preview_changes_nothing_and_says_what_the_next_run_does(world: World) -> None:
     old = history(world, 6, waiting=2)
     edited(world, "near", old[1], holds=["by hand"])

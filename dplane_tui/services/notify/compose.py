@@ -16,8 +16,11 @@ _PING_PARTS = {STARTED: "/start", FAILED: "/fail", TEST: "/log"}
 
 
 def line(text: str, limit: int = _TITLE) -> str:
-    """`text` as one line that is safe in a header, whoever wrote it."""
-    return clean(text, limit).strip()
+    """`text` as one line that is safe in a header, whoever wrote it.
+
+    An encoded word of RFC 2047 in it is taken apart: whoever reads the header would decode it, line ends and all.
+    """
+    return clean(text.replace("=?", "= ?"), limit).strip()
 
 
 def block(text: str) -> str:

@@ -6,18 +6,21 @@ Nothing here follows a redirect, asks a proxy or reads more than a little, whoev
 from __future__ import annotations
 
 import contextlib
+import html
 import http.client
+import re
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from ...text import clean
 
 CONNECT_SECONDS = 10.0
 ANSWER_LIMIT = 2048
+_SHORTEST = 5  # characters of a part of an address that is taken for a secret
 
 
 class NotDelivered(Exception):
@@ -92,12 +95,18 @@ def _reason(error: Exception) -> str:
         return f"it did not speak HTTP ({type(error).__name__})"
     if isinstance(error, OSError) and error.strerror:
         return clean(error.strerror, 120)
+    if isinstance(error, ValueError):  # some repeat the header or address that was wrong
+        return f"what was to be sent cannot be ({type(error).__name__})"
     return clean(str(error), 120) or type(error).__name__
 
 
 def post(url: str, content: bytes, headers: Mapping[str, str], *, ca_file: str = "", seconds: float = 15.0) -> str:
-    """POST to an http or https address; returns the answer of a server that accepted it (2xx). Raises NotDelivered."""
-    parts = urlsplit(url)
+    """POST to an http or https address; returns the answer of a server that accepted it (2xx). Raises NotDelivered.
+
+    Neither tells the path and query of an address, nor what `Authorization` says: who may read the one, may not read
+    the other.
+    """
+    parts, secrets = urlsplit(url), headers.get("Authorization", "").split()[1:]
     host, secure = parts.hostname or "", parts.scheme == "https"
     if parts.scheme not in {"http", "https"} or not host:
         raise NotDelivered("Its address begins with neither https:// nor http://.")
@@ -118,15 +127,47 @@ def post(url: str, content: bytes, headers: Mapping[str, str], *, ca_file: str =
         said = b""
         with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
             said = response.read1(ANSWER_LIMIT)
-        return _judge(response.status, response.reason, response.getheader("Location", ""), said)
+        hide = _secret([*secrets, *_parts(parts)])
+        return _judge(response.status, response.reason, response.getheader("Location", ""), said, hide)
 
 
-def _judge(status: int, reason: str, location: str | None, said: bytes) -> str:
-    first = clean(said.decode("utf-8", "replace").strip().partition("\n")[0], 160)
+def _parts(url: SplitResult) -> list[str]:
+    """What is secret of an address: its path and query, whole and in the parts that a server may repeat alone."""
+    values = [value for _, value in parse_qsl(url.query)]
+    return [url.path, url.query, *url.path.split("/"), *values]
+
+
+def _secret(words: Iterable[str]) -> re.Pattern[str] | None:
+    """What finds these words, written in any of the usual ways; None for no words. The longest first."""
+    plain = {one for word in words for one in (word, unquote(word)) if len(one) >= _SHORTEST}
+    ways = {way for one in plain for way in (one, quote(one), quote(one, safe=""), html.escape(one))}
+    found = "|".join(re.escape(way) for way in sorted(ways, key=lambda way: (-len(way), way)))
+    return re.compile(found, re.IGNORECASE) if found else None
+
+
+def _judge(status: int, reason: str, location: str | None, said: bytes, hide: re.Pattern[str] | None = None) -> str:
+    """The answer of a server that accepted it, without what `hide` finds in it. Raises NotDelivered."""
+    told = said.decode("utf-8", "replace")
+    if hide is not None:  # many can read the answer, few the address
+        told, reason = hide.sub("…", told), hide.sub("…", reason)
+    first = clean(told.strip().partition("\n")[0], 160)
     answer = f"HTTP {status} {clean(reason, 60)}{f': {first}' if first else ''}".strip()
     if 200 <= status < 300:
         return answer
     if 300 <= status < 400:
-        to = clean(location or "", 200)
-        raise NotDelivered(f"{answer}; the server sends us on to {to or 'nowhere'}, which is not followed.")
+        raise NotDelivered(f"{answer}; the server sends us on to {_place(location or '')}, which is not followed.")
     raise NotDelivered(f"{answer.rstrip('.')}.")
+
+
+def _place(location: str) -> str:
+    """Where an address leads, without what may be secret of it."""
+    if not location:
+        return "nowhere"
+    try:
+        parts = urlsplit(location)
+        host, port = parts.hostname or "", f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "an address that is none"
+    if not parts.scheme and not host:
+        return "another path of its own"
+    return clean(f"{parts.scheme or 'the same'}://{host}{port}", 200)

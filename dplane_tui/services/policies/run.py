@@ -30,6 +30,8 @@ AT_ONCE = 500
 """Datasets in one transaction: what the door takes."""
 _SECONDS = 330.0
 _LATER = 2**63  # a transaction group after any other: that of a snapshot which is still to be taken
+_NO_NUMBER = (ArithmeticError, ValueError)
+"""What a name or a value that nobody thought of can raise; it is that dataset's problem, and stops no other."""
 _NOT_TAKEN = "its snapshot could not be taken, so nothing of it is let go"
 
 
@@ -43,6 +45,9 @@ class _Ahead:
         looked = await self.pruner.look(dataset, chosen, sizes=sizes)
         kept = {name: why for name, why in looked.kept.items() if why != looking.NEWEST}
         return Looked(kept, looked.frees if len(kept) == len(looked.kept) else None)
+
+    async def taken_for(self, dataset: str) -> Mapping[str, str]:
+        return await self.pruner.taken_for(dataset)
 
     async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
         raise NotImplementedError  # a preview destroys nothing
@@ -72,11 +77,12 @@ class Runner:
         box = await self._read(wish)
         run = replace(run, problems=box.problems)
         name = wording.name_at(self._clock())
-        due = self._due(box, name)
+        due, unclear = self._due(box, name)
         taken = dict.fromkeys(due, "") if wish.dry else {}
-        broken: dict[str, str] = {}
+        broken: dict[str, str] = dict(unclear)
         if due and not wish.dry:
-            taken, broken = await self._take(due, name)
+            taken, failed = await self._take(due, name)
+            broken |= failed
             run = replace(run, datasets=tuple(_taken(due[one], name, taken, broken) for one in due))
             await keep(run)
             box = await self._read(wish)
@@ -102,15 +108,20 @@ class Runner:
         }
         return Box(wanted, box.problems)
 
-    def _due(self, box: Box, name: str) -> dict[str, Place]:
+    def _due(self, box: Box, name: str) -> tuple[dict[str, Place], dict[str, str]]:
+        """Those that want a snapshot now, and a clause for each of which it cannot be told."""
         now = self._clock()
         found: dict[str, Place] = {}
+        unclear: dict[str, str] = {}
         for one, place in box.on().items():
             names = [point.name for point in place.dataset.snapshots]
             assert place.policy is not None
-            if name not in names and wording.is_due(place.policy, names, now):
-                found[one] = place
-        return found
+            try:
+                if name not in names and wording.is_due(place.policy, names, now):
+                    found[one] = place
+            except _NO_NUMBER as error:
+                unclear[one] = f"whether a snapshot is due cannot be told ({type(error).__name__})"
+        return found, unclear
 
     async def _take(self, due: Mapping[str, Place], name: str) -> tuple[dict[str, str], dict[str, str]]:
         """GUIDs by dataset of what was taken, and a clause for each that could not be. A pool is one transaction."""
@@ -151,14 +162,16 @@ class Runner:
         if broken:
             return replace(found, problem=f"{broken}; {_NOT_TAKEN}")
         dataset = _with(place.dataset, taken) if wish.dry and taken else place.dataset
-        stopped = clock_stops(dataset, self._clock())
         pruner = _Ahead(self._pruner) if wish.dry and taken else self._pruner
         hand = Hand(pruner, wish.dry, sizes=wish.dry, of=POLICY, clock=self._clock)
         reasons = needs_of(place.dataset, self._claims[place.name]).reasons
         try:
+            stopped = clock_stops(dataset, self._clock())
             judged, frees = await hand.apply(dataset, place.policy, reasons, None)
         except DPlaneError as error:
             return replace(found, problem=error.message.rstrip("."))
+        except _NO_NUMBER as error:
+            return replace(found, problem=f"what to let go cannot be told ({type(error).__name__})")
         left = next((one for one in judged if one.error), None)
         problem = stopped or (
             f"@{clean(left.snapshot)} could not be destroyed: {clean(left.error, 300)}" if left else ""

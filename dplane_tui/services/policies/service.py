@@ -205,6 +205,10 @@ class LocalPolicies:
         except asyncio.CancelledError:
             await keep(replace(run, state="failed", ended=self._clock().timestamp(), message="It was stopped."))
             raise
+        except Exception as mistake:  # recorded, or it would seem to go on
+            said = f"D-Plane made a mistake ({type(mistake).__name__}) and stopped; the journal has the details."
+            await keep(replace(run, state="failed", ended=self._clock().timestamp(), message=said))
+            raise
         run = replace(run, state=state, ended=self._clock().timestamp(), message=message)
         await keep(run)
         return run

@@ -95,15 +95,16 @@ class Granted(Locked):
     def _prune(self, fields: dict[str, Any]) -> dict[str, Any]:
         """Destroy snapshots that this peer's tasks took, or only say what that would do.
 
-        In its own copies, and of what it reads, if it may take snapshots of that, those it took there.
+        In its own copies but what others took there, and of what it reads, if it may take snapshots of that, those it
+        took there.
         """
         from . import trimming
 
         lent = self._readable(fields) if self._rights.may_snapshot else None
         try:
             if lent is not None and not self._is_own(fields):
-                return trimming.prune(lent, fields, box.run, self._ask_helper, taken_for=self._peer)
-            return trimming.prune(self._own(fields), fields, box.run, self._ask_helper)
+                return trimming.prune(lent, fields, box.run, self._ask_helper, peer=self._peer, lent=True)
+            return trimming.prune(self._own(fields), fields, box.run, self._ask_helper, peer=self._peer)
         except trimming.Trouble as trouble:
             raise box.Refusal(trouble.code, str(trouble)) from None
 

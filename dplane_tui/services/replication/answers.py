@@ -12,9 +12,8 @@ import json
 import re
 from typing import Any, NoReturn
 
-from ...errors import CommandError
+from ...errors import AuthenticationError, ChangedError, CommandError, DPlaneError, MissingError, RefusedError
 from ...text import clean
-from ..asking import error_from
 from ..host import Output
 from ..host.lines import CHUNK, LineReader, Read
 
@@ -24,6 +23,7 @@ LINES_LIMIT = 500_000
 SAID_LIMIT = 64 * 1024
 _KILLED_SECONDS = 10.0
 _MARKS_LIMIT = 10_000
+_QUOTES = {ord("“"): '"', ord("”"): '"'}
 _NAMES = re.compile(r"[A-Za-z0-9 _.:%@#/\t\n-]*")  # what the name of a snapshot or bookmark has, and numbers
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
@@ -102,14 +102,34 @@ def _no_number(text: str) -> NoReturn:
 
 
 def answer_of(line: bytes, name: str) -> dict[str, Any]:
-    """The object of an agent's answer. Raises what it says when that is an error, and CommandError for nonsense."""
+    """The object of an agent's answer. Raises `far_error` when that is an error, and CommandError for nonsense."""
     answer = parsed(line)
     if answer is None:
         shown = clean(line[:200].decode("utf-8", "replace").strip(), 200)
         raise CommandError(f"{name} answered what no D-Plane says: “{shown}”.", "Is D-Plane installed there?")
     if answer.get("ok") is not True:
-        raise error_from(answer.get("error"))
+        raise far_error(answer.get("error"), name)
     return answer
+
+
+def far_words(error: object, *, advice: bool = True) -> str:
+    """What an agent says as an error, and with `advice` what it would have one do, as one clean text."""
+    fields = error if isinstance(error, dict) else {}
+    said = [(fields.get("message"), 1000), *([(fields.get("next"), 400)] if advice else [])]
+    told = [clean(one[:4000], most).strip() for one, most in said if isinstance(one, str)]
+    return " ".join(filter(None, told)) or "It failed."
+
+
+def far_error(error: object, name: str) -> DPlaneError:
+    """The exception for an agent's error: its words as that box's, and a class that an agent can know.
+
+    Who took that box over may write what it likes, but not in our name, nor that our own checks failed (a host key, a
+    role, somebody who stopped the run).
+    """
+    kinds: tuple[type[DPlaneError], ...] = (RefusedError, MissingError, ChangedError, AuthenticationError)
+    code = error.get("code") if isinstance(error, dict) else None
+    kind = next((one for one in kinds if one.code == code), CommandError)
+    return kind(f"{clean(name)} says: “{far_words(error).translate(_QUOTES)}”")
 
 
 def sound_listing(listed: object, got: object, name: str) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from privhelper.kinds import DATASETS_LIMIT
 from ...errors import DPlaneError, MissingError, RefusedError, UnreachableError
 from ..door import Door
 from ..host.quoting import command_line
-from . import failures, keys
+from . import answers, failures, keys
 from .asof import AsOf
 from .far_holds import AgentHolds, FarHolds, PlainHolds
 from .model import Match, Plan, Step, Task
@@ -195,12 +195,11 @@ class AgentSource(FarSource):
             return step
         try:
             answer = await self._link.ask({"op": "estimate", **_words(step)})
+            return replace(step, size=answers.size_in_bytes(answer.get("size"), self.name))
         except UnreachableError:
             raise
         except DPlaneError:
             return step
-        size = answer.get("size")
-        return replace(step, size=size) if isinstance(size, int) and not isinstance(size, bool) and size >= 0 else step
 
     async def send(self, step: Step) -> Command:
         return Command(self._link.argv(json.dumps({"op": "send", **_words(step)})))

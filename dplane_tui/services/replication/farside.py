@@ -19,7 +19,6 @@ from ...errors import (
     UnreachableError,
 )
 from ...text import clean
-from ..asking import error_from
 from ..door import request_line
 from ..host.lines import LineReader
 from ..host.quoting import command_line
@@ -186,7 +185,7 @@ async def _accept(
                 f"{request.address} refused: {clean(str(fields.get('message', '')), 300)}",
                 "Pair with an account that is in dplane-admin there.",
             )
-        raise error_from({**fields, "message": f"{request.address} refused: {fields.get('message', '')}"})
+        raise answers.far_error(fields, request.address)
 
 
 async def edit_keys(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .far_holds import FarHolds
 
 OWN_TIME = "%Y-%m-%dT%H-%M-%SZ"
+_LAST_TIME = 32_503_680_000.0  # the year 3000: by then, and before 1970, local time has no date in every zone
 _LIST_SECONDS = 300.0
 _NAMES_AT_ONCE = 500
 _NAMES_BYTES = 60_000  # of a request; the door takes 64 KiB, and a far shell not much more in one word
@@ -237,14 +238,15 @@ def refuse_too_many(task: Task, datasets: Sequence[str], most: int) -> None:
 
 
 def named_time(snapshot: str) -> float | None:
-    """The time that the name of a snapshot of ours says; None for a name of another kind."""
+    """The time that the name of a snapshot of ours says, from 1970 to 2999; None for a name of another kind."""
     short = snapshot.rpartition("@")[2]
     if not short.startswith(OWN_SNAPSHOT):
         return None
     try:
-        return float(calendar.timegm(time.strptime(short[len(OWN_SNAPSHOT) :].removeprefix("auto-"), OWN_TIME)))
+        said = float(calendar.timegm(time.strptime(short[len(OWN_SNAPSHOT) :].removeprefix("auto-"), OWN_TIME)))
     except ValueError:
         return None
+    return said if 0 <= said < _LAST_TIME else None
 
 
 def sent(step: Step) -> dict[str, Any]:

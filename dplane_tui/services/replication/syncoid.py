@@ -221,10 +221,13 @@ def _widened(draft: _Draft, task: Task, peer: Peer) -> list[str]:
 
 def _task_name(source: Address, taken: Collection[str]) -> str:
     """A name for the task that nothing has yet: the source's last part."""
-    base = re.sub(r"[^A-Za-z0-9_.-]+", "-", source.dataset.rpartition("/")[2]).strip("-._")[:50] or "task"
+    base = re.sub(r"[^A-Za-z0-9_.-]+", "-", source.dataset.rpartition("/")[2])
+    base = re.sub(r"\.{2,}", ".", base).strip("-._")[:50].rstrip("-._")
+    if grammar.peer_problem(base):
+        base = "task"
     name, number = base, 2
-    while name in taken or grammar.peer_problem(name):
-        name, number = f"{base.replace('..', '.')}-{number}", number + 1
+    while name in taken:
+        name, number = f"{base}-{number}", number + 1
     return name
 
 

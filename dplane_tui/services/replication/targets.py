@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from ...errors import MissingError, RefusedError
-from ..asking import error_from
 from ..door import Door, request_line
 from ..host import Host
 from ..host.quoting import command_line
@@ -108,9 +107,11 @@ class AgentTarget:
             return
         if answer is None:
             raise failures.of_zfs(done.receive_said, f"{self.name} did not receive {step.target}")
-        problem = error_from(answer.get("error"))
+        problem = answers.far_error(answer.get("error"), self.name)
         if problem.code == "failed":
-            raise failures.of_zfs(problem.message, f"{self.name} did not receive {step.target}")
+            raise failures.of_zfs(
+                answers.far_words(answer.get("error"), advice=False), f"{self.name} did not receive {step.target}"
+            )
         raise problem
 
     async def abort(self, dataset: str, token: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from privhelper.kinds import OWN_SNAPSHOTS
 
 from ..retention import looking
-from .read import OWNER, list_argv
+from .read import list_argv
 
 Run = Callable[[Sequence[str]], CompletedProcess[str]]
 
@@ -31,11 +31,12 @@ def prune(
     run: Run,
     ask: Callable[[dict[str, Any]], dict[str, Any]],
     *,
-    taken_for: str = "",
+    peer: str,
+    lent: bool = False,
 ) -> dict[str, Any]:
     """Destroy the `snapshots` (names with GUIDs) of `dataset`, all or none; with `dry_run`, say what has to stay.
 
-    `taken_for` is the peer that must have had them taken, in a dataset that is not its own; empty asks for no mark.
+    Of a dataset that is only `lent` to `peer` those that it had taken; of its own copies, none that another had taken.
     `run` runs a command that reads, `ask` asks the privileged helper. Raises Trouble.
     """
     chosen = fields.get("snapshots")
@@ -47,11 +48,10 @@ def prune(
         raise Trouble("failed", f"The far box could not list {dataset}.")
     details = run(looking.details_argv(dataset, chosen))  # one that is gone is told on stderr, the others are listed
     kept = looking.in_the_way(dataset, chosen, listed.stdout, details.stdout)
-    if taken_for:
-        marks = run(["zfs", "get", "-Hp", "-o", "name,value,source", OWNER, *(f"{dataset}@{name}" for name in chosen)])
-        own = {f"{dataset}@{name}\t{taken_for}\tlocal" for name in chosen} & set(marks.stdout.split("\n"))
-        others = {name for name in chosen if f"{dataset}@{name}\t{taken_for}\tlocal" not in own}
-        kept = {**dict.fromkeys(others, "it was not taken for this peer"), **kept}
+    takers = looking.taken_for(dataset, run(looking.marks_argv(dataset, chosen)).stdout)
+    mine = (peer,) if lent else (peer, "")
+    others = [name for name in chosen if takers.get(name) not in mine]  # of whom ZFS tells nothing stays as well
+    kept = {**dict.fromkeys(others, "it was not taken for this peer"), **kept}
     going = {name: guid for name, guid in chosen.items() if name not in kept}
     if fields.get("dry_run") is True:
         return {"ok": True, "kept": kept, "frees": _frees(dataset, going, run, sizes=fields.get("sizes") is not False)}

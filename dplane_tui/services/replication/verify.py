@@ -178,9 +178,10 @@ def judged(found: Verified) -> Outcome:
     compared = [one for one in found.datasets if not one.problem]
     if differing:
         first = next((one for one in found.differences if "could not be read" not in one.what), None)
-        such = f", such as {first.path or 'the top'} of {first.dataset}: {first.what}" if first else ""
+        # A sentence goes far (mails, files of progress, a kiosk), the names of what people keep do not.
+        where = f", the first of them in {first.dataset}" if first else ""
         raise BadNewsError(
-            f"{differing} thing(s) are not the same on both boxes{such}.",
+            f"{differing} thing(s) are not the same on both boxes{where}.",
             "Look at both pools (`zpool status -v`) before you delete anything; `dplane replicate run-show` lists all.",
         )
     if problems or unread:

@@ -14,7 +14,7 @@ from .looking import AT_ONCE
 from .model import Judged
 from .needs import decide
 from .plan import Decision
-from .points import ALL
+from .points import ALL, POLICY
 from .policy import Policy
 from .pruners import Pruner
 
@@ -68,10 +68,14 @@ class Hand:
         """The decisions once the box was asked what stands in the way of each that goes, and the bytes they free."""
         seen: set[str] = set()
         frees: int | None = 0
+        peers: Mapping[str, str] = {}
+        # Whose they are is asked only when something goes; what a policy took is never a peer's, by its name.
+        if self.of != POLICY and not all(one.keep for one in decide(dataset, policy, now, reasons, backlog, self.of)):
+            peers = await self.pruner.taken_for(dataset.name)
         for _ in range(_LOOKS):
             fresh = [
                 one.point
-                for one in decide(dataset, policy, now, reasons, backlog, self.of)
+                for one in decide(dataset, policy, now, reasons, backlog, self.of, peers)
                 if not one.keep and one.point.guid not in seen
             ]
             if not fresh:
@@ -82,7 +86,7 @@ class Hand:
                 reasons |= {batch[name]: why for name, why in looked.kept.items()}
                 seen |= set(batch.values())
                 frees = None if frees is None or looked.frees is None else frees + looked.frees
-        decided = decide(dataset, policy, now, reasons, backlog, self.of)
+        decided = decide(dataset, policy, now, reasons, backlog, self.of, peers)
         unseen = "something else turned out to be in the way: the next run looks again"
         return tuple(
             one if one.keep or one.point.guid in seen else replace(one, keep=True, why=unseen) for one in decided

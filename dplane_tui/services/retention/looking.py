@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from ..replication.read import OWNER
+
 OWN = re.compile(r"dplane-(?:auto-)?[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}-[0-9]{2}-[0-9]{2}Z")
 """The names that tasks and policies give. What a person calls `dplane-before-the-upgrade` is a person's."""
 AT_ONCE = 100
@@ -19,6 +21,28 @@ def details_argv(dataset: str, names: Iterable[str]) -> list[str]:
     """The command that asks for holds and clones of those snapshots; at most AT_ONCE of them."""
     snapshots = [f"{dataset}@{name}" for name in names]
     return ["zfs", "get", "-Hp", "-o", "name,property,value", "guid,userrefs,clones", *snapshots]
+
+
+def marks_argv(dataset: str, names: Iterable[str] = ()) -> list[str]:
+    """The command that asks for whom those snapshots were taken, or, without names, all of the dataset."""
+    which = [f"{dataset}@{name}" for name in names] or [dataset]
+    depth = [] if which[0] != dataset else ["-d", "1", "-t", "snapshot"]
+    return ["zfs", "get", "-Hp", *depth, "-o", "name,value,source", OWNER, *which]
+
+
+def taken_for(dataset: str, said: str) -> dict[str, str]:
+    """The peer for which each snapshot was taken that `marks_argv` told of; empty for this box's own.
+
+    Only the mark that root gave the snapshot itself counts, not one of its dataset nor one that came with a stream.
+    """
+    found = {}
+    for line in said.splitlines():
+        name, _, rest = line.partition("\t")
+        value, _, source = rest.partition("\t")
+        owner, at, short = name.partition("@")
+        if at and owner == dataset:
+            found[short] = value if source == "local" and value != "-" else ""
+    return found
 
 
 def estimate_argv(dataset: str, names: Iterable[str]) -> list[str]:

@@ -16,6 +16,7 @@ from .plan import NEXT_BASE, Decision, plan, why_nothing
 from .points import ALL, Point
 from .policy import Policy
 
+_NOBODY: Mapping[str, str] = {}
 NONE_WAIT = 2**64  # later than any transaction group
 
 
@@ -88,14 +89,11 @@ def decide(
     reasons: Mapping[str, str],
     backlog: Backlog | None = None,
     of: str = ALL,
+    peers: Mapping[str, str] = _NOBODY,
 ) -> tuple[Decision, ...]:
     """What becomes of each snapshot of `dataset`, oldest first; `reasons` are GUIDs that must stay, `of` is whose
-    snapshots the policy is for (see `points`)."""
-    points = _points(dataset)
-    unnamed = {
-        point.guid: "no task or policy gives such a name" for point in points if point.ours and not point.creation
-    }
-    return plan(points, policy, now, {**unnamed, **reasons}, backlog=backlog, of=of)
+    snapshots the policy is for (see `points`), `peers` are names with the peer that had that one taken here."""
+    return plan(_points(dataset, peers), policy, now, reasons, backlog=backlog, of=of)
 
 
 def clock_stops(dataset: Dataset, now: datetime) -> str:
@@ -103,13 +101,18 @@ def clock_stops(dataset: Dataset, now: datetime) -> str:
     return why_nothing(_points(dataset), now)
 
 
-def _points(dataset: Dataset) -> list[Point]:
+def _points(dataset: Dataset, peers: Mapping[str, str] = _NOBODY) -> list[Point]:
     """Its snapshots with the times that the names of ours say.
 
-    ZFS tells when others were taken only by opening each of them, and none of those goes anyhow.
+    ZFS tells when others were taken only by opening each of them, and none of those goes anyhow. Of a copy it tells no
+    more than a name does: both are by the clock of the box that took it, which may lie. What protects a copy from that
+    is the order of createtxg, which is this pool's own (see `rules`), and this box's clock.
     """
     times = {
         point.name: named_time(f"{dataset.name}@{point.name}") if OWN.fullmatch(point.name) else None
         for point in dataset.snapshots
     }
-    return [Point(p.name, p.guid, p.createtxg, int(times[p.name] or 0)) for p in dataset.snapshots]
+    return [
+        Point(p.name, p.guid, p.createtxg, int(times[p.name] or 0), peer=peers.get(p.name, ""))
+        for p in dataset.snapshots
+    ]

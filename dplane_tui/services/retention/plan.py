@@ -1,5 +1,8 @@
 """Which snapshots of a dataset go and which stay, each with the reason. Pure: what a preview shows is what is done.
 
+What a peer had taken here is judged by itself, as if nothing else were there: it stands for no period of this box's own
+history, for the peer may be allowed to destroy it.
+
 Whatever the policy says, these stay: the newest snapshot of all and the newest of ours, the ones a target's next
 increment starts from, what is held or cloned, and everything that is not ours unless the caller was told to take all
 names. Then, too, the newest of each job of another tool stays, for that tool may go on from it.
@@ -54,13 +57,22 @@ def plan(
     if stopped:
         return tuple(Decision(point, True, stopped) for point in ordered)
     chosen = [
-        index for index, point in enumerate(ordered) if (of in (ALL, point.owner) if point.ours else not only_ours)
+        index
+        for index, point in enumerate(ordered)
+        if point.creation and (of in (ALL, point.owner) if point.ours else not only_ours)
     ]
-    verdicts = _verdicts(ordered, chosen, policy, now)
-    never = _never(ordered, protected, chosen)
-    waiting = [index for index in chosen if backlog is not None and ordered[index].createtxg > backlog.after]
-    thin = _thin(ordered, waiting, never, verdicts, backlog) if backlog is not None else set()
-    held_back = set(waiting)
+    origins = _by_origin(ordered, chosen)
+    verdicts: dict[int, Verdict] = {}
+    for mine in origins:
+        verdicts |= _verdicts(ordered, mine, policy, now)
+    never = _never(ordered, protected, origins)
+    thin: set[int] = set()
+    held_back: set[int] = set()
+    for mine in origins if backlog is not None else ():
+        assert backlog is not None
+        waiting = [index for index in mine if ordered[index].createtxg > backlog.after]
+        thin |= _thin(ordered, waiting, never, verdicts, backlog)
+        held_back.update(waiting)
     found: list[Decision] = []
     for index, point in enumerate(ordered):
         if index not in verdicts:
@@ -77,14 +89,26 @@ def plan(
 
 
 def why_nothing(points: Iterable[Point], now: datetime) -> str:
-    """Why nothing can be pruned at all, because the clock cannot be right; empty when it can."""
-    latest = max(points, key=lambda point: point.creation, default=None)
-    if latest is None or now.timestamp() >= latest.creation - SKEW:
+    """Why nothing can be pruned at all, because a clock was not right; empty when it can."""
+    dated = [point for point in points if point.creation]
+    if not dated:
         return ""
-    return (
-        f"nothing is pruned: the clock says {now:%Y-%m-%d %H:%M}, but {latest.name} says that it was taken "
-        f"{_when(latest.creation, now)}; set the clock, or destroy that snapshot"
-    )
+    latest = max(dated, key=lambda point: point.creation)
+    if now.timestamp() < latest.creation - SKEW:
+        return (
+            f"nothing is pruned: the clock says {now:%Y-%m-%d %H:%M}, but {latest.name} says that it was taken "
+            f"{_when(latest.creation, now)}; set the clock, or destroy that snapshot"
+        )
+    ours = [point for point in dated if point.ours]
+    latest = max(ours, key=lambda point: point.creation, default=latest)
+    newest = max(ours, key=lambda point: point.createtxg, default=latest)
+    if newest.creation < latest.creation - SKEW:  # ages count from the newest, so nothing would ever be old
+        return (
+            f"nothing is pruned: {newest.name} is the newest snapshot, but says that it was taken "
+            f"{_when(newest.creation, now)}, before {latest.name}; look at the clock of the box that took it, and take "
+            "another snapshot"
+        )
+    return ""
 
 
 def _when(creation: int, now: datetime) -> str:
@@ -105,15 +129,25 @@ def _verdicts(points: Sequence[Point], chosen: Sequence[int], policy: Policy, no
     return dict(zip(chosen, judge(policy, [points[index] for index in chosen], at), strict=True))
 
 
+def _by_origin(points: Sequence[Point], chosen: Sequence[int]) -> list[list[int]]:
+    """Those of this box and those of each peer, apart: none takes a place in the history of another."""
+    found: dict[str, list[int]] = {}
+    for index in chosen:
+        found.setdefault(points[index].peer, []).append(index)
+    return list(found.values())
+
+
 def _not_asked(point: Point) -> str:
     """Why a snapshot is not the policy's to let go."""
+    if point.ours and not point.creation:
+        return "no task or policy gives such a name"
     if point.ours:
         return "a replication task took it" if point.owner == TASKS else "the dataset's own policy took it"
     return f"{point.maker or 'somebody else'} took it, not D-Plane"
 
 
 def _never(
-    points: Sequence[Point], protected: Collection[str] | Mapping[str, str], chosen: Sequence[int]
+    points: Sequence[Point], protected: Collection[str] | Mapping[str, str], origins: Sequence[Sequence[int]]
 ) -> dict[int, str]:
     """What stays whatever the policy says, with the reason."""
     stays: dict[int, str] = {}
@@ -130,9 +164,10 @@ def _never(
         if not point.ours and point.maker:
             newest[point.family] = index
     stays |= {index: f"the newest of {points[index].maker}, which may go on from it" for index in newest.values()}
-    ours = [index for index in chosen if points[index].ours]
-    if ours:
-        stays[ours[-1]] = "the newest snapshot of ours"
+    for mine in origins:
+        if ours := [index for index in mine if points[index].ours]:
+            peer = points[ours[-1]].peer
+            stays[ours[-1]] = f"the newest that was taken for {peer}" if peer else "the newest snapshot of ours"
     if points:
         stays[len(points) - 1] = "the newest snapshot"
     return stays

@@ -25,12 +25,14 @@ class Point:
     createtxg: int
     """Orders the snapshots of a dataset, whatever the clock said."""
     creation: int
-    """Unix seconds, by the clock of the box that took it; a received copy keeps it."""
+    """Unix seconds, by the clock of the box that took it; a received copy keeps it. 0 is unknown."""
     holds: int = 0
     clones: tuple[str, ...] = ()
     """Datasets that were cloned from it."""
     written: int | None = None
     """Bytes that were written between the snapshot before and it; None is unknown."""
+    peer: str = ""
+    """The peer that had it taken here, by root's mark; empty for this box's own."""
 
     @property
     def ours(self) -> bool:

@@ -39,6 +39,13 @@ class Pruner(Protocol):
         """
         ...
 
+    async def taken_for(self, dataset: str) -> Mapping[str, str]:
+        """Names of the snapshots that peers had taken of a dataset of this box, each with the peer. Raises DPlaneError.
+
+        Of another box's dataset none: that box guards its own history.
+        """
+        ...
+
     async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
         """Destroy them, all or none; returns when they are not listed any more.
 
@@ -66,6 +73,9 @@ class _Commands(abc.ABC):
             return Looked(kept, looking.freed(said.text) if said.status == 0 else None)
         return Looked(kept, None if going else 0)
 
+    async def taken_for(self, dataset: str) -> Mapping[str, str]:  # noqa: ARG002 (see LocalPruner)
+        return {}
+
 
 class LocalPruner(_Commands):
     """This box, through the privileged door, which compares names and GUIDs itself and reads back."""
@@ -76,6 +86,12 @@ class LocalPruner(_Commands):
 
     async def _run(self, argv: Sequence[str], limit: int) -> Output:  # noqa: ARG002 (this box is trusted)
         return await self._host.run(argv, timeout=_SECONDS)
+
+    async def taken_for(self, dataset: str) -> Mapping[str, str]:
+        said = await self._run(looking.marks_argv(dataset), answers.LISTING_LIMIT)
+        if said.status != 0:
+            raise failures.of_zfs(said.error, f"whose the snapshots of {dataset} are was not told")
+        return {name: peer for name, peer in looking.taken_for(dataset, said.text).items() if peer}
 
     async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
         await self._door.call("snapshot-prune", timeout=_SECONDS, dataset=dataset, snapshots=dict(chosen))
@@ -128,6 +144,9 @@ class AgentPruner:
             raise CommandError(f"{self._link.peer.name} did not say which snapshots have to stay.")
         frees = answers.size_in_bytes(answer.get("frees"), self._link.peer.name)
         return Looked({name: clean(why[:1000], 200) for name, why in kept.items() if name in chosen}, frees)
+
+    async def taken_for(self, dataset: str) -> Mapping[str, str]:  # noqa: ARG002 (see Pruner)
+        return {}
 
     async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
         await self._ask(dataset, chosen, dry_run=False)

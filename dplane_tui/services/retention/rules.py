@@ -72,13 +72,14 @@ def _grid(policy: Policy, points: Sequence[Point]) -> list[Verdict]:
     """zrepl: buckets back from the newest snapshot, each with its left edge and without its right one.
 
     What seems younger than that, by a clock that was wrong, stays. (zrepl takes the youngest date for the newest
-    snapshot; that one might go, and the next look would see other buckets.)
+    snapshot; that one might go, and the next look would see other buckets.) The oldest of a bucket is the one that was
+    here first: a date is what the box says that took it, and must not take the place of what is here.
     """
     newest = points[-1].creation if points else 0
     verdicts: list[Verdict] = [(False, "older than the whole grid")] * len(points)
     kept: dict[tuple[int, int], int] = {}
-    for index in sorted(range(len(points)), key=lambda index: (points[index].creation, index)):  # the oldest first
-        age = newest - points[index].creation
+    for index, point in enumerate(points):
+        age = newest - point.creation
         if age < 0:
             verdicts[index] = (True, "by its date newer than the newest snapshot")
             continue

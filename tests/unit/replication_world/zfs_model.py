@@ -174,6 +174,8 @@ def get(folder: Path, words: list[str]) -> None:
     rest = words[words.index("-o") + 2 :]
     if rest[0] == "creation" and "snapshot" in words:
         return creations(folder, words)
+    if rest[0] == "dplane:peer" and "snapshot" in words:
+        return peers(folder, words)
     wanted, names = rest[0].split(","), [name for name in rest[1:] if name != "--"]
     with state_of(folder) as state:
         missing = False
@@ -203,6 +205,16 @@ def creations(folder: Path, words: list[str]) -> None:
             if name == asked or ("-r" in words and name.startswith(f"{asked}/")):
                 for snap in data["snaps"]:
                     print(f"{name}@{snap['name']}\t{int(snap['created'])}")
+
+
+def peers(folder: Path, words: list[str]) -> None:
+    """For whom the snapshots of a dataset were taken."""
+    asked = words[-1]
+    with state_of(folder) as state:
+        if asked not in state["datasets"]:
+            die(f"cannot open '{asked}': dataset does not exist")
+        for snap in state["datasets"][asked]["snaps"]:
+            print(f"{asked}@{snap['name']}", *valued(state, f"{asked}@{snap['name']}", "dplane:peer"), sep="\t")
 
 
 def list_bookmarks(folder: Path, names: list[str]) -> None:
@@ -410,7 +422,7 @@ def send(folder: Path, words: list[str]) -> None:
         items = [s for s in snaps[: last + 1] if s["txg"] > after]
         if "-I" not in words:
             items = [{**snaps[last], "size": sum(s["size"] for s in items)}]
-        items = [{key: value for key, value in item.items() if key != "holds"} for item in items]
+        items = [{key: value for key, value in item.items() if key not in ("holds", "peer")} for item in items]
     size = sum(s["size"] for s in items) - offset
     if "-n" in words:
         print(f"size\t{size}")
