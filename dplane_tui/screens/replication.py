@@ -12,6 +12,7 @@ from textual.widget import Widget
 from ..actions import Action, allowed, within
 from ..services.jobs.model import Progress
 from ..services.poller import Read
+from ..services.replication.coverage import coverage, held
 from ..services.replication.model import Peer, Run, TaskStatus
 from ..widgets.bars import Lines, show
 from ..widgets.layout import Column
@@ -176,9 +177,8 @@ class ReplicationScreen(Section):
             if found.error:
                 said.insert(0, (f"The last reading failed, so this is old: {found.error}", "bad"))
             if self._gap[0] is not found.value or self._gap[1] is not datasets.value:
-                tasks = [status.task for status in statuses]
-                bare = words.without_task(datasets.value or (), tasks)
-                self._gap = (found.value, datasets.value, words.gap(bare, words.only_here(tasks)))
+                lacking = coverage(held(datasets.value or ()), [status.task for status in statuses])
+                self._gap = (found.value, datasets.value, lacking.words())
             said.append((self._gap[2], "warn"))
             if datasets.error and datasets.value is None:
                 said.append((f"Which datasets have no task is unknown: {datasets.error}", "unknown"))

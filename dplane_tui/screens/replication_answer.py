@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..services.jobs.model import Progress
+from ..services.replication.coverage import some
 from ..services.replication.freshness import AHEAD, IN_TIME, LATE, proven_since, standing
-from ..services.replication.model import Task, TaskStatus
-from ..services.zfs.model import Dataset
+from ..services.replication.model import TaskStatus
 from ..text import duration, size
 from ..widgets.layout import Pieces, at_most, paragraphs
 
 ACTIVE = frozenset({"queued", "running"})
 _BROKEN = frozenset({"failed", "died"})
 _NAMED = 3
-"""How many tasks or datasets a line names before it counts the rest."""
-_SOME_DATA = 1 << 20  # a dataset with less holds others, nothing of its own
+"""How many tasks the answer names before it counts the rest."""
 
 
 def rough(seconds: float | None) -> str:
@@ -126,7 +125,7 @@ def happening(statuses: Sequence[TaskStatus], jobs: Mapping[str, Progress], now:
             percent = f" {job.percent:.0f}%" if job is not None and job.percent is not None else ""
             said.append(f"{status.task.name}{percent}{held}")
     if said:
-        return f"Now running: {_some(said)}."
+        return f"Now running: {some(said)}."
     planned = [one for one in statuses if one.task.options.schedule and not one.task.options.paused]
     due = [(one.next_run, one) for one in planned if one.next_run is not None]
     if due:
@@ -135,54 +134,6 @@ def happening(statuses: Sequence[TaskStatus], jobs: Mapping[str, Progress], now:
     if planned:
         return "Now: no copy runs; when the next run starts is unknown."
     return "Now: no copy runs, and none will by itself."
-
-
-def without_task(datasets: Iterable[Dataset], tasks: Sequence[Task]) -> list[str]:
-    """Names of the datasets that hold data and that no task copies. Copies of other boxes (readonly) do not count."""
-    from ..services.replication.plan import members  # the planner is dear, and Start shows no such line
-    from ..services.replication.read import Dataset as Member
-
-    found = [one for one in datasets if not one.readonly and (one.referenced or 0) >= _SOME_DATA]
-    covered: set[str] = set()
-    for task in tasks:
-        inside = {
-            one.name
-            for one in found
-            if task.source_peer is None
-            and (one.name == task.source or (task.recursive and one.name.startswith(f"{task.source}/")))
-        }
-        covered |= inside & set(members(task, {name: Member(name) for name in inside}))
-        if task.peer is None:
-            covered |= {one.name for one in found if f"{one.name}/".startswith(f"{task.target}/")}
-    return [one.name for one in found if one.name not in covered]
-
-
-def only_here(tasks: Sequence[Task]) -> list[str]:
-    """Sources whose copy is on this very box, and that no task brings to another: lost when the box is."""
-    away = [task for task in tasks if task.peer is not None]
-    return [
-        task.source
-        for task in tasks
-        if task.peer is None
-        and task.source_peer is None
-        and not any(
-            task.source == other.source or (other.recursive and task.source.startswith(f"{other.source}/"))
-            for other in away
-        )
-    ]
-
-
-def gap(bare: Sequence[str], here: Sequence[str] = ()) -> str:
-    """The line about datasets without a task, and those that are copied within this box only; or nothing."""
-    said = [
-        f"{what}: {_some(names)}." for what, names in (("In no task", bare), ("Only within this box", here)) if names
-    ]
-    return " ".join(said)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def answer_lines(said: Iterable[tuple[str, str]], width: int, most: int) -> list[Pieces]:

@@ -8,6 +8,7 @@ import pytest
 
 from dplane_tui.services.health.model import DiskHealth, Health, Memory, News, ServiceState, Temperature
 from dplane_tui.services.health.news import is_bad_news, news, worst
+from dplane_tui.services.replication.coverage import Held
 from dplane_tui.services.replication.model import Run, Task, TaskStatus
 from dplane_tui.services.zfs.model import Pool, Scan, Vdev
 
@@ -117,6 +118,19 @@ def test_replication(status: TaskStatus, level: str, words: str) -> None:
 def test_a_failed_run_is_bad_even_while_the_target_is_in_time() -> None:
     status = replace(TASK, late=False, last=Run("r", "home", "failed", NOW, message="no space"))
     assert is_bad_news(news(WELL, (POOL,), (status,), (DISK,)))
+
+
+def test_datasets_that_are_nowhere_else_are_told_and_are_no_alarm() -> None:
+    here = replace(TASK, task=Task("here", "tank/b", None, "usb/b"))
+    box = Held(("tank/home", "tank/b", "tank/c", "usb/b"), ("tank/home", "tank/b", "tank/c", "usb/b"))
+    found = news(WELL, (POOL,), (TASK, here), (DISK,), held=box)
+    assert ("note", "In no task: tank/c. Only within this box: tank/b. What takes this box takes these too.") in (
+        _of(found, "replication")
+    )
+    assert not is_bad_news(found)
+    assert worst(news(WELL, (POOL,), (TASK,), (DISK,), held=Held(("tank/home",), ("tank/home",)))) == "ok"
+    (unread,) = [item for item in _of(news(WELL, (POOL,), (here,), (DISK,)), "replication") if item[0] == "note"]
+    assert unread[1] == "All copies are within this box: what takes the box takes them too."
 
 
 def test_disks() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...text import ago, size
+from ..replication.coverage import Held, coverage
 from ..replication.freshness import AHEAD, LATE, NEVER, standing
 from ..zfs.model import HEALTHY, Pool, Vdev
 from .model import DiskHealth, Health, News, Temperature
@@ -41,8 +42,12 @@ def news(
     disks: Sequence[DiskHealth] | None,
     *,
     reasons: dict[str, str] | None = None,
+    held: Held | None = None,
 ) -> tuple[News, ...]:
-    """Everything worth telling, worst first. None is what could not be read; `reasons` says why, a sentence by area."""
+    """Everything worth telling, worst first. None is what could not be read; `reasons` says why, a sentence by area.
+
+    `held` is what the box holds: with it, the datasets are named that no task brings to another box.
+    """
     why = reasons or {}
 
     def unread(where: str) -> list[News]:
@@ -50,7 +55,7 @@ def news(
 
     found = [
         *(unread("pools") if pools is None else _pools(pools, health)),
-        *(unread("replication") if tasks is None else _tasks(tasks, health.taken_at)),
+        *(unread("replication") if tasks is None else _tasks(tasks, health.taken_at, held)),
         *(unread("disks") if disks is None else _disks(disks)),
         *_temperatures(health),
         *_memory(health),
@@ -119,11 +124,15 @@ def _errors(vdev: Vdev) -> int:
     return sum(count or 0 for count in (vdev.read_errors, vdev.write_errors, vdev.checksum_errors))
 
 
-def _tasks(tasks: Sequence[TaskStatus], now: float) -> list[News]:
+def _tasks(tasks: Sequence[TaskStatus], now: float, held: Held | None) -> list[News]:
     if not tasks:
         return [News("note", "Nothing is copied to another box yet: no replication task is set up.", "replication")]
     found = [_task(status, now) for status in tasks]
-    if all(status.task.peer is None and status.task.source_peer is None for status in tasks):
+    if held is not None:
+        alone = coverage(held, [status.task for status in tasks]).words()
+        told = f"{alone} What takes this box takes these too."
+        found += [News("note", told, "replication")] if alone else []
+    elif all(status.task.peer is None and status.task.source_peer is None for status in tasks):
         found.append(News("note", "All copies are within this box: what takes the box takes them too.", "replication"))
     return found
 

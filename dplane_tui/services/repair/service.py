@@ -100,14 +100,14 @@ class RepairService(GrowthActs):
         except DPlaneError as error:
             return Damage(damage.judge(shown, (), {}, {}), len(names), f"Snapshots could not be listed: {error}")
         try:
-            copies = await self._copies(wanted)
+            copies = await self._copies(wanted, [one.name for one in datasets])
         except DPlaneError as error:
             copies, unknown = {}, f"Copies elsewhere are not known: {error}"
         if len(wanted) > _DATASETS:
             unknown = f"{unknown} Snapshots were listed of {_DATASETS} datasets only.".strip()
         return Damage(damage.judge(shown, datasets, snapshots, copies), len(names), unknown)
 
-    async def _copies(self, datasets: Sequence[str]) -> dict[str, list[str]]:
+    async def _copies(self, datasets: Sequence[str], listed: Sequence[str]) -> dict[str, list[str]]:
         from ...text import age
         from ..protection.gather import copies_of
         from ..replication.glance import task_states
@@ -116,7 +116,7 @@ class RepairService(GrowthActs):
         return {
             dataset: [
                 f"the copy {one.where} (task {one.task}), proven {age(one.verified_at, now)}"
-                for one in copies_of(dataset, tasks)
+                for one in copies_of(dataset, tasks, listed)
                 if one.verified_at is not None
             ]
             for dataset in datasets
