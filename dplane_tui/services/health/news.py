@@ -138,28 +138,47 @@ def _tasks(tasks: Sequence[TaskStatus], now: float, held: Held | None) -> list[N
 
 
 def _task(status: TaskStatus, now: float) -> News:
-    name, last = status.task.name, status.last
+    """One thing is told of a task, the worst: its age comes before how the last run ended, which is told with it."""
+    name, run = f"Replication {status.task.name}", _ended(status)
+    paused = status.task.options.paused
 
-    def told(level: str, text: str) -> News:
-        return News(level, text, "replication", name)
+    def told(level: str, text: str, then: str = "") -> News:
+        return News(level, f"{text}{f'; {then}' if then else ''}.", "replication", status.task.name)
 
     proven = f"the newest proven snapshot is from {ago(status.snapshot_created, now)}"
-    if last is not None and last.state in {"failed", "died"}:
-        said = f": {last.message.rstrip('.')}" if last.message else ""
-        word = "died" if last.state == "died" else "failed"
-        return told("bad", f"The last run of replication {name} {word}{said}.")
     stands = standing(status, now)
+    broken = status.last is not None and status.last.state in {"failed", "died"}
     if stands == LATE:
-        return told("bad", f"Replication {name} is late: {proven}.")
+        return told("bad", f"{name} is late{', and it is paused' if paused else ''}: {proven}", run)
     if stands == AHEAD:
-        return told("bad", f"Replication {name} is proven up to a time that has not come yet: a clock is wrong.")
+        return told("bad", f"{name} is proven up to a time that has not come yet: a clock is wrong", run)
     if stands == NEVER or status.snapshot_created is None:
-        return told("unknown", f"Replication {name} has never been proven at its target.")
-    if last is not None and last.state == "cancelled":
-        return told("warn", f"The last run of replication {name} was cancelled; {proven}.")
+        return told("bad" if broken else "unknown", f"{name} has never been proven at its target", run)
+    if status.last is not None and broken and status.last.error_code == "diverged":
+        return told("bad", f"{name} has diverged, and its copy cannot go on by itself: {_said(status)}", proven)
+    if broken:
+        return told("bad", f"The last run of replication {status.task.name} {run.removeprefix('its last run ')}")
+    if run:
+        return told("warn", f"The last run of replication {status.task.name} was cancelled", proven)
+    if paused:
+        return told("note", f"{name} is paused, so nothing is copied: {proven}")
     if status.notes:
-        return told("warn", f"Replication {name} is in time, but left something out: {status.notes[0].rstrip('.')}.")
-    return told("ok", f"Replication {name} is in time: {proven}.")
+        return told("warn", f"{name} is in time, but left something out: {status.notes[0].rstrip('.')}")
+    return told("ok", f"{name} is in time: {proven}")
+
+
+def _ended(status: TaskStatus) -> str:
+    """How its last run ended, in a clause; empty when it ended well or has not ended."""
+    if status.last is None or status.last.state not in {"failed", "died", "cancelled"}:
+        return ""
+    if status.last.state == "cancelled":
+        return "its last run was cancelled"
+    said = _said(status)
+    return f"its last run {status.last.state}{f': {said}' if said else ''}"
+
+
+def _said(status: TaskStatus) -> str:
+    return status.last.message.rstrip(".") if status.last is not None else ""
 
 
 def _disks(disks: Sequence[DiskHealth]) -> list[News]:
