@@ -33,6 +33,8 @@ _EMPTY = {
 _SOURCES = ("tasks", "jobs", "peers", "runs", "all-datasets")
 _FAST = 0.2
 """Pace of the job's progress while a run is at work, as a multiple of the console's."""
+_RUNS = 6
+"""Lines that are kept for the runs of a task: caption, header and the newest four. The tasks get the rest."""
 
 
 class ReplicationScreen(Section):
@@ -53,6 +55,8 @@ class ReplicationScreen(Section):
         """The task that is shown alone, in detail; empty: the list is shown."""
         self._gap: tuple[object, object, str] = (None, None, "")
         """What the line about datasets without a task was worked out from, and the line."""
+        self._said = 0
+        """Lines of the answer."""
         self._runs_of = ""
         self._at_work: frozenset[str] = frozenset()
 
@@ -158,7 +162,8 @@ class ReplicationScreen(Section):
         self._show_answer()
         below = self.tab == "tasks" and bool(self.list.rows)
         show(self.runs, below)
-        height = max(3, min(self.list.lines, self._room * 2 // 5)) if below else "1fr"
+        room = max(3, self._room * 2 // 5, self._room - self._said - _RUNS)
+        height = min(self.list.lines, room) if below else "1fr"
         if self.list.styles.height is None or str(self.list.styles.height.value) != str(height):
             self.list.styles.height = height
 
@@ -183,6 +188,7 @@ class ReplicationScreen(Section):
             if datasets.error and datasets.value is None:
                 said.append((f"Which datasets have no task is unknown: {datasets.error}", "unknown"))
             lines = words.answer_lines(said, self.size.width, max(3, self._room // 3))
+        self._said = len(lines)
         show(self.answer, bool(lines))
         self.answer.show(lines)
 

@@ -76,6 +76,8 @@ def _trouble(status: TaskStatus, now: float) -> tuple[tuple[int, float], str] | 
         if standing(status, now) == AHEAD:
             return (0, 0.0), f"{name} is proven up to a time that has not come yet: a clock is wrong"
         return (1, 0.0), f"{name} was never proven{tried}"
+    if broken and status.last and status.last.word == "diverged":
+        return (2, -1.0), f"{name} has diverged and cannot go on by itself"
     if broken and status.last:
         return (2, 0.0), f"the last run of {name} {status.last.state}"
     if status.notes:
@@ -83,13 +85,20 @@ def _trouble(status: TaskStatus, now: float) -> tuple[tuple[int, float], str] | 
     return ((3, 0.0), f"{name} is paused") if status.task.options.paused else None
 
 
+def urgency(status: TaskStatus, now: float) -> int:
+    """Where a task belongs in a list that begins with what needs a person: 0 is late, 4 is well."""
+    found = _trouble(status, now)
+    return 4 if found is None else found[0][0]
+
+
 def verdict(statuses: Sequence[TaskStatus], now: float) -> tuple[str, str]:
     """Is it all in time, worst first: the sentence and the role it is drawn in. Empty without tasks."""
     if not statuses:
         return "", "text"
-    found = sorted(item for item in (_trouble(status, now) for status in statuses) if item is not None)
-    said = [clause for _, clause in found]
-    rest = _rest([badness for (badness, _), _ in found[_NAMED:]])
+    judged = ((_trouble(status, now), status.task.name) for status in statuses)
+    found = sorted((*item, name) for item, name in judged if item is not None)
+    said = [clause for _, clause, _ in found]
+    rest = _rest([(badness, name) for (badness, _), _, name in found[_NAMED:]])
     role = "good" if not found else "warn" if found[0][0][0] in (1, 3) else "bad"
     fine = [status for status in statuses if late(status, now) is False]
     if len(statuses) == 1 and fine:
@@ -104,12 +113,12 @@ def verdict(statuses: Sequence[TaskStatus], now: float) -> tuple[str, str]:
     return "; ".join(said[: _NAMED + 1]) + rest + ".", role
 
 
-def _rest(badness: Sequence[int]) -> str:
-    """The tasks that are not named, those in time apart: they are counted among those already."""
-    away = sum(1 for one in badness if one in (0, 1))
-    kept = len(badness) - away
+def _rest(others: Sequence[tuple[int, str]]) -> str:
+    """The tasks that no clause is about. Those in time are counted among those already, so they are named."""
+    away = sum(1 for badness, _ in others if badness in (0, 1))
+    kept = [name for badness, name in others if badness not in (0, 1)]
     said = [f"and {away} more"] if away else []
-    said += [f"{'' if away else 'and '}{kept} more in time {'wants' if kept == 1 else 'want'} a look"] if kept else []
+    said += [f"{some(kept)} {'wants' if len(kept) == 1 else 'want'} a look, too"] if kept else []
     return "".join(f"; {one}" for one in said)
 
 

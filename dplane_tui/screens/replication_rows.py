@@ -13,7 +13,7 @@ from ..widgets.gauge import bar
 from ..widgets.layout import Cell, Column, Pieces, Row, row
 from ..widgets.paint import state_role
 from .pool_rows import coarse, percent
-from .replication_answer import ACTIVE, late, next_words, now_words, proof_age, rough, running
+from .replication_answer import ACTIVE, late, next_words, now_words, proof_age, rough, running, urgency
 
 TASKS = (
     Column("TASK", least=6, most=24),
@@ -61,9 +61,9 @@ def origin(task: Task) -> str:
 
 
 def task_rows(tasks: Iterable[TaskStatus], jobs: dict[str, Progress], now: float) -> list[Row]:
-    """One row a task: where it stands, how old its copy is, and what it does now or next."""
+    """One row a task: where it stands, how old its copy is, what it does now or next; first what needs a person."""
     rows = []
-    for status in tasks:
+    for status in sorted(tasks, key=lambda one: (urgency(one, now), one.task.name)):
         task = status.task
         rows.append(
             row(
@@ -84,7 +84,7 @@ def _state(status: TaskStatus, jobs: dict[str, Progress]) -> Cell:
     if status.last is None:
         return Cell("never run", "unknown")
     if not running(status):
-        return Cell(status.last.state, state_role(status.last.state))
+        return Cell(status.last.word, state_role(status.last.word))
     job = jobs.get(status.last.id)
     word = "restore" if job is not None and job.kind == "replicate-restore" else status.last.state
     word = "held" if status.task.options.paused else word
@@ -159,7 +159,7 @@ def run_rows(runs: Iterable[Run], now: float) -> list[Row]:
             row(
                 run.id,
                 Cell(coarse(age(run.started, now)), "text", -run.started),
-                Cell(run.state, "accent" if run.state in ACTIVE else state_role(run.state)),
+                Cell(run.word, "accent" if run.state in ACTIVE else state_role(run.word)),
                 Cell(size(run.bytes), "text", run.bytes),
                 Cell(took, "text"),
                 proof,
@@ -191,7 +191,7 @@ def evidence_lines(run: Run, now: float) -> list[Pieces]:
     lines: list[Pieces] = [
         [("run      ", "dim"), (run.id, "text")],
         [("task     ", "dim"), (run.task, "text")],
-        [("state    ", "dim"), (run.state, state_role(run.state))],
+        [("state    ", "dim"), (run.word, state_role(run.word))],
         [("started  ", "dim"), (f"{age(run.started, now)}{took}", "text")],
         [
             (f"{'read' if run.kind == 'verify' else 'bytes':<9}", "dim"),

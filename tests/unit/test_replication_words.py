@@ -107,14 +107,36 @@ def test_the_answer_is_never_better_than_the_worst_task(statuses: list[TaskStatu
         ([*(status(name, n * DAY) for n, name in ((6, "a"), (5, "b"), (4, "c"), (3, "d"))),
           status("e", 600, state="failed")],
          "1 of 5 tasks is in time; a is late: 6d, allowed 1d; b is late: 5d, allowed 1d; c is late: 4d, allowed 1d; "
-         "and 1 more; 1 more in time wants a look."),
+         "and 1 more; e wants a look, too."),
         ([status("a", 6 * DAY), *(status(name, 600, state="failed") for name in "bcde")],
          "4 of 5 tasks are in time; a is late: 6d, allowed 1d; the last run of b failed; the last run of c failed; "
-         "and 2 more in time want a look."),
+         "d, e want a look, too."),
     ],
 )  # fmt: skip
 def test_the_answer_in_words(statuses: list[TaskStatus], text: str) -> None:
     assert verdict(statuses, NOW)[0] == text
+
+
+def test_the_list_begins_with_what_needs_a_person_and_diverged_is_said_as_such() -> None:
+    stuck = status("stuck", 600, state="failed")
+    stuck = replace(stuck, last=replace(stuck.last, error_code="diverged"))  # type: ignore[type-var]  # it has one
+    paused = replace(TASK, name="a-paused", options=Options(paused=True))
+    tasks = [
+        status("b-well", 600),
+        replace(status("a", 600), task=paused),
+        stuck,
+        status("failed", 600, state="failed"),
+        status("new", None),
+        status("old", 6 * DAY),
+    ]
+    rows = task_rows(tasks, {}, NOW)
+    assert [row.key for row in rows] == ["old", "new", "failed", "stuck", "a-paused", "b-well"]
+    assert [row.cells[3].text for row in rows][2:4] == ["failed", "diverged"]
+    assert rows[3].cells[3].style == "bad"
+    assert verdict(tasks, NOW)[0] == (
+        "4 of 6 tasks are in time; old is late: 6d, allowed 1d; new was never proven; stuck has diverged and cannot go "
+        "on by itself; failed, a-paused want a look, too."
+    )
 
 
 @given(STATUSES)
