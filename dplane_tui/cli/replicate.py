@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
-from collections.abc import Sequence
 
 from .. import text
-from ..errors import BadNewsError, DivergedError, DPlaneError, MissingError, StoppedError, UsageError
+from ..errors import DivergedError, DPlaneError, MissingError, StoppedError, UsageError
 from ..services.host import Host
 from ..services.replication.depth import reach
 from ..services.replication.model import Plan, Run, Task, TaskStatus
@@ -20,6 +18,7 @@ from . import (
     foreground,
     replicate_check,
     replicate_import,
+    replicate_list,
     replicate_places,
     replicate_prune,
     replicate_resolve,
@@ -65,9 +64,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--dry-run", action="store_true", help="show the plan, change nothing")
     foreground.add(how)
     run.set_defaults(handler=_run)
-    shown = verbs.add_parser("list", help="tasks and how old their targets are")
-    shown.add_argument("--check", action="store_true", help="exit code 3 when a task is late or was never proven")
-    shown.set_defaults(handler=_list, reads=True)
+    replicate_list.add(verbs)
     replicate_check.add(verbs)
     show = verbs.add_parser("show", help="one task, its last run and the evidence")
     show.add_argument("name")
@@ -119,51 +116,6 @@ async def _add(host: Host, args: argparse.Namespace) -> Result:
     return Result(task, await stored(host, task) + (note if new.snapshot and not task.snapshot else ""))
 
 
-async def _list(host: Host, args: argparse.Namespace) -> Result:
-    service = open_replication(host)
-    tasks = await service.tasks()
-    await _tell_notices(service)
-    if not tasks:
-        return Result([], "There is no replication task yet. `dplane replicate add` makes one.")
-    now = time.time()
-    rows = [
-        (
-            item.task.name,
-            place_of(item.task.source_peer, item.task.source),
-            place(item.task),
-            item.last.state if item.last else "never run",
-            text.age(item.verified_at, now),
-            in_time(item),
-            item.verified_snapshot or "-",
-        )
-        for item in tasks
-    ]
-    head = ("TASK", "SOURCE", "TARGET", "LAST RUN", "PROVEN", "IN TIME", "SNAPSHOT")
-    return Result(tasks, table(head, rows), late(tasks) if args.check else None)
-
-
-def in_time(item: TaskStatus) -> str:
-    """Whether the copy is as new as the task's RPO wants it."""
-    if item.late is None:
-        return "never proven" if item.verified_at is None else "unknown"
-    return "LATE" if item.late else "yes"
-
-
-def late(tasks: Sequence[TaskStatus]) -> BadNewsError | None:
-    """The error for tasks that are late, or of which nobody knows whether they are."""
-    told = [
-        f"{item.task.name} is late" if item.late else f"{item.task.name} was never proven"
-        for item in tasks
-        if item.late is not False
-    ]
-    return BadNewsError(f"{', '.join(told)}.", "`dplane replicate show NAME` tells more.") if told else None
-
-
-async def _tell_notices(service: ReplicationService) -> None:
-    for notice in await service.notices():
-        print(f"dplane: {text.clean(notice.text)}", file=sys.stderr)
-
-
 def place(task: Task) -> str:
     """Where a task's copy lives."""
     return place_of(task.peer, task.target)
@@ -210,7 +162,7 @@ def describe_run(run: Run) -> str:
     lines = [
         f"run       {run.id}",
         f"kind      {_KINDS.get(run.kind, text.clean(run.kind, 20))}",
-        f"state     {run.state}",
+        f"state     {run.word}",
         f"started   {text.age(run.started, now)}{took}, {text.size(run.bytes)} {moved}",
     ]
     if run.message:
@@ -244,7 +196,7 @@ async def _runs(host: Host, args: argparse.Namespace) -> Result:
             run.id,
             run.task,
             _KINDS.get(run.kind, run.kind),
-            run.state,
+            run.word,
             text.age(run.started, now),
             text.size(run.bytes),
             str(sum(proof.proven for proof in run.evidence)),

@@ -22,6 +22,15 @@ def next_run(item: TaskStatus, now: float) -> str:
     return f"{when}, in {duration(max(0.0, item.next_run - now))} ({item.task.options.schedule})"
 
 
+def next_short(item: TaskStatus, now: float) -> str:
+    """The same in a word or two, for a list."""
+    if item.task.options.paused:
+        return "paused"
+    if not item.task.options.schedule:
+        return "by hand"
+    return "unknown" if item.next_run is None else f"in {duration(max(0.0, item.next_run - now))}"
+
+
 def _schedule_command(task: Task) -> str:
     return f"`dplane replicate set {task.name} --schedule 'daily 02:30'`"
 

@@ -196,7 +196,7 @@ def task_rows(tasks: Iterable[TaskStatus], now: float) -> list[Row]:
     rows = []
     for status in tasks:
         last = status.last
-        state = last.state if last else "never run"
+        state = last.word if last else "never run"
         ended = coarse(age(last.ended, now)) if last and last.ended else "running" if last else "-"
         newest = coarse(age(status.snapshot_created, now)) if status.snapshot_created else "nothing proven"
         late = {None: ("unknown", "unknown"), True: ("late", "bad"), False: ("in time", "good")}[status.late]

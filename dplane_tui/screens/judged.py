@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..services.health.key_news import key_news
+from ..services.health.key_news import Keys, key_news
 from ..services.health.model import Health, News
 from ..services.health.news import LEVELS, news
 from ..state import Snapshot
@@ -22,7 +22,7 @@ _WHAT = {
     "tasks": ("The replication", "is"),
     "policies": ("The snapshot policies", "are"),
     "smart": ("SMART of the disks", "is"),
-    "keys": ("Keys of datasets", "are"),
+    "keys": ("The datasets", "are"),
 }
 _OF_HEALTH = {"memory", "temperature", "services"}
 
@@ -32,18 +32,20 @@ def judged(snapshot: Callable[[str], Snapshot[Any]], now: float) -> tuple[News, 
     found = {name: snapshot(name) for name in SOURCES}
     reasons = {area: _unread(name, found[name]) for name, area in SOURCES.items() if found[name].value is None}
     health: Health | None = found["health"].value
+    keys: Keys | None = found["keys"].value
     told = news(
         health or Health(now, zfs_version="?"),
         found["pools"].value,
         found["tasks"].value,
         found["smart"].value,
         reasons=reasons,
+        held=keys.held if keys is not None else None,
     )
     if health is None:
         told = (*(one for one in told if one.where not in _OF_HEALTH), News("unknown", reasons["memory"], "memory"))
     told = (*told, *_policies(found, reasons, now))
-    if found["keys"].value is not None:
-        told = (*told, *key_news(found["keys"].value))
+    if keys is not None:
+        told = (*told, *key_news(keys))
     elif found["pools"].value:  # without pools the reason is theirs
         told = (*told, News("unknown", reasons["datasets"], "datasets"))
     old = [item for name in SOURCES if (item := _old(name, found[name], now)) is not None]

@@ -12,6 +12,7 @@ from textual.widget import Widget
 from ..actions import FOR_EVERYBODY, Action, allowed, within
 from ..services.jobs.model import Progress
 from ..services.poller import Read
+from ..services.replication.coverage import coverage, held
 from ..services.replication.model import Peer, Run, TaskStatus
 from ..widgets.bars import Lines, show
 from ..widgets.layout import Column
@@ -32,6 +33,8 @@ _EMPTY = {
 _SOURCES = ("tasks", "jobs", "peers", "runs", "all-datasets")
 _FAST = 0.2
 """Pace of the job's progress while a run is at work, as a multiple of the console's."""
+_RUNS = 6
+"""Lines that are kept for the runs of a task: caption, header and the newest four. The tasks get the rest."""
 
 
 class ReplicationScreen(Section):
@@ -52,6 +55,8 @@ class ReplicationScreen(Section):
         """The task that is shown alone, in detail; empty: the list is shown."""
         self._gap: tuple[object, object, str] = (None, None, "")
         """What the line about datasets without a task was worked out from, and the line."""
+        self._said = 0
+        """Lines of the answer."""
         self._runs_of = ""
         self._at_work: frozenset[str] = frozenset()
 
@@ -157,7 +162,8 @@ class ReplicationScreen(Section):
         self._show_answer()
         below = self.tab == "tasks" and bool(self.list.rows)
         show(self.runs, below)
-        height = max(3, min(self.list.lines, self._room * 2 // 5)) if below else "1fr"
+        room = max(3, self._room * 2 // 5, self._room - self._said - _RUNS)
+        height = min(self.list.lines, room) if below else "1fr"
         if self.list.styles.height is None or str(self.list.styles.height.value) != str(height):
             self.list.styles.height = height
 
@@ -176,13 +182,13 @@ class ReplicationScreen(Section):
             if found.error:
                 said.insert(0, (f"The last reading failed, so this is old: {found.error}", "bad"))
             if self._gap[0] is not found.value or self._gap[1] is not datasets.value:
-                tasks = [status.task for status in statuses]
-                bare = words.without_task(datasets.value or (), tasks)
-                self._gap = (found.value, datasets.value, words.gap(bare, words.only_here(tasks)))
+                lacking = coverage(held(datasets.value or ()), [status.task for status in statuses])
+                self._gap = (found.value, datasets.value, lacking.words())
             said.append((self._gap[2], "warn"))
             if datasets.error and datasets.value is None:
                 said.append((f"Which datasets have no task is unknown: {datasets.error}", "unknown"))
             lines = words.answer_lines(said, self.size.width, max(3, self._room // 3))
+        self._said = len(lines)
         show(self.answer, bool(lines))
         self.answer.show(lines)
 

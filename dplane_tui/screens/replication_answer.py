@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..services.jobs.model import Progress
+from ..services.replication.coverage import some
 from ..services.replication.freshness import AHEAD, IN_TIME, LATE, proven_since, standing
-from ..services.replication.model import Run, Task, TaskStatus
-from ..services.zfs.model import Dataset
+from ..services.replication.model import Run, TaskStatus
 from ..text import duration, size
 from ..widgets.layout import Pieces, at_most, paragraphs
 
 ACTIVE = frozenset({"queued", "running"})
 _BROKEN = frozenset({"failed", "died"})
 _NAMED = 3
-"""How many tasks or datasets a line names before it counts the rest."""
-_SOME_DATA = 1 << 20  # a dataset with less holds others, nothing of its own
+"""How many tasks the answer names before it counts the rest."""
 
 
 def rough(seconds: float | None) -> str:
@@ -77,6 +76,8 @@ def _trouble(status: TaskStatus, now: float) -> tuple[tuple[int, float], str] | 
         if standing(status, now) == AHEAD:
             return (0, 0.0), f"{name} is proven up to a time that has not come yet: a clock is wrong"
         return (1, 0.0), f"{name} was never proven{tried}"
+    if broken and status.last and status.last.word == "diverged":
+        return (2, -1.0), f"{name} has diverged and cannot go on by itself"
     if broken and status.last:
         return (2, 0.0), f"the last run of {name} {status.last.state}"
     if status.notes:
@@ -84,13 +85,20 @@ def _trouble(status: TaskStatus, now: float) -> tuple[tuple[int, float], str] | 
     return ((3, 0.0), f"{name} is paused") if status.task.options.paused else None
 
 
+def urgency(status: TaskStatus, now: float) -> int:
+    """Where a task belongs in a list that begins with what needs a person: 0 is late, 4 is well."""
+    found = _trouble(status, now)
+    return 4 if found is None else found[0][0]
+
+
 def verdict(statuses: Sequence[TaskStatus], now: float) -> tuple[str, str]:
     """Is it all in time, worst first: the sentence and the role it is drawn in. Empty without tasks."""
     if not statuses:
         return "", "text"
-    found = sorted(item for item in (_trouble(status, now) for status in statuses) if item is not None)
-    said = [clause for _, clause in found]
-    rest = _rest([badness for (badness, _), _ in found[_NAMED:]])
+    judged = ((_trouble(status, now), status.task.name) for status in statuses)
+    found = sorted((*item, name) for item, name in judged if item is not None)
+    said = [clause for _, clause, _ in found]
+    rest = _rest([(badness, name) for (badness, _), _, name in found[_NAMED:]])
     role = "good" if not found else "warn" if found[0][0][0] in (1, 3) else "bad"
     fine = [status for status in statuses if late(status, now) is False]
     if len(statuses) == 1 and fine:
@@ -105,12 +113,12 @@ def verdict(statuses: Sequence[TaskStatus], now: float) -> tuple[str, str]:
     return "; ".join(said[: _NAMED + 1]) + rest + ".", role
 
 
-def _rest(badness: Sequence[int]) -> str:
-    """The tasks that are not named, those in time apart: they are counted among those already."""
-    away = sum(1 for one in badness if one in (0, 1))
-    kept = len(badness) - away
+def _rest(others: Sequence[tuple[int, str]]) -> str:
+    """The tasks that no clause is about. Those in time are counted among those already, so they are named."""
+    away = sum(1 for badness, _ in others if badness in (0, 1))
+    kept = [name for badness, name in others if badness not in (0, 1)]
     said = [f"and {away} more"] if away else []
-    said += [f"{'' if away else 'and '}{kept} more in time {'wants' if kept == 1 else 'want'} a look"] if kept else []
+    said += [f"{some(kept)} {'wants' if len(kept) == 1 else 'want'} a look, too"] if kept else []
     return "".join(f"; {one}" for one in said)
 
 
@@ -126,7 +134,7 @@ def happening(statuses: Sequence[TaskStatus], jobs: Mapping[str, Progress], now:
             percent = f" {job.percent:.0f}%" if job is not None and job.percent is not None else ""
             said.append(f"{status.task.name}{percent}{held}")
     if said:
-        return f"Now running: {_some(said)}."
+        return f"Now running: {some(said)}."
     planned = [one for one in statuses if one.task.options.schedule and not one.task.options.paused]
     due = [(one.next_run, one) for one in planned if one.next_run is not None]
     if due:
@@ -135,54 +143,6 @@ def happening(statuses: Sequence[TaskStatus], jobs: Mapping[str, Progress], now:
     if planned:
         return "Now: no copy runs; when the next run starts is unknown."
     return "Now: no copy runs, and none will by itself."
-
-
-def without_task(datasets: Iterable[Dataset], tasks: Sequence[Task]) -> list[str]:
-    """Names of the datasets that hold data and that no task copies. Copies of other boxes (readonly) do not count."""
-    from ..services.replication.plan import members  # the planner is dear, and Start shows no such line
-    from ..services.replication.read import Dataset as Member
-
-    found = [one for one in datasets if not one.readonly and (one.referenced or 0) >= _SOME_DATA]
-    covered: set[str] = set()
-    for task in tasks:
-        inside = {
-            one.name
-            for one in found
-            if task.source_peer is None
-            and (one.name == task.source or (task.recursive and one.name.startswith(f"{task.source}/")))
-        }
-        covered |= inside & set(members(task, {name: Member(name) for name in inside}))
-        if task.peer is None:
-            covered |= {one.name for one in found if f"{one.name}/".startswith(f"{task.target}/")}
-    return [one.name for one in found if one.name not in covered]
-
-
-def only_here(tasks: Sequence[Task]) -> list[str]:
-    """Sources whose copy is on this very box, and that no task brings to another: lost when the box is."""
-    away = [task for task in tasks if task.peer is not None]
-    return [
-        task.source
-        for task in tasks
-        if task.peer is None
-        and task.source_peer is None
-        and not any(
-            task.source == other.source or (other.recursive and task.source.startswith(f"{other.source}/"))
-            for other in away
-        )
-    ]
-
-
-def gap(bare: Sequence[str], here: Sequence[str] = ()) -> str:
-    """The line about datasets without a task, and those that are copied within this box only; or nothing."""
-    said = [
-        f"{what}: {_some(names)}." for what, names in (("In no task", bare), ("Only within this box", here)) if names
-    ]
-    return " ".join(said)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def answer_lines(said: Iterable[tuple[str, str]], width: int, most: int) -> list[Pieces]:

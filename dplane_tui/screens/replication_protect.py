@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..actions import ACTIONS, allowed
 from ..errors import DPlaneError, RefusedError
+from ..services.replication.coverage import copies_here, coverage, held, taken
 from ..services.replication.model import Options, Peer, Plan, Task
 from ..services.zfs.model import Dataset
 from ..text import duration, size
 from ..widgets.dialogs import MORE, Choose, Confirm, Form, Values, ask
 from ..widgets.fields import Choice, Field, TextField
 from ..widgets.layout import Cell, Column, Row, row
-from .replication_answer import next_words, without_task
+from .replication_answer import next_words
 from .replication_detail import plan_sum
 from .replication_more import BELOW, ask_more, more_words
 from .replication_pair import pair
@@ -61,7 +62,7 @@ async def protect(console: Console, source: str | None) -> Task | None:
     `source` is the dataset, asked for when None. Raises DPlaneError.
     """
     services = console.services
-    datasets = [one for one in await services.zfs.datasets() if not one.readonly]
+    datasets = await services.zfs.datasets()
     tasks = [status.task for status in await services.replication.tasks()]
     peers = await services.replication.peers()
     if source is None:
@@ -122,24 +123,33 @@ async def offer_run(console: Console, task: Task) -> None:
 async def _ask_source(
     console: Console, datasets: Sequence[Dataset], tasks: Sequence[Task], peers: Sequence[Peer]
 ) -> str | None:
-    if not datasets and not pull_rows(peers):
+    rows = [*source_rows(datasets, tasks), *pull_rows(peers)]
+    if not rows:
         raise RefusedError("This box has no dataset to protect.", "Create one in Pools (1).")
-    users = {name: task.name for task in tasks for name in _inside(task, datasets)}
-    rows = [
-        row(one.name, Cell(one.name, "strong"), size(one.used), Cell(users.get(one.name, "none yet"), "dim"))
-        for one in datasets
-    ] + pull_rows(peers)
-    bare = without_task(datasets, tasks)  # the cursor begins on what has none
+    bare = coverage(held(datasets), tasks).bare  # the cursor begins on what has none
     text = "At the end of the list: what can be pulled from other boxes." if pull_rows(peers) else ""
     dialog = Choose("Protect a dataset: which?", _SOURCES, rows, text, pick="This one", first=bare[0] if bare else "")
     return await ask(console, dialog)
 
 
-def _inside(task: Task, datasets: Iterable[Dataset]) -> list[str]:
-    if task.source_peer is not None:
-        return []
-    below = f"{task.source}/"
-    return [one.name for one in datasets if one.name == task.source or (task.recursive and one.name.startswith(below))]
+def source_rows(datasets: Sequence[Dataset], tasks: Sequence[Task]) -> list[Row]:
+    """The datasets of this box that are no copy, each with the tasks that copy it."""
+    names = [one.name for one in datasets]
+    copies = copies_here(names, tasks)
+    users: dict[str, list[str]] = {}
+    for task in tasks:
+        for name in taken(task, names):
+            users.setdefault(name, []).append(task.name if task.peer is not None else f"{task.name} (this box)")
+    return [
+        row(
+            one.name,
+            Cell(one.name, "strong"),
+            size(one.used),
+            Cell(", ".join(users.get(one.name, ("none yet",))), "dim"),
+        )
+        for one in datasets
+        if not one.peer and one.name not in copies
+    ]
 
 
 async def _ask_place(console: Console, source: str, peers: Sequence[Peer], datasets: Sequence[Dataset]) -> str | None:

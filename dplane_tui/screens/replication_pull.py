@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MARK = "@"
 """Before a peer's name in the key of a row; no dataset has it in its name."""
+EXAMPLE = "tank/home"
 _POOLS = (Column("POOL", least=8, most=30), Column("FREE", right=True, least=6))
 
 
@@ -38,19 +39,30 @@ def pull_rows(peers: Sequence[Peer]) -> list[Row]:
     ]
 
 
+def allowed_words(peer: Peer) -> str:
+    """What our key may do at the box that is pulled from, in a sentence."""
+    if not peer.product:
+        return (
+            f"{peer.name} has no D-Plane: there our key may do what the account {peer.user} may, and a run takes its "
+            "snapshots there."
+        )
+    snapshots = ", and take snapshots of that" if peer.may_snapshot else "; the snapshots that are there are sent"
+    return f"It lets this box read {peer.may_read} and below{snapshots}."
+
+
 async def ask_pull(console: Console, peer: Peer, datasets: Sequence[Dataset]) -> tuple[str, str] | None:
     """The dataset there and the pool here; None when the person left. Raises RefusedError where there is no pool."""
 
     def check(values: Values) -> None:
         source = values["source"].strip()
+        if not source:
+            raise RefusedError("Write which dataset there is to be copied.", f"For example {EXAMPLE}.")
         if problem := grammar.dataset_problem(source):
             raise RefusedError(f"The dataset “{clean(source, 60)}” {problem}.")
         check_rights(Task("new", source, None, "here/new", source_peer=peer.name), peer, None)
 
-    given = f"It lets this box read {peer.may_read} and below" if peer.product else "It has no D-Plane"
-    snaps = ", and take snapshots of that." if peer.takes_snapshots() else "; the snapshots that are there are sent."
-    fields = (TextField("Dataset there", peer.may_read or "", id="source", hint="e.g. tank/home"),)
-    dialog = Form(f"Pull from {peer.name}: what?", fields, "Next", text=given + snaps, check=check)
+    fields = (TextField("Dataset there", peer.may_read or "", id="source", hint=f"e.g. {EXAMPLE}"),)
+    dialog = Form(f"Pull from {peer.name}: what?", fields, "Next", text=allowed_words(peer), check=check)
     values = await ask(console, dialog)
     if values is None:
         return None

@@ -13,7 +13,7 @@ from ..widgets.gauge import bar
 from ..widgets.layout import Cell, Column, Pieces, Row, row
 from ..widgets.paint import state_role
 from .pool_rows import coarse, percent
-from .replication_answer import ACTIVE, at_work, late, next_words, now_words, proof_age, rough
+from .replication_answer import ACTIVE, at_work, late, next_words, now_words, proof_age, rough, urgency
 
 TASKS = (
     Column("TASK", least=6, most=24),
@@ -61,9 +61,9 @@ def origin(task: Task) -> str:
 
 
 def task_rows(tasks: Iterable[TaskStatus], jobs: dict[str, Progress], now: float) -> list[Row]:
-    """One row a task: where it stands, how old its copy is, and what it does now or next."""
+    """One row a task: where it stands, how old its copy is, what it does now or next; first what needs a person."""
     rows = []
-    for status in tasks:
+    for status in sorted(tasks, key=lambda one: (urgency(one, now), one.task.name)):
         task = status.task
         rows.append(
             row(
@@ -83,7 +83,7 @@ def _state(status: TaskStatus, jobs: dict[str, Progress]) -> Cell:
     """The state of the last run, in a word; how far it is while it is at work."""
     run = at_work(status)
     if run is None:
-        return Cell(status.last.state, state_role(status.last.state)) if status.last else Cell("never run", "unknown")
+        return Cell(status.last.word, state_role(status.last.word)) if status.last else Cell("never run", "unknown")
     job = jobs.get(run.id)
     word = "restore" if run.kind == "restore" else run.state
     word = "held" if status.task.options.paused and run.kind == "run" else word
@@ -158,7 +158,7 @@ def run_rows(runs: Iterable[Run], now: float) -> list[Row]:
             row(
                 run.id,
                 Cell(coarse(age(run.started, now)), "text", -run.started),
-                Cell(run.state, "accent" if run.state in ACTIVE else state_role(run.state)),
+                Cell(run.word, "accent" if run.state in ACTIVE else state_role(run.word)),
                 Cell(size(run.bytes), "text", run.bytes),
                 Cell(took, "text"),
                 proof,
@@ -190,7 +190,7 @@ def evidence_lines(run: Run, now: float, *, files: bool = True) -> list[Pieces]:
     lines: list[Pieces] = [
         [("run      ", "dim"), (run.id, "text")],
         [("task     ", "dim"), (run.task, "text")],
-        [("state    ", "dim"), (run.state, state_role(run.state))],
+        [("state    ", "dim"), (run.word, state_role(run.word))],
         [("started  ", "dim"), (f"{age(run.started, now)}{took}", "text")],
         [
             (f"{'read' if run.kind == 'verify' else 'bytes':<9}", "dim"),

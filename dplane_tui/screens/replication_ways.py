@@ -10,6 +10,7 @@ from ..actions import ROLES, find
 from ..errors import RefusedError
 from ..services.replication.divergence import BESIDE, KEEP_BOTH, ROLL_BACK, Divergence, Extra, Resolution, Way
 from ..services.replication.model import Task
+from ..services.replication.places import place_of
 from ..text import age, size
 from ..widgets.dialogs import Choose, Confirm, Form, Reader, TypedConfirm, ask
 from ..widgets.fields import TextField
@@ -47,16 +48,17 @@ async def ways_out(console: Console, task: Task) -> str | None:
     below = ""
     if act is not None and any(way.possible for way in one.ways):
         keys, below = act.keys, f"{act.key}  choose a way out     Esc  everything stays as it is"
-    title = f"Why {one.target} cannot go on"
-    if await ask(console, Reader(title, conflict_lines(one, time.time()), keys, below)) is None:
+    there = place_of(task.peer, one.target)
+    lines = conflict_lines(one, time.time(), task)
+    if await ask(console, Reader(f"Why {there} cannot go on", lines, keys, below)) is None:
         return None
-    way = await _which_way(console, one)
+    way = await _which_way(console, one, there)
     if way is None:
         return None
     to = await _new_target(console, one, task) if way.way == BESIDE else ""
     if to is None or not await _agreed(console, task, one, way, to):
         return None
-    console.say(f"{NAMES[way.way].capitalize()}: {one.target}…", "dim")
+    console.say(f"{NAMES[way.way].capitalize()}: {there}…", "dim")
     run = await console.services.replication.resolve(task.name, Resolution(way.way, one.dataset, way.plan, to))
     return run.message
 
@@ -79,15 +81,15 @@ async def _which(console: Console, task: Task, found: Sequence[Divergence]) -> D
     return next((one for one in found if one.dataset == chosen), None)
 
 
-async def _which_way(console: Console, one: Divergence) -> Way | None:
+async def _which_way(console: Console, one: Divergence, there: str) -> Way | None:
     """The way that is taken. Raises RefusedError for one that cannot be, or not by this account."""
     ways = [(way.way, NAMES.get(way.way, way.way), cost(way)) for way in one.ways]
-    chosen = await choose_way(console, f"{one.target}: which way out?", ways, "None of them happens by itself.")
+    chosen = await choose_way(console, f"{there}: which way out?", ways, "None of them happens by itself.")
     way = next((way for way in one.ways if way.way == chosen), None)
     if way is None:
         return None
     if not way.possible:
-        raise RefusedError(f"“{NAMES[way.way]}” cannot be taken for {one.target}: {way.text}.", "The others may be.")
+        raise RefusedError(f"“{NAMES[way.way]}” cannot be taken for {there}: {way.text}.", "The others may be.")
     needed = _NEEDS.get(way.way, "")
     role = console.role if console.role in ROLES else ""
     if ROLES.index(role) < ROLES.index(needed):
@@ -109,25 +111,32 @@ async def _new_target(console: Console, one: Divergence, task: Task) -> str | No
             raise RefusedError("That is where the copy is now.", "Choose a name beside it that is free.")
         return check_task(replace(task, target=values["to"].strip()))
 
-    text = f"The whole task {task.name} gets a new target. {task.target} stays there as it is, with all it has."
+    there = place_of(task.peer, task.target)
+    text = f"The whole task {task.name} gets a new target. {there} stays there as it is, with all it has."
     fields = (TextField("New target", f"{task.target}-2", id="to", hint="a dataset that is not there yet"),)
-    values = await ask(console, Form(f"Beside {one.target}", fields, "Next", text=text, check=check))
+    values = await ask(
+        console, Form(f"Beside {place_of(task.peer, one.target)}", fields, "Next", text=text, check=check)
+    )
     return values["to"].strip() if values is not None else None
 
 
 async def _agreed(console: Console, task: Task, one: Divergence, way: Way, to: str) -> bool:
-    title = f"{NAMES[way.way].capitalize()}: {one.target}?"
-    lines = what_happens(one, way)
+    there = place_of(task.peer, one.target)
+    title = f"{NAMES[way.way].capitalize()}: {there}?"
+    lines = what_happens(way, there)
     if way.way == BESIDE:
-        told = f"{task.name} sends to {to} from now on, everything afresh: {cost(way)}. {task.target} stays as it is."
+        told = (
+            f"{task.name} sends to {place_of(task.peer, to)} from now on, everything afresh: {cost(way)}. "
+            f"{place_of(task.peer, task.target)} stays as it is."
+        )
         return await ask(console, Confirm(title, told, "Afresh beside")) is True
     note = "" if way.way == ROLL_BACK else "Nothing is destroyed. To go on, type the name: "
     word = NAMES[way.way].capitalize()
-    return await ask(console, TypedConfirm(title, lines, one.target, word, note)) is True
+    return await ask(console, TypedConfirm(title, lines, there, word, note)) is True
 
 
-def what_happens(one: Divergence, way: Way) -> list[str]:
-    """What a way out does, before it is taken: what goes by name, what is lost, what is sent then."""
+def what_happens(way: Way, there: str) -> list[str]:
+    """What a way out does at `there`, before it is taken: what goes by name, what is lost, what is sent then."""
     lines = [f"{way.text[:1].upper()}{way.text[1:]}."]
     if way.destroys:
         lines.append(f"Destroyed there ({len(way.destroys)}):")
@@ -136,23 +145,23 @@ def what_happens(one: Divergence, way: Way) -> list[str]:
     if way.way == ROLL_BACK:
         lines.append(f"{_bytes(way.loses)} that were written there are lost." if way.loses != 0 else "No data is lost.")
     lines.append(f"The next run then sends about {_bytes(way.sends)}.")
-    return [*lines, f"If anything at {one.target} changed since it was read, it is refused."]
+    return [*lines, f"If anything at {there} changed since it was read, it is refused."]
 
 
 def cost(way: Way) -> str:
     """What a way out costs, short enough for a row of a list."""
     if not way.possible:
         return f"not now: {way.text}"
-    loses = "nothing is lost" if not way.destroys and way.loses == 0 else f"destroys {len(way.destroys)}"
+    loses = "nothing is lost" if not way.destroys and way.loses == 0 else f"destroys {_snapshots(len(way.destroys))}"
     if way.loses is None or way.loses:
         loses += f", {_bytes(way.loses)} are lost"
     return f"{loses}; then sends about {_bytes(way.sends)}"
 
 
-def conflict_lines(one: Divergence, now: float) -> list[Pieces]:
+def conflict_lines(one: Divergence, now: float, task: Task) -> list[Pieces]:
     """One conflict to read: what it is, the ways out, and then all that only one side has."""
     lines = [
-        _fact("copies", f"{one.dataset} → {one.target}"),
+        _fact("copies", f"{place_of(task.source_peer, one.dataset)} → {place_of(task.peer, one.target)}"),
         _fact("conflict", one.text, "bad"),
         _fact("both have", _common(one, now)),
     ]
@@ -164,7 +173,10 @@ def conflict_lines(one: Divergence, now: float) -> list[Pieces]:
         told = (
             []
             if not way.possible
-            else [way.text.partition(": ")[2] or way.text, *([f"destroys {len(way.destroys)}"] if way.destroys else [])]
+            else [
+                way.text.partition(": ")[2] or way.text,
+                *([f"destroys {_snapshots(len(way.destroys))}"] if way.destroys else []),
+            ]
         )
         told += [f"{_bytes(way.loses)} that were written there are lost"] if way.possible and way.loses != 0 else []
         told += [f"then sends about {_bytes(way.sends)}"] if way.possible else [f"not now: {way.text}"]
@@ -194,6 +206,10 @@ def _extra(one: Extra, now: float) -> Pieces:
     parts += [f"{size(one.written)} written"] if one.written is not None else []
     parts += ["held"] if one.held else []
     return [(f"  @{one.name}  ", "text"), (", ".join(parts), "dim")]
+
+
+def _snapshots(count: int) -> str:
+    return "1 snapshot" if count == 1 else f"{count} snapshots"
 
 
 def _bytes(count: int | None) -> str:

@@ -16,7 +16,19 @@ WARN = frozenset(
     | {"exited", "created"}
 )
 BAD = frozenset(
-    {"FAULTED", "SUSPENDED", "UNAVAIL", "CORRUPT", "failed", "failing", "dead", "died", "unhealthy", "CANNOT_OPEN"}
+    {
+        "FAULTED",
+        "SUSPENDED",
+        "UNAVAIL",
+        "CORRUPT",
+        "failed",
+        "failing",
+        "dead",
+        "died",
+        "diverged",
+        "unhealthy",
+        "CANNOT_OPEN",
+    }
 )
 
 

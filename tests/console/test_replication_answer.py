@@ -67,6 +67,22 @@ async def test_the_answer_comes_first_in_words_and_worst_first(console: Opener) 
         assert "2h / 1d" in home
 
 
+async def test_every_task_is_in_sight_while_there_is_room(console: Opener) -> None:
+    services = FakeServices()
+    services.fake_replication.task_list = [
+        TaskStatus(Task(f"t{number}", f"tank/t{number}", "nas-b", f"backup/t{number}"), None, 1.0, "s", time.time())
+        for number in range(7)
+    ] + [TaskStatus(Task("unproven", "tank/new", "nas-b", "backup/new"))]
+    async with console(services, section="replication") as seen:
+        await seen.until_text("runs of")
+        await seen.until_text("t6")
+        lines = seen.text.split("\n")
+        (first,) = [number for number, line in enumerate(lines) if "SOURCE" in line]
+        assert "unproven" in lines[first + 1]
+        assert "t6" in lines[first + 8]
+        assert "↓" not in seen.text
+
+
 async def test_a_terminal_too_small_for_the_list_still_gets_the_answer(console: Opener) -> None:
     async with console(late_photos(), section="replication", size=(40, 12)) as seen:
         await seen.until(lambda: "photos is late: 2d 3h, allowed 1d;" in seen.text.replace("\n", ""))
@@ -106,6 +122,8 @@ async def test_a_run_whose_progress_cannot_be_read_is_not_given_one(console: Ope
 
     services.fake_jobs.list = unread  # type: ignore[method-assign]  # the fault to test
     async with console(services, section="replication") as seen:
+        await seen.until_text("Now running: home")
+        await seen.press("down", "down")
         await seen.until_text("How far it is, is unknown: The jobs cannot be listed.")
         (home,) = [line for line in seen.text.split("\n") if line.startswith("> home")]
         assert "no report" in home
@@ -115,7 +133,7 @@ async def test_a_run_whose_progress_cannot_be_read_is_not_given_one(console: Ope
 async def test_a_task_opens_to_its_options_failure_keys_and_history(console: Opener) -> None:
     async with console(late_photos(), section="replication") as seen:
         await seen.until_text("photos is late")
-        await seen.press("down", "enter")
+        await seen.press("home", "enter")
         await seen.until_text("task photos")
         await seen.until_text("longest 7m, newest right")
         text = seen.text
@@ -139,7 +157,7 @@ async def test_a_task_opens_to_its_options_failure_keys_and_history(console: Ope
 async def test_a_failed_run_opens_to_a_sentence_its_class_and_keys_that_work_there(console: Opener) -> None:
     async with console(late_photos(), section="replication") as seen:
         await seen.until_text("photos is late")
-        await seen.press("down", "enter")
+        await seen.press("home", "enter")
         await seen.until_text("> 1h ago")
         await seen.press("enter")
         await seen.until_text("Run of photos")
@@ -153,7 +171,7 @@ async def test_a_failed_run_opens_to_a_sentence_its_class_and_keys_that_work_the
 async def test_read_only_and_too_low_a_role_are_offered_only_what_they_may(console: Opener) -> None:
     async with console(late_photos(), section="replication", read_only=True) as seen:
         await seen.until_text("photos is late")
-        await seen.press("down", "enter")
+        await seen.press("home", "enter")
         await seen.until_text("helps      e test peer")
         assert "run now" not in seen.text.split("helps")[1].split("\n")[0]
         assert "run now" not in seen.text.split("\n")[-1], "the hints offer nothing that changes things"
@@ -227,7 +245,7 @@ async def test_an_opened_task_that_is_removed_gives_its_place_to_no_other(consol
     services = late_photos()
     async with console(services, section="replication") as seen:
         await seen.until_text("photos is late")
-        await seen.press("down", "enter")
+        await seen.press("home", "enter")
         await seen.until_text("task photos")
         del services.fake_replication.task_list[1]
         await seen.press("r")

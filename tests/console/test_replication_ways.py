@@ -26,7 +26,7 @@ async def to_the_ways(seen: Seen) -> None:
     """From the list of tasks to the list of ways out."""
     await seen.until_text("nas-b")
     await seen.press("m")
-    await seen.until_text("Why backup/home cannot go on")
+    await seen.until_text("Why nas-b:backup/home cannot go on")
     await seen.press("m")
     await seen.until_text("which way out?")
 
@@ -35,11 +35,12 @@ async def test_what_differs_since_when_and_what_each_way_costs_is_read_first(con
     async with console(conflicted(), section="replication", profile=MONO) as seen:
         await seen.until_text("nas-b")
         await seen.press("m")
-        await seen.until_text("Why backup/home cannot go on")
+        await seen.until_text("Why nas-b:backup/home cannot go on")
         text = seen.text
+        assert "copies     tank/home → nas-b:backup/home" in text
         assert "both have  @daily-1, taken 1d 1h ago; what came after it differs" in text
         assert "keep both      backup/home is renamed" in text
-        assert "destroys 1; 4.00K that were written there are lost" in seen.said
+        assert "destroys 1 snapshot; 4.00K that were written there are lost" in seen.said
         assert "then sends about 3.00G" in text
         assert "only at the target: 1" in text
         assert "@mine  1h ago, 4.00K written" in text
@@ -55,9 +56,9 @@ async def test_keeping_both_is_typed_and_what_was_read_back_is_told(console: Ope
         await to_the_ways(seen)
         assert "nothing is lost; then sends about 3.00G" in seen.text
         await seen.press("enter")
-        await seen.until_text("Nothing is destroyed. To go on, type the name: backup/home")
+        await seen.until_text("Nothing is destroyed. To go on, type the name: nas-b:backup/home")
         assert "This cannot be undone" not in seen.text
-        await seen.type("backup/hom")
+        await seen.type("nas-b:backup/hom")
         await seen.press("enter")
         await seen.until_text("The name is not the same")
         assert not taken(services)
@@ -72,7 +73,7 @@ async def test_rolling_back_names_what_is_destroyed(console: Opener) -> None:
     async with console(services, section="replication") as seen:
         await to_the_ways(seen)
         await seen.press("down", "enter")
-        await seen.until_text("This cannot be undone. To go on, type the name: backup/home")
+        await seen.until_text("This cannot be undone. To go on, type the name: nas-b:backup/home")
         assert "  backup/home@mine" in seen.text
         assert "4.00K that were written there are lost." in seen.text
         await seen.press("enter")  # Cancel has the cursor
@@ -80,7 +81,7 @@ async def test_rolling_back_names_what_is_destroyed(console: Opener) -> None:
         await to_the_ways(seen)
         await seen.press("down", "enter")
         await seen.until_text("type the name")
-        await seen.type("backup/home")
+        await seen.type("nas-b:backup/home")
         await seen.press("enter")
         await seen.until_text("roll-back was read back")
     assert taken(services) == [Resolution(ROLL_BACK, "tank/home", "plan-back")]
@@ -104,7 +105,7 @@ async def test_a_way_that_cannot_be_taken_says_why(console: Opener) -> None:
         await to_the_ways(seen)
         assert "not now: our key has no right" in seen.text
         await seen.press("down", "enter")
-        await seen.until_said("cannot be taken for backup/home: our key has no right to roll back at nas-b.")
+        await seen.until_said("cannot be taken for nas-b:backup/home: our key has no right to roll back at nas-b.")
     assert not taken(services)
 
 
@@ -113,13 +114,13 @@ async def test_afresh_beside_asks_for_the_new_target(console: Opener) -> None:
     async with console(services, section="replication") as seen:
         await to_the_ways(seen)
         await seen.press("G", "enter")
-        await seen.until_text("Beside backup/home")
+        await seen.until_text("Beside nas-b:backup/home")
         await seen.press("backspace", "backspace", "enter", "enter")
         await seen.until_text("That is where the copy is now.")
         await seen.press("up", "up")
         await seen.type("-new")
         await seen.press("enter", "enter")
-        await seen.until_said("sends to backup/home-new from now on")
+        await seen.until_said("sends to nas-b:backup/home-new from now on")
         await seen.press("tab", "enter")
         await seen.until_text("beside was read back")
     assert taken(services) == [Resolution(BESIDE, "tank/home", "plan-beside", "backup/home-new")]
@@ -132,7 +133,7 @@ async def test_of_several_conflicts_one_is_chosen(console: Opener) -> None:
         await seen.press("m")
         await seen.until_text("2 datasets of home cannot go on")
         await seen.press("down", "enter")
-        await seen.until_text("Why backup/home/anna cannot go on")
+        await seen.until_text("Why nas-b:backup/home/anna cannot go on")
 
 
 async def test_nothing_in_conflict_and_an_unreachable_box_are_sentences(console: Opener) -> None:
@@ -154,7 +155,7 @@ async def test_what_changed_since_it_was_shown_is_refused(console: Opener) -> No
         await to_the_ways(seen)
         await seen.press("enter")
         await seen.until_text("type the name")
-        await seen.type("backup/home")
+        await seen.type("nas-b:backup/home")
         await seen.press("enter")
         await seen.until_text("What is at backup/home is not what was shown.")
 

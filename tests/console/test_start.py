@@ -14,6 +14,7 @@ from dplane_tui.screens.start_words import keyed, leads_to, needing, verdict_lin
 from dplane_tui.services.health.model import Health, News
 from dplane_tui.services.jobs.model import Progress
 from dplane_tui.services.policies.model import Policies
+from dplane_tui.services.replication.model import Task, TaskStatus
 from dplane_tui.state import Snapshot
 from tests.console.conftest import Opener
 from tests.console.fake_policies import troubled
@@ -25,13 +26,15 @@ async def test_the_worst_is_first_and_each_thing_has_its_key(console: Opener) ->
         await seen.until_text("virtio disks tell no")
         await seen.until_text("Copies: home is in time")
         lines = seen.text.split("\n")
-        assert "nas-a: Something is wrong. 4 of 5 things need you." in lines[1]
+        assert "nas-a: Something is wrong. 4 of 6 things need you." in lines[1]
         rows = [line for line in lines if line[2:9].strip() in {"bad", "warn", "unknown", "note"}]
-        assert rows[0].startswith("> bad      pools     Pool vault is DEGRADED")
-        assert [row[2:9].strip() for row in rows] == ["bad", "bad", "bad", "warn", "unknown"]
-        assert [row[-1] for row in rows] == ["1", "1", "4", "1", "4"]
+        assert rows[0].startswith("> bad      pools        Pool vault is DEGRADED")
+        assert "In no task: tank, tank/home/anna, tank/vm." in rows[-1]
+        assert [row[2:9].strip() for row in rows] == ["bad", "bad", "bad", "warn", "unknown", "note"]
+        assert [row[-1] for row in rows] == ["1", "1", "4", "1", "4", "2"]
         assert "persistent errors." in seen.text  # the sentence under the cursor in full
         assert "Well: 1 pool online without errors: tank" in seen.text
+        assert "replication" not in seen.text.split("Well:")[1], "most of the data is in no task"
         assert "91% full" in seen.text
 
 
@@ -60,7 +63,7 @@ async def test_enter_goes_to_the_very_row_and_minus_comes_back_to_the_same(conso
         await seen.press("up", "enter")
         await seen.until_text("> vault")
         await seen.press("ctrl+o")
-        await seen.until_text("> bad      pools     Pool vault is 91 %")
+        await seen.until_text("> bad      pools        Pool vault is 91 %")
         await seen.press("minus", "minus")
         assert "nowhere else" in seen.text
 
@@ -96,6 +99,9 @@ def well() -> FakeServices:
     async def passed(found: Any) -> Any:
         return (await disks(found))[1:]
 
+    whole = Task("tank", "tank", "nas-b", "backup/tank", recursive=True)
+    now = time.time()
+    services.fake_replication.task_list = [TaskStatus(whole, None, now - 600, "s", now - 600, False)]
     services.health.read = calm  # type: ignore[method-assign]  # no failed service
     services.health.disks = passed  # type: ignore[method-assign,assignment]  # all pass
     return services
@@ -111,7 +117,7 @@ async def test_all_is_well_only_when_the_policies_were_read(console: Opener) -> 
 
     services.fake_policies.status = slow  # type: ignore[method-assign]  # it takes its time
     async with console(services, section="start") as seen:
-        await seen.until_text("home is in time")
+        await seen.until_text("tank is in time")
         await seen.until_text("The snapshot policies are not read yet.")
         assert "not everything is read yet" in seen.text
         gate.set()
@@ -166,7 +172,7 @@ async def test_a_reading_that_fails_later_makes_the_news_old_not_well(console: O
         await seen.until_text("Well: 1 pool online")
         services.fake_zfs.failure = UnreachableError("nas-a was not reached.")
         seen.app.poller.refresh("pools")
-        await seen.until_text("The pools: what is said here is less than a minute ol")
+        await seen.until_text("The pools: what is said here is less than a minute")
 
 
 async def test_work_that_goes_on_is_there_and_its_list_one_key_away(console: Opener) -> None:
@@ -253,9 +259,9 @@ async def test_what_the_window_cannot_hold_is_cut_with_a_mark(console: Opener) -
         told = [line for line in lines[first:-1] if line]
         assert told[-1].endswith("…"), lines
         await seen.press("down")  # whose sentence takes a line less, so there is one more below
-        await seen.until_text("temperature, memory, policies.")
+        await seen.until_text("memory, policies.")
         await seen.press("up")
-        await seen.until_text("tank; replication, …")
+        await seen.until_text("tank; temperature, …")
 
 
 async def test_a_larger_window_holds_all_of_it(console: Opener) -> None:

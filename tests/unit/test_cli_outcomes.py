@@ -407,7 +407,7 @@ def test_what_nobody_foresaw_is_a_sentence_too(
     async def break_down(*_args: object) -> Result:
         raise error
 
-    monkeypatch.setattr("dplane_tui.cli.replicate._list", break_down)
+    monkeypatch.setattr("dplane_tui.cli.replicate_list._list", break_down)
     ended, out, err = cli("replicate", "list")
     assert (ended, out) == (status, "")
     assert said in err

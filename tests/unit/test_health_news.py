@@ -8,7 +8,8 @@ import pytest
 
 from dplane_tui.services.health.model import DiskHealth, Health, Memory, News, ServiceState, Temperature
 from dplane_tui.services.health.news import is_bad_news, news, worst
-from dplane_tui.services.replication.model import Run, Task, TaskStatus
+from dplane_tui.services.replication.coverage import Held
+from dplane_tui.services.replication.model import Options, Run, Task, TaskStatus
 from dplane_tui.services.zfs.model import Pool, Scan, Vdev
 
 NOW = 2_000_000_000.0
@@ -35,6 +36,7 @@ TASK = TaskStatus(
     snapshot_created=NOW - 100,
     late=False,
 )
+PAUSED = replace(TASK.task, options=Options(paused=True))
 
 
 def _of(found: tuple[News, ...], where: str) -> list[tuple[str, str]]:
@@ -117,6 +119,63 @@ def test_replication(status: TaskStatus, level: str, words: str) -> None:
 def test_a_failed_run_is_bad_even_while_the_target_is_in_time() -> None:
     status = replace(TASK, late=False, last=Run("r", "home", "failed", NOW, message="no space"))
     assert is_bad_news(news(WELL, (POOL,), (status,), (DISK,)))
+
+
+FAILED = Run("r", "home", "failed", NOW, message="The connection to b was lost.", error_code="unreachable")
+
+
+@pytest.mark.parametrize(
+    ("status", "level", "text"),
+    [
+        (
+            replace(TASK, last=FAILED, snapshot_created=NOW - 4 * 86400),
+            "bad",
+            "Replication home is late: the newest proven snapshot is from 4d ago; its last run failed: The connection "
+            "to b was lost.",
+        ),
+        (
+            replace(TASK, last=FAILED, snapshot_created=None),
+            "bad",
+            "Replication home has never been proven at its target; its last run failed: The connection to b was lost.",
+        ),
+        (
+            replace(TASK, last=replace(FAILED, state="died", message="")),
+            "bad",
+            "The last run of replication home died.",
+        ),
+        (
+            replace(TASK, last=replace(FAILED, message="back/home has @mine.", error_code="diverged")),
+            "bad",
+            "Replication home has diverged, and its copy cannot go on by itself: back/home has @mine; the newest "
+            "proven snapshot is from 1m ago.",
+        ),
+        (
+            replace(TASK, task=PAUSED),
+            "note",
+            "Replication home is paused, so nothing is copied: the newest proven snapshot is from 1m ago.",
+        ),
+        (
+            replace(TASK, task=PAUSED, snapshot_created=NOW - 4 * 86400),
+            "bad",
+            "Replication home is late, and it is paused: the newest proven snapshot is from 4d ago.",
+        ),
+    ],
+)
+def test_how_old_a_copy_is_comes_before_how_the_last_run_ended(status: TaskStatus, level: str, text: str) -> None:
+    assert _of(news(WELL, (POOL,), (status,), (DISK,)), "replication") == [(level, text)]
+
+
+def test_datasets_that_are_nowhere_else_are_told_and_are_no_alarm() -> None:
+    here = replace(TASK, task=Task("here", "tank/b", None, "usb/b"))
+    box = Held(("tank/home", "tank/b", "tank/c", "usb/b"), ("tank/home", "tank/b", "tank/c", "usb/b"))
+    found = news(WELL, (POOL,), (TASK, here), (DISK,), held=box)
+    assert ("note", "In no task: tank/c. Only within this box: tank/b. What takes this box takes these too.") in (
+        _of(found, "replication")
+    )
+    assert not is_bad_news(found)
+    assert worst(news(WELL, (POOL,), (TASK,), (DISK,), held=Held(("tank/home",), ("tank/home",)))) == "ok"
+    (unread,) = [item for item in _of(news(WELL, (POOL,), (here,), (DISK,)), "replication") if item[0] == "note"]
+    assert unread[1] == "All copies are within this box: what takes the box takes them too."
 
 
 def test_disks() -> None:

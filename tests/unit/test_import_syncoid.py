@@ -48,6 +48,15 @@ def fate(found: Proposal, option: str) -> str:
     return one.fate
 
 
+def test_a_paired_box_is_known_by_its_name_and_by_its_address_in_any_case() -> None:
+    by_name = replace(ATTIC, name="nas-b", address="NAS.lan")
+    for where in ("root@nas-b", "root@nas.LAN"):
+        found = proposed(f"tank/photos {where}:backup/photos", peers=[by_name])
+        assert found.task is not None, where
+        assert (found.task.peer, len(found.commands)) == ("nas-b", 1), "nothing has to be paired again"
+    assert task_of("--sshport 2222 tank/photos root@nas-b:backup/photos", peers=[by_name]).peer != "nas-b"
+
+
 def test_the_usual_command() -> None:
     found = proposed("-r --no-sync-snap --sshport 2222 tank/photos root@nas.lan:backup/photos", schedule="daily 02:30")
     assert found.commands == (

@@ -6,6 +6,7 @@ import dataclasses
 
 from dplane_tui.services.health.key_news import Keys, key_news, read_keys
 from dplane_tui.services.health.news import is_bad_news
+from dplane_tui.services.replication.coverage import Held
 from dplane_tui.services.zfs.service import ZfsService
 
 from .test_zfs_service import PlayedBox, row
@@ -26,7 +27,8 @@ async def test_each_root_without_its_key_is_named_with_what_waits_below() -> Non
         sealed("tank/d", "unavailable", "tank/d"),
     ]
     keys = await read_keys(ZfsService(box))  # type: ignore[arg-type]  # it needs no `open`
-    assert keys == Keys(3, (("tank/a", 1), ("tank/d", 0)))
+    assert (keys.roots, keys.waiting) == (3, (("tank/a", 1), ("tank/d", 0)))
+    assert keys.held == Held(("tank", "tank/a", "tank/a/b", "tank/c", "tank/d"), ())
     told = key_news(keys)
     assert [(one.level, one.about) for one in told] == [("note", "tank/a"), ("note", "tank/d")]
     assert [one.text for one in told] == [
@@ -40,4 +42,4 @@ def test_all_open_is_well_and_a_box_without_encryption_says_nothing() -> None:
     assert [one.text for one in key_news(Keys(2, ()))] == ["All 2 encrypted datasets are open."]
     assert [one.text for one in key_news(Keys(1, ()))] == ["The encrypted dataset is open."]
     assert key_news(Keys(0, ())) == ()
-    assert {field.name for field in dataclasses.fields(Keys)} == {"roots", "waiting"}
+    assert {field.name for field in dataclasses.fields(Keys)} == {"roots", "waiting", "held"}

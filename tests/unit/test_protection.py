@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dplane_tui.services.policies.model import Policies, PolicyStatus
-from dplane_tui.services.protection.gather import covers, pool_facts, verdicts
+from dplane_tui.services.protection.gather import pool_facts, verdicts
 from dplane_tui.services.protection.judge import (
     FRESH,
     NOT,
@@ -23,7 +23,7 @@ from dplane_tui.services.protection.judge import (
     judge,
     taken_by,
 )
-from dplane_tui.services.replication.model import Options, Task, TaskStatus
+from dplane_tui.services.replication.model import Task, TaskStatus
 from dplane_tui.services.zfs.model import Dataset, Pool, Scan, Vdev
 
 NOW = 1_800_000_000.0
@@ -127,21 +127,6 @@ def test_protected_only_when_every_reason_is_good(
     states = {reason.state for reason in verdict.reasons} - {"note"}
     assert (verdict.word == PROTECTED) == (states == {"good"})
     assert verdict.word != NOT or late is not False
-
-
-def test_what_a_task_takes() -> None:
-    task = Task("t", "tank/a", "attic", "b/a", recursive=True, options=Options(exclude=("cache", "*/tmp")))
-    assert covers(task, "tank/a") == "b/a"
-    assert covers(task, "tank/a/x") == "b/a/x"
-    assert covers(task, "tank/a/cache") is None
-    assert covers(task, "tank/a/cache/deep") is None
-    assert covers(task, "tank/a/x/tmp") is None
-    assert covers(task, "tank/ab") is None
-    assert covers(dataclasses.replace(task, recursive=False), "tank/a/x") is None
-    assert covers(dataclasses.replace(task, source_peer="attic"), "tank/a") is None
-    only = dataclasses.replace(task, options=Options(include=("x",)))
-    assert covers(only, "tank/a/x/deep") == "b/a/x/deep"
-    assert covers(only, "tank/a/y") is None
 
 
 def test_redundancy_is_that_of_every_vdev_whose_loss_takes_the_pool() -> None:

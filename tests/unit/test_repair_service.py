@@ -315,7 +315,7 @@ def test_damaged_files_are_listed_cleaned_with_what_is_known(cli: Cli) -> None:
     cli.box.pools["tank"].update(state="ONLINE", vdevs=mirror(disk("ata-a", A), state="ONLINE"), error_count=1)
     listing = "errors: Permanent errors have been detected in the following files:\n\n        /tank/a/evil\x1b[2J\n"
     cli.box.answer = {"stdout": listing}
-    cli.box.datasets = ["tank/a\tfilesystem\t77\t1\t1\t1\t1\tyes\toff\t-\t-\t-\t-\ton\toff\t/tank/a"]
+    cli.box.datasets = ["tank/a\tfilesystem\t77\t1\t1\t1\t1\tyes\toff\t-\t-\t-\t-\ton\toff\t-\t/tank/a"]
     cli.box.snapshots = ["tank/a@x\t5\t10\t1\t1\t1"]
     cli.box.fails["/usr/local/bin/dplane"] = "not found"
     status, out, _ = cli("pool", "repair", "tank")
@@ -340,9 +340,11 @@ async def test_a_copy_is_named_only_when_something_was_proven_there(
         )
 
     monkeypatch.setattr("dplane_tui.services.replication.glance.task_states", states)
-    found = await service(box)._copies({"tank/a": "7", "tank/b": "8"})
+    found = await service(box)._copies(["tank/a", "tank/b"], {"tank/a": "7", "tank/b": "8"})
     assert found == {"tank/a": ["the copy nas-b:backup/a (task home), proven 1h ago"], "tank/b": []}
-    assert await service(box)._copies({"tank/a": "9"}) == {"tank/a": []}, "that copy is of the one before it"
+    assert await service(box)._copies(["tank/a"], {"tank/a": "9"}) == {"tank/a": []}, (
+        "that copy is of the one before it"
+    )
 
 
 def test_who_may_not_read_the_names_still_gets_the_advice(box: PlayedBox, cli: Cli) -> None:

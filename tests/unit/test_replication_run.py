@@ -68,8 +68,10 @@ async def test_first_a_full_then_incrementals_then_nothing_new(world: World) -> 
     for run in (first, second, third):
         assert_honest(world, run)
         plan = decode_plan(run.plan)
-        for part in (*plan.steps, *plan.matches):
-            assert part.dataset_guid == world.datasets("near")[part.dataset]["guid"], "it says of which dataset"
+        of_which = {part.dataset: part.dataset_guid for part in plan.steps}
+        of_which |= {part.dataset: part.dataset_guid for part in plan.matches}
+        assert of_which
+        assert all(guid == world.datasets("near")[name]["guid"] for name, guid in of_which.items())
 
 
 async def test_the_dry_run_shows_the_plan_and_changes_nothing(world: World) -> None:

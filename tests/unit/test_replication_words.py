@@ -13,14 +13,11 @@ from hypothesis import strategies as st
 from dplane_tui.actions import ACTIONS, within
 from dplane_tui.errors import DPlaneError
 from dplane_tui.screens.replication_answer import (
-    gap,
     late,
     next_words,
-    only_here,
     proof_age,
     rough,
     verdict,
-    without_task,
 )
 from dplane_tui.screens.replication_detail import chart_lines, detail_lines, plan_lines
 from dplane_tui.screens.replication_failures import _KINDS, kind_of, sentences
@@ -110,14 +107,36 @@ def test_the_answer_is_never_better_than_the_worst_task(statuses: list[TaskStatu
         ([*(status(name, n * DAY) for n, name in ((6, "a"), (5, "b"), (4, "c"), (3, "d"))),
           status("e", 600, state="failed")],
          "1 of 5 tasks is in time; a is late: 6d, allowed 1d; b is late: 5d, allowed 1d; c is late: 4d, allowed 1d; "
-         "and 1 more; 1 more in time wants a look."),
+         "and 1 more; e wants a look, too."),
         ([status("a", 6 * DAY), *(status(name, 600, state="failed") for name in "bcde")],
          "4 of 5 tasks are in time; a is late: 6d, allowed 1d; the last run of b failed; the last run of c failed; "
-         "and 2 more in time want a look."),
+         "d, e want a look, too."),
     ],
 )  # fmt: skip
 def test_the_answer_in_words(statuses: list[TaskStatus], text: str) -> None:
     assert verdict(statuses, NOW)[0] == text
+
+
+def test_the_list_begins_with_what_needs_a_person_and_diverged_is_said_as_such() -> None:
+    stuck = status("stuck", 600, state="failed")
+    stuck = replace(stuck, last=replace(stuck.last, error_code="diverged"))  # type: ignore[type-var]  # it has one
+    paused = replace(TASK, name="a-paused", options=Options(paused=True))
+    tasks = [
+        status("b-well", 600),
+        replace(status("a", 600), task=paused),
+        stuck,
+        status("failed", 600, state="failed"),
+        status("new", None),
+        status("old", 6 * DAY),
+    ]
+    rows = task_rows(tasks, {}, NOW)
+    assert [row.key for row in rows] == ["old", "new", "failed", "stuck", "a-paused", "b-well"]
+    assert [row.cells[3].text for row in rows][2:4] == ["failed", "diverged"]
+    assert rows[3].cells[3].style == "bad"
+    assert verdict(tasks, NOW)[0] == (
+        "4 of 6 tasks are in time; old is late: 6d, allowed 1d; new was never proven; stuck has diverged and cannot go "
+        "on by itself; failed, a-paused want a look, too."
+    )
 
 
 @given(STATUSES)
@@ -283,40 +302,12 @@ def test_the_detail_fits_its_width_and_its_room(width: int) -> None:
 # -- coverage, wizard, restore, plan -----------------------------------------------------------------------------
 
 
-def dataset(name: str, referenced: int = 50 * M, readonly: bool = False) -> Dataset:
-    """A dataset that holds something."""
-    return Dataset(name, "filesystem", name, referenced=referenced, readonly=readonly)
-
-
-def test_what_no_task_copies() -> None:
-    names = ("tank/a", "tank/a/b", "tank/a/cache", "tank/c", "tank/d", "vault/copy/c")
-    found = [dataset("tank", 90_000), *(dataset(name) for name in names), dataset("vault/received", readonly=True)]
-    tasks = [
-        Task("a", "tank/a", "nas-b", "backup/a", recursive=True, options=Options(exclude=("cache",))),
-        Task("c", "tank/c", None, "vault/copy/c"),
-    ]
-    assert without_task(found, tasks) == ["tank/a/cache", "tank/d"]
-    assert without_task(found, [Task("a", "tank/a", "nas-b", "b/a")]) == [
-        "tank/a/b", "tank/a/cache", "tank/c", "tank/d", "vault/copy/c"
-    ]  # fmt: skip
+def test_a_pulled_task_names_the_box_of_its_original() -> None:
     pulled = Task("e", "tank/d", None, "vault/pulled/d", recursive=True, source_peer="nas-c")
-    assert without_task(found, [*tasks, pulled]) == ["tank/a/cache", "tank/d"], "that tank/d is on another box"
-    assert only_here([pulled]) == [], "a pulled copy has its original on another box"
     assert task_rows([TaskStatus(pulled)], {}, NOW)[0].cells[1].text == "nas-c:tank/d/…"
     assert "nas-c:tank/d and all below it → vault/pulled/d" in said(
         detail_lines(TaskStatus(pulled), [], [], NOW, 80, 9)
     )
-    assert gap([]) == ""
-    assert gap(list("abcde")) == "In no task: a, b, c and 2 more."
-
-
-def test_a_copy_on_the_same_box_is_not_on_another() -> None:
-    here, away = Task("a", "tank/a", None, "vault/a"), Task("b", "tank", "nas-b", "backup/all", recursive=True)
-    assert only_here([here]) == ["tank/a"]
-    assert only_here([here, away]) == []
-    assert only_here([here, Task("b", "tank", "nas-b", "backup/all")]) == ["tank/a"]
-    assert only_here([here, Task("b", "tank/ab", "nas-b", "backup/ab", recursive=True)]) == ["tank/a"]
-    assert gap(["x"], ["tank/a"]) == "In no task: x. Only within this box: tank/a."
 
 
 def test_a_suggested_task_takes_nothing_that_is_taken() -> None:
@@ -324,7 +315,7 @@ def test_a_suggested_task_takes_nothing_that_is_taken() -> None:
     tasks = [Task("my-photos", "tank/x", "nas-b", "backup/here/my photos")]
     new = suggest("tank/my photos", "peer:nas-b", [peer], [], tasks)
     assert (new.name, new.target, new.peer) == ("my-photos-2", "backup/here/my photos-2", "nas-b")
-    local = suggest("tank/a", "pool:vault", [], [dataset("vault/a")], [])
+    local = suggest("tank/a", "pool:vault", [], [Dataset("vault/a", "filesystem", "1")], [])
     assert (local.name, local.target, local.peer) == ("a", "vault/a-2", None)
     assert suggest("tank/…", "pool:vault", [], [], []).name == "copy"
 

@@ -12,16 +12,19 @@ from typing import Any
 import pytest
 
 from dplane_tui.cli.main import run
-from dplane_tui.cli.replicate import in_time
+from dplane_tui.cli.replicate_list import _lacking, _row, in_time, late
 from dplane_tui.cli.task_words import next_run, stored
 from dplane_tui.errors import MissingError
 from dplane_tui.services.host import LocalHost, Output
 from dplane_tui.services.replication import depth
 from dplane_tui.services.replication.depth import Tree, change_lines, reach
-from dplane_tui.services.replication.model import Options, Task, TaskStatus
+from dplane_tui.services.replication.model import Options, Run, Task, TaskStatus
 from dplane_tui.services.replication.service import LocalReplication
 
+from .test_zfs_service import row
+
 TASK = Task("photos", "tank/photos", None, "vault/photos")
+NOW = 1_800_000_000.0
 NIGHTLY = Options(schedule="daily 02:30")
 
 
@@ -94,11 +97,37 @@ async def test_the_command_makes_it_recursive_and_says_what_becomes_of_the_copie
 
 
 def test_the_list_says_whether_the_copy_is_in_time() -> None:
-    proven = TaskStatus(TASK, verified_at=1.0)
-    assert in_time(TaskStatus(TASK)) == "never proven"
-    assert in_time(replace(proven, late=False)) == "yes"
-    assert in_time(replace(proven, late=True)) == "LATE"
-    assert in_time(proven) == "unknown", "it was proven, and nobody knows how old it is"
+    proven = TaskStatus(TASK, verified_at=NOW)
+    aged = {old: replace(proven, snapshot_created=NOW - old) for old in (3600, 90 * 3600, -90_000)}
+    assert in_time(TaskStatus(TASK), NOW) == "never proven"
+    assert in_time(aged[3600], NOW) == "yes"
+    assert in_time(aged[90 * 3600], NOW) == "LATE"
+    assert in_time(proven, NOW) == "unknown", "it was proven, and nobody knows how old it is"
+    assert in_time(aged[-90_000], NOW) == "unknown: a clock is wrong"
+    assert late([aged[3600]], NOW) is None
+    found = late([aged[90 * 3600], aged[-90_000], TaskStatus(TASK), proven], NOW)
+    assert found is not None
+    assert found.message == (
+        "photos is late, photos is proven up to a time that has not come yet: a clock is wrong, "
+        "photos was never proven, photos does not tell how old its copy is."
+    )
+
+
+def test_the_list_says_how_old_each_copy_is_and_what_it_may_be() -> None:
+    failed = Run("r", "photos", "failed", NOW - 60, NOW - 50, error_code="diverged")
+    status = TaskStatus(TASK, failed, NOW, "s1", NOW - 7200)
+    assert _row(status, NOW)[3:] == ("diverged", "2h", "1d", "yes", "by hand", "s1")
+    paused = replace(TASK, options=Options(schedule="every 1h", paused=True))
+    assert _row(replace(status, task=paused, snapshot_created=None), NOW)[4:8] == ("?", "1d", "unknown", "paused")
+
+
+async def test_the_list_says_what_is_in_no_task_or_that_nobody_knows() -> None:
+    box = Box("\n".join([row("tank", 1), row("tank/photos", 2).replace("\t1\tyes", f"\t{5 << 20}\tyes")]))
+    away = replace(TASK, peer="nas-b")
+    assert await _lacking(box, []) == "In no task: tank/photos."
+    assert await _lacking(box, [TaskStatus(TASK)]) == "Only within this box: tank/photos."
+    assert await _lacking(box, [TaskStatus(away)]) == ""
+    assert (await _lacking(Box(None), [])).startswith("Which datasets are in no task is unknown: ZFS is not installed")
 
 
 BELOW = ("tank/photos", "tank/photos/a", "tank/photos/a/x", "tank/photos/b", "tank/photos/cache")

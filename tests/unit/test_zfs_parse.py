@@ -371,16 +371,19 @@ def test_garbage_gives_a_result_or_a_sentence(parser: Any, text: str) -> None:
         assert isinstance(found, (tuple, dict))
 
 
-DATASET = "tank/a\tfilesystem\t77\t12\t100\t200\t50\tyes\toff\t-\t-\t-\t-\tlz4\toff\t/tank/a"
+DATASET = "tank/a\tfilesystem\t77\t12\t100\t200\t50\tyes\toff\t-\t-\t-\t-\tlz4\toff\t-\t/tank/a"
 
 
 def test_datasets_volumes_and_encrypted_ones() -> None:
-    encrypted = "tank/e\tfilesystem\t78\t13\t1\t2\t3\tno\taes-256-gcm\tunavailable\ttank/e\t1-abc\t-\ton\ton\tnone"
-    volume = "tank/v\tvolume\t79\t14\t1\t2\t3\t-\toff\tnone\t-\t-\ttank/a@x\tzstd-3\toff\t-"
+    encrypted = (
+        "tank/e\tfilesystem\t78\t13\t1\t2\t3\tno\taes-256-gcm\tunavailable\ttank/e\t1-abc\t-\ton\ton\tattic\tnone"
+    )
+    volume = "tank/v\tvolume\t79\t14\t1\t2\t3\t-\toff\tnone\t-\t-\ttank/a@x\tzstd-3\toff\t-\t-"
     a, e, v = parse_lists.parse_datasets("\n".join([DATASET, encrypted, volume, ""]))
     assert (a.mountpoint, a.mounted, a.encryption, a.key_status, a.readonly) == ("/tank/a", True, "off", None, False)
     assert (e.encryption, e.key_status, e.encryption_root) == ("aes-256-gcm", "unavailable", "tank/e")
-    assert (e.resume_token, e.mounted, e.readonly) == ("1-abc", False, True)
+    assert (e.resume_token, e.mounted, e.readonly, e.peer) == ("1-abc", False, True, "attic")
+    assert a.peer == v.peer == ""
     assert (v.kind, v.mounted, v.mountpoint, v.origin, v.compression) == ("volume", None, None, "tank/a@x", "zstd-3")
 
 

@@ -1,10 +1,14 @@
-"""Which datasets wait for their key, after a boot for instance. No alarm: a key may be kept away on purpose."""
+"""Which datasets wait for their key, after a boot for instance. No alarm: a key may be kept away on purpose.
+
+The listing that tells it also tells what the box holds, which is what the news about its copies is judged by.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..replication.coverage import Held, held
 from .model import News
 
 if TYPE_CHECKING:
@@ -20,6 +24,8 @@ class Keys:
     roots: int
     waiting: tuple[tuple[str, int], ...]
     """Each root without its key, and how many datasets below wait with it."""
+    held: Held | None = None
+    """What the same listing tells of all datasets; None: it was not asked."""
 
 
 async def read_keys(zfs: ZfsService) -> Keys:
@@ -28,7 +34,7 @@ async def read_keys(zfs: ZfsService) -> Keys:
     roots = [one for one in found if one.encryption_root == one.name]
     locked = [one.name for one in roots if one.key_status == "unavailable"]
     shut = [one.encryption_root for one in found]
-    return Keys(len(roots), tuple((name, shut.count(name) - 1) for name in locked))
+    return Keys(len(roots), tuple((name, shut.count(name) - 1) for name in locked), held(found))
 
 
 def key_news(keys: Keys) -> tuple[News, ...]:

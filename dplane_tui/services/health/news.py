@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...text import ago, size
+from ..replication.coverage import Held, coverage
 from ..replication.freshness import AHEAD, LATE, NEVER, standing
 from ..zfs.model import HEALTHY, Pool, Vdev
 from .model import DiskHealth, Health, News, Temperature
@@ -41,8 +42,12 @@ def news(
     disks: Sequence[DiskHealth] | None,
     *,
     reasons: dict[str, str] | None = None,
+    held: Held | None = None,
 ) -> tuple[News, ...]:
-    """Everything worth telling, worst first. None is what could not be read; `reasons` says why, a sentence by area."""
+    """Everything worth telling, worst first. None is what could not be read; `reasons` says why, a sentence by area.
+
+    `held` is what the box holds: with it, the datasets are named that no task brings to another box.
+    """
     why = reasons or {}
 
     def unread(where: str) -> list[News]:
@@ -50,7 +55,7 @@ def news(
 
     found = [
         *(unread("pools") if pools is None else _pools(pools, health)),
-        *(unread("replication") if tasks is None else _tasks(tasks, health.taken_at)),
+        *(unread("replication") if tasks is None else _tasks(tasks, health.taken_at, held)),
         *(unread("disks") if disks is None else _disks(disks)),
         *_temperatures(health),
         *_memory(health),
@@ -119,38 +124,61 @@ def _errors(vdev: Vdev) -> int:
     return sum(count or 0 for count in (vdev.read_errors, vdev.write_errors, vdev.checksum_errors))
 
 
-def _tasks(tasks: Sequence[TaskStatus], now: float) -> list[News]:
+def _tasks(tasks: Sequence[TaskStatus], now: float, held: Held | None) -> list[News]:
     if not tasks:
         return [News("note", "Nothing is copied to another box yet: no replication task is set up.", "replication")]
     found = [_task(status, now) for status in tasks]
-    if all(status.task.peer is None and status.task.source_peer is None for status in tasks):
+    if held is not None:
+        alone = coverage(held, [status.task for status in tasks]).words()
+        told = f"{alone} What takes this box takes these too."
+        found += [News("note", told, "replication")] if alone else []
+    elif all(status.task.peer is None and status.task.source_peer is None for status in tasks):
         found.append(News("note", "All copies are within this box: what takes the box takes them too.", "replication"))
     return found
 
 
 def _task(status: TaskStatus, now: float) -> News:
-    name, last = status.task.name, status.last
+    """One thing is told of a task, the worst: its age comes before how the last run ended, which is told with it."""
+    name, run = f"Replication {status.task.name}", _ended(status)
+    paused = status.task.options.paused
 
-    def told(level: str, text: str) -> News:
-        return News(level, text, "replication", name)
+    def told(level: str, text: str, then: str = "") -> News:
+        return News(level, f"{text}{f'; {then}' if then else ''}.", "replication", status.task.name)
 
     proven = f"the newest proven snapshot is from {ago(status.snapshot_created, now)}"
-    if last is not None and last.state in {"failed", "died"}:
-        said = f": {last.message.rstrip('.')}" if last.message else ""
-        word = "died" if last.state == "died" else "failed"
-        return told("bad", f"The last run of replication {name} {word}{said}.")
     stands = standing(status, now)
+    broken = status.last is not None and status.last.state in {"failed", "died"}
     if stands == LATE:
-        return told("bad", f"Replication {name} is late: {proven}.")
+        return told("bad", f"{name} is late{', and it is paused' if paused else ''}: {proven}", run)
     if stands == AHEAD:
-        return told("bad", f"Replication {name} is proven up to a time that has not come yet: a clock is wrong.")
+        return told("bad", f"{name} is proven up to a time that has not come yet: a clock is wrong", run)
     if stands == NEVER or status.snapshot_created is None:
-        return told("unknown", f"Replication {name} has never been proven at its target.")
-    if last is not None and last.state == "cancelled":
-        return told("warn", f"The last run of replication {name} was cancelled; {proven}.")
+        return told("bad" if broken else "unknown", f"{name} has never been proven at its target", run)
+    if status.last is not None and broken and status.last.error_code == "diverged":
+        return told("bad", f"{name} has diverged, and its copy cannot go on by itself: {_said(status)}", proven)
+    if broken:
+        return told("bad", f"The last run of replication {status.task.name} {run.removeprefix('its last run ')}")
+    if run:
+        return told("warn", f"The last run of replication {status.task.name} was cancelled", proven)
+    if paused:
+        return told("note", f"{name} is paused, so nothing is copied: {proven}")
     if status.notes:
-        return told("warn", f"Replication {name} is in time, but left something out: {status.notes[0].rstrip('.')}.")
-    return told("ok", f"Replication {name} is in time: {proven}.")
+        return told("warn", f"{name} is in time, but left something out: {status.notes[0].rstrip('.')}")
+    return told("ok", f"{name} is in time: {proven}")
+
+
+def _ended(status: TaskStatus) -> str:
+    """How its last run ended, in a clause; empty when it ended well or has not ended."""
+    if status.last is None or status.last.state not in {"failed", "died", "cancelled"}:
+        return ""
+    if status.last.state == "cancelled":
+        return "its last run was cancelled"
+    said = _said(status)
+    return f"its last run {status.last.state}{f': {said}' if said else ''}"
+
+
+def _said(status: TaskStatus) -> str:
+    return status.last.message.rstrip(".") if status.last is not None else ""
 
 
 def _disks(disks: Sequence[DiskHealth]) -> list[News]:

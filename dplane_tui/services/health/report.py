@@ -77,10 +77,13 @@ async def look(
     copies = await known("replication", tasks())
     if disks is None:
         disks = await known("disks", smart())
-    told = news(health, pools, copies, disks, reasons=reasons)
     keys = await known("datasets", read_keys(zfs)) if pools else None
+    told = news(health, pools, copies, disks, reasons=reasons, held=keys.held if keys else None)
     if keys is not None:
         told = tuple(sorted((*told, *key_news(keys)), key=lambda item: LEVELS.index(item.level)))
+    elif pools:
+        unread = News("unknown", reasons["datasets"], "datasets")
+        told = tuple(sorted((*told, unread), key=lambda item: LEVELS.index(item.level)))
     if policies is not None:
         from ..policies import news as policy_news
 

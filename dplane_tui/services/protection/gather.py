@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
 
 from ..policies.state import BROKEN, ON, Policies, PolicyStatus
-from ..replication.model import Task, TaskStatus
+from ..replication.coverage import taken
+from ..replication.model import TaskStatus
 from ..zfs.model import Dataset, Pool, Vdev
 from .judge import Copy, Facts, Kept, PoolFacts, Verdict, judge
 
@@ -32,29 +32,17 @@ def _redundant(top: Vdev) -> bool:
     return top.kind.startswith(_REDUNDANT)
 
 
-def covers(task: Task, dataset: str) -> str | None:
-    """The dataset that becomes the copy of `dataset` by this task; None when it takes it not."""
-    if task.source_peer is not None:
-        return None  # its source is on another box
-    if dataset == task.source:
-        return task.target
-    if not task.recursive or not dataset.startswith(f"{task.source}/"):
-        return None
-    below = dataset[len(task.source) + 1 :]
-    above = ["/".join(below.split("/")[:depth]) for depth in range(1, below.count("/") + 2)]
-    if any(fnmatchcase(part, pattern) for part in above for pattern in task.options.exclude):
-        return None
-    include = task.options.include
-    if include and not any(fnmatchcase(part, pattern) for part in above for pattern in include):
-        return None
-    return f"{task.target}/{below}"
+def copies_of(dataset: str, tasks: Iterable[TaskStatus], names: Iterable[str] = (), guid: str = "") -> tuple[Copy, ...]:
+    """Where it is replicated to, with what was proven of this very dataset. `names` are the other datasets here; an
+    empty `guid` is not known."""
+    listed = {dataset, *names}
+    return _copies(dataset, [(status, taken(status.task, listed)) for status in tasks], guid)
 
 
-def copies_of(dataset: str, tasks: Iterable[TaskStatus], guid: str = "") -> tuple[Copy, ...]:
-    """Where it is replicated to, with what was proven of this very dataset; an empty `guid` is not known."""
+def _copies(dataset: str, sent: Iterable[tuple[TaskStatus, Mapping[str, str]]], guid: str) -> tuple[Copy, ...]:
     found = []
-    for status in tasks:
-        target = covers(status.task, dataset)
+    for status, goes in sent:
+        target = goes.get(dataset)
         if target is not None:
             here = status.task.peer is None
             anew = status.was_another(dataset, guid)
@@ -90,20 +78,22 @@ def gather(
     """The facts of each dataset; None for what was not read."""
     kept = {one.dataset: one for one in policies.datasets} if policies is not None else {}
     by_name = {pool.name: pool_facts(pool) for pool in pools or ()}
-    known = None if tasks is None else tuple(tasks)
+    listed = tuple(datasets)
+    names = [one.name for one in listed]
+    sent = None if tasks is None else [(status, taken(status.task, names)) for status in tasks]
     return {
         one.name: Facts(
             one.name,
             one.encryption,
             None if newest is None else newest.get(one.name),
             newest is not None,
-            None if known is None else copies_of(one.name, known, one.guid),
+            None if sent is None else _copies(one.name, sent, one.guid),
             by_name.get(one.name.split("/")[0]),
-            getattr(one, "peer", ""),
+            one.peer,
             _kept(kept[one.name]) if one.name in kept else None,
             one.name in kept,
         )
-        for one in datasets
+        for one in listed
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ...errors import CommandError, DPlaneError, RefusedError
 from ...text import clean
@@ -101,14 +101,14 @@ class RepairService(GrowthActs):
             return Damage(damage.judge(shown, (), {}, {}), len(names), f"Snapshots could not be listed: {error}")
         try:
             guids = {one.name: one.guid for one in datasets}
-            copies = await self._copies({name: guids.get(name, "") for name in wanted})
+            copies = await self._copies(wanted, guids)
         except DPlaneError as error:
             copies, unknown = {}, f"Copies elsewhere are not known: {error}"
         if len(wanted) > _DATASETS:
             unknown = f"{unknown} Snapshots were listed of {_DATASETS} datasets only.".strip()
         return Damage(damage.judge(shown, datasets, snapshots, copies), len(names), unknown)
 
-    async def _copies(self, datasets: Mapping[str, str]) -> dict[str, list[str]]:
+    async def _copies(self, datasets: Sequence[str], guids: Mapping[str, str]) -> dict[str, list[str]]:
         from ...text import age
         from ..protection.gather import copies_of
         from ..replication.glance import task_states
@@ -117,8 +117,8 @@ class RepairService(GrowthActs):
         return {
             dataset: [
                 f"the copy {one.where} (task {one.task}), proven {age(one.verified_at, now)}"
-                for one in copies_of(dataset, tasks, guid)
+                for one in copies_of(dataset, tasks, guids, guids.get(dataset, ""))
                 if one.verified_at is not None
             ]
-            for dataset, guid in datasets.items()
+            for dataset in datasets
         }

@@ -146,6 +146,11 @@ class Run:
     pruned: tuple[Pruned, ...] = ()
     """What retention destroyed after it, or could not."""
 
+    @property
+    def word(self) -> str:
+        """Its state for a list: a failure that no further run mends is `diverged`."""
+        return "diverged" if self.state == "failed" and self.error_code == "diverged" else self.state
+
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:

@@ -237,7 +237,9 @@ def _peer(
     """The peer's name (None: this box), the same if it has to be paired first, and the command that does that."""
     if target.host is None:
         return None, "", []
-    known = [peer for peer in peers if peer.address == target.host and port in (0, peer.port)]
+    there = [peer for peer in peers if port in (0, peer.port)]
+    known = [peer for peer in there if peer.name == target.host]
+    known = known or [peer for peer in there if peer.address.lower() == target.host.lower()]
     if known:
         return known[0].name, "", []
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", target.host if target.host[0].isdigit() else target.host.split(".")[0])

@@ -159,6 +159,8 @@ class Dataset:
     origin: str | None = None
     compression: str | None = None
     readonly: bool = False
+    peer: str = ""
+    """The box whose copy this is (`dplane:peer`); empty for our own data."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from .model import Dataset, Pool, Snapshot
 POOL_COLUMNS = "name,guid,size,allocated,free,capacity,fragmentation,health,readonly"
 DATASET_COLUMNS = (
     "name,type,guid,createtxg,used,available,referenced,mounted,encryption,keystatus,encryptionroot,"
-    "receive_resume_token,origin,compression,readonly,mountpoint"
+    "receive_resume_token,origin,compression,readonly,dplane:peer,mountpoint"
 )
 SNAPSHOT_COLUMNS = "name,guid,createtxg,creation,used,referenced"
 
@@ -117,7 +117,7 @@ def parse_datasets(text: str) -> tuple[Dataset, ...]:
 
 def _dataset(row: Sequence[str]) -> Dataset:
     name, kind, guid, txg, used, available, referenced, mounted, encryption = row[:9]
-    key_status, root, token, origin, compression, readonly, mountpoint = row[9:]
+    key_status, root, token, origin, compression, readonly, peer, mountpoint = row[9:]
     created = number(txg)
     if kind not in ("filesystem", "volume") or grammar.guid_problem(guid) or created is None:
         raise _not_understood("zfs", "\t".join(row))
@@ -138,6 +138,7 @@ def _dataset(row: Sequence[str]) -> Dataset:
         origin=_word(origin),
         compression=_word(compression),
         readonly=readonly == "on",
+        peer=_word(peer) or "",
     )
 
 

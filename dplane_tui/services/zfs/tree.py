@@ -10,7 +10,7 @@ from .parse_lists import DATASET_COLUMNS, number, parse_datasets
 
 _MORE = (
     "compressratio,quota,refquota,reservation,refreservation,volsize,usedbysnapshots,usedbydataset,usedbychildren,"
-    "usedbyrefreservation,creation,canmount,keyformat,keylocation,dplane:peer"
+    "usedbyrefreservation,creation,canmount,keyformat,keylocation"
 )
 # The mountpoint stays last, as it may hold tabs and line ends.
 TREE_COLUMNS = f"{DATASET_COLUMNS.removesuffix(',mountpoint')},{_MORE},mountpoint"
@@ -35,8 +35,6 @@ class Holding(Dataset):
     canmount: str = ""
     key_format: str = ""
     key_location: str = ""
-    peer: str = ""
-    """The peer whose copy this is; empty for our own data."""
 
     @property
     def locked(self) -> bool:
@@ -85,7 +83,6 @@ def _holding(one: Dataset, more: list[str]) -> Holding:
         canmount=word[0],
         key_format=word[1],
         key_location=word[2],
-        peer=word[3],
     )
 
 

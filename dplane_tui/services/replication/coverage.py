@@ -1,0 +1,116 @@
+"""Which datasets of this box are copied, and which to another box: the one answer for every screen and command. Pure.
+
+`taken` is what the planner sends of a listing (`plan.members`), without the planner, which Start has no need to load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..zfs.model import Dataset
+    from .model import Task
+
+SOME_DATA = 1 << 20
+"""Bytes. A dataset that refers to less holds others, and next to nothing of its own."""
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a box holds, as far as coverage asks."""
+
+    names: tuple[str, ...]
+    """All file systems and volumes."""
+    own: tuple[str, ...]
+    """Those with data in them that no other box sent here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The datasets with data that would be lost with this box."""
+
+    bare: tuple[str, ...] = ()
+    """No task copies them."""
+    here: tuple[str, ...] = ()
+    """They are copied, but no task brings them, or a copy of theirs, to another box."""
+
+    def words(self) -> str:
+        """Both in sentences; empty when there are none of either."""
+        told = (("In no task", self.bare), ("Only within this box", self.here))
+        return " ".join(f"{what}: {some(names)}." for what, names in told if names)
+
+
+def held(datasets: Iterable[Dataset]) -> Held:
+    """From a listing. One whose size is not told counts as one with data: it is not known to be empty."""
+    listed = tuple(datasets)
+    own = (one.name for one in listed if not one.peer and (one.referenced is None or one.referenced >= SOME_DATA))
+    return Held(tuple(one.name for one in listed), tuple(own))
+
+
+def taken(task: Task, names: Iterable[str]) -> dict[str, str]:
+    """The datasets of this box, out of `names`, that the task sends, each with the dataset that becomes its copy.
+
+    What is included brings its parents along; what is excluded takes everything below it away.
+    """
+    if task.source_peer is not None:
+        return {}  # its source is on another box
+    tree = f"{task.source}/"
+    inside = [name for name in names if name == task.source or (task.recursive and name.startswith(tree))]
+    kept = [name for name in inside if not _matches(task, name, task.options.exclude)]
+    if task.recursive and task.options.include:
+        chosen = {name for name in kept if _matches(task, name, task.options.include)}
+        wanted = {task.source, *chosen, *(above for name in chosen for above in _parents(name))}
+        kept = [name for name in kept if name in wanted]
+    return {name: task.target + name[len(task.source) :] for name in kept}
+
+
+def _parents(name: str) -> Iterator[str]:
+    while "/" in name:
+        name = name.rpartition("/")[0]
+        yield name
+
+
+def _matches(task: Task, name: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a pattern matches it, or a parent of it inside the task, by the name relative to the source."""
+    below = name[len(task.source) + 1 :]
+    levels = [below, *_parents(below)] if below and task.recursive else []
+    return any(fnmatchcase(level, pattern) for level in levels for pattern in patterns)
+
+
+def coverage(box: Held, tasks: Sequence[Task]) -> Coverage:
+    """Which datasets with data are in no task, and which have no copy on another box.
+
+    A copy that is sent on counts for its original. What is a task's copy here is not asked for a copy of its own.
+    """
+    goes: dict[str, list[tuple[str | None, str]]] = {}
+    for task in tasks:
+        for name, target in taken(task, box.names).items():
+            goes.setdefault(name, []).append((task.peer, target))
+    copies = copies_here(box.own, tasks)
+    own = [name for name in box.own if name not in copies]
+    bare = tuple(name for name in own if name not in goes)
+    return Coverage(bare, tuple(name for name in own if name in goes and not _leaves(name, goes, set())))
+
+
+def copies_here(names: Iterable[str], tasks: Iterable[Task]) -> set[str]:
+    """Those of `names` that are a task's copy on this box, or below one."""
+    targets = {task.target for task in tasks if task.peer is None}
+    return {name for name in names if name in targets or not targets.isdisjoint(_parents(name))}
+
+
+def _leaves(name: str, goes: dict[str, list[tuple[str | None, str]]], seen: set[str]) -> bool:
+    """Whether it, or a copy of it, goes to another box."""
+    seen.add(name)
+    return any(
+        peer is not None or (target not in seen and _leaves(target, goes, seen)) for peer, target in goes.get(name, ())
+    )
+
+
+def some(names: Sequence[str]) -> str:
+    """A few names, and how many more there are."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"
