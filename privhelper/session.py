@@ -132,6 +132,8 @@ class Session:
             output = programs.run(command, verb.limit, _secret(verb, args))
         if verb.name == "smart-read":  # smartctl's status is a set of bits about the disk, not a failure
             return {"stdout": output.text, "status": output.status}
+        if verb.name.startswith("notify-") and output.text.startswith("{"):  # an answer, also one that is bad news
+            return {"stdout": output.text, "status": output.status}
         if verb.name == "pool-rewind-preview":  # which ends badly even when it tells what it would do
             from .devices import previewed
 
@@ -267,8 +269,8 @@ class Session:
                 noted = noted_args(noted)
             shown = dumps(noted)
             fields["args"] = noted if len(shown) <= MAX_AUDITED else {"cut": shown[:MAX_AUDITED]}
-        elif b"sign-in" in self._raw:  # a password typed where the name goes is not written down
-            fields["request"] = "sign-in, not in its grammar"
+        elif b"sign-in" in self._raw or b"notify-" in self._raw:  # a secret in the wrong place is not written down
+            fields["request"] = "one beside which secrets come, not in its grammar"
         else:
             fields["request"] = self._raw[:512].decode("utf-8", "replace")
         if self._intent:

@@ -100,6 +100,7 @@ def public(channel: Channel) -> dict[str, Any]:
         "where": where(channel),
         "events": channel.events,
         "tasks": channel.tasks,
+        "made": channel.made,
     }
 
 

@@ -48,6 +48,8 @@ class Channel:
     password_file: str = ""
     sender: str = ""
     to: tuple[str, ...] = ()
+    made: bool = False
+    """Made by D-Plane, in a file of its own, so that it can be removed as well; else it stands in notify.toml."""
 
     def wants(self, event: str, task: str = "") -> bool:
         """Whether it is to be told of `event`, of the task of that name if it is about one."""

@@ -16,7 +16,7 @@ from ..replication.model import Run, TaskStatus
 from ..replication.service import LocalReplication
 from ..store import Store, open_store
 from . import compose, observe, records
-from .config import Config, load
+from .config import Config
 from .look import look, policies, remember
 from .model import (
     FAILED,
@@ -30,6 +30,7 @@ from .model import (
     Message,
     Status,
 )
+from .read import load
 from .send import deliver
 from .tell import Trouble, tell
 
