@@ -1,15 +1,12 @@
 """Notification channels made by the helper: written whole, read back, nothing of root's touched, no secret told.
 
-systemd-run is a stand-in that runs what it is given; the `dplane` it starts is the real one, with its configuration and
-store in the test's own folders.
+What they stand on is in notify_box.py.
 """
 
 from __future__ import annotations
 
-import grp
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +22,9 @@ from privhelper.request import Refused, role_needed
 from privhelper.request import parse as parsed
 from privhelper.verbs import BY_NAME
 
+from .notify_box import GROUP, Box
 from .notify_servers import web
-from .privhelper_door import Door
 
-ROOT = Path(__file__).parents[2]
-GROUP = grp.getgrgid(os.getegid()).gr_name
 PASSWORD, TOPIC, TOKEN = "correct horse 1", "/nas-of-ann-7f3k29", "tk_veryprivate"
 MAIL: dict[str, Any] = {
     "verb": "notify-mail",
@@ -40,50 +35,6 @@ MAIL: dict[str, Any] = {
     "user": "nas",
 }
 PHONE: dict[str, Any] = {"verb": "notify-web", "channel": "phone", "kind": "ntfy", "site": "https://ntfy.example.org"}
-SYSTEMD_RUN = """#!/usr/bin/python3 -IS
-import json, os, sys
-here = os.path.dirname(os.path.abspath(__file__))
-with open(here + "/asked", "a") as out:
-    out.write(json.dumps(sys.argv[1:]) + "\\n")
-if os.path.exists(here + "/no-systemd"):
-    sys.exit("Failed to connect to bus: No such file or directory")
-words = sys.argv[sys.argv.index("--") + 1:]
-os.execv(words[0], words)
-"""
-
-
-class Box(Door):
-    """A helper with a configuration folder of the test's own, and the real `dplane` behind a stand-in for systemd."""
-
-    def __init__(self, root: Path) -> None:
-        self.config = root / "etc"
-        self.config.mkdir(mode=0o755)
-        self.made = self.config / "notify.d"
-        (root / "systemd-run").write_text(SYSTEMD_RUN)
-        (root / "bin").mkdir()
-        folders = f"DPLANE_CONFIG_DIR={self.config} DPLANE_STATE_DIR={root}/own DPLANE_RUN_DIR={root}/run"
-        (root / "bin/dplane").write_text(
-            f'#!/bin/sh\ncd {ROOT} && exec env HOME={root} {folders} {sys.executable} -m dplane_tui "$@"\n'
-        )
-        for script in ("systemd-run", "bin/dplane"):
-            (root / script).chmod(0o755)
-        places = {"CONFIG_DIR": str(self.config), "SERVICE_GROUP": GROUP, "CURRENT": str(root)}
-        super().__init__(root, SYSTEMD_RUN=str(root / "systemd-run"), **places)
-
-    def set(self, request: dict[str, Any], *lines: str, **more: Any) -> tuple[int, dict[str, Any]]:
-        """The request and the lines behind it."""
-        raw = (
-            json.dumps(request).encode()
-            + b"\n"
-            + "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
-        )
-        done = self.run(raw, **more)
-        return done.returncode, json.loads(done.stdout)
-
-    def everything(self) -> str:
-        """The log's bytes, and all that was started."""
-        asked = self.root / "asked"
-        return "".join(one.read_text() for one in self.log.iterdir()) + (asked.read_text() if asked.exists() else "")
 
 
 @pytest.fixture
