@@ -201,6 +201,7 @@ async def test_only_what_was_read_back_is_success() -> None:
     still = {"data": {"channels": [{"name": "phone", "kind": "ntfy", "where": "x", "made": True}]}}
     with pytest.raises(CommandError, match="still lists it"):
         await service(notify_list=still).remove("phone")
+    odd: dict[str, Any]
     for odd in ({"data": []}, {"data": [{"channel": "other", "accepted": True, "answer": "x"}]}):
         with pytest.raises(CommandError, match="without an answer of a server"):
             await service(notify_test=odd).test("phone")
