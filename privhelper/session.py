@@ -128,6 +128,10 @@ class Session:
         also = args.get("also")
         if verb.name in ("hold-add", "hold-release") and isinstance(also, dict):
             output = programs.run_spread(command, len(also) + 1, verb.limit)
+        elif command[0].startswith(f"{places.CURRENT}/"):  # a program of ours never runs as root
+            from .account import run_as_dplane
+
+            output = run_as_dplane(self.file, command, verb.limit)
         else:
             output = programs.run(command, verb.limit, _secret(verb, args))
         if verb.name == "smart-read":  # smartctl's status is a set of bits about the disk, not a failure

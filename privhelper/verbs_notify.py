@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from . import channels as c
 from . import grammar as g
-from .places import CURRENT, SYSTEMD_RUN
-from .shape import ADMIN, Arg, Args, Part, Value, Verb, When
+from .places import CURRENT
+from .shape import ADMIN, Arg, Args, Value, Verb, When
 
 _OURS = "privhelper"
 _NAME = Arg("channel", g.PEER, example="phone")
@@ -26,14 +26,7 @@ def _ping_is_simple(args: Args) -> str:
     return "a ping takes neither events nor a token, and one task at most" if args["kind"] == c.PING and more else ""
 
 
-def _as_dplane(*words: str | Part) -> tuple[str | Part, ...]:
-    """What has systemd run `dplane --json notify WORDS` as the user dplane, as it runs the check, and wait for it."""
-    limits = ("UMask=0002", "RuntimeMaxSec=80", "TasksMax=64", "MemoryMax=256M", "LimitCORE=0", "KeyringMode=private")
-    return (
-        *(SYSTEMD_RUN, "--quiet", "--no-ask-password", "--pipe", "--wait", "--collect", "--service-type=exec"),
-        *("--uid=dplane", *(f"--property={one}" for one in (*limits, "NoNewPrivileges=yes")), "--"),
-        *(f"{CURRENT}/bin/dplane", "--json", "notify", *words),
-    )
+_DPLANE = (f"{CURRENT}/bin/dplane", "--json", "notify")
 
 
 NOTIFY = (
@@ -82,16 +75,18 @@ NOTIFY = (
     Verb(
         "notify-list",
         ADMIN,
-        "Lists the channels, those in notify.toml too, without what is secret in them.",
+        "Becomes the user dplane and lists the channels, those in notify.toml too, without what is secret in them.",
         (),
-        _as_dplane("list"),
+        (*_DPLANE, "list"),
         acts=False,
+        limit=90,
     ),
     Verb(
         "notify-test",
         ADMIN,
-        "Sends a test to a channel, or to all, and tells what each server answered.",
+        "Becomes the user dplane, sends a test to a channel, or to all, and tells what each server answered.",
         (Arg("channel", g.PEER, optional=True, example="phone"),),
-        _as_dplane("test", Value("channel")),
+        (*_DPLANE, "test", Value("channel")),
+        limit=90,
     ),
 )

@@ -1,6 +1,6 @@
 """A box whose channels are made by the real helper and read, and tried, by the real `dplane`.
 
-systemd-run is a stand-in that runs what it is given; configuration and store are in the test's own folders.
+Configuration and store are in the test's own folders; who stands for the user dplane is nobody.
 """
 
 from __future__ import annotations
@@ -9,28 +9,24 @@ import asyncio
 import grp
 import json
 import os
+import pwd
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
+import pytest
+
 from dplane_tui.services.host import LocalHost, Output
 
-from .privhelper_door import Door
+from .privhelper_door import PYTHON, Door
 
 ROOT = Path(__file__).parents[2]
-GROUP = grp.getgrgid(os.getegid()).gr_name
-SYSTEMD_RUN = """#!/usr/bin/python3 -IS
-import json, os, sys
-here = os.path.dirname(os.path.abspath(__file__))
-with open(here + "/asked", "a") as out:
-    out.write(json.dumps(sys.argv[1:]) + "\\n")
-if os.path.exists(here + "/no-systemd"):
-    sys.exit("Failed to connect to bus: No such file or directory")
-words = sys.argv[sys.argv.index("--") + 1:]
-os.execv(words[0], words)
-"""
+PACKAGES = Path(aiosqlite.__file__).parents[1]  # for the system's Python: ours can be where nobody else may go
+NOBODY = (pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("nobody").pw_gid) if os.geteuid() == 0 else (-1, -1)
+GROUP = grp.getgrgid(NOBODY[1] if os.geteuid() == 0 else os.getegid()).gr_name
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 
 
 class Box(Door):
@@ -40,16 +36,24 @@ class Box(Door):
         self.config = root / "etc"
         self.config.mkdir(mode=0o755)
         self.made = self.config / "notify.d"
-        (root / "systemd-run").write_text(SYSTEMD_RUN)
-        (root / "bin").mkdir()
+        release = root / "releases/1"
+        for part in ("bin", "libexec"):
+            (release / part).mkdir(parents=True)
+        for part in ("own", "run"):
+            (root / part).mkdir()
+            os.chown(root / part, *NOBODY)
         folders = f"DPLANE_CONFIG_DIR={self.config} DPLANE_STATE_DIR={root}/own DPLANE_RUN_DIR={root}/run"
-        (root / "bin/dplane").write_text(
-            f'#!/bin/sh\ncd {ROOT} && exec env HOME={root} {folders} {sys.executable} -m dplane_tui "$@"\n'
+        (release / "bin/dplane").write_text(
+            f"#!/bin/sh\ncp /proc/self/status {root}/run/status; cd {ROOT} || exit\n"
+            f'exec env {folders} PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={PACKAGES} {PYTHON} -m dplane_tui "$@"\n'
         )
-        for script in ("systemd-run", "bin/dplane"):
-            (root / script).chmod(0o755)
-        places = {"CONFIG_DIR": str(self.config), "SERVICE_GROUP": GROUP, "CURRENT": str(root)}
-        super().__init__(root, SYSTEMD_RUN=str(root / "systemd-run"), **places)
+        (release / "bin/dplane").chmod(0o755)
+        for above in (root, *root.parents):
+            if above.stat().st_uid == os.getuid() and not above.stat().st_mode & 1:
+                above.chmod(above.stat().st_mode | 0o011)  # nobody must get to what is theirs
+        places = {"CONFIG_DIR": str(self.config), "SERVICE_GROUP": GROUP, "SERVICE_USER": "nobody"}
+        super().__init__(root, RELEASES=str(root / "releases"), CURRENT=str(root / "current"), **places)
+        self.file = self.file.rename(release / "libexec/privhelper")
 
     def set(self, request: dict[str, Any], *lines: str, **more: Any) -> tuple[int, dict[str, Any]]:
         """The request and the lines behind it."""
@@ -62,9 +66,8 @@ class Box(Door):
         return done.returncode, json.loads(done.stdout)
 
     def everything(self) -> str:
-        """The log's bytes, and all that was started."""
-        asked = self.root / "asked"
-        return "".join(one.read_text() for one in self.log.iterdir()) + (asked.read_text() if asked.exists() else "")
+        """The log's bytes."""
+        return "".join(one.read_text() for one in self.log.iterdir())
 
 
 class BoxHost(LocalHost):

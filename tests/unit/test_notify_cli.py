@@ -19,9 +19,10 @@ from dplane_tui.services.notify.channels import ChannelService
 from dplane_tui.services.notify.service import NotifyService
 from dplane_tui.services.notify.wanted import Wanted, check, request, split
 
-from .notify_box import Box, BoxHost
+from .notify_box import Box, BoxHost, needs_root
 from .notify_servers import web
 
+pytestmark = needs_root
 Command = Callable[..., tuple[int, dict[str, Any]]]
 TOPIC, TOKEN = "/a-topic-7f3k29", "tk_veryprivate"
 

@@ -5,6 +5,7 @@ What they stand on is in notify_box.py.
 
 from __future__ import annotations
 
+import grp
 import json
 import os
 from pathlib import Path
@@ -22,7 +23,7 @@ from privhelper.request import Refused, role_needed
 from privhelper.request import parse as parsed
 from privhelper.verbs import BY_NAME
 
-from .notify_box import GROUP, Box
+from .notify_box import GROUP, NOBODY, Box, needs_root
 from .notify_servers import web
 
 PASSWORD, TOPIC, TOKEN = "correct horse 1", "/nas-of-ann-7f3k29", "tk_veryprivate"
@@ -55,10 +56,11 @@ def test_a_mail_is_made_read_back_and_understood(box: Box) -> None:
     assert box.made.stat().st_mode & 0o7777 == 0o750
     for name in ("ann.toml", "ann.secret"):
         found = (box.made / name).stat()
-        assert (found.st_mode & 0o7777, found.st_uid, found.st_gid) == (0o640, os.geteuid(), os.getegid())
+        assert (found.st_mode & 0o7777, found.st_uid, found.st_gid) == (0o640, os.geteuid(), grp.getgrnam(GROUP).gr_gid)
     assert sorted(os.listdir(box.made)) == ["ann.secret", "ann.toml"]
 
 
+@needs_root
 def test_no_secret_is_in_the_log_an_answer_or_an_argument(box: Box) -> None:
     said = [box.set(MAIL, PASSWORD), box.set({**PHONE, "with_token": True}, TOPIC, TOKEN), box.set(PHONE, TOPIC)]
     said += [box.set({**PHONE, "channel": "b", "url": TOPIC}), box.set({**PHONE, "channel": "c"}, f"{TOPIC} x")]
@@ -298,10 +300,12 @@ def test_the_events_are_the_same_on_both_sides() -> None:
 # -- the real program ------------------------------------------------------------------------------------------------
 
 
+@needs_root
 def test_a_test_goes_to_a_real_server_and_its_own_words_come_back(box: Box) -> None:
     with web() as server:
         box.set({**PHONE, "site": server.url, "with_token": True}, TOPIC, TOKEN)
         status, answer = box.ask("notify-list")
+        assert status == 0, answer
         told = json.loads(answer["stdout"])["data"]["channels"]
         assert [(one["name"], one["kind"], one["made"]) for one in told] == [("phone", "ntfy", True)]
         assert TOPIC not in answer["stdout"]
@@ -316,12 +320,34 @@ def test_a_test_goes_to_a_real_server_and_its_own_words_come_back(box: Box) -> N
         assert (status, answer["status"]) == (0, 1)
         (delivery,) = json.loads(answer["stdout"])["data"]
         assert (delivery["accepted"], delivery["answer"][:8]) == (False, "HTTP 403")
-    asked = json.loads((box.root / "asked").read_text().splitlines()[-1])
-    assert {"--uid=dplane", "--pipe", "--wait", "--property=RuntimeMaxSec=80"} < set(asked[: asked.index("--")])
 
 
-def test_where_systemd_does_not_answer_nothing_is_called_sent(box: Box) -> None:
-    (box.root / "no-systemd").touch()
+@needs_root
+def test_it_runs_as_another_user_without_a_terminal(box: Box) -> None:
+    assert box.ask("notify-list")[0] == 0
+    status = dict(line.partition(":")[::2] for line in (box.root / "run/status").read_text().splitlines())
+    assert status["Uid"].split() == [str(NOBODY[0])] * 4
+    assert status["Gid"].split() == [str(NOBODY[1])] * 4
+    assert set(status["Groups"].split()) <= {str(NOBODY[1])}
+    assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
+    assert status["NSsid"].split() == status["NSpgid"].split(), "a session of its own"
+
+
+@needs_root
+def test_a_program_that_does_not_answer_is_told_and_nothing_called_sent(box: Box) -> None:
+    program = box.root / "releases/1/bin/dplane"
+    program.write_text("#!/bin/sh\necho 'no such interpreter' >&2; exit 3\n")
     status, answer = box.ask("notify-test", channel="phone")
     assert (status, answer["ok"]) == (CODES["failed"], False)
-    assert "Failed to connect to bus" in answer["error"]["message"]
+    assert "no such interpreter" in answer["error"]["message"]
+    program.unlink()
+    status, answer = box.ask("notify-test", channel="phone")
+    assert (status, "cannot be started" in answer["error"]["message"]) == (CODES["failed"], True)
+
+
+@needs_root
+def test_a_helper_outside_a_release_starts_nothing(box: Box) -> None:
+    box.file = box.file.rename(box.root / "privhelper")
+    status, answer = box.ask("notify-list")
+    assert status == CODES["failed"]
+    assert "not in a release" in answer["error"]["message"]
