@@ -85,7 +85,9 @@ def _channels(found: Status, now: float, listing: Listing | None, *, told: bool)
     states = {one.channel: one for one in found.channels}
     shown: list[tuple[ChannelState, Listed | None]] = [(one, None) for one in found.channels]
     if listing is not None:
-        shown = [(states.get(one.name, ChannelState(one.name)), one) for one in listing.channels]
+        shown = [
+            (states.get(one.name, ChannelState(one.name)).of_one_made(one.since, now), one) for one in listing.channels
+        ]
     known = found.readable or listing is not None
     lines: list[Pieces] = [[(f"Channels: {len(shown) or ('none' if known else 'not known')}", "caption")]]
     for state, one in shown:

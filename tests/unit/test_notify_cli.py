@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
+import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,6 +70,7 @@ def test_a_channel_is_made_tried_listed_and_removed(dplane: Command, host: BoxHo
         assert (status, answer["data"][0]["accepted"], answer["data"][0]["answer"][:8]) == (0, True, "HTTP 200")
         assert (server.requests[0].path, server.requests[0].headers["Authorization"]) == (TOPIC, f"Bearer {TOKEN}")
         status, answer = dplane("list")
+        assert time.time() - answer["data"]["channels"][0].pop("since") < 60
         assert answer["data"] == {"channels": [{"name": "phone", "kind": "ntfy", "where": f"{server.url}/…",
             "events": ["failed"], "tasks": ["photos"], "made": True}], "problems": []}  # fmt: skip
         server.answers[:] = [404]
@@ -148,14 +152,15 @@ async def test_several_lines_of_standard_input(monkeypatch: pytest.MonkeyPatch) 
             assert await ask.read_lines(2) == wanted
 
 
+def closed(_self: NotifyService) -> None:
+    """What it is for an account that is neither root nor the service."""
+    raise NotAllowedError("It may not be read.")
+
+
 def test_who_may_not_read_the_file_asks_the_helper(
     dplane: Command, host: BoxHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host.local = True
-
-    def closed(_self: NotifyService) -> None:
-        raise NotAllowedError("It may not be read.")
-
     monkeypatch.setattr(NotifyService, "config", closed)
     assert dplane("list")[0] == 0
     assert dplane("test")[0] == 6
@@ -245,3 +250,31 @@ def test_the_text_of_the_list(
     monkeypatch.setattr("sys.stdin", io.StringIO())
     assert run(["notify", "list"]) == 0
     assert "`dplane notify add` makes one" in capsys.readouterr().out
+
+
+def test_what_an_earlier_channel_of_the_name_sent_is_not_told_of_the_new_one(
+    dplane: Command, box: Box, host: BoxHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with web() as server:
+        dplane("add", "ntfy", "phone", "--stdin", behind=f"{server.url}{TOPIC}\n")
+        assert dplane("test", "phone")[0] == 0
+    for name, folder in (("CONFIG", "etc"), ("STATE", "own"), ("RUN", "run")):
+        monkeypatch.setenv(f"DPLANE_{name}_DIR", str(box.root / folder))
+
+    def states() -> list[tuple[str, bool | None]]:
+        found = asyncio.run(NotifyService(host).status())
+        return [(state.channel, state.accepted) for state in found.channels]
+
+    assert states() == [("phone", True)]
+    later = time.time() + 1
+    os.utime(box.made / "phone.toml", (later, later))
+    while time.time() < later:
+        time.sleep(0.05)
+    assert states() == [("phone", None)], "this one never sent anything"
+    assert dplane("remove", "phone", "--confirm", "phone")[0] == 0
+    assert states() == []
+    # Who may not read the configuration sees what was sent, until the next check has forgotten it.
+    monkeypatch.setattr(NotifyService, "config", closed)
+    assert states() == [("phone", True)]
+    subprocess.run([box.root / "releases/1/bin/dplane", "notify", "check"], check=True, capture_output=True)
+    assert states() == []

@@ -20,6 +20,8 @@ class Listed:
     tasks: tuple[str, ...] = ()
     made: bool = False
     """Made by D-Plane, so that it can be removed as well; else it stands in notify.toml."""
+    since: float = 0.0
+    """When it was made so, Unix seconds."""
 
     @property
     def told(self) -> str:
@@ -39,7 +41,9 @@ class Listing:
 
 def listed(channel: Channel) -> Listed:
     """What may be told of `channel`: paths and queries of addresses are secrets."""
-    return Listed(channel.name, channel.kind, _where(channel), channel.events, channel.tasks, channel.made)
+    return Listed(
+        channel.name, channel.kind, _where(channel), channel.events, channel.tasks, channel.made, channel.since
+    )
 
 
 def _where(channel: Channel) -> str:

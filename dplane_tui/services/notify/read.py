@@ -87,7 +87,8 @@ def _made(path: Path, name: str) -> Channel:
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(file, "rb") as source:
-            plain = stat.S_ISREG(os.fstat(file).st_mode)
+            status = os.fstat(file)
+            plain = stat.S_ISREG(status.st_mode)
             content = source.read(MADE_LIMIT + 1) if plain else b""
     except OSError as error:
         raise _Unsound(f"it cannot be read ({error.strerror or error})") from None
@@ -101,4 +102,4 @@ def _made(path: Path, name: str) -> Channel:
         raise _Unsound(found.problems[0].rstrip("."))
     if found != Config(found.channels) or len(found.channels) != 1 or found.channels[0].name != name:
         raise _Unsound("it is not one channel of the file's own name and nothing else")
-    return dataclasses.replace(found.channels[0], made=True)
+    return dataclasses.replace(found.channels[0], made=True, since=status.st_mtime)
