@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .receiving import Inflow
 
 READ_LIMIT = 10.0  # seconds in which the whole request must have come
+_WITH_SECRETS = (b"sign-in", b'"notify-mail"', b'"notify-web"')
 MAX_AUDITED = 4096  # characters of a request's arguments that the log keeps
 
 
@@ -273,8 +274,8 @@ class Session:
                 noted = noted_args(noted)
             shown = dumps(noted)
             fields["args"] = noted if len(shown) <= MAX_AUDITED else {"cut": shown[:MAX_AUDITED]}
-        elif b"sign-in" in self._raw or b"notify-" in self._raw:  # a secret in the wrong place is not written down
-            fields["request"] = "one beside which secrets come, not in its grammar"
+        elif any(name in self._raw for name in _WITH_SECRETS):  # a secret in the wrong place is not written down
+            fields["request"] = "one that comes with a secret, not in its grammar"
         else:
             fields["request"] = self._raw[:512].decode("utf-8", "replace")
         if self._intent:

@@ -100,7 +100,8 @@ def describe(found: Status, now: float) -> str:
         parts.append("No alarm stands, as far as the last check could see.")
     if not found.readable:
         parts.append(
-            f"{paths.notify_config()} may not be read by this user, so channels that were never used are left out."
+            f"{paths.notify_config()} may not be read by this user, so channels that were never used are left out; "
+            "`dplane notify list` shows them to an administrator."
         )
     return "\n\n".join([*parts, *(clean(problem) for problem in found.problems)])
 
