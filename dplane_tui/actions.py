@@ -99,7 +99,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "policies", ("O",), "policies", "global", "snapshots by themselves: how many are kept, what is late", hint=0
     ),
-    Action("notified", ("M",), "who is told", "global", "who is told of alarms, and whether it arrived", hint=0),
+    Action("notified", ("M",), "who is told", "global", "who is told of alarms, whether it arrives; channels", hint=0),
     Action("back", ("escape",), "back", "global", "one step back: filter, pane, dialog", hint=0),
     Action("filter", ("slash",), "filter", "list", "show only rows with a word (! before it: without)", hint=90),
     Action("sort", ("s",), "sort", "list", "sort by the next column", hint=91),

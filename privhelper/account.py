@@ -1,4 +1,4 @@
-"""Giving up root for the one verb that does not need it: `pair` runs as the user dplane."""
+"""Giving up root for the verbs that do not need it: `pair`, and to list and try channels, run as the user dplane."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import os
 
 from .failure import Failure
 from .places import CURRENT, RELEASES, STATE_DIR
-from .programs import become
-
-USER = "dplane"
+from .places import SERVICE_USER as USER
+from .programs import Output, become, run_forked
 
 
 def become_dplane(own_file: str, command: list[str]) -> None:
@@ -35,6 +34,11 @@ def become_dplane(own_file: str, command: list[str]) -> None:
         "USER": USER,
     }
     become([program, *command[1:]], environment, empty_input=False)
+
+
+def run_as_dplane(own_file: str, command: list[str], limit: int) -> Output:
+    """Run `command` of this helper's own release as the user dplane, for at most `limit` seconds. Raises Failure."""
+    return run_forked(command, limit, lambda: become_dplane(own_file, command))
 
 
 def release_of(own_file: str) -> str:

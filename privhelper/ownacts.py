@@ -47,6 +47,10 @@ def act(name: str, args: Args, who: Caller) -> dict[str, object]:
         from . import kiosk
 
         return kiosk.change(name, args)
+    if name.startswith("notify-"):
+        from . import notifying
+
+        return notifying.change(name, args)
     if name in ("sign-in", "unlock"):
         from . import signin
 

@@ -9,6 +9,7 @@ RELEASES = "/opt/dplane/releases"
 CURRENT = "/opt/dplane/current"
 AUDIT_DIR = "/var/log/dplane"
 STATE_DIR = "/var/lib/dplane"
+CONFIG_DIR = "/etc/dplane"
 DISKS = "/dev/disk/by-id"
 SYSLOG = "/dev/log"
 ZFS = "/usr/sbin/zfs"
@@ -27,5 +28,6 @@ CGROUP = "/proc/self/cgroup"  # which unit we run in: systemd's word, not the ca
 SHADOW = "/etc/shadow"
 PAM_CONFDIR = ""  # "" is PAM's own: /etc/pam.d
 FILE_SYSTEM = "zfs"  # what the kernel calls the file system of datasets
+SERVICE_USER = SERVICE_GROUP = "dplane"  # who does the work that needs no root, and reads channels and their secrets
 OWNER_UID = 0  # who must own the helper, its directories and its log, and as whom it must run
 INSTALLED = False  # whether this is the one file that build.py makes, not a checkout

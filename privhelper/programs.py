@@ -7,6 +7,10 @@ from time import monotonic
 
 from .failure import Failure, one_line
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
 MAX_OUTPUT = 32 << 20  # bytes of each stream
 _SIGTERM, _SIGKILL = 15, 9  # the module signal is slow to import
@@ -74,6 +78,35 @@ def run(argv: list[str], limit: int, given: bytes = b"") -> Output:
         os.close(source)
         os.close(out_write)
         os.close(err_write)
+    ended, streams = _collect((out_read, err_read), monotonic() + limit)
+    if ended != "":
+        end(child)
+        raise Failure("timeout" if ended == "time" else "failed", _cut_short(argv, limit, ended))
+    _, status = os.waitpid(child, 0)
+    return Output(os.waitstatus_to_exitcode(status), *streams)
+
+
+def run_forked(argv: list[str], limit: int, turn: Callable[[], None]) -> Output:
+    """Run what a child of ours becomes by `turn`, in a session of its own, so that it has nobody's terminal.
+
+    `argv` is what it is called. Raises Failure `timeout` when it took longer than `limit` seconds (it is then ended).
+    """
+    out_read, out_write = os.pipe()
+    err_read, err_write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setsid()
+            null = os.open(os.devnull, os.O_RDONLY)
+            for source, target in ((null, 0), (out_write, 1), (err_write, 2)):
+                os.dup2(source, target)
+            turn()
+        except Failure as failure:
+            os.write(2, f"{failure}\n".encode("utf-8", "replace"))
+        finally:
+            os._exit(1)
+    os.close(out_write)
+    os.close(err_write)
     ended, streams = _collect((out_read, err_read), monotonic() + limit)
     if ended != "":
         end(child)

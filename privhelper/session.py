@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 READ_LIMIT = 10.0  # seconds in which the whole request must have come
 WAIT_LIMIT = 10.0  # seconds for which an act waits for another that excludes it
+_WITH_SECRETS = (b"sign-in", b'"notify-mail"', b'"notify-web"')
 MAX_AUDITED = 4096  # characters of a request's arguments that the log keeps
 
 
@@ -130,9 +131,15 @@ class Session:
         also = args.get("also")
         if verb.name in ("hold-add", "hold-release") and isinstance(also, dict):
             output = programs.run_spread(command, len(also) + 1, verb.limit)
+        elif command[0].startswith(f"{places.CURRENT}/"):  # a program of ours never runs as root
+            from .account import run_as_dplane
+
+            output = run_as_dplane(self.file, command, verb.limit)
         else:
             output = programs.run(command, verb.limit, _secret(verb, args))
         if verb.name == "smart-read":  # smartctl's status is a set of bits about the disk, not a failure
+            return {"stdout": output.text, "status": output.status}
+        if verb.name.startswith("notify-") and output.text.startswith("{"):  # an answer, also one that is bad news
             return {"stdout": output.text, "status": output.status}
         if verb.name == "pool-rewind-preview":  # which ends badly even when it tells what it would do
             from .devices import previewed
@@ -269,8 +276,8 @@ class Session:
                 noted = noted_args(noted)
             shown = dumps(noted)
             fields["args"] = noted if len(shown) <= MAX_AUDITED else {"cut": shown[:MAX_AUDITED]}
-        elif b"sign-in" in self._raw:  # a password typed where the name goes is not written down
-            fields["request"] = "sign-in, not in its grammar"
+        elif any(name in self._raw for name in _WITH_SECRETS):  # a secret in the wrong place is not written down
+            fields["request"] = "one that comes with a secret, not in its grammar"
         else:
             fields["request"] = self._raw[:512].decode("utf-8", "replace")
         if self._intent:

@@ -16,6 +16,7 @@ from .verbs_accounts import ACCOUNTS
 from .verbs_datasets import DATASETS_AND_SNAPSHOTS
 from .verbs_files import FILES
 from .verbs_growth import GROWTH
+from .verbs_notify import NOTIFY
 from .verbs_pools import POOLS
 from .verbs_shares import SHARES
 from .verbs_streams import STREAMS
@@ -128,6 +129,6 @@ SYSTEM = (
 
 VERBS = (
     *(*SYSTEM, *TERMINALS, *POOLS, *DEVICES, *GROWTH, *DATASETS_AND_SNAPSHOTS),
-    *(*ACCOUNTS, *SHARES, *TREES, *STREAMS, *FILES),
+    *(*ACCOUNTS, *SHARES, *TREES, *STREAMS, *FILES, *NOTIFY),
 )
 BY_NAME = {verb.name: verb for verb in VERBS}

@@ -38,9 +38,14 @@ async def ask_line(question: str, *, secret: bool = False) -> str:
 
 async def read_line() -> str:
     """One line of standard input with its end; what there is when it ends before. The event loop goes on meanwhile."""
+    return (await read_lines(1))[0]
+
+
+async def read_lines(count: int) -> list[str]:
+    """The first `count` lines of standard input with their ends; one that did not come is empty."""
     handle = sys.stdin.fileno()
     got = b""
-    while b"\n" not in got and len(got) < _LIMIT:
+    while got.count(b"\n") < count and len(got) < _LIMIT:
         await _readable(handle)
         try:
             part = os.read(handle, 4096)
@@ -49,8 +54,9 @@ async def read_line() -> str:
         if not part:
             break
         got += part
-    line, end, _ = got.partition(b"\n")
-    return (line + end).decode("utf-8", "surrogateescape")
+    lines = got.decode("utf-8", "surrogateescape").split("\n")
+    found = [f"{line}\n" for line in lines[:-1]] + lines[-1:]
+    return [*found, *([""] * count)][:count]
 
 
 async def _readable(handle: int) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .files.service import FilesService
     from .health.service import HealthService
     from .jobs.service import JobService
+    from .notify.channels import ChannelService
     from .notify.model import Status
     from .policies.model import Policies
     from .policies.service import PolicyService
@@ -104,6 +105,13 @@ class Services:
         from .notify.glance import status_told
 
         return await status_told(self.host)
+
+    @cached_property
+    def channels(self) -> ChannelService:
+        """Who is told of alarms: channels made, tried and removed."""
+        from .notify.channels import ChannelService
+
+        return ChannelService(self.host)
 
     async def notices_told(self) -> tuple[tuple[float, str], ...]:
         """What the store has to say, newest first: Unix seconds and a sentence; asked of another process."""

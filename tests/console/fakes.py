@@ -32,6 +32,7 @@ from dplane_tui.services.retention.model import Judged, PruneWish, Pruning, Side
 from dplane_tui.services.sign_in import Opened
 from dplane_tui.services.zfs.model import Dataset, Disk, Importable, Imported, Pool, Preview, Scan, Snapshot, Vdev
 from dplane_tui.services.zfs.requests import CreateDataset, CreatePool
+from tests.console.fake_channels import FakeChannels
 from tests.console.fake_keys import FakeKeys
 from tests.console.fake_looks import FakeLooks
 from tests.console.fake_policies import FakePolicies
@@ -540,6 +541,7 @@ class FakeServices(Services):
         self.fake_replication = FakeReplication()
         self.fake_keys = FakeKeys(PEER)
         self.fake_policies = FakePolicies()
+        self.fake_channels = FakeChannels()
         self.fake_docker = FakeDocker()
         self.fake_jobs = FakeJobs()
         self.fake_sign_in = FakeSignIn()
@@ -557,6 +559,7 @@ class FakeServices(Services):
             replication=self.fake_replication,
             keys=self.fake_keys,
             policies=self.fake_policies,
+            channels=self.fake_channels,
             docker=self.fake_docker,
             health=FakeHealth(),
             jobs=self.fake_jobs,

@@ -43,11 +43,12 @@ async def test_what_arrived_and_what_did_not_is_shown(console: Opener) -> None:
         assert "since 2h ago: photos is late" in text
         await seen.press("G")
         assert "1h ago: The store was restored from its copy of yesterday." in seen.said
-        assert "sudo dplane notify test" in seen.said
+        assert "An administrator makes, tries and removes channels here" in seen.said
 
 
 async def test_channels_that_may_not_be_read_are_not_called_none(console: Opener) -> None:
     services = FakeServices()
+    services.host.groups = "owner dplane-operate"  # type: ignore[attr-defined]  # a fake
     services.told = Status(readable=False)
     async with console(services) as seen:
         await seen.until_text("vault")

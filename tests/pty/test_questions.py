@@ -160,3 +160,14 @@ def test_no_password_is_no_pairing(secret: Terminal) -> None:
     secret.send(b"\x04")
     assert secret.ended() == 4
     assert "Not paired: no password was given." in secret.text
+
+
+def test_a_channels_token_is_not_shown_and_its_address_is(terminal: Start) -> None:
+    one = terminal("-m", "dplane_tui", "notify", "add", "ntfy", "phone", "--token", "--event", "no-event")
+    one.until_text("The address:")
+    one.send(b"https://ntfy.example.org/topic-7f3k\r")
+    one.until_text("The token:")
+    assert "ntfy.example.org/topic-7f3k" in one.text, "what nobody can type blind"
+    one.send(b"tk_veryprivate\r")
+    assert one.ended() == 4, "so that no box gets a channel of this"
+    assert b"veryprivate" not in one.written

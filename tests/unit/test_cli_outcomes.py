@@ -36,6 +36,7 @@ WORDS = {
     "property": "compression=lz4", "shell": "bash", "words": "pool", "rate": "2M",
     "to": "nopool/c", "screen": "pools", "terminal": "tty1", "kind": "scrub", "disk": "ata-nodisk",
     "setting": "autoexpand=on", "device": "ata-old", "new": "ata-new", "account": "anna", "state": "on", "quota": "10G",
+    "what": "ntfy",
 }  # fmt: skip
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 # What stands for the value of each option that a command cannot do without.

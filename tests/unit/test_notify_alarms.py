@@ -24,6 +24,8 @@ from dplane_tui.services.notify.model import (
     WEBHOOK,
     Alarm,
     Channel,
+    ChannelState,
+    Delivery,
     Observation,
 )
 from dplane_tui.services.notify.records import CLAIM_SECONDS, Due
@@ -430,3 +432,24 @@ def test_what_a_comparison_or_pruning_found_is_told_though_it_came_to_its_end() 
     assert found_in(replace(pruned, plan=codec.dumps(Pruning("photos", False, (side,))))) == pruned.message
     assert found_in(replace(pruned, plan=codec.dumps(Pruning("photos", True, (side,))))) == "", "a preview is no news"
     assert found_in(replace(pruned, plan=codec.dumps(Pruning("photos", False, (replace(side, problem=""),))))) == ""
+
+
+async def test_a_channel_of_an_old_name_is_not_taken_for_the_old_one(store: Store) -> None:
+    await see(store, BAD, NOW)
+    assert await due(store, NOW, HOOK, PHONE) == [(one.name, "begin", BAD.title) for one in (HOOK, PHONE)]
+    await records.delivered(store, [Delivery(one.name, True, "250 ok", NOW) for one in (HOOK, PHONE)])
+    (_, phone) = await records.states(store)
+    assert phone.of_one_made(NOW - 1, NOW + 9) == phone
+    assert phone.of_one_made(NOW + 5, NOW + 9) == ChannelState("phone"), "nothing was sent on that one"
+    assert phone.of_one_made(NOW + 50, NOW + 9) == phone, "a clock that was set back hides nothing"
+    anew = replace(PHONE, made=True, since=NOW + 5)
+    await records.forget_channels(store, [anew], NOW + 1, others=False)
+    assert len(await records.states(store)) == 2
+    await records.forget_channels(store, [anew], NOW + 9, others=False)
+    assert [one.channel for one in await records.states(store)] == ["hook"], "which may be left out for a mistake"
+    assert await due(store, NOW + 10, HOOK, anew) == [("phone", "begin", BAD.title)]
+    await records.forget_channels(store, [anew], NOW + 11, others=True)
+    assert await records.states(store) == ()
+    assert await due(store, NOW + 12, HOOK, anew) == [("hook", "begin", BAD.title)]
+    await records.forget_channels(store, [], NOW + 13, others=True)
+    assert len(await due(store, NOW + 14, HOOK, anew)) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 
 from dplane_tui import paths
 from dplane_tui.errors import CommandError, NotAllowedError
-from dplane_tui.services.notify.config import SIZE_LIMIT, Config, load, parse
+from dplane_tui.services.notify.config import Config, parse
 from dplane_tui.services.notify.model import DEFAULT_EVENTS, EVENTS
+from dplane_tui.services.notify.read import MADE_LIMIT, SIZE_LIMIT, load
+from privhelper.channels import DIRECTORY, MOST
 
 ROOT = Path(__file__).parents[2]
 MAIL = """
@@ -60,7 +63,7 @@ def test_events_and_tasks_choose() -> None:
         (NTFY.replace("https", "ftp"), "begins with https://"),
         (NTFY.replace("https", "file"), "begins with https://"),
         (NTFY.replace("/topic", ""), "names no topic"),
-        (NTFY.replace("https://", "https://user:pw@"), "belongs in a “token_file”"),
+        (NTFY.replace("https://", "https://user:pw@"), "belongs in a token"),
         (NTFY.replace("org/", "org:99999/"), "is no address"),
         (NTFY.replace("topic", "to pic"), "%XX"),
         (NTFY.replace("topic", "to\\r\\npic"), "not a plain text"),
@@ -175,3 +178,88 @@ def test_the_page_for_owners_has_samples_that_are_right() -> None:
     assert kinds == {"mail", "webhook", "ntfy", "ping"}
     for event in EVENTS:
         assert f"`{event}`" in page
+
+
+def dropped(folder: Path, name: str, text: str) -> None:
+    """A file as D-Plane makes one beside notify.toml."""
+    (folder / DIRECTORY).mkdir(exist_ok=True)
+    (folder / DIRECTORY / f"{name}.toml").write_text(text)
+
+
+def test_channels_made_by_dplane_come_behind_those_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "notify.toml"
+    dropped(tmp_path, "phone", NTFY)
+    dropped(tmp_path, "hc", PING)
+    (tmp_path / DIRECTORY / "phone.secret").write_text("x\n")
+    (tmp_path / DIRECTORY / ".late.toml.new").write_text(MAIL)
+    assert [one.name for one in load(path).channels] == ["hc", "phone"], "no notify.toml is needed for them"
+    path.write_text(f'name = "attic"\nremind_hours = 1\n{MAIL}')
+    config = load(path)
+    assert [(one.name, one.made) for one in config.channels] == [("ann", False), ("hc", True), ("phone", True)]
+    assert (config.name, config.remind, config.problems) == ("attic", 3600.0, ())
+
+
+def test_of_two_of_one_name_that_of_the_file_counts_and_it_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "notify.toml"
+    path.write_text(NTFY)
+    dropped(tmp_path, "phone", NTFY.replace("topic", "other"))
+    config = load(path)
+    (phone,) = config.channels
+    assert (phone.url, phone.made) == ("https://ntfy.example.org/topic", False)
+    assert config.problems == (
+        f"Channel “phone” was made by D-Plane, and {path} has one of that name: that one counts.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[channel", "cannot be understood"),
+        ("\udcff", "cannot be understood"),
+        ("", "not one channel of the file's own name"),
+        (NTFY, "not one channel of the file's own name"),
+        (f"{NTFY.replace('phone', 'x')}{PING}", "not one channel of the file's own name"),
+        (f'name = "y"\n{NTFY.replace("phone", "x")}', "not one channel of the file's own name"),
+        (f"remind_hours = 1\n{NTFY.replace('phone', 'x')}", "not one channel of the file's own name"),
+        ('[channel.x]\nkind = "pigeon"', "“kind” is to be one of"),
+        ("#" * (MADE_LIMIT + 1), "no plain file of one channel"),
+    ],
+)
+def test_a_file_that_is_not_as_dplane_makes_one_is_told_and_the_others_work(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    dropped(tmp_path, "phone", NTFY)
+    (tmp_path / DIRECTORY / "x.toml").write_bytes(text.encode("utf-8", "surrogateescape"))
+    config = load(tmp_path / "notify.toml")
+    (problem,) = config.problems
+    assert said in problem
+    assert problem.startswith(str(tmp_path / DIRECTORY / "x.toml"))
+    assert [one.name for one in config.channels] == ["phone"]
+
+
+def test_links_pipes_and_folders_are_not_read(tmp_path: Path) -> None:
+    dropped(tmp_path, "phone", NTFY)
+    folder = tmp_path / DIRECTORY
+    (folder / "link.toml").symlink_to(folder / "phone.toml")
+    os.mkfifo(folder / "pipe.toml")
+    (folder / "folder.toml").mkdir()
+    config = load(tmp_path / "notify.toml")
+    assert len(config.problems) == 3
+    assert [one.name for one in config.channels] == ["phone"]
+
+
+def test_there_is_an_end_to_them(tmp_path: Path) -> None:
+    for number in range(MOST + 2):
+        dropped(tmp_path, f"c{number:03}", NTFY.replace("phone", f"c{number:03}"))
+    config = load(tmp_path / "notify.toml")
+    assert len(config.channels) == MOST
+    assert f"more than {MOST}" in config.problems[-1]
+
+
+def test_a_closed_folder_says_who_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("dplane_tui.services.notify.read.os.listdir", closed)
+    with pytest.raises(NotAllowedError, match=r"notify.d may not be read by this user"):
+        load(tmp_path / "notify.toml")

@@ -323,8 +323,10 @@ def test_17_nothing_that_could_start_a_pager_an_editor_or_a_shell() -> None:
     allowed = {"/usr/sbin/zfs", "/usr/sbin/zpool", "/usr/sbin/smartctl", "/usr/bin/systemctl", "privhelper"}
     for verb in VERBS:
         program = argv(verb, {arg.name: arg.example for arg in verb.args})[0]
-        assert program in allowed or verb.name in ("pair", "smb-shares")
+        assert program in allowed or verb.name in ("pair", "smb-shares", "notify-list", "notify-test")
     assert argv(BY_NAME["smb-shares"], {}) == ["/usr/bin/net", "usershare", "info", "-l"]
+    for word in ("list", "test"):  # our own program, as a user that is not root, without a terminal
+        assert argv(BY_NAME[f"notify-{word}"], {}) == ["/opt/dplane/current/bin/dplane", "--json", "notify", word]
     # systemctl start and stop use no pager; status, edit and cat do.
     assert {argv(BY_NAME[v], {"job": "j"})[1] for v in ("job-start", "job-stop")} == {"start", "stop"}
 

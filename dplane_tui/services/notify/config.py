@@ -1,21 +1,21 @@
-"""notify.toml: who is told of what, and how. A channel that makes no sense is left out and told; the others work."""
+"""What notify.toml says: who is told of what, and how. Pure. `read.py` reads it, with the channels made by D-Plane.
+
+A channel that makes no sense is left out and told; the others work. What a value may be the helper's rules decide, so
+that whatever it writes is understood here.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from privhelper import channels as rules
 from privhelper import grammar
 
-from ...errors import CommandError, NotAllowedError
 from ...text import clean
 from .model import DEFAULT_EVENTS, EVENTS, MAIL, NTFY, PING, WEBHOOK, Channel
 
-SIZE_LIMIT = 64 * 1024
 _TOP = ("name", "remind_hours", "channel")
 _REMIND_HOURS = 24
 _NEEDED = {MAIL: ("server", "from", "to"), WEBHOOK: ("url",), NTFY: ("url",), PING: ("url",)}
@@ -25,9 +25,6 @@ _OPTIONAL = {
     NTFY: ("token_file", "ca_file", "events", "tasks"),
     PING: ("ca_file", "task"),
 }
-_PORTS = {"starttls": 587, "tls": 465, "none": 25}
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}(@[A-Za-z0-9][A-Za-z0-9.-]{0,189})?")
-_SERVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}|[0-9a-fA-F:.]{2,45}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,33 +41,6 @@ class Config:
 
 class _Wrong(Exception):
     """A clause about what is wrong with a channel."""
-
-
-def load(path: Path) -> Config:
-    """The configuration at `path`; none there is one without channels.
-
-    Raises NotAllowedError when this user may not read it, CommandError when it is no TOML at all.
-    """
-    try:
-        with path.open("rb") as file:
-            content = file.read(SIZE_LIMIT + 1)
-    except FileNotFoundError:
-        return Config()
-    except PermissionError:
-        raise NotAllowedError(
-            f"{path} may not be read by this user: it can hold secret addresses.",
-            "Its owner is root and its group dplane; try again with sudo.",
-        ) from None
-    except OSError as error:
-        raise CommandError(f"{path} cannot be read: {error.strerror or error}.") from None
-    if len(content) > SIZE_LIMIT:
-        raise CommandError(f"{path} is larger than {SIZE_LIMIT // 1024} KiB, so it was not read.")
-    try:
-        return parse(content.decode("utf-8"))
-    except ValueError as error:
-        raise CommandError(
-            f"{path} cannot be understood: {clean(str(error), 200).rstrip('.')}.", "docs/notifications.md has samples."
-        ) from None
 
 
 def parse(text: str) -> Config:
@@ -125,9 +95,7 @@ def _channel(name: str, fields: Any) -> Channel:
         ca_file=_file(fields, "ca_file"),
         **(_mail(fields) if kind == MAIL else {}),
     )
-    if kind == NTFY and not urlsplit(channel.url).path.strip("/"):
-        raise _Wrong("its “url” names no topic: it is written as https://ntfy.sh/TOPIC")
-    if channel.token_file and not _protected(channel.url):
+    if channel.token_file and not rules.is_protected(channel.url):
         raise _Wrong("its token would travel readable: a “token_file” needs an https address")
     return channel
 
@@ -177,34 +145,9 @@ def _tasks(fields: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _url(fields: Mapping[str, Any]) -> str:
     url = _text(fields, "url")
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise _Wrong("its “url” is no address") from None
-    if parts.scheme not in {"https", "http"} or not _SERVER.fullmatch(parts.hostname or "") or port == 0:
-        raise _Wrong("its “url” is not an address that begins with https:// or http:// and a host")
-    if parts.username is not None or parts.password is not None:
-        raise _Wrong("its “url” holds a user or password; a secret belongs in a “token_file”")
-    if not url.isascii() or " " in url:
-        raise _Wrong("its “url” has characters that an address spells as %XX")
-    if parts.fragment:
-        raise _Wrong("its “url” has a # part, which never reaches a server")
+    if problem := rules.url_problem(url, fields["kind"]):
+        raise _Wrong(f"its “url” {problem}")
     return url
-
-
-def _protected(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.scheme == "https" or _loopback(parts.hostname or "")
-
-
-def _loopback(host: str) -> bool:
-    import ipaddress
-
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _file(fields: Mapping[str, Any], key: str) -> str:
@@ -216,23 +159,23 @@ def _file(fields: Mapping[str, Any], key: str) -> str:
 
 def _mail(fields: Mapping[str, Any]) -> dict[str, Any]:
     server, security = _text(fields, "server"), _text(fields, "security", "starttls")
-    if not _SERVER.fullmatch(server):
-        raise _Wrong("its “server” is not the name or address of a host")
-    if security not in _PORTS:
-        raise _Wrong(f"its “security” is to be one of {', '.join(_PORTS)}")
-    port = fields.get("port", _PORTS[security])
-    if isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536:
-        raise _Wrong("its “port” is not a number from 1 to 65535")
+    if problem := rules.host_problem(server):
+        raise _Wrong(f"its “server” {problem}")
+    if problem := rules.security_problem(security):
+        raise _Wrong(f"its “security” {problem}")
+    port = fields.get("port", rules.PORTS[security])
+    if problem := rules.port_problem(port):
+        raise _Wrong(f"its “port” {problem}")
     sender, to = _text(fields, "from"), _texts(fields, "to")
     if not to:
         raise _Wrong("its “to” names nobody")
     for one in (sender, *to):
-        if not _ADDRESS.fullmatch(one):
-            raise _Wrong(f"“{clean(one, 80)}” is no mail address (only the address, such as ann@example.org)")
+        if problem := rules.mail_problem(one):
+            raise _Wrong(f"“{clean(one, 80)}” {problem}")
     user, password_file = _text(fields, "user"), _file(fields, "password_file")
     if bool(user) != bool(password_file):
         raise _Wrong("“user” and “password_file” come together")
-    if user and security == "none" and not _loopback(server):
+    if user and security == "none" and not rules.is_loopback(server):
         raise _Wrong("its password would travel readable: use “security” starttls or tls")
     return {
         "server": server,

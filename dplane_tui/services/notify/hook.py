@@ -8,8 +8,8 @@ import sys
 
 from ... import paths
 from ...errors import DPlaneError
-from .config import load
 from .model import PING, STARTED
+from .read import load
 
 _TOLD = ("run", "restore", "verify", "compare", "prune")
 """Kinds of run of which somebody may want to know how they ended."""

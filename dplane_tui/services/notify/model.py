@@ -48,6 +48,10 @@ class Channel:
     password_file: str = ""
     sender: str = ""
     to: tuple[str, ...] = ()
+    made: bool = False
+    """Made by D-Plane, in a file of its own, so that it can be removed as well; else it stands in notify.toml."""
+    since: float = 0.0
+    """When it was made so. What was sent earlier was sent by another channel of that name."""
 
     def wants(self, event: str, task: str = "") -> bool:
         """Whether it is to be told of `event`, of the task of that name if it is about one."""
@@ -138,6 +142,11 @@ class ChannelState:
     last_accepted: float | None = None
     failures: int = 0
     """In a row, up to now."""
+
+    def of_one_made(self, since: float, now: float) -> ChannelState:
+        """This, for a channel made at `since`: what was sent before was not sent on it. A time to come counts not."""
+        earlier = self.tried is not None and self.tried < since <= now
+        return ChannelState(self.channel) if earlier else self
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,6 +183,20 @@ async def delivered(store: Store, found: Iterable[Delivery]) -> None:
             )
 
 
+async def forget_channels(store: Store, channels: Sequence[Channel], now: float, *, others: bool) -> None:
+    """Drop what was sent by earlier channels of the same names, and with `others` that of all that are not there."""
+    async with store.transaction() as db:
+        for table, when in (("deliveries", "tried"), ("alarm_told", "at")):
+            for one in channels:
+                if one.since <= now:
+                    which = (one.name, one.since)
+                    await db.execute(f"DELETE FROM {table} WHERE channel = ? AND {when} < ?", which)  # noqa: S608
+            if others:
+                names = [one.name for one in channels]
+                marks = ", ".join("?" * len(names))
+                await db.execute(f"DELETE FROM {table} WHERE channel NOT IN ({marks})", names)  # noqa: S608
+
+
 async def states(store: Store) -> tuple[ChannelState, ...]:
     """The last delivery of every channel that ever had one, by name."""
     rows = await store.rows("SELECT * FROM deliveries ORDER BY channel")

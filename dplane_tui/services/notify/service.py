@@ -16,7 +16,7 @@ from ..replication.model import Run, TaskStatus
 from ..replication.service import LocalReplication
 from ..store import Store, open_store
 from . import compose, observe, records
-from .config import Config, load
+from .config import Config
 from .look import look, policies, remember
 from .model import (
     FAILED,
@@ -30,6 +30,7 @@ from .model import (
     Message,
     Status,
 )
+from .read import load
 from .send import deliver
 from .tell import Trouble, tell
 
@@ -58,10 +59,14 @@ class NotifyService:
         config = self.config()
         if not config.channels:
             await remember(self._host)
+            if self._paths.database.exists():
+                async with open_store(self._paths.database, write=True) as store:
+                    await _forget(store, config)
             return ()
         trouble = Trouble(self._paths.jobs, config, _name(config))
         try:
             async with open_store(self._paths.database, write=True) as store:
+                await _forget(store, config)
                 await look(self._host, store)
                 sent = await tell(store, config, _name(config), await _beat(store, config))
         except Exception as error:
@@ -136,7 +141,9 @@ class NotifyService:
         now = time.time()
         standing = [one for one in alarms if one.active and not (one.once and now - one.since > _NEWS_SECONDS)]
         names = list(known) if config is None else [channel.name for channel in config.channels]
-        return Status(tuple(known.get(name, ChannelState(name)) for name in names), tuple(standing), problems, readable)
+        since = {} if config is None else {channel.name: channel.since for channel in config.channels}
+        states = [known.get(name, ChannelState(name)).of_one_made(since.get(name, 0.0), now) for name in names]
+        return Status(tuple(states), tuple(standing), problems, readable)
 
 
 def found_in(run: Run) -> str:
@@ -156,6 +163,11 @@ def found_in(run: Run) -> str:
         wrong = any(side.problem or any(one.error for one in side.judged) for side in done.sides)
         return run.message if wrong and not done.dry else ""
     return ""
+
+
+async def _forget(store: Store, config: Config) -> None:
+    """What was sent by channels that are not there any more. One that is left out for a mistake may come back."""
+    await records.forget_channels(store, config.channels, time.time(), others=not config.problems)
 
 
 def _name(config: Config) -> str:
