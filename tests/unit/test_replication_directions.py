@@ -122,7 +122,8 @@ async def test_a_pulled_task_is_compared_and_verified_like_any_other(world: Worl
     os.utime(places[0] / "letter", (5, 5))
     bad = await world.run("verify", codec.dumps(Wish(below="")))
     assert (bad.state, bad.error_code) == ("failed", "bad-news"), bad.message
-    assert "letter of vault/home" in bad.message
+    assert "the first of them in vault/home." in bad.message
+    assert '"path":"letter"' in bad.plan, "what differs is listed, not said"
 
 
 async def test_what_diverged_of_a_pulled_task_is_told_by_its_real_source(world: World) -> None:

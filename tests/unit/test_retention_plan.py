@@ -253,6 +253,16 @@ def test_what_a_peer_had_taken_takes_no_place_in_the_history_of_the_owner(text: 
     assert kept_after(5, peer=True) == alone
 
 
+def test_a_peer_cannot_stop_retention_by_the_names_it_may_give() -> None:
+    """It may name one an hour ahead of this box's clock, and then one an hour behind."""
+    own = at(*(hour * HOUR for hour in range(1, 9)))
+    now = int(NOW.timestamp())
+    early = Point("dplane-early", "e", 900, now + HOUR, peer="box-a")
+    late = Point("dplane-late", "l", 901, now - HOUR, peer="box-a")
+    found = plan([*own, early, late], parse("2"), NOW)
+    assert [one.point for one in found if not one.keep] == own[:-2]
+
+
 def test_the_newest_and_the_backlog_are_of_each_by_itself() -> None:
     own = at(*(hour * HOUR for hour in range(1, 9)))
     theirs = [

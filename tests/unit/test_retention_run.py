@@ -123,6 +123,27 @@ async def test_what_a_peer_had_taken_at_the_source_takes_no_place_of_the_owners(
     assert [one.snapshot for one in shown.sides[0].goes] == sorted([*old[:4], *theirs[:4]])
 
 
+async def test_what_only_a_peers_snapshot_has_the_task_takes_itself(world: World) -> None:
+    keys = world.path / "state/ssh-accept/authorized_keys"
+    keys.parent.mkdir()
+    keys.write_text('restrict,command="/x agent --peer box-a --may-read tank --may-snapshot yes" k dplane:box-a\n')
+    assert (await world.run()).state == "succeeded"
+    assert (await world.run()).state == "nothing-new", "its own newest stands for itself"
+    world.write(SOURCE, 500)
+    with world.edit("near") as state:  # a moment before the task's next run a peer takes what is new
+        data = state["datasets"][SOURCE]
+        state["txg"] += 1
+        theirs = {"name": named(0), "guid": new_guid(), "size": 500, "created": 1, "txg": state["txg"], "peer": "box-a"}
+        data["snaps"].append(theirs)
+        data["written"] = 0
+    run = await world.run()
+    assert run.state == "succeeded", run.message
+    assert names(world, "near")[-1] != theirs["name"], "the peer may destroy that one"
+    assert names(world, "far")[-2:] == names(world, "near")[-2:]
+    keys.write_text('restrict,command="/x agent --peer box-a --may-read tank" k dplane:box-a\n')
+    assert (await world.run()).state == "nothing-new"
+
+
 async def test_a_preview_changes_nothing_and_says_what_the_next_run_does(world: World) -> None:
     old = history(world, 6, waiting=2)
     edited(world, "near", old[1], holds=["by hand"])

@@ -113,6 +113,9 @@ class FarSource(abc.ABC):
         others = [name for name in snapshots if name not in found]
         return {**found, **(await self._creations(others) if others and self._pulled else {})}
 
+    async def lent(self, datasets: Sequence[str]) -> bool:  # noqa: ARG002 (that box guards its own history)
+        return False
+
     async def keep_base(self, step: Step) -> None:
         if self._bookmarks:
             try:

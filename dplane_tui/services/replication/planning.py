@@ -51,7 +51,7 @@ class Planning:
         """
         self.here, (self.there, self._available) = await atonce.both(self._near(), self._far(connect))
         self.chains = await chains.known(self._store, self._peer)
-        if again or not wants_snapshot(self._task, self.here):
+        if again or not await self._wants():
             return await self._source.estimated(self._made())
         self._source.check_take(members(self._task, self.here))
         plan = self._made(_new_name())
@@ -60,6 +60,12 @@ class Planning:
         name = await self._take()
         self.here = await self._source.read()
         return await self._source.estimated(replace(estimates.with_sizes(self._made(), plan), snapshot=name))
+
+    async def _wants(self) -> bool:
+        """Whether the task takes a snapshot now: also when what is new stands only in one that is a peer's."""
+        if not self._task.snapshot or wants_snapshot(self._task, self.here):
+            return self._task.snapshot
+        return await self._source.lent(members(self._task, self.here))
 
     def _made(self, snapshot: str | None = None) -> Plan:
         plan = make_plan(self._task, self.here, self.there, snapshot, self._available, self.chains, self.stale)
@@ -92,7 +98,7 @@ class Planning:
                     raise
             await asyncio.sleep(_NEXT_NAME)
             self.here = await self._near()
-            if not wants_snapshot(self._task, self.here):
+            if not await self._wants():
                 return None
         raise AssertionError("the last try returns or raises")
 

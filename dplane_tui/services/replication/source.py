@@ -66,6 +66,10 @@ class Source(Protocol):
         """Raise RefusedError when these cannot be snapshotted in one transaction."""
         ...
 
+    async def lent(self, datasets: Sequence[str]) -> bool:
+        """Whether the newest snapshot of one of these was taken for a peer, which may destroy it again."""
+        ...
+
     async def take(self, name: str, datasets: Sequence[str]) -> None:
         """Take the task's own snapshot of these datasets (all that were read, or some), in one transaction."""
         ...
@@ -154,6 +158,11 @@ class LocalSource:
     def check_take(self, datasets: Sequence[str]) -> None:
         if len(datasets) != len(self._side):
             refuse_too_many(self._task, datasets, DATASETS_LIMIT + 1)
+
+    async def lent(self, datasets: Sequence[str]) -> bool:
+        from .lent import newest_is_lent
+
+        return await newest_is_lent(self._host, [self._side[name] for name in datasets])
 
     async def take(self, name: str, datasets: Sequence[str]) -> None:
         top = self._task.source

@@ -102,7 +102,8 @@ def why_nothing(points: Iterable[Point], now: datetime) -> str:
     ours = [point for point in dated if point.ours]
     latest = max(ours, key=lambda point: point.creation, default=latest)
     newest = max(ours, key=lambda point: point.createtxg, default=latest)
-    if newest.creation < latest.creation - SKEW:  # ages count from the newest, so nothing would ever be old
+    # Ages count from the newest, so nothing would ever be old. A peer may name one an hour early, and one an hour late.
+    if newest.creation < latest.creation - 2 * SKEW:
         return (
             f"nothing is pruned: {newest.name} is the newest snapshot, but says that it was taken "
             f"{_when(newest.creation, now)}, before {latest.name}; look at the clock of the box that took it, and take "
