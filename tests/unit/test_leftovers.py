@@ -127,6 +127,8 @@ async def test_a_task_that_takes_only_its_source_from_now_on_lets_go_of_what_is_
 async def test_what_below_cannot_be_let_go_of_is_told_with_what_was_done(world: World) -> None:
     service = LocalReplication(LocalHost())
     task = await service.task("photos")
+    async with open_store(world.database, write=True) as store:
+        await records.update_run(store, (await records.new_run(store, "photos")).id, state="succeeded")
     with world.edit("near") as state:
         for name in [name for name in state["datasets"] if name.startswith("tank")]:
             del state["datasets"][name]
