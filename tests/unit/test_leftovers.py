@@ -7,7 +7,9 @@ import contextlib
 import json
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,12 +18,13 @@ from dplane_tui.paths import Paths
 from dplane_tui.services.door import Door
 from dplane_tui.services.host import LocalHost
 from dplane_tui.services.jobs.report import Reporter
-from dplane_tui.services.replication import codec, divergence, job, leftovers, records, worker
+from dplane_tui.services.replication import codec, divergence, holds, job, leftovers, records, worker
 from dplane_tui.services.replication.bases import mark_of
 from dplane_tui.services.replication.divergence import BESIDE, Resolution
 from dplane_tui.services.replication.execute import Outcome
+from dplane_tui.services.replication.far_holds import FarHolds
 from dplane_tui.services.replication.job import Job
-from dplane_tui.services.replication.model import Task
+from dplane_tui.services.replication.model import Peer, Task
 from dplane_tui.services.replication.service import LocalReplication
 from dplane_tui.services.store import Store, open_store
 
@@ -124,6 +127,8 @@ async def test_a_task_that_takes_only_its_source_from_now_on_lets_go_of_what_is_
 async def test_what_below_cannot_be_let_go_of_is_told_with_what_was_done(world: World) -> None:
     service = LocalReplication(LocalHost())
     task = await service.task("photos")
+    async with open_store(world.database, write=True) as store:
+        await records.update_run(store, (await records.new_run(store, "photos")).id, state="succeeded")
     with world.edit("near") as state:
         for name in [name for name in state["datasets"] if name.startswith("tank")]:
             del state["datasets"][name]
@@ -243,6 +248,43 @@ async def test_a_run_that_reached_the_box_cleans_there_however_it_ends(
         with contextlib.suppress(DPlaneError):
             await job._run(given)
     assert bool(cleaned) == cleans
+
+
+async def test_a_task_made_again_under_another_name_releases_what_the_one_before_it_left_held(tmp_path: Path) -> None:
+    class Played(FarHolds):
+        async def _do(self, adds: bool, points: dict[str, str], tag: str) -> None:
+            assert not adds
+            assert tag.startswith("dplane-replicate-")
+            released.update(points)
+
+        async def pool_is_there(self) -> bool:
+            return True
+
+    released: set[str] = set()
+    door = Played(SimpleNamespace(peer=SimpleNamespace(name="attic")), "a/home", "tank/home")  # type: ignore[arg-type]
+    async with open_store(tmp_path / "store.db", write=True) as store:
+        made = [replace(PULL, name=name, source="a/home", target="tank/home") for name in ("gone", "lives", "again")]
+        await records.put_peer(store, Peer("vault-box", "dplane", "10.0.0.2", 22, "key", "", "", True))
+        for task in made[:2]:
+            await records.add_task(store, task)
+        for name in ("gone", "lives"):
+            run = await records.new_run(store, name)
+            async with store.transaction() as db:
+                for box, snapshot, target in (
+                    ("attic", f"a/home@{name}", "tank/home"),
+                    ("attic", f"a/home/x@{name}", "tank/home"),
+                    ("attic", f"a/home2@{name}", "tank/home"),
+                    ("attic", f"a/home@{name}-elsewhere", "tank/other"),
+                    ("cellar", f"a/home@{name}-there", "tank/home"),
+                ):
+                    sql = "INSERT INTO holds (run, tag, snapshot, guid, target) VALUES (?, ?, ?, '1', ?)"
+                    await db.execute(sql, (run.id, f"@{box}|dplane-{run.id}", snapshot, target))
+        await records.delete_task(store, "gone")
+        await records.add_task(store, made[2])
+        now = await records.new_run(store, "again")
+        await holds.sweep_far(store, door, "again", now.id)
+        assert released == {"a/home@gone", "a/home/x@gone"}, "what a task that lives holds is its own"
+        assert len(await store.rows("SELECT 1 FROM holds")) == 8
 
 
 async def test_a_pull_that_was_made_again_keeps_what_it_goes_on_from(world: World) -> None:

@@ -155,3 +155,21 @@ async def test_a_backup_that_is_young_enough_is_not_made_again(store: Store) -> 
     os.utime(second, (time.time() + 9999,) * 2)  # the clock was wrong
     assert await store.backup(seconds=3600) != second
     assert await store.backup() not in (first, second)
+
+
+async def test_an_answer_is_forgotten_after_an_hour_but_never_while_it_is_worked_on(store: Store) -> None:
+    """A prune by hand of many snapshots may take longer than that, and its end is still asked for."""
+    hours = {
+        "done": ("succeeded", 2.0),
+        "fresh": ("succeeded", 0.5),
+        "works": ("running", 30.0),
+        "died": ("running", 200.0),
+    }
+    made: dict[str, str] = {}
+    for name, (state, ago) in hours.items():
+        run = await records.new_run(store, name, "prune")
+        await records.update_run(store, run.id, state=state, started=time.time() - ago * 3600)
+        made[name] = run.id
+    await records.new_run(store, "other", "plan")
+    left = {row["id"] for row in await store.rows("SELECT id FROM runs WHERE mode = 'prune'")}
+    assert left == {made["fresh"], made["works"]}

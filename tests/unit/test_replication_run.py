@@ -14,7 +14,7 @@ import pytest
 
 from dplane_tui.services.replication import records
 from dplane_tui.services.replication.codec import dumps
-from dplane_tui.services.replication.model import Run, Task
+from dplane_tui.services.replication.model import Match, Run, Step, Task
 from dplane_tui.services.replication.service import decode_plan
 from dplane_tui.services.store import open_store
 
@@ -68,10 +68,9 @@ async def test_first_a_full_then_incrementals_then_nothing_new(world: World) -> 
     for run in (first, second, third):
         assert_honest(world, run)
         plan = decode_plan(run.plan)
-        of_which = {part.dataset: part.dataset_guid for part in plan.steps}
-        of_which |= {part.dataset: part.dataset_guid for part in plan.matches}
-        assert of_which
-        assert all(guid == world.datasets("near")[name]["guid"] for name, guid in of_which.items())
+        parts: tuple[Step | Match, ...] = (*plan.steps, *plan.matches)
+        for part in parts:
+            assert part.dataset_guid == world.datasets("near")[part.dataset]["guid"], "it says of which dataset"
 
 
 async def test_the_dry_run_shows_the_plan_and_changes_nothing(world: World) -> None:

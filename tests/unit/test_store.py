@@ -16,6 +16,8 @@ import aiosqlite
 import pytest
 
 from dplane_tui.errors import CommandError, DPlaneError
+from dplane_tui.services.replication import records
+from dplane_tui.services.replication.holds import tag_of
 from dplane_tui.services.store import Store, open_store, prepare
 
 ADD = "INSERT INTO runs (id, task, state, started) VALUES (?, 'photos', 'running', 1.0)"
@@ -166,6 +168,8 @@ async def test_a_damaged_store_is_set_aside_named_and_replaced_by_its_backup(pat
         notice = (await store.notices())[0].text
     assert aside[0].name in notice
     assert backup.name in notice
+    assert "grep dplane-replicate-` shows them" in notice, "holds that only the lost store knew of"
+    assert tag_of(records.new_run_id("photos", 0.0)).startswith("dplane-replicate-")
 
 
 async def test_a_damaged_store_without_backup_says_so_and_a_damaged_backup_is_not_used(path: Path) -> None:

@@ -20,10 +20,11 @@ class FarHolds(abc.ABC):
     def __init__(self, link: Link, source: str, target: str) -> None:
         self.where = f"@{link.peer.name}|"
         """What stands before the tags of its holds in the store."""
+        self.source = source
+        """What that task reads there."""
         self.target = target
         """Where the task that makes them sends."""
         self._link = link
-        self._source = source
 
     async def call(self, verb: str, *, snapshot: str, guid: str, tag: str, also: dict[str, str] | None = None) -> None:
         """`hold-add` or `hold-release`, as the privileged door takes them. Raises DPlaneError."""
@@ -51,7 +52,7 @@ class AgentHolds(FarHolds):
         self._target_tag = target_tag
 
     async def _do(self, adds: bool, points: dict[str, str], tag: str) -> None:
-        named: dict[str, Any] = {"dataset": self._source, "run": tag.removeprefix("dplane-"), "tag": self._target_tag}
+        named: dict[str, Any] = {"dataset": self.source, "run": tag.removeprefix("dplane-"), "tag": self._target_tag}
         parts: list[dict[str, str]] = []
         room = 0
         for name, guid in points.items():
@@ -65,7 +66,7 @@ class AgentHolds(FarHolds):
 
     async def pool_is_there(self) -> bool:
         try:
-            await self._link.ask({"op": "settle", "dataset": self._source})
+            await self._link.ask({"op": "settle", "dataset": self.source})
         except DPlaneError:
             return False
         return True
@@ -82,4 +83,4 @@ class PlainHolds(FarHolds):
             raise failures.of_zfs(done.error, f"{sorted(points)[0]} was not {'held' if adds else 'released'}")
 
     async def pool_is_there(self) -> bool:
-        return (await self._link.run(["zpool", "sync", "--", self._source.split("/")[0]])).status == 0
+        return (await self._link.run(["zpool", "sync", "--", self.source.split("/")[0]])).status == 0

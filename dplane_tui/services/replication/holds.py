@@ -75,14 +75,23 @@ async def sweep(store: Store, door: Door, alive: Callable[[str], bool]) -> None:
 
 
 async def sweep_far(store: Store, door: Holder | None, task: str, run_id: str) -> None:
-    """Release at another box what earlier runs of this task left held there; one run of a task goes at a time."""
-    if door is None or not (where := _where(door)):
+    """Release at another box what earlier runs of this task left held there; one run of a task goes at a time.
+
+    So it does with those of a task that is gone, which sent the same to the same place.
+    """
+    if door is None or isinstance(door, Door):
         return
     sql = (
-        "SELECT tag, snapshot, guid FROM holds JOIN runs ON runs.id = holds.run "
-        "WHERE task = ? AND run != ? AND target IN ('', ?)"
+        "SELECT task, tag, snapshot, guid FROM holds JOIN runs ON runs.id = holds.run "
+        "WHERE run != ? AND (task = ? AND target IN ('', ?) OR former = 2 AND target = ?)"
     )
-    rows = [row for row in await store.rows(sql, (task, run_id, _target(door))) if row["tag"].startswith(where)]
+    found = await store.rows(sql, (run_id, task, door.target, door.target))
+    inside = (f"{door.source}@", f"{door.source}/")  # of another source it could not be asked for with this door
+    rows = [
+        row
+        for row in found
+        if row["tag"].startswith(door.where) and (row["task"] == task or row["snapshot"].startswith(inside))
+    ]
     for tag in dict.fromkeys(row["tag"] for row in rows):
         await _release(store, door, tag, {row["snapshot"]: row["guid"] for row in rows if row["tag"] == tag})
 

@@ -56,7 +56,9 @@ async def drop_below(host: Host, store: Store, task: Task) -> str:
 
     Returns a sentence about what is left, empty when nothing is. At a box that it pulls from they stay as long as it.
     """
-    return await _bookmarks(host, store, task, below=True) if task.source_peer is None else ""
+    if task.source_peer is not None or not await records.runs(store, task.name, 1, ("run",)):
+        return ""  # one that never ran has made none
+    return await _bookmarks(host, store, task, below=True)
 
 
 async def _bookmarks(host: Host, store: Store, gone: Task, *, below: bool = False) -> str:

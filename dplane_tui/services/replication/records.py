@@ -19,6 +19,8 @@ from .rights import FLAGS
 
 ACTIVE = frozenset({"queued", "running"})
 PLANS_KEPT_SECONDS = 3600.0
+AT_WORK_SECONDS = 7 * 86400.0
+"""An answer that is still being worked on then belongs to a job that died."""
 MOVING = ("run", "restore")
 """Kinds of run that move data: one at a time for each task."""
 SHOWN = (*MOVING, "verify", "resolve")
@@ -193,8 +195,9 @@ async def new_run(store: Store, task_name: str, mode: str = "run", request: str 
     async with store.transaction() as db:
         if mode in ANSWERS:
             await db.execute(
-                "DELETE FROM runs WHERE mode IN (SELECT value FROM json_each(?)) AND started < ?",
-                (json.dumps(ANSWERS), now - PLANS_KEPT_SECONDS),
+                "DELETE FROM runs WHERE mode IN (SELECT value FROM json_each(?)) "
+                "AND started < CASE WHEN state IN ('queued', 'running') THEN ? ELSE ? END",
+                (json.dumps(ANSWERS), now - AT_WORK_SECONDS, now - PLANS_KEPT_SECONDS),
             )
         await db.execute(
             "INSERT INTO runs (id, task, mode, state, started, request) VALUES (?, ?, ?, 'queued', ?, ?)",

@@ -25,6 +25,11 @@ MIGRATIONS = Path(__file__).parents[2] / "migrations"
 BUSY_SECONDS = 30.0
 BACKUPS_KEPT = 7
 T = TypeVar("T")
+_HOLDS_LEFT = (
+    "A run that was cut off may have left holds which this store does not know, so that those snapshots cannot be "
+    "destroyed. When no run is at work, `zfs list -H -o name -t snapshot | xargs -d '\\n' zfs holds -H | grep "
+    "dplane-replicate-` shows them; `zfs release TAG SNAPSHOT` ends one."
+)
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 
 
@@ -233,11 +238,12 @@ def _repair(path: Path) -> str:
     for backup in backups(path):
         if _restore(backup, path):
             return (
-                f"The store was damaged. It is kept as {aside.name}, and the backup {backup.name} has taken its place."
+                f"The store was damaged. It is kept as {aside.name}, and the backup {backup.name} has taken its place. "
+                f"{_HOLDS_LEFT}"
             )
     return (
         f"The store was damaged and there was no backup. It is kept as {aside.name}; "
-        "peers, tasks and runs start afresh, nothing on the pools was touched."
+        f"peers, tasks and runs start afresh, nothing on the pools was touched. {_HOLDS_LEFT}"
     )
 
 
