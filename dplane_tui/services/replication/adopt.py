@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from privhelper import grammar
 
@@ -148,7 +149,7 @@ async def look(host: Host, peer: str, dataset: str, former: str = "") -> Adoptio
 
 async def adopt(host: Host, seen: Adoption) -> Adoption:
     """Mark it, and return how it is afterwards. Raises what the door raises, ChangedError when it is another by now."""
-    more = {"former": seen.former} if seen.former else {}
+    more: dict[str, Any] = {"former": seen.former} if seen.former else {}
     await Door(host).call("peer-adopt", peer=seen.peer, dataset=seen.dataset, guid=seen.guid, **more)
     after = await look(host, seen.peer, seen.dataset)
     if after.guid != seen.guid:
