@@ -336,3 +336,51 @@ async def test_a_look_that_is_broken_off_while_it_opens_leaves_no_thread(
         if not thread.name.startswith("asyncio_"):
             await asyncio.to_thread(thread.join, 30)
             assert not thread.is_alive(), "the program would wait for it at its end"
+
+
+# Who may read the store may open what SQLite keeps beside it, and so hold the writers' lock (docs/threats.md says so).
+
+HOLD = """
+import fcntl, os, pathlib, struct, sys, time
+path, how, told = sys.argv[1:]
+db, side = os.open(path, os.O_RDONLY), os.open(path + "-shm", os.O_RDONLY)
+fcntl.lockf(db, fcntl.LOCK_SH, 1, 0x40000002)  # as a reader, so that the last writer leaves the -shm there
+if how == "ofd":
+    fcntl.fcntl(side, fcntl.F_OFD_SETLK, struct.pack("hhqqi", fcntl.F_RDLCK, 0, 120, 1, 0))
+else:
+    fcntl.lockf(side, fcntl.LOCK_SH, 1, 120)
+pathlib.Path(told).touch()
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("how", ["posix", "ofd"])
+async def test_whoever_holds_the_writers_lock_is_named(
+    path: Path, tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_store(path, write=True) as store:
+        await add_run(store, "one")
+        argv = [sys.executable, "-c", HOLD, str(path), how, str(tmp_path / "held")]
+        other = await asyncio.create_subprocess_exec(*argv)
+        try:
+            while not (tmp_path / "held").exists():
+                assert other.returncode is None
+                await asyncio.sleep(0.01)
+            monkeypatch.setattr(prepare, "BUSY_SECONDS", 0.1)
+            with pytest.raises(CommandError, match="busy for too long") as refused:
+                async with open_store(path, write=True) as second:
+                    await add_run(second, "two")
+            if how == "posix":
+                assert f"the process {other.pid} (" in refused.value.message
+                assert "has its writers' lock" in refused.value.message
+                assert f"`sudo kill {other.pid}`" in refused.value.next_step
+            else:  # a lock of an open file is nobody's in the kernel's list
+                assert "a process that the kernel does not name" in refused.value.message
+                assert f"`sudo fuser -v {path}-shm`" in refused.value.next_step
+            # Our own locks are still there: asking who has the other one did not give them up.
+            assert (await store.rows("SELECT count(*) FROM runs"))[0][0] == 1
+        finally:
+            other.kill()
+            await other.wait()
+        await add_run(store, "two")
+    assert await run_ids(path) == ["one", "two"]

@@ -40,9 +40,7 @@ def explain(error: sqlite3.Error | OSError, path: Path) -> DPlaneError:
             "Changing it needs the group dplane-operate; `dplane doctor` checks the rights.",
         )
     if name.startswith(_BUSY):
-        return CommandError(
-            f"Other D-Plane processes kept the store {path} busy for too long.", "Try again in a moment."
-        )
+        return _explain_busy(path)
     if name.startswith(_DAMAGED):
         return CommandError(
             f"The store {path} is damaged.",
@@ -51,6 +49,25 @@ def explain(error: sqlite3.Error | OSError, path: Path) -> DPlaneError:
     if name.startswith("SQLITE_IOERR"):
         return CommandError(f"The disk refused to read or write the store {path} ({name}).", "Check the disk's health.")
     return CommandError(f"The store {path} answered: {error}.")
+
+
+def _explain_busy(path: Path) -> DPlaneError:
+    from . import holders
+
+    pid = holders.holder(path)
+    if pid is None:
+        return CommandError(
+            f"Other D-Plane processes kept the store {path} busy for too long.", "Try again in a moment."
+        )
+    if pid == 0:
+        return CommandError(
+            f"The store {path} was busy for too long: a process that the kernel does not name has its writers' lock.",
+            f"`sudo fuser -v {path}-shm` lists who has it open.",
+        )
+    return CommandError(
+        f"The store {path} was busy for too long: {holders.told(pid)} has its writers' lock.",
+        f"Try again in a moment. If it goes on, look what that is, and `sudo kill {pid}` ends it.",
+    )
 
 
 def _explain_os(error: OSError, path: Path) -> DPlaneError:
