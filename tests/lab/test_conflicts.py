@@ -97,10 +97,12 @@ def cut_an_increment(boxes: Boxes, name: str, file: str) -> str:
     boxes.a.ssh("systemctl", "kill", "--signal=KILL", "--kill-whom=all", f"dplane-job@{run}.service")
     boxes.limit(name, "full")
     deadline = time.monotonic() + WAIT
-    while token(boxes, copy) == "-":
+    while boxes.b.ssh("pgrep", "-x", "zfs", check=False).returncode == 0:  # it takes what is under way, then ends
         assert time.monotonic() < deadline
         time.sleep(1)
-    return token(boxes, copy)
+    half = token(boxes, copy)
+    assert half != "-"
+    return half
 
 
 def test_an_increment_that_was_cut_before_the_copy_went_its_own_way_is_told_and_goes_on_after_a_way_out(

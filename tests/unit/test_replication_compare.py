@@ -7,7 +7,6 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -76,11 +75,10 @@ def test_a_bookmark_is_enough_to_go_on_when_the_task_will_take_a_snapshot() -> N
 
 def test_what_was_recorded_of_the_copies_counts_as_it_does_in_a_run() -> None:
     """Their kind and their key: neither can be seen in GUIDs."""
-    locked: dict[str, Any] = {"keyformat": "passphrase", "pbkdf2iters": "350000"}
-    here = side("tank/photos", points(1, 2), encryptionroot="tank/photos", pbkdf2salt="1", **locked)
-    copy = side("vault/photos", points(1), encryptionroot="vault/photos", pbkdf2salt="1", **locked)
-    changed = side("vault/photos", points(1), encryptionroot="vault/photos", pbkdf2salt="2", **locked)
-    below = side("vault/photos", points(1), encryptionroot="vault", pbkdf2salt="9", **locked)
+    here = side("tank/photos", points(1, 2), encryptionroot="tank/photos", pbkdf2salt="1")
+    copy = side("vault/photos", points(1), encryptionroot="vault/photos", pbkdf2salt="1")
+    changed = side("vault/photos", points(1), encryptionroot="vault/photos", pbkdf2salt="2")
+    below = side("vault/photos", points(1), encryptionroot="vault", pbkdf2salt="9")
     raw = Chain(True, key_of(copy["vault/photos"]))
     for there, chain, task, good in (
         (copy, raw, QUIET, True),

@@ -317,13 +317,16 @@ async def test_a_half_stays_with_the_copy_that_is_kept(world: World) -> None:
 
 @pytest.mark.parametrize("plain", [False, True])
 async def test_a_half_whose_base_a_rollback_destroys_is_shown_and_given_up_first(world: World, plain: bool) -> None:
-    world.rights = ["--may-rollback", "yes"]
     if plain:
         await world.make_plain()
     common, half = await cut(world)
     world.foreign_snapshot("far", TARGET, "mine")
     with world.edit("far") as state:
         state["datasets"][TARGET]["partial"]["fromguid"] = world.points("far", TARGET)[-1][1]
+    if not plain:
+        (one,) = await conflicts(world)
+        assert way_of(one, ROLL_BACK).text.endswith(f"; there `zfs receive -A {TARGET}` comes first")
+    world.rights = ["--may-rollback", "yes"]
     (one,) = await conflicts(world)
     back = way_of(one, ROLL_BACK)
     assert back.possible

@@ -230,15 +230,20 @@ class Execution:
                     raise
                 except DPlaneError as error:
                     failed[step.dataset] = error
-                    if step.token and isinstance(error, StaleTokenError):
-                        self._planning.stale.add((step.target, step.guid))
+                    self._learn(step, error)
             number += len(group)
         failed.update(await self._prove(arrived))
-        lasting = {name for name, error in failed.items() if not failures.worth_another_try(error)}
-        self._passing = bool(failed.keys() - lasting)
-        self._for_good |= {name: failed[name] for name in lasting}
         if failed or short:
             raise left_behind({**failed, **short}, plan, {one.step.dataset for one in arrived})
+
+    def _learn(self, step: Step, error: DPlaneError) -> None:
+        """What a failed step means for the next attempt of this run."""
+        if not failures.worth_another_try(error):
+            self._for_good[step.dataset] = error
+            return
+        self._passing = True
+        if step.token and isinstance(error, StaleTokenError):
+            self._planning.stale.add((step.target, step.guid))
 
     async def _convoy(self, steps: Sequence[Step], before: int, plan: Plan) -> list[_Sent] | None:
         """Send all these on one channel; None when source or target cannot. Raises BrokenConvoyError, UnreachableError.

@@ -283,6 +283,7 @@ class Examination:
             why = f"somebody holds {found.target}@{held}, so it cannot be destroyed (`zfs holds` there tells who)"
         elif not seen.may_roll_back:
             why = seen.why_not.replace("SNAPSHOT", found.since)
+            why += f"; there `zfs receive -A {found.target}` comes first" if _in_the_way(there, found) else ""
         if why:
             return Way(ROLL_BACK, False, why, sends, names, loses)
         what = f"roll back: {found.target} is taken back to @{found.since}; what came after it there is destroyed"
