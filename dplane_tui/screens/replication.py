@@ -243,9 +243,11 @@ class ReplicationScreen(Section):
         return [act for act in within(groups) if allowed(act, self.console.role) and not (act.mutating and readonly)]
 
     def on_table_moved(self, message: Table.Moved) -> None:
-        """Another task."""
+        """Another task. What was said of the one before would read as said of this one."""
         if message.table is self.list:
             self._show_below()
+            if message.by_hand and self.console.toast[0]:
+                self.console.say("")
 
     @cached_property
     def acts(self) -> object:
@@ -277,10 +279,12 @@ class ReplicationScreen(Section):
 
     def do_tab_next(self) -> None:
         """The tab to the right."""
+        self.console.say("")
         self.show_tab(TABS[(TABS.index(self.tab) + 1) % len(TABS)])
 
     def do_tab_previous(self) -> None:
         """The tab to the left."""
+        self.console.say("")
         self.show_tab(TABS[TABS.index(self.tab) - 1])
 
     def do_back(self) -> None:

@@ -153,6 +153,7 @@ class ReplicationActs:
 
         if task is not None:
             self._screen.show_tab("tasks")
+            self._screen.list.want(task.name)
             self.console.poller.refresh()
             await offer_run(self.console, task)
 
@@ -241,7 +242,10 @@ class ReplicationActs:
     async def do_task_remove(self) -> str | None:
         """Forget the task under the cursor."""
         task = self._status().task
-        text = "Its runs and all snapshots stay, here and there."
+        text = (
+            "Its runs and all snapshots stay, here and there; its bookmarks and the holds that a killed run left go. "
+            "Nobody watches how old the copy gets any more. While it runs, it is not forgotten: x stops it."
+        )
         if not await ask(self.console, Confirm(f"Forget the task {task.name}?", text, "Forget")):
             return None
         left = await self.console.services.replication.remove_task(task.name)

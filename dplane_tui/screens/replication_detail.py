@@ -27,6 +27,8 @@ def detail_lines(
     task = status.task
     below = " and all below it" if task.recursive else ""
     lines = _fact("copies", f"{origin(task)}{below} → {place(task)}", width)
+    if task.peer is None and task.source_peer is None:
+        lines += _fact("", "The copy is within this box: what takes the box takes it, too.", width, "warn")
     lines += _standing(status, now, width)
     lines += _fact("runs", _when(status, now), width, "warn" if task.options.paused else "text")
     for run in (status.last, status.restore):
@@ -40,6 +42,8 @@ def detail_lines(
         lines += _fact("left out", note, width, "warn")
     lines += chart_lines(task, runs, width)
     said = [line for line in describe(task.options, task.name) if not line.startswith(("schedule:", "PAUSED"))]
+    if not (task.options.keep_source or task.options.keep_target):
+        said.append("keeps every snapshot on both sides")
     lines += _fact("options", "; ".join([*said, f"stream: {stream_words(task)}"]), width, "dim")
     return lines[:most]
 
@@ -127,7 +131,8 @@ def run_lines(run: Run, acts: Sequence[Action], now: float, width: int, *, files
     """A run to read: what failed and what helps first, then its evidence; without `files` no name of a file."""
     kind = kind_of(run)
     head = [*failure_lines(run, kind, acts, width), []] if kind is not None else []
-    return [*head, *evidence_lines(run, now, files=files)]
+    said = sentences(run.message)[0] if kind is not None else ""
+    return [*head, *evidence_lines(run, now, said, files=files)]
 
 
 def plan_lines(plan: Plan, width: int, ways: str = "") -> list[Pieces]:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..actions import find
 from ..errors import DPlaneError
 from ..services.replication import options as wording
 from ..services.replication.depth import change_lines, differs, known, reach
 from ..services.replication.model import Options, Task
 from ..services.retention.model import PruneWish, SideReport
 from ..text import clean, duration, size
-from ..widgets.dialogs import MORE, Confirm, Form, Values, ask
+from ..widgets.dialogs import MORE, Confirm, Form, Reader, Values, ask
 from ..widgets.fields import TextField
+from ..widgets.layout import Pieces
 from .replication_more import ask_more, more_words
 
 if TYPE_CHECKING:
     from ..app import Console
 
 _SHOWN = 5
+"""Snapshots a side that the last question names; before it all of them were there to read."""
 _POLICIES = ("keep_source", "keep_target", "backlog")
 
 
@@ -33,7 +37,8 @@ async def keep(console: Console, task: Task) -> str | None:
     )
     text = (
         f"The copy at {there} is late when it is older than that. Empty keeps every snapshot; only what our tasks took "
-        "is ever destroyed, never the newest. The last: so many snapshots wait for a target that is away."
+        "is ever destroyed, never the newest. May wait counts with Keep at source: so many snapshots of a dataset "
+        "stay for a target that is away; beyond that they are thinned evenly, never the last one both have."
     )
     dialog = Form(
         f"What {task.name} keeps",
@@ -65,7 +70,7 @@ def _told(changed: Task, *, whole: bool) -> str:
     """What is stored now; `whole`: also what it copies."""
     kept = f"{changed.options.keep_source or 'all'} at the source, {changed.options.keep_target or 'all'} at the target"
     said = " ".join([f"It copies {reach(changed)}.", *more_words(changed)]) if whole else ""
-    return f"{changed.name} is late after {duration(changed.rpo)} and keeps {kept}. {said}".strip()
+    return f"{changed.name} counts as late after {duration(changed.rpo)}, and keeps {kept}. {said}".strip()
 
 
 async def _agreed_to_move(console: Console, before: Task, after: Task) -> bool:
@@ -89,7 +94,7 @@ async def _agreed_to_prune(console: Console, before: Task, after: Task) -> bool:
     lines = await _preview(console, before.name, after.options)
     console.say("")
     lines += ["This was worked out for the datasets that it copies so far."] if differs(before, after) else []
-    return await ask(console, Confirm(f"Let {before.name} keep that?", "\n".join(lines), "Switch on")) is True
+    return await _agreed(console, before.name, after.options, lines)
 
 
 def _made(options: Options, values: Values) -> tuple[Options, int]:
@@ -98,8 +103,36 @@ def _made(options: Options, values: Values) -> tuple[Options, int]:
     return wording.change(options, {**typed, "backlog": typed["backlog"] or Options().backlog}), rpo
 
 
+async def _agreed(console: Console, name: str, options: Options, said: Sequence[str]) -> bool:
+    """Whether the person wants that, after all of it was there to read."""
+    if not (options.keep_source or options.keep_target):
+        return await ask(console, Confirm(f"Let {name} keep everything?", "\n".join(said), "Keep everything")) is True
+    title = f"Let {name} keep that?"
+    short = _short(said)
+    if len(short) < len(said):
+        act = find("task-keep", ("replication.tasks",))
+        keys, key = (act.keys, act.key) if act is not None else ((), "")
+        lines: list[Pieces] = [[(line, "text")] for line in said]
+        if await ask(console, Reader(title, lines, keys, f"{key}  go on     Esc  nothing changes")) is None:
+            return False
+    return await ask(console, Confirm(title, "\n".join(short), "Switch on")) is True
+
+
+def _short(said: Sequence[str]) -> list[str]:
+    """The lines of each side, without the snapshots beyond a few."""
+    lines: list[str] = []
+    named = 0
+    for line in [*said, ""]:
+        if not line.startswith("  "):
+            lines += [f"  and {named - _SHOWN} more, as read before"] if named > _SHOWN else []
+            named = 0
+        named += line.startswith("  ")
+        lines += [line] if line and named <= _SHOWN else []
+    return lines
+
+
 async def _preview(console: Console, name: str, options: Options) -> list[str]:
-    """What the next run would destroy; that it is unknown when it is."""
+    """What the next run would destroy, a line each; that it is unknown when it is."""
     if not (options.keep_source or options.keep_target):
         return ["Nothing is destroyed any more: every snapshot is kept on both sides."]
     wish = PruneWish(True, options.keep_source, options.keep_target, options.backlog, ahead=True)
@@ -112,8 +145,7 @@ async def _preview(console: Console, name: str, options: Options) -> list[str]:
 
 def _lines(side: SideReport) -> list[str]:
     going, stay = side.goes, len(side.judged) - len(side.goes)
-    size_told = f", about {size(side.frees)} free by it" if side.frees is not None and going else ""
+    size_told = f", about {size(side.frees)} become free" if side.frees is not None and going else ""
     lines = [f"{clean(side.place)}: {len(going)} would be destroyed, {stay} stay{size_told}."]
-    lines += [f"  {clean(f'{one.dataset}@{one.snapshot}')}: {clean(one.why)}" for one in going[:_SHOWN]]
-    lines += [f"  and {len(going) - _SHOWN} more"] if len(going) > _SHOWN else []
-    return [*lines, *([f"  {clean(side.problem)}"] if side.problem else [])]
+    lines += [f"  {clean(f'{one.dataset}@{one.snapshot}')}: {clean(one.why)}" for one in going]
+    return [*lines, *([clean(side.problem)] if side.problem else [])]

@@ -108,11 +108,11 @@ async def verify(console: Console, task: Task) -> str | None:
         Choice("How much", _MUCH, "100", id="percent"),
         TextField("Dataset", id="below", hint="all of the task; . is the source itself"),
         TextField("Snapshot", id="snapshot", hint="the newest that both sides have"),
-        TextField("Seed", id="seed", hint="new; an earlier sample's for the same files again"),
+        TextField("Seed", id="seed", hint="chooses the files; that of an earlier run: the same ones"),
     )
     text = (
         "Both boxes read the same snapshot and tell the SHA-256 of every file, or of every MiB of a volume. Nothing is "
-        "sent or changed. Of a sample, names, sizes, owners, modes and times of all files are compared all the same."
+        "sent or changed. A sample hashes some files only; names, sizes, owners, modes and times are compared of all."
     )
     dialog = Form(f"Verify {task.name}", fields, "Start", text=text, check=lambda values: check_wish(made(values)))
     values = await ask(console, dialog)

@@ -49,7 +49,7 @@ async def ask_more(console: Console, task: Task, *, new: bool = True) -> Task | 
     if new:
         fields = (
             *fields,
-            Choice("Stream", _STREAM, id="raw"),
+            Choice("Stream", _STREAM, next(key for key, raw in _RAW.items() if raw is task.raw), id="raw"),
             Choice("Snapshots", _OWN, "yes" if task.snapshot else "", id="snapshot"),
         )
     else:

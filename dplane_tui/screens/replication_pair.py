@@ -19,25 +19,29 @@ if TYPE_CHECKING:
 
 
 async def pair(console: Console) -> Peer | None:
-    """Pair, and return the peer after its new key was used for a login; None when the person left."""
-    seen = await _look(console)
-    if seen is None:
-        return None
-    place, found, given = seen
-    question = (
-        f"{place['address']} shows this host key:\n\n  {found.fingerprint}\n\n"
-        "Compare it with the one on that box's own screen (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub). "
-        "It is pinned from now on."
-    )
-    if not await ask(console, Confirm("Is it really that box?", question, "It is the same")):
-        return None
-    return await _hand_over(console, place, found.key, given)
+    """Pair, and return the peer after its new key was used for a login; None when the person left the first form.
+
+    Leaving a later step goes back to that form, as it was typed.
+    """
+    typed: Values = {"port": "22", "user": "owner"}
+    while seen := await _look(console, typed):
+        typed, found, given = seen
+        question = (
+            f"{typed['address']} shows this host key:\n\n  {found.fingerprint}\n\n"
+            "Compare it with the one on that box's own screen (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub). "
+            "It is pinned from now on."
+        )
+        if not await ask(console, Confirm("Is it really that box?", question, "It is the same")):
+            continue
+        peer = await _hand_over(console, typed, found.key, given)
+        if peer is not None:
+            return peer
+    return None
 
 
-async def _look(console: Console) -> tuple[Values, HostIdentity, Rights] | None:
+async def _look(console: Console, typed: Values) -> tuple[Values, HostIdentity, Rights] | None:
     """Where the box is, as typed, what it shows, and what our key is to be allowed there; asked again with what was
     typed until it answers."""
-    typed: Values = {"port": "22", "user": "owner"}
     problem = ""
     while True:
         place = await ask(console, _form(typed, problem))
@@ -45,7 +49,8 @@ async def _look(console: Console) -> tuple[Values, HostIdentity, Rights] | None:
             return None
         given = await _rights(console, place) if MORE in place else Rights("", place["root"].strip() or None)
         if given is None:
-            return None
+            typed, problem = place, ""
+            continue
         console.say(f"Asking {place['address']} for its host key…", "dim")
         try:
             found = await console.services.replication.probe(place["address"].strip(), int(place["port"].strip()))
@@ -63,7 +68,9 @@ def _form(typed: Values, problem: str) -> Form:
         TextField("Address", typed.get("address", ""), id="address", hint="host name or IP address"),
         TextField("Port", typed["port"], id="port"),
         TextField("User", typed["user"], id="user", hint="an account there that may administer D-Plane"),
-        TextField("Confine to", typed.get("root", ""), id="root", hint="optional dataset there, e.g. backup"),
+        TextField(
+            "Confine to", typed.get("root", ""), id="root", hint="a dataset there; empty: anywhere, into what it makes"
+        ),
     )
     text = "A key is made here for that box. Nothing is sent before you have seen its fingerprint."
     return Form("Pair a box", fields, "Look", text=text, check=_check_place, more="Rights", error=problem)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,8 @@ from .replication_pull import MARK, ask_pull, pull_rows
 from .replication_rows import origin, place
 
 if TYPE_CHECKING:
+    from textual.widget import Widget
+
     from ..app import Console
 
 OFTEN = (
@@ -45,7 +47,11 @@ _PLACES = (Column("WHERE TO", least=8, most=30), Column("WHAT THAT IS", least=20
 class HowDialog(Form):
     """How often, how old it may get, and the names. The allowed age follows how often, until it is chosen itself."""
 
-    _offered = str(_SUGGESTED[OFTEN[0][0]])
+    _offered = ""
+
+    def content(self) -> Iterable[Widget]:
+        self._offered = str(_SUGGESTED[self.values["often"]])
+        return super().content()
 
     def _tell(self, error: str = "") -> None:
         often, rpo = self._fields[0], self._fields[1]
@@ -59,55 +65,77 @@ class HowDialog(Form):
 async def protect(console: Console, source: str | None) -> Task | None:
     """Ask, show what the first run would send, make the task. None when the person left.
 
-    `source` is the dataset, asked for when None. Raises DPlaneError.
+    `source` is the dataset, asked for when None. Leaving a step goes back to the one before, with what was typed there.
+    Raises DPlaneError.
     """
     services = console.services
     datasets = await services.zfs.datasets()
     tasks = [status.task for status in await services.replication.tasks()]
     peers = await services.replication.peers()
-    if source is None:
-        source = await _ask_source(console, datasets, tasks, peers)
-    if source is None:
-        return None
-    if source.startswith(MARK):
-        return await _pull(console, next(one for one in peers if one.name == source[1:]), datasets, tasks)
-    goal = await _ask_place(console, source, peers, datasets)
-    if goal == _PAIR:
-        made = await pair(console)
-        goal, peers = (f"peer:{made.name}", (*peers, made)) if made else (None, peers)
-    if goal is None:
-        return None
-    draft = suggest(source, goal, peers, datasets, tasks)
-    return await _finish(console, draft, any(one.name.startswith(f"{source}/") for one in datasets))
+    if source is not None:
+        return await _push(console, source, datasets, tasks, peers)
+    bare = coverage(held(datasets), tasks).bare
+    chosen = bare[0] if bare else ""  # the cursor begins on what has none
+    while picked := await _ask_source(console, datasets, tasks, peers, chosen):
+        chosen = picked
+        if chosen.startswith(MARK):
+            task = await _pull(console, next(one for one in peers if one.name == chosen[1:]), datasets, tasks)
+        else:
+            task = await _push(console, chosen, datasets, tasks, peers)
+        if task is not None:
+            return task
+        peers = await services.replication.peers()  # one may have been paired on the way
+    return None
+
+
+async def _push(
+    console: Console, source: str, datasets: Sequence[Dataset], tasks: Sequence[Task], peers: Sequence[Peer]
+) -> Task | None:
+    """Where to, and on from there; None when the person went back."""
+    below = any(one.name.startswith(f"{source}/") for one in datasets)
+    while goal := await _ask_place(console, source, peers, datasets):
+        if goal == _PAIR:
+            made = await pair(console)
+            if made is None:
+                continue
+            goal, peers = f"peer:{made.name}", (*peers, made)
+        task = await _finish(console, suggest(source, goal, peers, datasets, tasks), below)
+        if task is not None:
+            return task
+    return None
 
 
 async def _finish(console: Console, draft: Task, below: bool) -> Task | None:
-    """How, a last look, and the task is made; None when the person left."""
-    task = await _ask_how(console, draft, below)
-    if task is None or not await summary(console, task):
-        return None
-    return await console.services.replication.add_task(task)
+    """How, a last look, and the task is made; None when the person went back."""
+    draft = replace(draft, recursive=below, rpo=_SUGGESTED[OFTEN[0][0]], options=Options(schedule=OFTEN[0][0]))
+    while task := await _ask_how(console, draft):
+        draft = task
+        if await summary(console, task):
+            return await console.services.replication.add_task(task)
+    return None
 
 
 async def _pull(console: Console, peer: Peer, datasets: Sequence[Dataset], tasks: Sequence[Task]) -> Task | None:
-    """The other direction: what there, to which pool here, how."""
-    chosen = await ask_pull(console, peer, datasets)
-    if chosen is None:
-        return None
-    source, pool = chosen
-    leaf = source.rpartition("/")[2]
-    taken = {one.name for one in datasets} | {task.target for task in tasks if task.peer is None}
-    name = _free(_slug(leaf), {task.name for task in tasks})
-    target = _free(f"{pool}/{peer.name}/{leaf}", taken)
-    draft = Task(name, source, None, target, snapshot=peer.takes_snapshots(), source_peer=peer.name)
-    return await _finish(console, draft, True)
+    """The other direction: what there, to which pool here, how; None when the person went back."""
+    asked = peer.may_read or ""
+    used = {one.name for one in datasets} | {task.target for task in tasks if task.peer is None}
+    while chosen := await ask_pull(console, peer, datasets, asked):
+        asked, pool = chosen
+        leaf = asked.rpartition("/")[2]
+        name = _free(_slug(leaf), {task.name for task in tasks})
+        target = _free(f"{pool}/{peer.name}/{leaf}", used)
+        draft = Task(name, asked, None, target, snapshot=peer.takes_snapshots(), source_peer=peer.name)
+        task = await _finish(console, draft, True)
+        if task is not None:
+            return task
+    return None
 
 
 async def offer_run(console: Console, task: Task) -> None:
     """Ask whether a new task shall run now, and say what came of it: started is not done, so never green."""
     replication = console.services.replication
     text = f"The task {task.name} is stored. Its first run can start now; it goes on when this console is closed."
-    if await ask(console, Confirm(f"Run {task.name} now?", text, "Run now")):
+    if await ask(console, Confirm(f"Run {task.name} now?", text, "Run now", "Not now")):
         run = await replication.start(task.name)
         console.say(f"{task.name} was made and its run {run} started. Nothing is proven before that has ended.")
         return
@@ -121,14 +149,13 @@ async def offer_run(console: Console, task: Task) -> None:
 
 
 async def _ask_source(
-    console: Console, datasets: Sequence[Dataset], tasks: Sequence[Task], peers: Sequence[Peer]
+    console: Console, datasets: Sequence[Dataset], tasks: Sequence[Task], peers: Sequence[Peer], first: str
 ) -> str | None:
     rows = [*source_rows(datasets, tasks), *pull_rows(peers)]
     if not rows:
         raise RefusedError("This box has no dataset to protect.", "Create one in Pools (1).")
-    bare = coverage(held(datasets), tasks).bare  # the cursor begins on what has none
     text = "At the end of the list: what can be pulled from other boxes." if pull_rows(peers) else ""
-    dialog = Choose("Protect a dataset: which?", _SOURCES, rows, text, pick="This one", first=bare[0] if bare else "")
+    dialog = Choose("Protect a dataset: which?", _SOURCES, rows, text, pick="This one", first=first)
     return await ask(console, dialog)
 
 
@@ -172,7 +199,13 @@ def places(source: str, peers: Sequence[Peer], datasets: Sequence[Dataset], may_
         what = f"another pool here, {size(pool.available)} free; lost when this box is"
         rows.append(row(f"pool:{pool.name}", Cell(pool.name, "strong"), what))
     if may_pair:
-        rows.append(row(_PAIR, Cell("pair a box first", "accent"), "its address, its fingerprint, its password once"))
+        rows.append(
+            row(
+                _PAIR,
+                Cell("pair another box" if peers else "pair a box first", "accent"),
+                "its address, its fingerprint, its password once",
+            )
+        )
     return rows
 
 
@@ -202,39 +235,46 @@ def _free(wanted: str, taken: set[str]) -> str:
     return found
 
 
-async def _ask_how(console: Console, draft: Task, below: bool) -> Task | None:
+async def _ask_how(console: Console, draft: Task) -> Task | None:
+    """How, and with `+` more, from where a person comes back to the how as it was typed. None when they went back."""
+    while values := await ask(console, _how_form(draft)):
+        draft = _made(draft, values)
+        more = await ask_more(console, draft) if MORE in values else draft
+        if more is not None:
+            return more
+    return None
+
+
+def _made(draft: Task, values: Values) -> Task:
+    return replace(
+        draft,
+        name=values["name"].strip(),
+        target=values["target"].strip(),
+        recursive=bool(values["recursive"]),
+        rpo=int(values["rpo"]),
+        options=replace(draft.options, schedule=values["often"]),
+    )
+
+
+def _how_form(draft: Task) -> Form:
     from ..services.replication.service import check_task
 
     fields: tuple[Field, ...] = (
-        Choice("How often", OFTEN, OFTEN[0][0], id="often"),
-        Choice("Late after", [(str(one), duration(one)) for one in _RPO], "10800", id="rpo"),
-        Choice("Below as well", BELOW, "yes" if below else "", id="recursive"),
+        Choice("How often", OFTEN, draft.options.schedule, id="often"),
+        Choice("Late after", [(str(one), duration(one)) for one in _RPO], str(draft.rpo), id="rpo"),
+        Choice("Below as well", BELOW, "yes" if draft.recursive else "", id="recursive"),
         TextField("Target", draft.target, id="target", hint="dataset there" if draft.peer else "dataset here"),
         TextField("Task's name", draft.name, id="name"),
     )
 
-    def made(values: Values) -> Task:
-        return replace(
-            draft,
-            name=values["name"].strip(),
-            target=values["target"].strip(),
-            recursive=bool(values["recursive"]),
-            rpo=int(values["rpo"]),
-            options=Options(schedule=values["often"]),
-        )
-
-    dialog = HowDialog(
+    return HowDialog(
         f"Protect {draft.source}: how?",
         fields,
         "Next",
-        preview=lambda values: [promise(made(values))],
-        check=lambda values: check_task(made(values)),
+        preview=lambda values: [promise(_made(draft, values))],
+        check=lambda values: check_task(_made(draft, values)),
         more="More choices",
     )
-    values = await ask(console, dialog)
-    if values is None:
-        return None
-    return await ask_more(console, made(values)) if MORE in values else made(values)
 
 
 def promise(task: Task) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..actions import find
 from ..errors import CommandError
 from ..services.replication.model import Task
 from ..services.retention.model import PruneWish, Pruning, SideReport
@@ -18,7 +19,7 @@ _NAMED = 12
 
 
 async def prune(console: Console, task: Task) -> str | None:
-    """Show, ask, destroy. Returns what was destroyed. Raises DPlaneError, also when not everything could be."""
+    """Show all, ask, destroy. Returns what was destroyed. Raises DPlaneError, also when not everything could be."""
     replication = console.services.replication
     console.say(f"Reading both sides for {task.name}…", "dim")
     seen = await replication.prune(task.name, PruneWish(True))
@@ -27,6 +28,11 @@ async def prune(console: Console, task: Task) -> str | None:
     title = f"What the policies of {task.name} let go"
     if not going:
         await ask(console, Reader(title, prune_lines(seen)))
+        return None
+    act = find("task-prune", ("replication.tasks",))
+    keys = act.keys if act is not None else ()
+    below = f"{act.key if act is not None else 'Enter'}  destroy what goes     Esc  everything stays"
+    if await ask(console, Reader(title, prune_lines(seen), keys, below)) is None:
         return None
     if not await ask(console, TypedConfirm(f"{title}: destroy it?", going_lines(seen), task.name, "Destroy")):
         return None
@@ -42,7 +48,12 @@ async def prune(console: Console, task: Task) -> str | None:
         raise CommandError(
             f"{gone} were destroyed, not all: {problem}", "What is left stays; the next run tries again."
         )
-    return f"{gone} snapshots of {task.name} were destroyed; they are not listed any more."
+    what = (
+        f"1 snapshot of {task.name} was destroyed; it is"
+        if gone == 1
+        else f"{gone} snapshots of {task.name} were destroyed; they are"
+    )
+    return f"{what} not listed any more."
 
 
 def going_lines(seen: Pruning) -> list[str]:
@@ -50,7 +61,9 @@ def going_lines(seen: Pruning) -> list[str]:
     lines: list[str] = []
     for side in seen.sides:
         going, stay = side.goes, len(side.judged) - len(side.goes)
-        lines.append(f"{side.place} ({side.side}): {len(going)} go, {stay} stay, {_frees(side)}.")
+        lines.append(
+            f"{side.place} ({side.side}): {len(going)} of {len(side.judged)} snapshots go, {stay} stay, {_frees(side)}."
+        )
         lines += [f"  {one.dataset}@{one.snapshot}" for one in going[:_NAMED]]
         lines += [f"  … and {len(going) - _NAMED} more"] if len(going) > _NAMED else []
         lines += [f"  {side.problem}"] if side.problem else []
@@ -71,4 +84,4 @@ def prune_lines(done: Pruning) -> list[Pieces]:
 
 
 def _frees(side: SideReport) -> str:
-    return f"about {size(side.frees)} free by it" if side.frees is not None else "how much that frees is unknown"
+    return f"about {size(side.frees)} become free" if side.frees is not None else "how much that frees is unknown"

@@ -50,8 +50,11 @@ def allowed_words(peer: Peer) -> str:
     return f"It lets this box read {peer.may_read} and below{snapshots}."
 
 
-async def ask_pull(console: Console, peer: Peer, datasets: Sequence[Dataset]) -> tuple[str, str] | None:
-    """The dataset there and the pool here; None when the person left. Raises RefusedError where there is no pool."""
+async def ask_pull(console: Console, peer: Peer, datasets: Sequence[Dataset], asked: str) -> tuple[str, str] | None:
+    """The dataset there (`asked` stands in the form) and the pool here; None when the person went back.
+
+    Raises RefusedError where there is no pool.
+    """
 
     def check(values: Values) -> None:
         source = values["source"].strip()
@@ -61,14 +64,14 @@ async def ask_pull(console: Console, peer: Peer, datasets: Sequence[Dataset]) ->
             raise RefusedError(f"The dataset “{clean(source, 60)}” {problem}.")
         check_rights(Task("new", source, None, "here/new", source_peer=peer.name), peer, None)
 
-    fields = (TextField("Dataset there", peer.may_read or "", id="source", hint=f"e.g. {EXAMPLE}"),)
+    fields = (TextField("Dataset there", asked, id="source", hint=f"e.g. {EXAMPLE}"),)
     dialog = Form(f"Pull from {peer.name}: what?", fields, "Next", text=allowed_words(peer), check=check)
-    values = await ask(console, dialog)
-    if values is None:
-        return None
     pools = [one for one in datasets if "/" not in one.name]
     if not pools:
         raise RefusedError("This box has no pool that a copy could come to.", "Create one in Pools (1).")
+    values = await ask(console, dialog)
+    if values is None:
+        return None
     if len(pools) == 1:
         return values["source"].strip(), pools[0].name
     rows = [row(one.name, Cell(one.name, "strong"), size(one.available)) for one in pools]

@@ -25,8 +25,8 @@ def rights_fields(root: str = "") -> tuple[Field, ...]:
 
 
 ABOUT = (
-    "What the key may do at the box that lets it in; it gives no shell. Reading alone receives nothing. Snapshots are "
-    "of what it may read. Prune: old snapshots of its own tasks. Roll back: only copies that it made."
+    "What the key may do at the box that lets it in; it gives no shell. With Read alone nothing is received. Snapshots "
+    "are of what it may read. Prune: old snapshots of its own tasks. Roll back: only copies that it made."
 )
 
 

@@ -24,12 +24,12 @@ TASKS = (
     Column("NOW / NEXT", drop=2, right=True),
 )
 PEERS = (
-    Column("PEER", least=6, most=20),
-    Column("ADDRESS", drop=1, least=10, most=40),
-    Column("KIND", drop=2, least=7),
-    Column("CONFINED TO", drop=3, least=6, most=24),
-    Column("THEIR HOST KEY", least=50, grow=True, middle=True),
-    Column("OUR KEY", drop=4, least=14, middle=True),
+    Column("PEER", least=6, most=24),
+    Column("ADDRESS", drop=1, least=12, most=48, middle=True),
+    Column("KIND", drop=3, least=7),
+    Column("OUR KEY MAY", drop=2, least=14, most=48, grow=True),
+    Column("THEIR HOST KEY", drop=4, least=50, middle=True),
+    Column("OUR KEY", drop=5, least=14, middle=True),
 )
 JOBS = (
     Column("JOB", least=8, most=40, middle=True),
@@ -115,12 +115,22 @@ def peer_rows(peers: Iterable[Peer]) -> list[Row]:
             Cell(peer.name, "strong"),
             Cell(f"{peer.user}@{peer.address}:{peer.port}", "text"),
             Cell("D-Plane" if peer.product else "plain", "text"),
-            Cell(peer.root or "its own", "dim"),
+            Cell(may_words(peer), "text"),
             Cell(peer.host_fingerprint, "text"),
             Cell(peer.key_fingerprint, "text"),
         )
         for peer in peers
     ]
+
+
+def may_words(peer: Peer) -> str:
+    """What our key may do there, short enough for a list."""
+    if not peer.product:
+        return f"as {peer.user}"
+    found = [f"receive {peer.root}"] if peer.root else [] if peer.may_read else ["receive"]
+    found += [f"read {peer.may_read}"] if peer.may_read else []
+    found += [word for word, given in (("snapshot", peer.may_snapshot), ("prune", peer.may_prune)) if given]
+    return ", ".join([*found, *(["roll back"] if peer.may_rollback else [])])
 
 
 def job_rows(jobs: Iterable[Progress]) -> list[Row]:
@@ -184,8 +194,9 @@ def progress_lines(job: Progress | None, width: int) -> list[Pieces]:
     return [line, [(f" {doing}", "dim")]]
 
 
-def evidence_lines(run: Run, now: float, *, files: bool = True) -> list[Pieces]:
-    """A run and what was read back, for a person who wants proof; without `files` no name of a file."""
+def evidence_lines(run: Run, now: float, said: str = "", *, files: bool = True) -> list[Pieces]:
+    """A run and what was read back, as proof; `said` is what of its message stands above already. Without `files` no
+    name of a file."""
     took = f", took {duration(run.ended - run.started)}" if run.ended else ""
     lines: list[Pieces] = [
         [("run      ", "dim"), (run.id, "text")],
@@ -197,8 +208,9 @@ def evidence_lines(run: Run, now: float, *, files: bool = True) -> list[Pieces]:
             (f"{size(run.bytes)} ({run.bytes} bytes)", "text"),
         ],
     ]
-    if run.message:
-        lines.append([("result   ", "dim"), (run.message, "text")])
+    told = run.message.removeprefix(said).strip()
+    if told:
+        lines.append([("result   ", "dim"), (told, "text")])
     if run.kind == "verify":
         from .replication_looks import verified_lines
 

@@ -103,11 +103,11 @@ class Dialog(ModalScreen[R], Generic[R], inherit_bindings=False):
 
 
 class Confirm(Dialog[bool]):
-    """A question with Cancel under the cursor."""
+    """A question with Cancel under the cursor; `no` is its name where nothing is cancelled."""
 
-    def __init__(self, title: str, text: str, yes: str) -> None:
+    def __init__(self, title: str, text: str, yes: str, no: str = "Cancel") -> None:
         super().__init__(title)
-        self._text, self._yes = text, yes
+        self._text, self._yes, self._no = text, yes, no
 
     def content(self) -> Iterable[Widget]:
         lines = Lines()
@@ -115,7 +115,7 @@ class Confirm(Dialog[bool]):
         return (lines,)
 
     def buttons(self) -> Iterable[Button]:
-        return (Button("Cancel", id="cancel"), Button(self._yes, id="yes"))
+        return (Button(self._no, id="cancel"), Button(self._yes, id="yes"))
 
     def accept(self) -> None:
         self.dismiss(True)

@@ -114,4 +114,4 @@ class LongTable(Table):
             self._widths = self._fit()
             self.refresh()
         if self.key != key:
-            self.post_message(self.Moved(self, self.key))
+            self.post_message(self.Moved(self, self.key, False))

@@ -34,10 +34,12 @@ class Table(Widget, can_focus=True):
     class Moved(Message):
         """The cursor stands on another thing."""
 
-        def __init__(self, table: Table, key: str | None) -> None:
+        def __init__(self, table: Table, key: str | None, by_hand: bool) -> None:
             super().__init__()
             self.table = table
             self.key = key
+            self.by_hand = by_hand
+            """Whether a person moved it; else the rows changed below it."""
 
         def can_replace(self, message: Message) -> bool:
             return isinstance(message, Table.Moved) and message.table is self.table
@@ -169,7 +171,7 @@ class Table(Widget, can_focus=True):
         self._keep_in_view()
         self._repaint_changes(old, cursor, top)
         if self.key != key:
-            self.post_message(self.Moved(self, self.key))
+            self.post_message(self.Moved(self, self.key, False))
 
     def _repaint_changes(self, old: Sequence[Row], cursor: int, top: int) -> None:
         widths = self._fit()
@@ -216,7 +218,7 @@ class Table(Widget, can_focus=True):
         else:
             self._refresh_line(2 + old - top)
             self._refresh_line(2 + place - top)
-        self.post_message(self.Moved(self, self.key))
+        self.post_message(self.Moved(self, self.key, True))
 
     def on_key(self, event: events.Key) -> None:
         """Arrows, vim's letters, pages."""

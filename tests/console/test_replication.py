@@ -30,7 +30,9 @@ async def test_pairing_shows_the_fingerprint_before_it_asks_the_password(console
         await fill_pairing(seen, "10.9.0.3")
         await seen.until_text("SHA256:farfarfar")
         assert "Password" not in seen.text
-        await seen.press("enter")  # Cancel
+        await seen.press("enter")  # Cancel: back to the form
+        await seen.until_text("Pair a box")
+        await seen.press("escape")
         assert not [call for call in seen.services.fake_replication.calls if call[0] == "pair"]
         await fill_pairing(seen, "10.9.0.3")
         await seen.until_text("SHA256:farfarfar")
@@ -67,7 +69,9 @@ async def test_an_unreachable_box_and_a_wrong_password_are_sentences(console: Op
         await seen.press("enter", "enter", "enter", "enter", "enter")
         await seen.until_text("SHA256:farfarfar")
         assert ("probe", "10.9.0.9", 22) in services.fake_replication.calls
-        await seen.press("enter")  # Cancel
+        await seen.press("enter")  # Cancel: back to the form
+        await seen.until_text("Pair a box")
+        await seen.press("escape")
         await fill_pairing(seen, "10.9.0.3")
         await seen.until_text("SHA256:farfarfar")
         await seen.press("tab", "enter")
@@ -153,7 +157,7 @@ async def test_a_failed_run_is_never_green(console: Opener) -> None:
         await seen.until_text("failed")
         assert "succeeded" not in seen.text
         await seen.press("enter", "enter")
-        await seen.until_text("the next run")
+        await seen.until_said("the next run resumes there.")
         assert "Nothing was proven by this run." in seen.text
 
 
@@ -167,7 +171,7 @@ async def test_cancel_remove_and_peers(console: Opener) -> None:
         await seen.press("d", "tab", "enter")
         await seen.until_text("The task home is forgotten.")
         await seen.press("t")
-        await seen.until_text("SHA256:farfarfar")
+        await seen.until_text("OUR KEY MAY")
         await seen.press("d", "tab", "enter")
         await seen.until_text("nas-b is forgotten.")
     assert [call[0] for call in services.fake_replication.calls] == ["cancel", "remove_task", "remove_peer"]

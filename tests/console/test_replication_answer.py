@@ -212,7 +212,7 @@ async def test_a_diverged_run_names_the_way_out_and_shows_what_diverged(console:
         assert "Nothing is lost by itself: m shows the ways out." in seen.text
         services.fake_replication.in_conflict = [diverged()]
         await seen.press("m")
-        await seen.until_text("Why backup/home cannot go on")
+        await seen.until_text("Why nas-b:backup/home cannot go on")
 
 
 @pytest.mark.parametrize(

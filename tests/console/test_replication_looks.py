@@ -64,7 +64,7 @@ async def test_what_cannot_go_on_comes_first_and_names_the_key(console: Opener) 
         assert seen.text.index("AHEAD      tank/home/anna") < seen.text.index("only at the target  @mi")
         assert "\x1b" not in seen.text
         await seen.press("m")
-        await seen.until_text("Why backup/home cannot go on")
+        await seen.until_text("Why nas-b:backup/home cannot go on")
 
 
 async def test_without_the_role_the_comparison_offers_no_way_out(console: Opener) -> None:

@@ -48,7 +48,7 @@ async def test_a_peer_opens_to_its_rights_and_the_keys_that_work_there(console: 
     async with console(services, section="replication", profile=MONO) as seen:
         await seen.until_text("nas-b")
         await seen.press("t")
-        await seen.until_text("SHA256:farfarfar")
+        await seen.until_text("OUR KEY MAY")
         await seen.press("enter")
         await seen.until_text("Peer nas-b")
         assert "our key     SHA256:ownownown, made " in seen.text
@@ -63,7 +63,7 @@ async def test_a_new_key_is_asked_for_made_and_told(console: Opener) -> None:
     async with console(services, section="replication") as seen:
         await seen.until_text("nas-b")
         await seen.press("t")
-        await seen.until_text("SHA256:farfarfar")
+        await seen.until_text("OUR KEY MAY")
         await seen.press("W")
         await seen.until_text("A new key for nas-b?")
         await seen.press("enter")  # Cancel has the cursor
@@ -85,7 +85,7 @@ async def test_what_changes_keys_is_an_administrators(console: Opener, tab: str,
         await seen.until_text("nas-b")
         if tab:
             await seen.press("t")
-            await seen.until_text("SHA256:farfarfar")
+            await seen.until_text("OUR KEY MAY")
         await seen.press(key)
         await seen.until_text(f"“{word}” needs the role admin; this account has operate.")
     assert not services.fake_keys.calls
@@ -314,6 +314,29 @@ async def test_rights_are_asked_for_when_pairing_with_a_password(console: Opener
     assert (request.may_prune, request.may_rollback) == (False, True)
 
 
+async def test_leaving_a_step_of_pairing_goes_back_to_what_was_typed(console: Opener) -> None:
+    services = box()
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("n")
+        await seen.type("nas-c")
+        await seen.press("enter")
+        await seen.type("10.9.0.3")
+        await seen.press("enter", "enter", "enter", "enter", "plus")
+        await seen.until_text("What may this box do at nas-c?")
+        await seen.press("escape")
+        await seen.until_text("Pair a box")
+        assert "10.9.0.3" in seen.text
+        await seen.press("enter", "enter", "enter", "enter", "enter", "enter")
+        await seen.until_text("SHA256:farfarfar")
+        await seen.press("enter")  # Cancel has the cursor: it is not that box
+        await seen.until_text("Pair a box")
+        assert "10.9.0.3" in seen.text
+        await seen.press("escape")
+        await seen.until(lambda: len(seen.app.screen_stack) == 1)
+    assert not [call for call in services.fake_replication.calls if call[0] == "pair"]
+
+
 # -- who may come in here --------------------------------------------------------------------------------------
 
 
@@ -406,6 +429,7 @@ DIALOGS = {
     "compare": ("c",),
     "verify": ("v",),
     "prune": ("D",),
+    "prune, typed": ("D", "D"),
     "what it copies": ("o", "enter", "enter", "enter", "enter", "right", "enter"),
     "more choices": ("a", "enter", "enter", "plus"),
     "who may come in": ("A",),
@@ -443,6 +467,8 @@ async def test_every_new_dialog_fits_and_can_be_left(console: Opener, dialog: st
         assert seen.app.screen.query_one("#box").region.bottom <= size[1]
         if size == (80, 24):
             assert "[ Cancel ]" in seen.text or "[ Close ]" in seen.text
-        await seen.press("escape")
-        assert len(seen.app.screen_stack) == 1
+        for _ in range(4):  # one step back each
+            if len(seen.app.screen_stack) > 1:
+                await seen.press("escape")
+        await seen.until(lambda: len(seen.app.screen_stack) == 1)
     assert not [call for call in services.fake_keys.calls if call[0] != "offer"]

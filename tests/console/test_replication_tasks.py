@@ -182,11 +182,11 @@ async def test_what_is_kept_and_how_old_it_may_get_is_changed_after_what_goes_wa
         assert "tank/home@dplane-2026-11-01T00-00-00Z: older than what is kept" in seen.text
         assert not calls(services, "set_options"), "nothing is changed before that was seen"
         await seen.press("tab", "enter")
-        await seen.until_text("home is late after 1d 12h and keeps hourly=24 at the source")
+        await seen.until_text("home counts as late after 1d 12h, and keeps hourly=24 at the source")
         await seen.press("o", "ctrl+u")
         await seen.type("2d")
         await seen.press("enter", "enter", "enter", "enter", "enter")
-        await seen.until_text("home is late after 2d")
+        await seen.until_text("home counts as late after 2d")
     wanted = Options(keep_source="hourly=24")
     assert calls(services, "set_options") == [
         ("set_options", "home", wanted, 129600),
@@ -249,7 +249,7 @@ async def test_the_new_dialogs_are_let_go(console: Opener) -> None:
         await seen.until_text("nas-b")
 
         async def round_trip() -> None:
-            await seen.press("a", "enter", "enter", "escape", "b", "enter", "escape")
+            await seen.press("a", "enter", "enter", "escape", "escape", "escape", "b", "enter", "escape")
             await seen.press("l", "escape", "w", "escape", "f", "escape", "enter", "enter", "escape", "escape")
 
         await round_trip()
@@ -328,7 +328,9 @@ async def test_more_choices_can_be_left(console: Opener) -> None:
         await seen.press("a", "enter", "enter", "plus")
         await seen.until_text("Protect tank: more")
         await seen.press("escape")
-        assert "Protect tank" not in seen.text
+        assert "Protect tank: how?" in seen.text, "one step back"
+        await seen.press("escape", "escape", "escape")
+        await seen.until(lambda: len(seen.app.screen_stack) == 1)
     assert not services.fake_replication.calls
 
 
@@ -495,11 +497,16 @@ async def test_retention_at_once_is_looked_at_typed_and_told(console: Opener) ->
     async with console(services, section="replication") as seen:
         await seen.until_text("nas-b")
         await seen.press("D")
+        await seen.until_text("goes   tank/home@dplane-2026-11-01T00-00-00Z: older than what is kept")
+        assert "D  destroy what goes" in seen.text
+        await seen.press("D")
         await seen.until_text("To go on, type the name: home")
-        assert "this machine (source): 1 go, 0 stay, about 1.00M free by it." in seen.said
+        assert "this machine (source): 1 of 1 snapshots go, 0 stay, about 1.00M become free." in seen.said
         assert "  tank/home@dplane-2026-11-01T00-00-00Z" in seen.text
         await seen.press("enter")  # Cancel has the cursor
         assert [call[2] for call in calls(services, "prune")] == [PruneWish(True)]
+        await seen.press("D")
+        await seen.until_text("D  destroy what goes")
         await seen.press("D")
         await seen.until_text("To go on, type the name: home")
         await seen.type("home")
@@ -507,8 +514,93 @@ async def test_retention_at_once_is_looked_at_typed_and_told(console: Opener) ->
         await seen.until_text("What was destroyed of home")
         assert "gone   tank/home@dplane-2026-11-01T00-00-00Z" in seen.text
         await seen.press("escape")
-        await seen.until_text("1 snapshots of home were destroyed; they are not listed any more.")
+        await seen.until_text("1 snapshot of home was destroyed; it is not listed any more.")
     assert [call[2] for call in calls(services, "prune")] == [PruneWish(True), PruneWish(True), PruneWish(False)]
+
+
+async def test_all_that_would_go_can_be_read_before_it_does(console: Opener) -> None:
+    services = FakeServices()
+
+    async def many(name: str, wish: PruneWish) -> Pruning:
+        old = tuple(Judged("tank/home", f"dplane-{number:02}", "5", False, "old") for number in range(30))
+        return Pruning(name, wish.dry, (SideReport("source", "this machine", "daily=1", old, 5 << 20),))
+
+    services.fake_replication.prune = many  # type: ignore[method-assign]  # very many are old
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("D")
+        await seen.until_text("goes   tank/home@dplane-00: old")
+        await seen.press("G")
+        assert "goes   tank/home@dplane-29: old" in seen.text
+        await seen.press("escape", "o", "tab")
+        await seen.type("daily=1")
+        await seen.press("enter", "enter", "enter", "enter")
+        await seen.until_text("o  go on     Esc  nothing changes")
+        await seen.press("G")
+        assert "tank/home@dplane-29: old" in seen.text
+        await seen.press("o")
+        await seen.until_text("and 25 more, as read before")
+        assert "[ Switch on ]" in seen.text
+        await seen.press("escape")
+    assert not calls(services, "set_options")
+
+
+async def test_retention_that_is_emptied_is_switched_off_in_words_too(console: Opener) -> None:
+    services = FakeServices()
+    services.fake_replication.options = Options(keep_source="hourly=24")
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("o", "tab", "ctrl+u", "enter", "enter", "enter", "enter")
+        await seen.until_text("Let home keep everything?")
+        assert "[ Keep everything ]" in seen.text
+        assert "Switch on" not in seen.text
+        await seen.press("tab", "enter")
+        await seen.until_text("home counts as late after 1d, and keeps all at the source")
+
+
+async def test_leaving_a_step_of_the_wizard_is_one_step_back(console: Opener) -> None:
+    services = FakeServices()
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("a", "G", "enter", "enter")
+        await seen.until_text("Protect tank/vm: how?")
+        await seen.press("right", "plus")
+        await seen.until_text("Protect tank/vm: more")
+        await seen.press("escape")
+        await seen.until_text("Protect tank/vm: how?")
+        assert "every night at 02:30" in seen.text, "what was chosen is still there"
+        await seen.press("enter", "enter", "enter", "enter", "enter", "enter")
+        await seen.until_text("Nothing at the target is ever replaced")
+        await seen.press("enter")  # Cancel has the cursor
+        await seen.until_text("Protect tank/vm: how?")
+        assert "every night at 02:30" in seen.text
+        await seen.press("escape")
+        await seen.until_text("Protect tank/vm: where to?")
+        await seen.press("escape")
+        await seen.until_text("Protect a dataset: which?")
+        assert "> tank/vm" in seen.text
+        await seen.press("escape")
+        await seen.until(lambda: len(seen.app.screen_stack) == 1)
+    assert not calls(services, "add_task")
+
+
+async def test_what_was_said_of_one_task_does_not_stand_over_another(console: Opener) -> None:
+    services = FakeServices()
+    own = await services.fake_replication.tasks()
+    other = dataclasses.replace(own[0], task=dataclasses.replace(own[0].task, name="other"))
+    services.fake_replication.task_list = [*own, other]
+    async with console(services, section="replication") as seen:
+        await seen.until_text("other")
+        await seen.press("e")
+        await seen.until_text("nas-b answered: D-Plane")
+        await seen.press("r")
+        assert "nas-b answered: D-Plane" in seen.text, "what is read again changes nothing of it"
+        await seen.press("down")
+        assert "nas-b answered" not in seen.text
+        await seen.press("e")
+        await seen.until_text("nas-b answered: D-Plane")
+        await seen.press("right_square_bracket")
+        assert "nas-b answered" not in seen.text
 
 
 async def test_what_retention_could_not_destroy_is_never_told_as_done(console: Opener) -> None:
@@ -523,6 +615,8 @@ async def test_what_retention_could_not_destroy_is_never_told_as_done(console: O
         await seen.until_text("nas-b")
         await seen.press("D")
         await seen.until_text("how much that frees is unknown")
+        await seen.press("D")
+        await seen.until_text("type the name")
         await seen.type("home")
         await seen.press("enter")
         await seen.until_text("LEFT   tank/home@dplane-1: somebody holds it")

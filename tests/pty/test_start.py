@@ -15,7 +15,7 @@ pytestmark = pytest.mark.pty
 @pytest.mark.parametrize("term", ["xterm-256color", "linux", "vt220"])
 def test_leads_to_the_row_and_back_and_keeps_it(terminal: Start, tmp_path: Path, term: str) -> None:
     one = terminal(PLAY="start", TERM=term)
-    one.until_text("Something is wrong. 4 of 5 things need you.")
+    one.until_text("Something is wrong. 4 of 6 things need you.")
     one.until_text("SMART of 1 disk is unknown")
     one.send(b"jj\r")
     one.until_text("> docker.service")

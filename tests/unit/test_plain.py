@@ -32,9 +32,9 @@ WANTED = {
     ),
     "docker": ("Containers of Docker 26.1: 2.", "web, State running", "job, State exited (1)"),
     "start": (
-        "nas-a: Something is wrong. 4 of 5 things need you.",
+        "nas-a: Something is wrong. 4 of 6 things need you.",
         "Copies: home is in time",
-        "What to know: 5.",
+        "What to know: 6.",
         "bad: Pool vault is DEGRADED.",
         "Well: 1 pool online without errors: tank",
         "At work: nothing.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,15 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Systemd:
 async def stored() -> str:
     async with open_store(paths.current().database) as store:
         return (await records.task(store, "photos")).options.schedule
+
+
+async def test_a_task_whose_timer_fails_is_not_made_and_is_to_be_made_again(systemd: Systemd) -> None:
+    service = LocalReplication(LocalHost())
+    systemd.broken = True
+    with pytest.raises(CommandError, match="so the task was not made: systemd says no") as raised:
+        await service.add_task(replace(TASK, options=DAILY))
+    assert raised.value.next_step.endswith("Then make it again.")
+    assert await service.tasks() == ()
 
 
 async def test_a_schedule_whose_timer_fails_is_not_stored_and_setting_it_again_makes_the_timer(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -19,11 +20,11 @@ from dplane_tui.screens.replication_answer import (
     rough,
     verdict,
 )
-from dplane_tui.screens.replication_detail import chart_lines, detail_lines, plan_lines
-from dplane_tui.screens.replication_failures import _KINDS, kind_of, sentences
+from dplane_tui.screens.replication_detail import chart_lines, detail_lines, plan_lines, run_lines
+from dplane_tui.screens.replication_failures import _DIED, _KINDS, _OF_VERIFY, _STOPPED, kind_of, sentences
 from dplane_tui.screens.replication_protect import suggest
 from dplane_tui.screens.replication_restore import copy_rows, free_place, what_happens
-from dplane_tui.screens.replication_rows import age_cell, run_rows, task_rows
+from dplane_tui.screens.replication_rows import age_cell, may_words, run_rows, task_rows
 from dplane_tui.services.replication.model import (
     Copy,
     Evidence,
@@ -137,6 +138,42 @@ def test_the_list_begins_with_what_needs_a_person_and_diverged_is_said_as_such()
         "4 of 6 tasks are in time; old is late: 6d, allowed 1d; new was never proven; stuck has diverged and cannot go "
         "on by itself; failed, a-paused want a look, too."
     )
+
+
+def test_the_page_for_owners_has_every_class_by_the_words_of_the_screens() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "replication.md").read_text()
+    table = page.split("| the class |")[1].split("\n\n")[0]
+    said = {row.split("|")[1].split("(")[0].strip() for row in table.split("\n")[2:]}
+    assert said == {kind.name for kind in (*_KINDS.values(), *_OF_VERIFY.values(), _DIED, _STOPPED)}
+
+
+def test_a_peers_row_says_what_our_key_may_do() -> None:
+    peer = Peer("nas-b", "dplane", "10.0.0.2", 22, "k", "f", "g", True, "backup")
+    assert may_words(peer) == "receive backup"
+    assert may_words(replace(peer, root=None)) == "receive"
+    reads = replace(peer, root=None, may_read="tank", may_snapshot=True, may_rollback=True)
+    assert may_words(reads) == "read tank, snapshot, roll back"
+    assert may_words(replace(peer, product=False, user="root")) == "as root"
+
+
+def test_a_runs_window_says_nothing_twice() -> None:
+    run = Run("r", "photos", "failed", NOW, NOW, 0, "The cable was cut. The next run resumes.", "unreachable")
+    text = said(run_lines(run, [], NOW, 80))
+    assert text.count("The cable was cut.") == 1
+    assert "result   The next run resumes." in text
+    assert "result" not in said(run_lines(replace(run, message="It broke."), [], NOW, 80))
+    assert "result   Proven." in said(run_lines(Run("r", "photos", "succeeded", NOW, message="Proven."), [], NOW, 80))
+
+
+def test_a_task_says_that_its_copy_is_lost_with_the_box_and_that_everything_is_kept() -> None:
+    local = replace(TASK, peer=None, target="vault/photos")
+    text = said(detail_lines(TaskStatus(local), [], [], NOW, 80, 20))
+    assert "The copy is within this box: what takes the box takes it, too." in text
+    assert "keeps every snapshot on both sides" in text
+    kept = replace(TASK, options=Options(keep_target="daily=7"))
+    text = said(detail_lines(TaskStatus(kept), [], [], NOW, 80, 20))
+    assert "within this box" not in text
+    assert "keeps every snapshot" not in text
 
 
 @given(STATUSES)

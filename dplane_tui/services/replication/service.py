@@ -221,7 +221,8 @@ class LocalReplication(LocalLooks):
             await store.backup()
         if new.options.schedule:
             try:
-                await timer.follow(Door(self._host), new.name, new.options, "so the task was not made")
+                told = ("so the task was not made", "Then make it again.")
+                await timer.follow(Door(self._host), new.name, new.options, *told)
             except DPlaneError:
                 await self._unmake(new.name)
                 raise
@@ -255,7 +256,8 @@ class LocalReplication(LocalLooks):
             if options.keep_source != before.keep_source and task.source_peer is not None:
                 pruning.refuse_no_source_right(options, await records.peer(store, task.source_peer))
             if timed or timer.is_meant(before, options, rpo):
-                await timer.follow(Door(self._host), name, options, "so nothing was changed")
+                again = "Then set the schedule again."
+                await timer.follow(Door(self._host), name, options, "so nothing was changed", again)
             await records.set_options(store, name, options, rpo, recursive)
             left = await leftovers.drop_below(self._host, store, task) if task.recursive and not new.recursive else ""
             await store.backup()

@@ -19,9 +19,9 @@ def is_meant(before: Options, after: Options, rpo: int | None) -> bool:
     return "schedule" in differs or (bool(after.schedule) and rpo is None and differs <= {"window"})
 
 
-async def follow(door: Door, task: str, options: Options, kept: str) -> None:
+async def follow(door: Door, task: str, options: Options, kept: str, then: str) -> None:
     """Let systemd start the task when its options say so, or not at all. Raises DPlaneError, with the clause `kept`
-    about what that means."""
+    about what that means, and what to do `then`, once it is mended."""
     name = schedule.timer(task)
     try:
         if options.schedule:
@@ -29,5 +29,5 @@ async def follow(door: Door, task: str, options: Options, kept: str) -> None:
         else:
             await door.call("timer-remove", timer=name)
     except DPlaneError as error:
-        next_step = f"{error.next_step} Then set the schedule again.".strip()
+        next_step = f"{error.next_step} {then}".strip()
         raise type(error)(f"systemd could not be told when {task} runs, {kept}: {error.message}", next_step) from None
