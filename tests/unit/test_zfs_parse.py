@@ -393,6 +393,13 @@ def test_mountpoint_with_tab_and_line_end_stays_one_dataset() -> None:
     assert second.mountpoint == "/tank/a"
 
 
+def test_a_peers_name_with_a_line_end_hides_no_dataset() -> None:
+    hostile = DATASET.replace("\t-\t/", "\tx\ny\t/")
+    assert hostile != DATASET
+    for listed in ((hostile, DATASET), (DATASET, hostile)):
+        assert [one.name for one in parse_lists.parse_datasets("\n".join(listed))] == ["tank/a", "tank/a"]
+
+
 def test_pools_between_two_commands() -> None:
     spaces = parse_lists.parse_spaces("a\t1\t10\t4\t6\t40\t-\tONLINE\toff\nb\t2\t-\t-\t-\t-\t-\tFAULTED\ton\n")
     pools = parse_lists.merge([Pool("a", "", "ONLINE"), Pool("gone", "", "ONLINE")], spaces)

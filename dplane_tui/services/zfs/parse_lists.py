@@ -1,10 +1,12 @@
 """The tables of `zpool list -Hp` and `zfs list -Hp`: the same tab-separated text in every version of OpenZFS. Pure.
 
-A mountpoint may hold a tab or a line end, which -H does not escape; so it comes last and takes what begins no row.
+A mountpoint or a property of a person's may hold a tab or a line end, which -H does not escape; so they come last, and
+take what begins no row.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +21,7 @@ DATASET_COLUMNS = (
     "name,type,guid,createtxg,used,available,referenced,mounted,encryption,keystatus,encryptionroot,"
     "receive_resume_token,origin,compression,readonly,dplane:peer,mountpoint"
 )
+_BEGINS = re.compile(r"[^\t]+\t(?:filesystem|volume)\t\d+\t\d+\t")
 SNAPSHOT_COLUMNS = "name,guid,createtxg,creation,used,referenced"
 
 
@@ -106,13 +109,16 @@ def parse_datasets(text: str) -> tuple[Dataset, ...]:
     width = DATASET_COLUMNS.count(",")
     lines: list[str] = []
     for line in text.split("\n"):
-        if line.count("\t") >= width:
+        if _BEGINS.match(line):
             lines.append(line)
         elif line and not lines:
             raise _not_understood("zfs", line)
-        elif line:  # a line end inside of the mountpoint before
+        elif line:  # a line end inside of a value of the row before
             lines[-1] += "\n" + line
-    return tuple(_dataset(line.split("\t", width)) for line in lines)
+    rows = [line.split("\t", width) for line in lines]
+    if short := next((row for row in rows if len(row) <= width), None):
+        raise _not_understood("zfs", "\t".join(short))
+    return tuple(_dataset(row) for row in rows)
 
 
 def _dataset(row: Sequence[str]) -> Dataset:
