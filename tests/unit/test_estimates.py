@@ -44,3 +44,9 @@ async def test_one_question_tells_what_was_written_since_any_base_and_one_what_a
     assert len(host.asked) == 2, "whatever the number of datasets"
     assert host.asked[0][-2:] == ["written@old,written@older", "tank"]
     assert host.asked[1][-2:] == ["tank/c@new", "tank/gone@new"]
+
+
+def test_an_estimate_below_zero_is_unknown() -> None:
+    assert estimates.told("full\ttank/a@1\t100\nsize\t100\n") == 100
+    assert estimates.told(f"resume\ttank/a@1\t{2**64 - 5}\nsize\t{2**64 - 5}\n") is None
+    assert estimates.told("size\tmuch\n") is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,6 +12,13 @@ from .model import Plan, Step
 _SECONDS = 300.0
 _NAMES = 500
 _BASES = 50  # properties in one question
+
+
+def told(output: str) -> int | None:
+    """The bytes that `zfs send -nvP` says it would send; None when it says none, or more than any pool can hold: it
+    subtracts what arrived from an estimate that can be smaller."""
+    found = re.search(r"^size\t(\d{1,20})$", output, re.MULTILINE)
+    return int(found[1]) if found and int(found[1]) < 2**63 else None
 
 
 async def together(host: Host, top: str, recursive: bool, steps: Sequence[Step]) -> tuple[Step, ...]:

@@ -20,7 +20,7 @@ from privhelper.kinds import DATASETS_LIMIT
 from ...errors import DPlaneError, MissingError, RefusedError, UnreachableError
 from ..door import Door
 from ..host.quoting import command_line
-from . import answers, failures, keys
+from . import answers, estimates, failures, keys
 from .asof import AsOf
 from .far_holds import AgentHolds, FarHolds, PlainHolds
 from .model import Match, Plan, Step, Task
@@ -259,8 +259,7 @@ class PlainSource(FarSource):
         if not step.guid or step.size is not None:
             return step
         output = await self._link.run([*self._zfs, "send", "-n", "-v", "-P", *_plain(step)])
-        found = re.search(r"^size\t(\d{1,20})$", output.text, re.MULTILINE)
-        return replace(step, size=int(found[1])) if output.status == 0 and found else step
+        return replace(step, size=estimates.told(output.text)) if output.status == 0 else step
 
     async def send(self, step: Step) -> Command:
         return Command(self._link.argv(command_line([*self._zfs, "send", *_plain(step)])))

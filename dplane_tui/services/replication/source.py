@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import calendar
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -218,8 +217,7 @@ class LocalSource:
                 answer = await self._door.call("send-estimate", **sent(step))
         except CommandError:
             return step
-        found = re.search(r"^size\t(\d+)$", str(answer.get("stdout", "")), re.MULTILINE)
-        return replace(step, size=int(found[1])) if found else step
+        return replace(step, size=estimates.told(str(answer.get("stdout", ""))))
 
     async def creations(self, snapshots: Sequence[str]) -> dict[str, float]:
         # Our own names tell; the others are asked for with one command.
