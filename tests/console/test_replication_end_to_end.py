@@ -79,7 +79,7 @@ async def to_the_ways(seen: Seen) -> None:
     await seen.press("enter")
     await patiently(seen, "helps m ways out y dry run")
     await seen.press("m")
-    await patiently(seen, f"Why {TARGET} cannot go on")
+    await patiently(seen, f"Why vault-box:{TARGET} cannot go on")
     assert "@mine" in seen.text
     await seen.press("m")
     await seen.until_text("which way out?")
@@ -91,7 +91,7 @@ async def test_a_diverged_copy_is_kept_and_sent_afresh(console: Opener, world: W
         await to_the_ways(seen)
         await seen.press("enter")
         await seen.until_text("Nothing is destroyed.")
-        await seen.type(TARGET)
+        await seen.type(f"vault-box:{TARGET}")
         await seen.press("enter")
         await patiently(seen, "the target was read and lists it there with the same GUID")
     (kept,) = [name for name in world.datasets("far") if name.startswith(f"{TARGET}-kept-")]
@@ -108,7 +108,7 @@ async def test_what_changed_after_it_was_shown_is_refused(console: Opener, world
         await seen.until_text("This cannot be undone.")
         assert f"  {TARGET}@mine" in seen.text
         world.foreign_snapshot("far", TARGET, "mine too")
-        await seen.type(TARGET)
+        await seen.type(f"vault-box:{TARGET}")
         await seen.press("enter")
         await patiently(seen, "is not what was shown, so nothing was done.")
     assert [name for name, _ in world.points("far", TARGET)][-2:] == ["mine", "mine too"]

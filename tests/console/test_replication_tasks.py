@@ -429,7 +429,7 @@ async def test_the_depth_of_a_task_is_changed_after_it_was_shown_what_comes_in_a
         await seen.until_text("Let home copy that?")
         await seen.press("tab", "enter")
         await seen.until_said(
-            "home is late after 1d and keeps all at the source, all at the target. It copies tank/home"
+            "home counts as late after 1d, and keeps all at the source, all at the target. It copies tank/home"
         )
         await seen.until_text("tank/home/…")
         await seen.press(*MORE, "right", *("enter",) * 6)
