@@ -10,7 +10,7 @@ import pytest
 
 from .replication_lab import Boxes
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.unproven]
 
 PORT = 8099
 SECRET = "hook-7f3k29"
