@@ -179,10 +179,17 @@ def test_a_file_is_no_terminal_of_its_own(tmp_path: Path) -> None:
         assert file.stat().st_mode & 0o777 == 0o644
 
 
+OPENED_TO_ALL = """
+import os, runpy, sys
+os.fchmod(0, 0o666)
+sys.argv[1:] = ["--version"]
+runpy.run_module("dplane_tui", run_name="__main__")
+"""
+
+
 def test_a_console_of_a_unit_takes_its_terminal_before_anything_else(terminal: Start) -> None:
     for part, mode in (("", 0o666), ("kiosk", 0o600), ("session", 0o600)):
-        one = terminal("-m", "dplane_tui", "--version", DPLANE_LINE=part)
-        os.fchmod(one.slave, 0o666)
+        one = terminal("-c", OPENED_TO_ALL, DPLANE_LINE=part)
         assert one.ended() == 0
         assert os.fstat(one.slave).st_mode & 0o777 == mode, part
         assert bool(termios.tcgetattr(one.slave)[3] & termios.ECHO) == (part == ""), "a key is not shown from then on"
