@@ -15,15 +15,15 @@ pytestmark = [pytest.mark.lab, pytest.mark.unproven]
 PORT = 8099
 SECRET = "hook-7f3k29"
 UNIT = "practice-hook"
-SERVER = f"""
+SERVER = """
 import http.server
 class Hook(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         size = int(self.headers.get("Content-Length", 0))
         open("/run/hook", "a").write(self.path + " " + self.rfile.read(size).decode() + chr(10))
-        self.send_response(200 if self.path == "/{SECRET}" else 404)
+        self.send_response(200)
         self.end_headers()
-http.server.HTTPServer(("127.0.0.1", {PORT}), Hook).serve_forever()
+http.server.HTTPServer(("127.0.0.1", 8099), Hook).serve_forever()
 """
 
 
