@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from .replication_lab import Boxes
 pytestmark = [pytest.mark.lab, pytest.mark.unproven]
 
 PORT = 8099
-SECRET = "hook-7f3k29"
+SECRET = secrets.token_hex(8)  # the journal of a box outlives a test
 UNIT = "practice-hook"
 SERVER = """
 import http.server
