@@ -33,6 +33,7 @@ def boxes(pair: Any) -> Iterator[Boxes]:
     """nas-a with a server that writes down what it is told."""
     pair.reset()
     made = Boxes(pair)
+    made.a.ssh("rm", "-f", "/run/hook")
     made.a.ssh("systemd-run", "--quiet", f"--unit={UNIT}", "python3", "-c", SERVER)
     yield made
     made.a.ssh("systemctl", "stop", UNIT, check=False)
