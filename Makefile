@@ -29,7 +29,7 @@ test: venv ## every test, fast ones first; the practice pair is built when neede
 test-all: venv ## also the tests of the pair that have not been seen green in one run yet
 	@DPLANE_ALL_TESTS=1 packaging/test.sh
 
-matrix: venv ## a fault at every command boundary of a run on the pair (half an hour or more); writes docs/fault-matrix.md
+matrix: venv ## a fault at every command boundary of a run on the pair (an hour or more); writes docs/fault-matrix.md
 	@packaging/test.sh -s -m matrix tests/lab/test_fault_matrix.py tests/lab/test_fault_matrix_pull.py
 
 test-fast: venv ## only the tests that need neither the practice pair nor Docker

@@ -12,8 +12,9 @@ Each row is a run of replication between the two boxes of the practice pair, in 
 of `zfs`, `zpool` or `ssh`, and the run after it. After both, the boxes were asked behind the product's back: every
 snapshot that was there before is there with the same GUID, what the store calls proven is listed by both boxes, and at
 the end the copy has every snapshot of the source and the same files by checksum. A row stands here only when all of
-that held; where the next run needed a person, the row says what was mended. `make matrix` runs everything again, half
-an hour or more, and rewrites the rows.
+that held; where the next run needed a person, the row says what was mended. `make matrix` runs everything again, an
+hour or more, and rewrites the rows. A row is of the last time that its fault was made, which can be before the newest
+change of the engine; `git log docs/fault-matrix.md` tells when.
 
 | ZFS | fault | where | the run | the next run |
 |---|---|---|---|---|
