@@ -19,6 +19,7 @@ UNIT = "practice-hook"
 SERVER = """
 import http.server
 class Hook(http.server.BaseHTTPRequestHandler):
+    log_message = lambda *_: None  # it would write the address into the journal
     def do_POST(self):
         size = int(self.headers.get("Content-Length", 0))
         open("/run/hook", "a").write(self.path + " " + self.rfile.read(size).decode() + chr(10))
