@@ -10,11 +10,13 @@ import os
 import stat
 
 from . import channels
+from .alone import Held, alone
 from .channels import DIRECTORY
 from .failure import Failure
 from .places import CONFIG_DIR, OWNER_UID, SERVICE_GROUP
 from .shape import Args
 
+LOCK = "lock"
 _OWNERS = "notify.toml"
 _SIZE_LIMIT = 64 * 1024
 _FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC
@@ -26,12 +28,18 @@ def change(verb: str, args: Args) -> dict[str, object]:
     url, secret = _secrets(verb, args)
     try:
         place = _open_directory(make=verb != "notify-remove")
+        lock = -1
         try:
+            lock = alone(place, LOCK, f"{CONFIG_DIR}/{DIRECTORY}")
             if verb == "notify-remove":
                 return _remove(place, name)
             return _set(place, name, content(verb, args, url), secret, replace=args.get("replace") is True)
         finally:
+            if lock >= 0:
+                os.close(lock)
             os.close(place)
+    except Held as held:
+        raise Failure("failed", f"The channels were not changed: {held}.") from None
     except FileNotFoundError:
         raise Failure("changed", _not_ours(name)) from None
     except OSError as error:
@@ -146,8 +154,6 @@ def _is_owners(name: str) -> bool:
 
 
 def _open_directory(*, make: bool) -> int:
-    from fcntl import LOCK_EX, flock
-
     above = os.open(CONFIG_DIR, os.O_RDONLY | os.O_DIRECTORY | _FLAGS)
     try:
         _trust(above, CONFIG_DIR)
@@ -164,7 +170,6 @@ def _open_directory(*, make: bool) -> int:
         if stat.S_IMODE(os.fstat(place).st_mode) == 0o700:  # just made, now or by a helper that was ended then
             os.fchown(place, -1, _group())
             os.fchmod(place, 0o750)
-        flock(place, LOCK_EX)
     except BaseException:
         os.close(place)
         raise

@@ -58,7 +58,8 @@ def test_a_channel_is_made_told_and_removed_and_its_secret_stays_root_s(boxes: B
     assert (state["channel"], state["accepted"]) == ("home", True)
 
     places = boxes.a.ssh("find", "/etc/dplane/notify.d", "-printf", "%M %u %g %f\n").stdout.splitlines()
-    assert sorted(places)[0] == "-rw-r----- root dplane home.toml"
+    assert "-rw-r----- root dplane home.toml" in places
+    assert "-rw------- root root lock" in places
     assert "drwxr-x--- root dplane notify.d" in places
     logged = boxes.a.ssh("sh", "-c", "cat /var/log/dplane/*; journalctl --no-pager").stdout
     assert "notify-web" in logged

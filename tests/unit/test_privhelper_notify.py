@@ -5,6 +5,8 @@ What they stand on is in notify_box.py.
 
 from __future__ import annotations
 
+import fcntl
+import functools
 import grp
 import json
 import os
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 from dplane_tui.services.notify.config import parse
 from dplane_tui.services.notify.model import EVENTS
 from privhelper import channels, notifying
+from privhelper.alone import alone
 from privhelper.failure import CODES, Failure
 from privhelper.request import Refused, role_needed
 from privhelper.request import parse as parsed
@@ -36,6 +39,11 @@ MAIL: dict[str, Any] = {
     "user": "nas",
 }
 PHONE: dict[str, Any] = {"verb": "notify-web", "channel": "phone", "kind": "ntfy", "site": "https://ntfy.example.org"}
+
+
+def channels_in(folder: Path) -> list[str]:
+    """The files of a folder of channels, but its lock."""
+    return [name for name in os.listdir(folder) if name != notifying.LOCK]
 
 
 @pytest.fixture
@@ -57,7 +65,7 @@ def test_a_mail_is_made_read_back_and_understood(box: Box) -> None:
     for name in ("ann.toml", "ann.secret"):
         found = (box.made / name).stat()
         assert (found.st_mode & 0o7777, found.st_uid, found.st_gid) == (0o640, os.geteuid(), grp.getgrnam(GROUP).gr_gid)
-    assert sorted(os.listdir(box.made)) == ["ann.secret", "ann.toml"]
+    assert sorted(channels_in(box.made)) == ["ann.secret", "ann.toml"]
 
 
 @needs_root
@@ -79,7 +87,7 @@ def test_one_is_replaced_only_if_asked_for_and_an_old_secret_goes(box: Box) -> N
     assert (status, answer["error"]["code"]) == (CODES["refused"], "refused")
     assert "already" in answer["error"]["message"]
     assert box.set({**PHONE, "replace": True}, "/other")[1]["replaced"] is True
-    assert os.listdir(box.made) == ["phone.toml"]
+    assert channels_in(box.made) == ["phone.toml"]
     assert "https://ntfy.example.org/other" in (box.made / "phone.toml").read_text()
 
 
@@ -93,7 +101,7 @@ def test_notify_toml_is_its_owners(box: Box) -> None:
     assert box.set({**PHONE, "channel": "other"}, TOPIC)[0] == 0
     assert box.ask("notify-remove", channel="phone")[0] == CODES["changed"]
     assert (box.config / "notify.toml").read_text() == own
-    assert sorted(os.listdir(box.made)) == ["other.toml"]
+    assert sorted(channels_in(box.made)) == ["other.toml"]
 
 
 def test_removing_takes_the_secret_along_and_once(box: Box) -> None:
@@ -101,7 +109,7 @@ def test_removing_takes_the_secret_along_and_once(box: Box) -> None:
     assert not box.made.exists(), "looking for one makes nothing"
     box.set(MAIL, PASSWORD)
     assert box.ask("notify-remove", channel="ann") == (0, {"ok": True, "verb": "notify-remove", "channel": "ann"})
-    assert os.listdir(box.made) == []
+    assert channels_in(box.made) == []
     assert box.ask("notify-remove", channel="ann")[0] == CODES["changed"]
 
 
@@ -195,7 +203,30 @@ def test_a_folder_that_others_can_write(here: Path, mode: int) -> None:
     here.chmod(0o777)
     with pytest.raises(Failure, match="does not belong to root alone"):
         make()
-    assert os.listdir(here / "notify.d") == []
+    assert channels_in(here / "notify.d") == []
+
+
+def test_who_may_only_read_the_folder_holds_nobody_up(here: Path) -> None:
+    make()
+    folder = os.open(here / "notify.d", os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)  # as anybody could who can open it
+    try:
+        make(replace=True)
+    finally:
+        os.close(folder)
+    assert (here / "notify.d" / notifying.LOCK).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_change_at_work_is_waited_for_within_a_limit_and_named(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make()
+    monkeypatch.setattr("privhelper.notifying.alone", functools.partial(alone, limit=0.01))
+    other = os.open(here / "notify.d" / notifying.LOCK, os.O_RDWR)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    try:
+        with pytest.raises(Failure, match=r"has held the lock .*/notify\.d/lock since"):
+            make(replace=True)
+    finally:
+        os.close(other)
 
 
 def test_a_folder_of_somebody_else(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,7 +252,7 @@ def test_links_in_place_of_the_files_are_replaced_not_followed(here: Path, tmp_p
         (here / "notify.d" / name).symlink_to(precious)
     notifying.change("notify-remove", {"channel": "phone"})
     assert precious.read_text() == "root:x"
-    assert os.listdir(here / "notify.d") == []
+    assert channels_in(here / "notify.d") == []
 
 
 def test_what_is_not_as_it_was_written_is_no_success(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
