@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from .grammar import ALNUM, DIGITS, Kind, peer_problem, text
+from .grammar import ALNUM, DIGITS, Kind, list_problem, peer_problem, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from ipaddress import IPv4Address, IPv6Address
 
 MAIL, WEBHOOK, NTFY, PING = "mail", "webhook", "ntfy", "ping"
@@ -122,15 +121,6 @@ def kind_problem(value: object) -> str:
     return "" if value in (NTFY, WEBHOOK, PING) else f"must be one of {NTFY}, {WEBHOOK}, {PING}"
 
 
-def _list_problem(value: object, most: int, check: Callable[[object], str]) -> str:
-    if not isinstance(value, list) or not 0 < len(value) <= most:
-        return f"must be a list of 1 to {most}"
-    broken = next(filter(None, map(check, value)), "")
-    if broken:
-        return f"has an item that {broken}"
-    return "" if len(set(value)) == len(value) else "names one twice"
-
-
 def _event_problem(value: object) -> str:
     return "" if isinstance(value, str) and value in EVENTS else f"is none of {', '.join(EVENTS)}"
 
@@ -145,7 +135,7 @@ ADDRESSES = Kind(
     "mail-addresses",
     "a list of 1 to 20 of those, none twice",
     ["ann@example.org"],
-    lambda value: _list_problem(value, 20, mail_problem),
+    lambda value: list_problem(value, 20, mail_problem),
 )
 USER = Kind("mail-user", "1 to 128 visible ASCII characters", "nas@example.org", user_problem)
 KIND = Kind("channel-kind", f"{NTFY}, {WEBHOOK} or {PING}", WEBHOOK, kind_problem)
@@ -159,11 +149,11 @@ TOLD = Kind(
     "events",
     f"a list of {', '.join(EVENTS)}; one or more, none twice",
     ["failed", "late"],
-    lambda value: _list_problem(value, len(EVENTS), _event_problem),
+    lambda value: list_problem(value, len(EVENTS), _event_problem),
 )
 TASKS = Kind(
     "task-names",
     "a list of 1 to 50 names of tasks, none twice",
     ["photos"],
-    lambda value: _list_problem(value, 50, peer_problem),
+    lambda value: list_problem(value, 50, peer_problem),
 )

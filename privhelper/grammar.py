@@ -81,6 +81,16 @@ def named(char: str) -> str:
     return f"'{char}'" if "!" <= char <= "~" else f"the character U+{ord(char):04X}"
 
 
+def list_problem(value: object, most: int, check: Check) -> str:
+    """Why `value` is not a list of 1 to `most` different items in which `check` finds nothing."""
+    if not isinstance(value, list) or not 0 < len(value) <= most:
+        return f"must be a list of 1 to {most}"
+    broken = next(filter(None, map(check, value)), "")
+    if broken:
+        return f"has an item that {broken}"
+    return "" if len(set(value)) == len(value) else "names one twice"
+
+
 def text(
     value: object, limit: int, allowed: Iterable[str], first: frozenset[str] = ALNUM, *, dots: bool = False
 ) -> str:

@@ -62,14 +62,9 @@ def _token_problem(value: object) -> str:
 
 
 def _datasets_problem(value: object) -> str:
-    from .grammar import dataset_problem
+    from .grammar import dataset_problem, list_problem
 
-    if not isinstance(value, list) or not 0 < len(value) <= DATASETS_LIMIT:
-        return f"must be a list of 1 to {DATASETS_LIMIT} datasets"
-    broken = next(filter(None, map(dataset_problem, value)), "")
-    if broken:
-        return f"has an item that {broken}"
-    return "" if len(set(value)) == len(value) else "names a dataset twice"
+    return list_problem(value, DATASETS_LIMIT, dataset_problem)
 
 
 def _own_snapshots_problem(value: object) -> str:

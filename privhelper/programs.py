@@ -78,7 +78,12 @@ def run(argv: list[str], limit: int, given: bytes = b"") -> Output:
         os.close(source)
         os.close(out_write)
         os.close(err_write)
-    ended, streams = _collect((out_read, err_read), monotonic() + limit)
+    return _ended(child, argv, (out_read, err_read), limit)
+
+
+def _ended(child: int, argv: list[str], ends: tuple[int, int], limit: int) -> Output:
+    """What the child writes until its end. Raises Failure when that takes too long or is too much: it is ended then."""
+    ended, streams = _collect(ends, monotonic() + limit)
     if ended != "":
         end(child)
         raise Failure("timeout" if ended == "time" else "failed", _cut_short(argv, limit, ended))
@@ -107,12 +112,7 @@ def run_forked(argv: list[str], limit: int, turn: Callable[[], None]) -> Output:
             os._exit(1)
     os.close(out_write)
     os.close(err_write)
-    ended, streams = _collect((out_read, err_read), monotonic() + limit)
-    if ended != "":
-        end(child)
-        raise Failure("timeout" if ended == "time" else "failed", _cut_short(argv, limit, ended))
-    _, status = os.waitpid(child, 0)
-    return Output(os.waitstatus_to_exitcode(status), *streams)
+    return _ended(child, argv, (out_read, err_read), limit)
 
 
 def run_together(commands: list[list[str]], limit: int) -> list[tuple[list[str], Output]]:
