@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..actions import ACTIONS, allowed
 from ..errors import DPlaneError, RefusedError
-from ..services.replication.coverage import copies_here, coverage, held, taken
+from ..services.replication.coverage import copies_here, coverage, held, sent_here, taken
 from ..services.replication.model import Options, Peer, Plan, Task
 from ..services.zfs.model import Dataset
 from ..text import duration, size
@@ -175,7 +175,7 @@ def source_rows(datasets: Sequence[Dataset], tasks: Sequence[Task]) -> list[Row]
             Cell(", ".join(users.get(one.name, ("none yet",))), "dim"),
         )
         for one in datasets
-        if not one.peer and one.name not in copies
+        if not sent_here(one) and one.name not in copies
     ]
 
 

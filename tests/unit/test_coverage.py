@@ -53,11 +53,14 @@ def test_a_copy_that_is_sent_on_counts_for_its_original() -> None:
 
 def test_a_readonly_archive_is_ours_and_only_what_another_box_sent_is_not() -> None:
     archive = replace(box("tank/archive")[0], readonly=True)
-    sent = box("vault/nas-c", peer="nas-c")
+    sent = tuple(replace(one, readonly=True) for one in box("vault/nas-c", peer="nas-c"))
     assert coverage(held((archive, *sent)), []).bare == ("tank/archive",)
     pulled = Task("pulled", "tank/d", None, "vault/d", recursive=True, source_peer="nas-c")
     assert asked([pulled], "tank/d", "vault/d", "vault/d/x").bare == ("tank/d",), "that tank/d is on another box"
     assert [row.key for row in source_rows((archive, *sent), [])] == ["tank/archive"]
+    worked_with = box("vault/nas-c/mine", peer="nas-c")  # an own dataset below it is listed with its mark
+    assert coverage(held((*sent, *worked_with)), []).bare == ("vault/nas-c/mine",)
+    assert [row.key for row in source_rows((*sent, *worked_with), [])] == ["vault/nas-c/mine"]
 
 
 def test_what_has_hardly_anything_is_left_out_and_an_unknown_size_is_not_little() -> None:

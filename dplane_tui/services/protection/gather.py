@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ..policies.state import BROKEN, ON, Policies, PolicyStatus
-from ..replication.coverage import taken
+from ..replication.coverage import sent_here, taken
 from ..replication.model import TaskStatus
 from ..zfs.model import Dataset, Pool, Vdev
 from .judge import Copy, Facts, Kept, PoolFacts, Verdict, judge
@@ -89,7 +89,7 @@ def gather(
             newest is not None,
             None if sent is None else _copies(one.name, sent, one.guid),
             by_name.get(one.name.split("/")[0]),
-            one.peer,
+            one.peer if sent_here(one) else "",
             _kept(kept[one.name]) if one.name in kept else None,
             one.name in kept,
         )

@@ -44,10 +44,20 @@ class Coverage:
         return " ".join(f"{what}: {some(names)}." for what, names in told if names)
 
 
+def sent_here(dataset: Dataset) -> bool:
+    """Whether it is what another box sent: marked for one, and read-only.
+
+    What can be written to is worked with here: a copy that was taken into use, or a dataset that was made below one,
+    which a listing shows with the mark of its parent.
+    """
+    return bool(dataset.peer) and dataset.readonly
+
+
 def held(datasets: Iterable[Dataset]) -> Held:
     """From a listing. One whose size is not told counts as one with data: it is not known to be empty."""
     listed = tuple(datasets)
-    own = (one.name for one in listed if not one.peer and (one.referenced is None or one.referenced >= SOME_DATA))
+    filled = (one for one in listed if one.referenced is None or one.referenced >= SOME_DATA)
+    own = (one.name for one in filled if not sent_here(one))
     return Held(tuple(one.name for one in listed), tuple(own))
 
 
