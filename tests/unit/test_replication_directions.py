@@ -86,6 +86,12 @@ async def test_a_pull_takes_its_snapshot_there_and_is_proven_here(world: World, 
     assert_pulled(world, third, "nothing-new")
     assert (third.bytes, len(world.points("far", SOURCE))) == (0, 1)
 
+    with world.edit("far") as state:  # what a run leaves that is killed when all had arrived
+        kept = state["datasets"][SOURCE]["marks"]
+        kept.append({**kept[0], "name": kept[0]["name"].rpartition("-")[0] + f"-{77:016x}", "guid": "77"})
+    assert_pulled(world, await world.run(), "nothing-new")
+    assert marks(world, "far", SOURCE) == [top.source_guid]
+
 
 async def test_a_pull_without_the_right_uses_the_snapshots_that_are_there(world: World) -> None:
     world.rights = READ

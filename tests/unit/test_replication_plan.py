@@ -135,8 +135,10 @@ def test_a_snapshot_is_taken_only_when_something_was_written() -> None:
     assert not wants_snapshot(replace(TASK, snapshot=False), side("tank/photos", points(1), written="1"))
 
 
-def partial(toname: str = "tank/photos@s2", toguid: str = "1002", fromguid: str = "1001") -> str:
-    return token_of({"bytes": 400, "toguid": toguid, "toname": toname, "fromguid": fromguid})
+def partial(
+    toname: str = "tank/photos@s2", toguid: str = "1002", fromguid: str = "1001", *, raw: bool = False, count: int = 400
+) -> str:
+    return token_of({"bytes": count, "toguid": toguid, "toname": toname, "fromguid": fromguid, "raw": raw})
 
 
 def test_an_interrupted_receive_is_resumed_and_the_rest_follows() -> None:
@@ -175,7 +177,7 @@ def test_a_token_that_does_not_fit_is_given_up_and_planned_anew(token: str) -> N
 ])  # fmt: skip
 def test_an_increment_that_was_cut_counts_only_while_the_copy_is_as_it_was(there: Side, kind: str, since: str) -> None:
     here = side("tank/photos", points(1, 2))
-    for stale in ((), {("vault/photos", "1002")}):
+    for stale in ((), {("vault/photos", partial())}):
         plan = make_plan(TASK, here, there, None, stale=stale)
         assert [(conflict.kind, conflict.since) for conflict in plan.conflicts] == [(kind, since)]
         assert (plan.steps, plan.aborts) == ((), ()), "what had arrived is left alone"
@@ -203,9 +205,9 @@ def test_what_zfs_would_not_go_on_with_is_sent_anew_and_nothing_else_is() -> Non
     here = side("tank/photos", points(1, 2))
     target = side("vault/photos", points(1), receive_resume_token=partial())
     for stale, kinds in (
-        ({("vault/photos", "1002")}, ["incremental"]),
-        ({("vault/photos", "1003")}, ["resume"]),
-        ({("vault/other", "1002")}, ["resume"]),
+        ({("vault/photos", partial())}, ["incremental"]),
+        ({("vault/photos", partial(count=300))}, ["resume"]),  # more of it has arrived since
+        ({("vault/other", partial())}, ["resume"]),
     ):
         plan = make_plan(TASK, here, target, None, stale=stale)
         assert [step.kind for step in plan.steps] == kinds
@@ -229,9 +231,11 @@ def test_a_half_of_a_dataset_that_was_renamed_is_ours_still() -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.sampled_from("sbtx"), min_size=1, max_size=8), st.data(), st.booleans(), st.booleans())
+@given(
+    st.lists(st.sampled_from("sbtx"), min_size=1, max_size=8), st.data(), st.booleans(), st.booleans(), st.booleans()
+)
 def test_a_half_goes_on_only_where_zfs_takes_its_end(
-    history: list[str], data: st.DataObject, written: bool, stale: bool
+    history: list[str], data: st.DataObject, written: bool, stale: bool, raw: bool
 ) -> None:
     """Moments as above; the half is of any of them, from any of them, from nothing, or from what nobody has."""
     every = points(*range(1, len(history) + 1))
@@ -241,10 +245,10 @@ def test_a_half_goes_on_only_where_zfs_takes_its_end(
     )
     to = data.draw(st.sampled_from([*every, Point("gone", "5", 1)]))
     origin = data.draw(st.sampled_from(["", "6", *(point.guid for point in every)]))
-    token = partial(f"tank/photos@{to.name}", to.guid, origin)
+    token = partial(f"tank/photos@{to.name}", to.guid, origin, raw=raw)
     source = side("tank/photos", here, marks)
     target = side("vault/photos", there, receive_resume_token=token, written="9" if written else "0")
-    refused = {("vault/photos", to.guid)} if stale else set()
+    refused = {("vault/photos", token)} if stale else set()
     plan = make_plan(TASK, source, target, None, stale=refused)
     if plan.conflicts or not here:
         assert not plan.steps
@@ -253,6 +257,7 @@ def test_a_half_goes_on_only_where_zfs_takes_its_end(
     assert len(plan.matches) + bool(plan.steps) == 1
     if plan.steps and plan.steps[0].kind == "resume":
         assert not stale
+        assert not raw, "the task sends plain"
         assert not plan.aborts
         assert (there[-1].guid if there else "") == origin
         assert not (origin and written)
@@ -273,6 +278,17 @@ def test_a_half_received_full_that_cannot_go_on_starts_again() -> None:
     plan = make_plan(TASK, side("tank/photos", points(1)), side("vault/photos", receive_resume_token=token), None)
     assert plan.aborts
     assert [step.kind for step in plan.steps] == ["full"]
+
+
+@pytest.mark.parametrize("was", [False, True])
+@pytest.mark.parametrize("goes", [False, True])
+def test_a_half_goes_on_only_in_the_kind_of_stream_it_began_in(was: bool, goes: bool) -> None:
+    here = side("tank/photos", points(1, 2), encryptionroot="tank/photos", keystatus="available")
+    begun = side("vault/photos", receive_resume_token=partial("tank/photos@s1", "1001", "", raw=was))
+    plan = make_plan(replace(TASK, raw=goes), here, begun, None)
+    assert [step.kind for step in plan.steps] == ["resume" if was == goes else "full", "incremental"]
+    assert {step.raw for step in plan.steps} == {goes}
+    assert len(plan.aborts) == (was != goes)
 
 
 def test_encrypted_goes_raw_and_never_changes() -> None:

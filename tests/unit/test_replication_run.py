@@ -187,6 +187,57 @@ async def test_a_connection_that_breaks_midway_is_told_and_the_next_run_resumes(
     assert_equal(world)
 
 
+async def test_a_half_that_grew_while_it_was_asked_for_goes_on_in_the_same_run(world: World) -> None:
+    """The receive of the connection that was lost writes what it still had: ZFS refuses the token of a moment ago."""
+    await world.make_plain()
+    world.write("tank/photos", 8 * MB)
+    run_id, process = await world.start(rate=4 * MB)
+    job = world.path / "run" / "jobs" / f"{run_id}.json"
+    while not (job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > MB):
+        await asyncio.sleep(0.05)
+        assert process.returncode is None, await process.communicate()
+    process.kill()
+    await process.wait()
+    while not world.datasets("far")[TARGET]["partial"]["bytes"]:
+        assert not world.datasets("far")[TARGET]["snaps"]
+        await asyncio.sleep(0.05)
+    (world.path / "late").touch()
+    again = await world.run()
+    assert again.state == "succeeded", again.message
+    assert not (world.path / "late").exists()
+    assert not [command for command in world.commands if "receive -A" in command]
+    assert_equal(world)
+
+
+async def test_what_failed_as_the_far_box_went_down_is_tried_again_when_it_is_back(world: World) -> None:
+    """It ends the receive of one dataset before the link breaks in the next."""
+    await world.make_plain()
+    world.write("tank/photos", 1000)
+    for name in ("a", "b"):
+        world.write(f"tank/photos/{name}", 8 * MB)
+    run_id, process = await world.start(rate=4 * MB)
+    job = world.path / "run" / "jobs" / f"{run_id}.json"
+
+    async def sent(count: int) -> None:
+        while not (job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > count):
+            await asyncio.sleep(0.05)
+            assert process.returncode is None, await process.communicate()
+
+    await sent(MB)
+    child = world.children[-1]
+    assert child.stdin
+    child.stdin.close()
+    while len(world.datasets("far")) < 5:
+        await asyncio.sleep(0.05)
+        assert process.returncode is None, await process.communicate()
+    world.cut()
+    await process.wait()
+    run = await world.stored(run_id)
+    assert run.state == "succeeded", run.message
+    assert_equal(world, "/a")
+    assert_equal(world, "/b")
+
+
 async def test_what_was_busy_is_tried_again_in_the_run_whatever_else_is_left_behind(world: World) -> None:
     for name in ("a", "b"):
         world.write(f"tank/photos/{name}", 1000)

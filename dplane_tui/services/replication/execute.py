@@ -117,7 +117,9 @@ class Execution:
             try:
                 return await self._once()
             except DPlaneError as error:
-                self._planning.reached &= not isinstance(error, UnreachableError)
+                if isinstance(error, UnreachableError):
+                    self._planning.reached = False
+                    self._for_good.clear()  # a box that is going down fails what it is at before the link breaks
                 if not (self._passing or failures.worth_another_try(error)):
                     raise
                 print(f"dplane: {error}", file=sys.stderr)  # for the journal: a run that heals keeps it to itself
@@ -243,7 +245,7 @@ class Execution:
             return
         self._passing = True
         if step.token and isinstance(error, StaleTokenError):
-            self._planning.stale.add((step.target, step.guid))
+            self._planning.stale.add((step.target, step.token))
 
     async def _convoy(self, steps: Sequence[Step], before: int, plan: Plan) -> list[_Sent] | None:
         """Send all these on one channel; None when source or target cannot. Raises BrokenConvoyError, UnreachableError.

@@ -126,13 +126,18 @@ class FarSource(abc.ABC):
                 print(f"dplane: {step.dataset}: no bookmark was made: {error}", file=sys.stderr)
 
     async def drop_old_bases(self, step: Step | Match) -> None:
-        if self._bookmarks and isinstance(step, Step):
+        if self._bookmarks and (isinstance(step, Step) or self._has_others(step)):
             try:
                 await self._forget(step)
             except UnreachableError:
                 raise
             except DPlaneError:
                 return  # it is tried again next time
+
+    def _has_others(self, match: Match) -> bool:
+        """Whether a run left bookmarks behind; nothing is asked of the peer where there are none."""
+        marks = self._side[match.dataset].bookmarks
+        return any(self._is_ours(mark.name) and mark.guid != match.guid for mark in marks)
 
     async def forget_all(self) -> None:
         """Destroy all the bookmarks that a task made there which is gone. Raises DPlaneError; when its source is not
@@ -177,7 +182,7 @@ class FarSource(abc.ABC):
     async def _bookmark(self, step: Step) -> None: ...
 
     @abc.abstractmethod
-    async def _forget(self, step: Step) -> None: ...
+    async def _forget(self, step: Step | Match) -> None: ...
 
     @abc.abstractmethod
     def _is_ours(self, mark: str) -> bool: ...
@@ -231,7 +236,7 @@ class AgentSource(FarSource):
         named = {"dataset": step.dataset, "snapshot": step.snapshot, "guid": step.guid, "tag": self._tag}
         await self._link.ask({"op": "bookmark", **named})
 
-    async def _forget(self, step: Step) -> None:
+    async def _forget(self, step: Step | Match) -> None:
         await self._link.ask({"op": "forget", "dataset": step.dataset, "keep": step.guid, "tag": self._tag})
 
     def _is_ours(self, mark: str) -> bool:
@@ -288,7 +293,7 @@ class PlainSource(FarSource):
         await self._run([*self._zfs, "bookmark", "--", point, f"{step.dataset}#{name}"], f"{point} was not bookmarked")
         self._made.setdefault(step.dataset, {})[name] = step.guid
 
-    async def _forget(self, step: Step) -> None:
+    async def _forget(self, step: Step | Match) -> None:
         listed = {mark.name: mark.guid for mark in self._side[step.dataset].bookmarks}
         for short, guid in (listed | self._made.get(step.dataset, {})).items():
             if short.startswith(self._mark) and guid != step.guid:

@@ -16,7 +16,7 @@ from .model import Abort, Step
 from .read import Dataset, Point
 
 Half = tuple[str, str]
-"""The target's dataset, and the GUID of the snapshot of which a part arrived."""
+"""The target's dataset, and its resume token: it is another half once more of it has arrived."""
 
 
 def base_of(here: Dataset, guid: str) -> tuple[str, Point] | None:
@@ -49,7 +49,7 @@ def judged(here: Dataset, there: Dataset, stale: Collection[Half], *, raw: bool)
         why = "the snapshot it started from is not at the source any more"
     elif not _fits(there, origin):
         why = "the copy is no longer as it was when that stream began"
-    elif (there.name, guid) in stale:
+    elif (there.name, there.token) in stale:
         why = "ZFS refused to go on with it"
     if why or point is None:
         return Abort(there.name, there.token, why)

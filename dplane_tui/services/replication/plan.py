@@ -147,8 +147,8 @@ def _plan_dataset(draft: _Draft, task: Task, here: Dataset, there: Dataset | Non
 
 def _not_ours(here: Dataset, target: str) -> Conflict:
     text = (
-        f"{target} holds a part of a stream that is none of {here.name}, so it is left alone and nothing is sent into "
-        "it. Whoever began it can end it there, or give it up with `zfs receive -A`."
+        f"{target} holds a part of a stream that is not known to be of {here.name}, so it is left alone, and nothing "
+        "is sent into it. Whoever began it can end it there, or give it up with `zfs receive -A`."
     )
     return Conflict(here.name, target, "target-exists", text)
 

@@ -40,9 +40,13 @@ def state_of(folder: Path) -> Iterator[State]:
         path = folder / "state.json"
         state = json.loads(path.read_text()) if path.exists() else {"txg": 1, "pools": {}, "datasets": {}}
         yield state
-        fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps(state))
-        fresh.replace(path)
+        keep_state(folder, state)
+
+
+def keep_state(folder: Path, state: State) -> None:
+    fresh = folder / "state.new"
+    fresh.write_text(json.dumps(state))
+    fresh.replace(folder / "state.json")
 
 
 def count_and_maybe_kill(folder: Path) -> None:
@@ -93,11 +97,13 @@ def token_of(partial: dict[str, Any]) -> str:
     ]  # fmt: skip
     if partial["fromguid"]:
         pairs.append(("fromguid", 8, int(partial["fromguid"])))
+    if partial.get("raw"):
+        pairs.append(("rawok", 1, None))
     packed = b"\0\1\0\0" + b"\0\0\0\0" + b"\1\0\0\0"
     for name, kind, value in pairs:
         raw_name = name.encode() + b"\0"
         raw_name += b"\0" * (-len(raw_name) % 8)
-        raw = value.to_bytes(8, "little") if kind == 8 else value.encode() + b"\0"
+        raw = b"" if kind == 1 else value.to_bytes(8, "little") if kind == 8 else value.encode() + b"\0"
         raw += b"\0" * (-len(raw) % 8)
         head = (16 + len(raw_name) + len(raw)).to_bytes(4, "little") + (len(name) + 1).to_bytes(2, "little") + b"\0\0"
         packed += head + (1).to_bytes(4, "little") + kind.to_bytes(4, "little") + raw_name + raw
@@ -406,9 +412,9 @@ def send(folder: Path, words: list[str]) -> None:
         if "-t" in words:
             fields = resumetoken.unpack(words[words.index("-t") + 1])
             name, offset = str(fields["toname"]), int(fields["bytes"])
-            origin = str(fields.get("fromguid", ""))
+            origin, raw = str(fields.get("fromguid", "")), bool(fields.get("rawok"))
         else:
-            name, offset, origin = words[-1], 0, ""
+            name, offset, origin, raw = words[-1], 0, "", "-w" in words
             for flag in ("-i", "-I"):
                 if flag in words:
                     base = words[words.index(flag) + 1]
@@ -427,7 +433,10 @@ def send(folder: Path, words: list[str]) -> None:
     if "-n" in words:
         print(f"size\t{size}")
         return
-    head = {"items": items, "fromguid": origin, "toname": name, "offset": offset, "type": data["type"], "size": size}
+    head = {
+        "items": items, "fromguid": origin, "toname": name, "raw": raw, "offset": offset, "type": data["type"],
+        "size": size,
+    }  # fmt: skip
     out = sys.stdout.buffer
     out.write(json.dumps(head).encode() + b"\n")
     rate = float(os.environ.get("MODEL_RATE", "0"))
@@ -504,6 +513,15 @@ def whole_ones(state: State, data: dict[str, Any], items: list[dict[str, Any]]) 
     partial["toname"] = f"{partial['toname'].partition('@')[0]}@{items[0]['name']}"
 
 
+def grow_late(folder: Path, state: State, data: dict[str, Any] | None) -> None:
+    """The receive of a connection that is gone writes what it still had."""
+    late = folder.parent / "late"
+    if data is not None and data["partial"] and late.exists():
+        late.unlink()
+        data["partial"]["bytes"] += CHUNK
+        keep_state(folder, state)
+
+
 def receive(folder: Path, words: list[str]) -> None:
     name = words[-1]
     if "-A" in words:
@@ -522,12 +540,13 @@ def receive(folder: Path, words: list[str]) -> None:
         die(f"cannot receive incremental stream: {name}: dataset is busy")
     with state_of(folder) as state:
         data = state["datasets"].get(name)
+        grow_late(folder, state, data)
         refuse_receive(state, name, head, data)
         free = available(state, name.split("/")[0])
         data = data or new_dataset(head["type"])
         data["props"].update(word.split("=", 1) for word in words if "=" in word)
         keep = {"toguid": head["items"][-1]["guid"], "toname": head["toname"], "fromguid": head["fromguid"]}
-        data["partial"] = {**keep, "bytes": head["offset"]}
+        data["partial"] = {**keep, "raw": head["raw"], "bytes": head["offset"]}
         state["datasets"][name] = data
     got = 0
     while got < min(head["size"], free + 1) and (chunk := os.read(0, min(CHUNK, head["size"] - got))):
