@@ -48,12 +48,12 @@ async def _import(host: Host, args: argparse.Namespace) -> Result:
         )
     service = open_replication(host)
     peers = await service.peers()
-    tasks = [item.task for item in await service.tasks()]
+    tasks = await service.tasks()
     pools = await _pools(host)
     found: Sequence[Proposal]
     read = Crontabs({})
     if args.crontab is None:
-        taken = {task.name for task in tasks}
+        taken = {item.task.name for item in tasks}
         one = syncoid.propose(_without_name(args.words), pools=pools, peers=peers, taken=taken)
         found = [moving.settled(one, tasks)]
     else:

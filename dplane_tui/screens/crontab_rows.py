@@ -70,10 +70,8 @@ def copies(one: Proposal) -> str:
 
 def becomes(one: Proposal) -> Cell:
     """What takes a line's place, in a few words."""
-    if one.there and one.lacks:
-        return Cell(f"not the same: {one.there}", "warn")
     if one.there:
-        return Cell(f"in task {one.there}", "accent") if one.planned else Cell(f"is there: {one.there}", "good")
+        return _there(one)
     if one.task is None:
         return Cell(f"no task: {_why_not(one)}", "bad")
     if one.peer_missing:
@@ -81,6 +79,15 @@ def becomes(one: Proposal) -> Cell:
     if len(one.commands) > 1:
         return Cell(f"pair {one.task.source_peer} again first", "warn")
     return Cell(f"task {one.task.name}", "accent")
+
+
+def _there(one: Proposal) -> Cell:
+    """Green only for a task that does the same, and of which that is proven."""
+    if one.lacks:
+        return Cell(f"not the same: {one.there}", "warn")
+    if one.planned:
+        return Cell(f"in task {one.there}", "accent")
+    return Cell(f"doubtful: {one.there}", "warn") if one.doubt else Cell(f"is there: {one.there}", "good")
 
 
 def _why_not(one: Proposal) -> str:

@@ -31,7 +31,7 @@ async def paste(console: Console, said: str = "") -> Task | None:
         return None
     pools = [pool.name for pool in await services.zfs.pools()]
     peers = await services.replication.peers()
-    tasks = [status.task for status in await services.replication.tasks()]
+    tasks = await services.replication.tasks()
     return await take(console, moving.of_line(values["line"], pools, peers, tasks))
 
 
@@ -56,7 +56,7 @@ def proposal_lines(found: Proposal, run: Sequence[str] = ()) -> list[Pieces]:
     if found.problem:
         lines.append([(f"No task: {found.problem}", "bad")])
     if found.there:
-        lines.append([(moving.there_words(found), "warn" if found.lacks else "good")])
+        lines.append([(moving.there_words(found), "warn" if found.lacks or found.doubt else "good")])
     if found.task is not None:
         lines.append([(promise(found.task), "strong")])
         lines.append([(f"The task is called {found.task.name}.", "text")])

@@ -179,11 +179,11 @@ async def test_a_box_that_cannot_list_its_crontabs_still_takes_a_pasted_line(con
 async def test_from_the_list_another_line_can_be_pasted(console: Opener) -> None:
     services = with_crontabs()
     first = dataclasses.replace(TASK, name="deep", recursive=True, options=Options(schedule="hourly"))
-    services.fake_replication.task_list = [TaskStatus(TASK), TaskStatus(first)]
+    services.fake_replication.task_list = [TaskStatus(TASK), TaskStatus(first)]  # nothing is proven
     async with console(services, section="replication") as seen:
         await seen.until_text("nas-b")
         await seen.press("I")
-        await seen.until_text("is there: deep")
+        await seen.until_text("doubtful: deep")
         await seen.press("G", "enter")
         await seen.until_said("A syncoid command, or the line of a crontab that runs it.")
 

@@ -138,7 +138,7 @@ def test_a_line_that_does_what_a_task_or_an_earlier_line_does_needs_none() -> No
         "/etc/crontab": LINE + "1 1 * * * root syncoid -r tank/home vault/home\n",
         "/etc/cron.d/x": "@hourly root syncoid tank/vm vault/vm\n@daily root syncoid tank/b/vm vault/vm2\n",
     }
-    found = moving.of_crontabs(files, ["tank", "vault"], [], [home])
+    found = moving.of_crontabs(files, ["tank", "vault"], [], [proven(home)])
     assert [(one.file, one.line, one.there, one.task.name if one.task else "") for one in found] == [
         ("/etc/crontab", 1, "", "vm"),
         ("/etc/crontab", 2, "home", ""),
@@ -160,8 +160,13 @@ def test_a_line_that_does_what_a_task_or_an_earlier_line_does_needs_none() -> No
 def settled(line: str, options: Options, **fields: Any) -> Proposal:
     """What becomes of a system crontab's only line beside a task for the same two places."""
     there = Task("v", "tank/vm", None, "vault/vm", **{"recursive": True, **fields}, options=options)
-    (one,) = moving.of_crontabs({f"{FOLDER}/x": line}, ["tank", "vault"], [], [there])
+    (one,) = moving.of_crontabs({f"{FOLDER}/x": line}, ["tank", "vault"], [], [proven(there)])
     return one
+
+
+def proven(task: Task) -> TaskStatus:
+    """A task whose copy is there and in time, and that starts again."""
+    return TaskStatus(task, None, 1.0, "s", 1.0, False, 2.0)
 
 
 @pytest.mark.parametrize(
@@ -222,18 +227,38 @@ def test_what_a_task_does_beyond_the_line_takes_nothing_from_it(
     words: str, options: Options, fields: dict[str, Any]
 ) -> None:
     one = settled(LINE.replace("-r", words), options, **fields)
-    assert (one.there, one.lacks) == ("v", ())
+    assert (one.there, one.lacks, one.doubt) == ("v", (), "")
     assert becomes(one) == Cell("is there: v", "good")
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"verified_at": None, "late": None}, "no run of it has proven a copy yet"),
+        ({"late": True}, "its copy is late, or nobody knows"),
+        ({"late": None}, "its copy is late, or nobody knows"),
+        ({"next_run": None}, "systemd tells no next start of it"),
+    ],
+)
+def test_a_task_that_is_set_to_do_the_same_is_not_good_without_evidence(changed: dict[str, Any], why: str) -> None:
+    status = proven(Task("v", "tank/vm", None, "vault/vm", True, options=Options(schedule="hourly")))
+    (one,) = moving.of_crontabs({"": LINE}, ["tank", "vault"], [], [replace(status, **changed)])
+    assert (one.there, one.lacks, one.doubt) == ("v", (), why)
+    assert f"nothing is to be made. But {why}: leave the line in" in moving.there_words(one)
+    assert becomes(one) == Cell("doubtful: v", "warn")
 
 
 def test_of_several_tasks_the_one_that_does_most_of_the_line_is_named() -> None:
     ends = ("tank/vm", None, "vault/vm")
     tasks = [Task("a", *ends, True, options=Options(paused=True)), Task("b", *ends, True)]
     tasks.append(Task("c", *ends, options=Options(schedule="hourly")))
-    (one,) = moving.of_crontabs({"": LINE}, ["tank", "vault"], [], tasks[:2])
+    (one,) = moving.of_crontabs({"": LINE}, ["tank", "vault"], [], [proven(task) for task in tasks[:2]])
     assert one.there == "b"
-    (one,) = moving.of_crontabs({"": LINE.replace("-r", "")}, ["tank", "vault"], [], tasks)
+    (one,) = moving.of_crontabs({"": LINE.replace("-r", "")}, ["tank", "vault"], [], [proven(task) for task in tasks])
     assert (one.there, one.lacks) == ("c", ())
+    twice = [TaskStatus(replace(tasks[2], name="d")), proven(tasks[2])]
+    (one,) = moving.of_crontabs({"": LINE.replace("-r", "")}, ["tank", "vault"], [], twice)
+    assert (one.there, one.doubt) == ("c", "")
 
 
 def test_what_else_a_line_does_is_told_whether_a_task_is_there_or_not() -> None:
@@ -321,6 +346,7 @@ def test_the_command_says_as_well_that_a_task_is_there_and_makes_no_second_one(
     assert [item["task"]["name"] for item in cli.json("replicate", "list")[1]["data"]] == ["q"]
     status, out, _ = cli(*words, *line)
     assert (status, "THERE ALREADY: The task q copies it to the same place" in out) == (0, True)
+    assert "But no run of it has proven a copy yet: leave the line in until that has changed." in out
     assert out.rstrip().endswith("0 of 1 can be a task, 1 needs none. Nothing was done.")
 
     status, out, _ = cli(*words, "--crontab", str(file))

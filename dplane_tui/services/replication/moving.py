@@ -10,7 +10,7 @@ from ...errors import DPlaneError
 from ...text import clean
 from . import crontab, crontabs, syncoid
 from .alike import lacks
-from .model import Peer, Task
+from .model import Peer, Task, TaskStatus
 from .syncoid import Note, Proposal
 from .syncoid_options import KEPT, NOT_SUPPORTED
 
@@ -31,7 +31,7 @@ class Stored:
 
 
 def of_crontabs(
-    files: Mapping[str, str], pools: Collection[str], peers: Sequence[Peer], tasks: Sequence[Task]
+    files: Mapping[str, str], pools: Collection[str], peers: Sequence[Peer], tasks: Sequence[TaskStatus]
 ) -> tuple[Proposal, ...]:
     """What takes the place of each syncoid of these crontabs (texts by their names), in their order.
 
@@ -41,27 +41,28 @@ def of_crontabs(
     """
     found: list[Proposal] = []
     known = list(tasks)
-    made = {task.name for task in tasks}
+    made = {status.task.name for status in tasks}
     for file, content in files.items():
         for run in crontab.programs(content, "syncoid", crontabs.has_users(file)):
             one = _of_run(run, pools, peers, known)
-            found.append(replace(one, file=file, planned=bool(one.there) and one.there not in made))
-            known += [one.task] if one.task is not None else []
+            planned = bool(one.there) and one.there not in made
+            found.append(replace(one, file=file, planned=planned, doubt="" if planned else one.doubt))
+            known += [TaskStatus(one.task)] if one.task is not None else []
     return tuple(found)
 
 
-def of_line(line: str, pools: Collection[str], peers: Sequence[Peer], tasks: Sequence[Task]) -> Proposal:
+def of_line(line: str, pools: Collection[str], peers: Sequence[Peer], tasks: Sequence[TaskStatus]) -> Proposal:
     """The same for one line that a person gives: of a shell or a crontab. Raises UsageError for what is none."""
     return _of_run(crontab.pasted(line, "syncoid"), pools, peers, tasks)
 
 
-def _of_run(run: crontab.Found, pools: Collection[str], peers: Sequence[Peer], known: Sequence[Task]) -> Proposal:
+def _of_run(run: crontab.Found, pools: Collection[str], peers: Sequence[Peer], known: Sequence[TaskStatus]) -> Proposal:
     place = f"Line {run.line}: " if run.line else ""
     if run.problem and not run.words:
         return Proposal(
             clean(run.command, 2000), problem=f"{place}{run.problem}.", line=run.line, schedule=run.schedule
         )
-    taken = {task.name for task in known}
+    taken = {status.task.name for status in known}
     one = syncoid.propose(run.words, schedule=run.schedule, pools=pools, peers=peers, taken=taken)
     one = replace(one, line=run.line, schedule=run.schedule)
     if run.problem or one.problem:
@@ -79,19 +80,29 @@ def _beyond(run: crontab.Found) -> Iterator[Note]:
         yield Note("(beside it)", NOT_SUPPORTED, f"the line also has {names}, which no task does")
 
 
-def settled(one: Proposal, tasks: Sequence[Task], beyond: tuple[Note, ...] = ()) -> Proposal:
+def settled(one: Proposal, tasks: Sequence[TaskStatus], beyond: tuple[Note, ...] = ()) -> Proposal:
     """`one`, without a task where one of `tasks` copies the same to the same place, and with what that one lacks.
 
     `beyond` is what the line does and no task can.
     """
     wanted = one.task
-    same = [task for task in tasks if wanted is not None and _ends(task) == _ends(wanted)]
+    same = [status for status in tasks if wanted is not None and _ends(status.task) == _ends(wanted)]
     if wanted is None or not same:
         return replace(one, notes=(*beyond, *one.notes))
-    there = min(same, key=lambda task: (len(lacks(task, wanted)), not task.recursive))
-    missing = (*lacks(there, wanted), *(note.text for note in beyond))
+    there = min(same, key=lambda one: (len(lacks(one.task, wanted)), bool(_doubt(one)), not one.task.recursive))
+    missing = (*lacks(there.task, wanted), *(note.text for note in beyond))
     notes = tuple(note for note in one.notes if note.fate != KEPT)
-    return replace(one, task=None, commands=(), peer_missing="", there=there.name, lacks=missing, notes=notes)
+    one = replace(one, task=None, commands=(), peer_missing="", there=there.task.name, lacks=missing, notes=notes)
+    return replace(one, doubt=_doubt(there))
+
+
+def _doubt(status: TaskStatus) -> str:
+    """Why nobody should rely on a task yet, whatever it is set to do."""
+    if status.verified_at is None:
+        return "no run of it has proven a copy yet"
+    if status.late is not False:
+        return "its copy is late, or nobody knows"
+    return "systemd tells no next start of it" if status.task.options.schedule and status.next_run is None else ""
 
 
 def _ends(task: Task) -> tuple[str | None, str, str | None, str]:
@@ -105,7 +116,8 @@ def there_words(one: Proposal) -> str:
     task = f"The task {one.there}{', which an earlier line becomes,' if one.planned else ''}"
     if one.lacks:
         return f"{task} copies it to the same place, but not as the line does: {'; '.join(one.lacks)}."
-    return f"{task} copies it to the same place: nothing is to be made."
+    doubt = f" But {one.doubt}: leave the line in until that has changed." if one.doubt else ""
+    return f"{task} copies it to the same place: nothing is to be made.{doubt}"
 
 
 def why_none(one: Proposal) -> str:

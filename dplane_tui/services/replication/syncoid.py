@@ -66,6 +66,8 @@ class Proposal:
     """Whether that task is not made yet: an earlier line becomes it."""
     lacks: tuple[str, ...] = ()
     """What the line does and that task does not, clauses; without any no other task is needed."""
+    doubt: str = ""
+    """Why that task cannot be relied on yet, a clause."""
 
 
 _SHORT = {"r": "recursive", "c": "sshcipher", "o": "sshoption"}
