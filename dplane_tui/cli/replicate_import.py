@@ -48,17 +48,17 @@ async def _import(host: Host, args: argparse.Namespace) -> Result:
         )
     service = open_replication(host)
     peers = await service.peers()
-    tasks = [item.task for item in await service.tasks()]
+    tasks = await service.tasks()
     pools = await _pools(host)
     found: Sequence[Proposal]
     read = Crontabs({})
     if args.crontab is None:
-        taken = {task.name for task in tasks}
+        taken = {item.task.name for item in tasks}
         one = syncoid.propose(_without_name(args.words), pools=pools, peers=peers, taken=taken)
         found = [moving.settled(one, tasks)]
     else:
         own = args.crontab is True
-        read = await crontabs.look(host) if own else Crontabs({"": await asyncio.to_thread(_read, args.crontab)})
+        read = await crontabs.look(host) if own else Crontabs(await asyncio.to_thread(_one, args.crontab))
         found = moving.of_crontabs(read.texts, pools, peers, tasks)
     done = await _apply(service, found) if args.apply and found else _proposed(found)
     return done if args.crontab is not True else _with_unseen(done, read)
@@ -69,11 +69,13 @@ def _proposed(found: Sequence[Proposal]) -> Result:
     if not found:
         return Result([], "No syncoid is run by what was read. A script that a crontab starts is not looked into.")
     ready = sum(one.task is not None for one in found)
-    there = sum(bool(one.there) for one in found)
+    there = sum(bool(one.there) and not one.lacks for one in found)
+    lacking = sum(bool(one.lacks) for one in found)
     none = f", {there} {'needs' if there == 1 else 'need'} none" if there else ""
+    none += f", {lacking} {'has' if lacking == 1 else 'have'} a task that does not do the same" if lacking else ""
     last = f"{ready} of {len(found)} can be a task{none}. "
     last += "Nothing was done: type the commands, or add --apply." if ready else "Nothing was done."
-    problem = next((one.problem for one in found if one.problem), "")
+    problem = next((said for one in found if (said := moving.why_none(one))), "")
     return Result(found, f"{_shown(found)}\n\n{last}", BadNewsError(problem) if problem else None)
 
 
@@ -99,6 +101,11 @@ async def _pools(host: Host) -> tuple[str, ...]:
 def _without_name(words: Sequence[str]) -> list[str]:
     """The arguments, also when the command's own name was pasted along."""
     return list(words[1:] if words[0].rpartition("/")[2] == "syncoid" else words)
+
+
+def _one(path: str) -> dict[str, str]:
+    """A crontab's text by its path; of what is read from elsewhere by none. Raises UsageError, MissingError."""
+    return {"" if path == "-" else path: _read(path)}
 
 
 def _read(path: str) -> str:
@@ -129,7 +136,7 @@ def _describe(one: Proposal) -> str:
     lines = [f"{place}{one.origin}"]
     lines += [f"  {command}" for command in one.commands]
     lines += [f"  NO TASK: {one.problem}"] if one.problem else []
-    lines += [f"  THERE ALREADY: {moving.there_words(one)}"] if one.there else []
+    lines += [f"  {'NOT THE SAME' if one.lacks else 'THERE ALREADY'}: {moving.there_words(one)}"] if one.there else []
     width = max((len(note.option) for note in one.notes), default=0)
     lines += [f"    {note.option.ljust(width)}  {note.fate}: {note.text}" for note in one.notes]
     if one.task is not None and one.task.peer is not None:
@@ -145,7 +152,8 @@ async def _apply(service: ReplicationService, found: Sequence[Proposal]) -> Resu
     done = await moving.store(service, found)
     lines = [*(f"stored    {task.name}" for task in done.made), *(f"there     {name}" for name in done.there)]
     lines += [f"NOT       {why}" for why in done.left]
-    lines.append("Look at each with `dplane replicate run NAME --dry-run`, then take the line out of the crontab.")
+    if done.made or done.there:
+        lines.append("Look at each with `dplane replicate run NAME --dry-run`, then take its line out of the crontab.")
     stored = [task.name for task in done.made]
     data = {"proposals": found, "stored": stored, "there": done.there, "left": done.left}
     problem = None

@@ -34,7 +34,8 @@ def looked(read: Crontabs, found: Sequence[Proposal]) -> str:
     if not read.texts and read.unseen:
         return f"No crontab could be looked at: {'; '.join(f'{path} ({why})' for path, why in read.unseen[:3])}."
     of = "the crontabs that could be read" if read.unseen else "the system's crontabs and root's own"
-    said = f"{count or 'No'} line{'s' if count > 1 else ''} of {of} {'run' if count > 1 else 'runs'} syncoid."
+    said = f"{count} lines of {of} run or name syncoid." if count > 1 else f"1 line of {of} runs or names syncoid."
+    said = said if count else f"No line of {of} runs syncoid. A script that one starts is not looked into."
     more = f" Only the first {_MOST} are listed." if count > _MOST else ""
     left = "; ".join(f"{path} ({why})" for path, why in read.unseen[:3])
     left += f"; and {len(read.unseen) - 3} more" if len(read.unseen) > 3 else ""
@@ -70,7 +71,7 @@ def copies(one: Proposal) -> str:
 def becomes(one: Proposal) -> Cell:
     """What takes a line's place, in a few words."""
     if one.there:
-        return Cell(f"is there: {one.there}", "good")
+        return _there(one)
     if one.task is None:
         return Cell(f"no task: {_why_not(one)}", "bad")
     if one.peer_missing:
@@ -80,8 +81,17 @@ def becomes(one: Proposal) -> Cell:
     return Cell(f"task {one.task.name}", "accent")
 
 
+def _there(one: Proposal) -> Cell:
+    """Green only for a task that does the same, and of which that is proven."""
+    if one.lacks:
+        return Cell(f"not the same: {one.there}", "warn")
+    if one.planned:
+        return Cell(f"in task {one.there}", "accent")
+    return Cell(f"doubtful: {one.there}", "warn") if one.doubt else Cell(f"is there: {one.there}", "good")
+
+
 def _why_not(one: Proposal) -> str:
-    """Why there is no task; the line's number stands beside it."""
+    """Why there can be no task; the line's number stands beside it."""
     return one.problem.removeprefix(f"Line {one.line}: ")
 
 

@@ -6,7 +6,7 @@ import dataclasses
 
 from dplane_tui.errors import DPlaneError
 from dplane_tui.services.host import Output
-from dplane_tui.services.replication.model import Task, TaskStatus
+from dplane_tui.services.replication.model import Options, Task, TaskStatus
 from tests.console.conftest import Opener
 from tests.console.fakes import TASK, FakeHost, FakeServices
 from tests.console.test_replication_moving import made, paste
@@ -14,6 +14,7 @@ from tests.console.test_replication_moving import made, paste
 ROOTS = "/var/spool/cron/crontabs/root"
 SYSTEM = """CRON_TZ=Europe/\x1b[2J[bold]Rome
 30 2 * * * root syncoid -r --no-sync-snap tank/vm 10.9.0.2:backup/vm
+CRON_TZ=
 0 * * * * root /usr/sbin/syncoid tank/home 10.9.0.2:backup/home
 0 4 * * * root syncoid tank/new root@attic:backup/new
 0 5 * * * root syncoid --\x1b[2Jnonsense tank/a b:c/d
@@ -29,6 +30,7 @@ def with_crontabs(**files: str) -> FakeServices:
     host.crontabs = {"/etc/cron.d/syncoid": files.get("system", SYSTEM)}
     if "roots" in files:
         host.crontabs[ROOTS] = files["roots"]
+    services.fake_replication.options = Options(schedule="every 1h")
     return services
 
 
@@ -37,7 +39,7 @@ async def test_each_line_says_when_it_runs_and_what_it_becomes_or_why_not(consol
     async with console(services, section="replication") as seen:
         await seen.until_text("nas-b")
         await seen.press("I")
-        await seen.until_said("6 lines of the system's crontabs and root's own run syncoid.")
+        await seen.until_said("6 lines of the system's crontabs and root's own run or name syncoid.")
         assert "Not looked at" not in seen.said
         assert "\x1b" not in seen.text
         lines = seen.text
@@ -109,8 +111,8 @@ async def test_all_are_made_after_each_was_seen_and_one_that_fails_stops_no_othe
         assert "made  vm: tank/vm to nas-b:backup/vm" in seen.text
         assert "NOT   anna: systemd could not be told when anna runs" in seen.text
         assert "made  tank: tank to vault/t" in seen.text
-        assert "cron.d/syncoid:3: The task home copies it to the same place" in seen.text
-        assert "cron.d/syncoid:4: pair attic first; `dplane peer add attic root@attic`" in seen.said
+        assert "cron.d/syncoid:4: The task home copies it to the same place" in seen.text
+        assert "cron.d/syncoid:5: pair attic first; `dplane peer add attic root@attic`" in seen.said
         await seen.press("escape")
         await seen.until_said("2 tasks were made (vm, tank), not all: anna: systemd could not be told")
     assert [task.name for task in made(services)] == ["vm", "tank"]  # type: ignore[attr-defined]  # tasks
@@ -148,7 +150,7 @@ async def test_what_could_not_be_looked_at_is_said_and_a_line_can_be_pasted(cons
     async with console(services, section="replication") as seen:
         await seen.until_text("nas-b")
         await seen.press("I")
-        await seen.until_said("No line of the crontabs that could be read runs syncoid.")
+        await seen.until_said("No line of the crontabs that could be read runs syncoid. A script that one starts is")
         assert f"Not looked at: {ROOTS} (this account may not read it). `sudo crontab -l` shows" in seen.said
         await seen.press("escape")
         await paste(seen, "syncoid tank/home 10.9.0.2:backup/home")
@@ -176,11 +178,41 @@ async def test_a_box_that_cannot_list_its_crontabs_still_takes_a_pasted_line(con
 
 async def test_from_the_list_another_line_can_be_pasted(console: Opener) -> None:
     services = with_crontabs()
-    first = dataclasses.replace(TASK, name="deep", recursive=True)
-    services.fake_replication.task_list = [TaskStatus(TASK), TaskStatus(first)]
+    first = dataclasses.replace(TASK, name="deep", recursive=True, options=Options(schedule="hourly"))
+    services.fake_replication.task_list = [TaskStatus(TASK), TaskStatus(first)]  # nothing is proven
     async with console(services, section="replication") as seen:
         await seen.until_text("nas-b")
         await seen.press("I")
-        await seen.until_text("is there: deep")
+        await seen.until_text("doubtful: deep")
         await seen.press("G", "enter")
         await seen.until_said("A syncoid command, or the line of a crontab that runs it.")
+
+
+async def test_a_task_that_does_less_than_the_line_is_not_green_and_what_is_not_understood_says_why(
+    console: Opener,
+) -> None:
+    services = with_crontabs(
+        system="0 2 * * * root syncoid tank/home 10.9.0.2:backup/home && curl https://example.invalid\n"
+        "0 3 * * * root ssh attic syncoid -r tank vault/tank\n"
+        "0 4 * * * root flock -n /run/x sh -c 'syncoid tank/vm vault/vm'\n"
+        "0 5 * * * root syncoid -r tank/vm vault/vm\n"
+        "0 6 * * * root echo syncoid tank/a vault/a\n"
+    )
+    services.fake_replication.options = Options(schedule="every 1h", paused=True)
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press("I")
+        await seen.until_said("4 lines of the system's crontabs and root's own run or name syncoid.")
+        for words in ("not the same: home", "ssh attic syncoid", "no task: ssh runs it", "task vm", "not the same: vm"):
+            assert words in seen.text
+        assert "all" not in seen.said.partition("BECOMES")[2].split()
+        await seen.press("enter")
+        await seen.until_said("The task home copies it to the same place, but not as the line does: it is paused (")
+        assert "the line also has curl, which no task does." in seen.said
+        assert "is to be made" not in seen.said
+        await seen.press("escape", "down", "enter")
+        await seen.until_said("ssh runs it on another box, where names stand for other datasets than here.")
+        await seen.press("p", "escape", "G", "up", "enter")
+        await seen.until_said("The task vm, which an earlier line becomes, copies it to the same place, but not as")
+        await seen.press("escape")
+    assert not made(services)

@@ -6,7 +6,7 @@ import pytest
 from textual import events
 
 from dplane_tui.errors import DPlaneError
-from dplane_tui.screens.replication_moving import proposed, words_of
+from dplane_tui.services.replication import crontab, moving
 from tests.console.conftest import Opener, Seen
 from tests.console.fakes import PEER, FakeServices
 
@@ -44,7 +44,7 @@ async def test_a_crontabs_line_becomes_a_task(console: Opener) -> None:
         await seen.press("escape")
         await seen.until(lambda: bool(made(services)))
     (task,) = made(services)
-    wanted = proposed(LINE, ["tank"], [PEER], ["home"]).task
+    wanted = moving.of_line(LINE, ["tank"], [PEER], []).task
     assert wanted is not None
     assert task == wanted
     assert (wanted.options.schedule, wanted.options.limit, wanted.snapshot) == ("daily 02:30", "2M", False)
@@ -64,9 +64,12 @@ async def test_a_box_that_is_not_paired_has_to_be_first(console: Opener) -> None
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("syncoid 'tank/vm", "The line cannot be taken apart: No closing quotation."),
+        ("syncoid 'tank/vm", "The line cannot be taken apart: its quotes do not match."),
         ("  ", "There is no syncoid command in it."),
         ("syncoid --nonsense tank/a b:c/d", "No task: “--nonsense” is no option of syncoid"),
+        ("ssh attic syncoid -r tank/a vault/b", "No task: ssh runs it on another box"),
+        ("0 2 * * * root echo syncoid tank/a vault/b", "There is no syncoid command in it."),
+        ("syncoid tank/a vault/a; syncoid tank/b vault/b", "The line runs syncoid 2 times. Paste one command"),
         ("syncoid root@a:tank/x root@b:tank/x", "No task: It copies from a to b, through this box"),
     ],
 )
@@ -104,5 +107,12 @@ async def test_it_needs_the_role_and_the_services_error_is_a_sentence(console: O
 
 
 def test_what_stands_before_the_arguments_is_left_out() -> None:
-    assert words_of("sudo /usr/sbin/syncoid -r a/b c/d")[0] == ("-r", "a/b", "c/d")
-    assert words_of("@daily root syncoid a/b c/d") == (("a/b", "c/d"), "daily 00:00", "")
+    assert read("sudo /usr/sbin/syncoid -r a/b c/d") == (("-r", "a/b", "c/d"), "")
+    assert read("@daily root syncoid a/b c/d") == (("a/b", "c/d"), "daily 00:00")
+    assert read("-r a/b c/d") == (("-r", "a/b", "c/d"), "")
+
+
+def read(line: str) -> tuple[tuple[str, ...], str]:
+    found = crontab.pasted(line, "syncoid")
+    assert not found.problem
+    return found.words, found.schedule

@@ -288,11 +288,10 @@ def test_every_syncoid_of_a_crontab_is_found_with_its_time() -> None:
         (6, "*-*-* *:00/10:00", ("tank/e", "vault/e")),
         (7, "*-*-01 04:00:00; Sun *-*-* 04:00:00", ("tank/f", "vault/f")),
         (9, "daily 06:00", ("tank/h", "vault/h")),
-        (11, "daily 08:00", ()),
     ]
     assert {one.zone for one in found} == {"Europe/Rome"}
     assert {one.line: one.problem[:20] for one in found if one.problem} == {
-        8: "it holds what only a", 12: "61 is not from 0 to ", 13: "its quotes do not ma",
+        8: "it holds what only a", 11: "it runs a script or ", 12: "61 is not from 0 to ", 13: "its quotes do not ma",
     }  # fmt: skip
     assert "--identifier=a%b" in next(one.words for one in found if one.line == 9)
     user = crontab.programs("15 3 * * * syncoid tank/a vault/a\n", "syncoid")

@@ -12,11 +12,15 @@ from typing import Any
 import pytest
 
 from dplane_tui.errors import DPlaneError, UnreachableError
+from dplane_tui.screens.crontab_rows import becomes
 from dplane_tui.services.host import LocalHost, Output
 from dplane_tui.services.host.base import FILE_LIMIT
 from dplane_tui.services.replication import crontabs, moving
 from dplane_tui.services.replication.crontab import LINES_LIMIT
-from dplane_tui.services.replication.model import Peer, Task, TaskStatus
+from dplane_tui.services.replication.model import Options, Peer, Task, TaskStatus
+from dplane_tui.services.replication.syncoid import Proposal
+from dplane_tui.services.replication.syncoid_options import KEPT
+from dplane_tui.widgets.layout import Cell
 
 from .test_cli_outcomes import Cli, cli  # noqa: F401 (a fixture)
 
@@ -134,7 +138,7 @@ def test_a_line_that_does_what_a_task_or_an_earlier_line_does_needs_none() -> No
         "/etc/crontab": LINE + "1 1 * * * root syncoid -r tank/home vault/home\n",
         "/etc/cron.d/x": "@hourly root syncoid tank/vm vault/vm\n@daily root syncoid tank/b/vm vault/vm2\n",
     }
-    found = moving.of_crontabs(files, ["tank", "vault"], [], [home])
+    found = moving.of_crontabs(files, ["tank", "vault"], [], [proven(home)])
     assert [(one.file, one.line, one.there, one.task.name if one.task else "") for one in found] == [
         ("/etc/crontab", 1, "", "vm"),
         ("/etc/crontab", 2, "home", ""),
@@ -142,9 +146,144 @@ def test_a_line_that_does_what_a_task_or_an_earlier_line_does_needs_none() -> No
         ("/etc/cron.d/x", 2, "", "vm-2"),
     ]
     assert [one.schedule for one in found] == ["daily 02:30", "daily 01:01", "hourly", "daily 00:00"]
-    assert "home copies nothing below it" in found[1].notes[-1].text
-    (deep,) = moving.of_crontabs({"": LINE}, ["tank", "vault"], [], [Task("v", "tank/vm", None, "vault/vm", True)])
-    assert (deep.there, deep.commands, "nothing below" in str(deep.notes)) == ("v", (), False)
+    assert found[1].lacks == (
+        "it has no schedule, the line daily 01:01",
+        "it copies nothing below its source (`dplane replicate set home --recursive`)",
+    )
+    assert (found[2].planned, found[2].lacks) == (True, ("it runs daily 02:30, the line hourly",))
+    deep = settled(LINE, Options(schedule="daily 02:30"))
+    assert (deep.there, deep.planned, deep.commands, deep.lacks) == ("v", False, (), ())
+    assert moving.there_words(deep) == "The task v copies it to the same place: nothing is to be made."
+    assert not [note for note in deep.notes if note.fate == KEPT], "nothing is made that could keep it"
+
+
+def settled(line: str, options: Options, **fields: Any) -> Proposal:
+    """What becomes of a system crontab's only line beside a task for the same two places."""
+    there = Task("v", "tank/vm", None, "vault/vm", **{"recursive": True, **fields}, options=options)
+    (one,) = moving.of_crontabs({f"{FOLDER}/x": line}, ["tank", "vault"], [], [proven(there)])
+    return one
+
+
+def proven(task: Task) -> TaskStatus:
+    """A task whose copy is there and in time, and that starts again."""
+    return TaskStatus(task, None, 1.0, "s", 1.0, False, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "fields", "lack"),
+    [
+        (Options(schedule="daily 02:30", paused=True), {}, "it is paused (`dplane replicate resume v`)"),
+        (Options(), {}, "it has no schedule, the line daily 02:30"),
+        (Options(schedule="weekly Sun 02:30"), {}, "it runs weekly Sun 02:30, the line daily 02:30"),
+        (Options(schedule="*-01-01 00:00:00"), {}, "it runs *-01-01 00:00:00, the line daily 02:30"),
+        (Options(schedule="hourly", window="22:00-06:00"), {}, "it starts only at 22:00-06:00"),
+        (Options(schedule="hourly", exclude=("*",)), {}, "it leaves out *"),
+        (Options(schedule="hourly", include=("a",)), {}, "it takes only a"),
+        (Options(schedule="hourly", intermediates=False), {}, "it leaves out the snapshots between two runs"),
+        (Options(schedule="hourly", initial="newest"), {}, "its first run brings only the newest snapshot"),
+        (Options(schedule="hourly"), {"snapshot": False}, "it takes no snapshot of its own"),
+        (
+            Options(schedule="hourly"),
+            {"recursive": False},
+            "it copies nothing below its source (`dplane replicate set v --recursive`)",
+        ),
+    ],
+)
+def test_a_task_for_the_same_places_that_does_less_is_not_called_the_same(
+    options: Options, fields: dict[str, Any], lack: str
+) -> None:
+    one = settled(LINE, options, **fields)
+    assert (one.there, one.task, one.lacks) == ("v", None, (lack,))
+    assert f"but not as the line does: {lack}." in moving.there_words(one)
+    assert becomes(one) == Cell("not the same: v", "warn")
+
+
+@pytest.mark.parametrize(
+    ("words", "options", "fields", "lack"),
+    [
+        ("--sendoptions=w -r", Options(schedule="hourly"), {"raw": False}, "it sends what is encrypted decrypted"),
+        ("--source-bwlimit=2M -r", Options(schedule="hourly", limit="1M"), {}, "its limit is 1M, the line's 2M"),
+        ("--exclude=x -r", Options(schedule="hourly", exclude=("*x*", "y")), {}, "it leaves out y"),
+    ],
+)
+def test_what_the_lines_own_options_say_is_compared_as_well(
+    words: str, options: Options, fields: dict[str, Any], lack: str
+) -> None:
+    (found,) = settled(LINE.replace("-r", words), options, **fields).lacks
+    assert found.startswith(lack)
+
+
+@pytest.mark.parametrize(
+    ("words", "options", "fields"),
+    [
+        ("-r", Options(schedule="every 1h"), {}),
+        ("-r", Options(schedule="daily 04:00", keep_source="10"), {"raw": True}),
+        ("", Options(schedule="daily 02:30", exclude=("*",)), {}),
+        ("--exclude=x -r", Options(schedule="daily 02:30", exclude=("*x*",)), {}),
+        ("--no-sync-snap --no-stream -r", Options(schedule="daily 02:30"), {}),
+    ],
+)
+def test_what_a_task_does_beyond_the_line_takes_nothing_from_it(
+    words: str, options: Options, fields: dict[str, Any]
+) -> None:
+    one = settled(LINE.replace("-r", words), options, **fields)
+    assert (one.there, one.lacks, one.doubt) == ("v", (), "")
+    assert becomes(one) == Cell("is there: v", "good")
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"verified_at": None, "late": None}, "no run of it has proven a copy yet"),
+        ({"late": True}, "its copy is late, or nobody knows"),
+        ({"late": None}, "its copy is late, or nobody knows"),
+        ({"next_run": None}, "systemd tells no next start of it"),
+    ],
+)
+def test_a_task_that_is_set_to_do_the_same_is_not_good_without_evidence(changed: dict[str, Any], why: str) -> None:
+    status = proven(Task("v", "tank/vm", None, "vault/vm", True, options=Options(schedule="hourly")))
+    (one,) = moving.of_crontabs({"": LINE}, ["tank", "vault"], [], [replace(status, **changed)])
+    assert (one.there, one.lacks, one.doubt) == ("v", (), why)
+    assert f"nothing is to be made. But {why}: leave the line in" in moving.there_words(one)
+    assert becomes(one) == Cell("doubtful: v", "warn")
+
+
+def test_of_several_tasks_the_one_that_does_most_of_the_line_is_named() -> None:
+    ends = ("tank/vm", None, "vault/vm")
+    tasks = [Task("a", *ends, True, options=Options(paused=True)), Task("b", *ends, True)]
+    tasks.append(Task("c", *ends, options=Options(schedule="hourly")))
+    (one,) = moving.of_crontabs({"": LINE}, ["tank", "vault"], [], [proven(task) for task in tasks[:2]])
+    assert one.there == "b"
+    (one,) = moving.of_crontabs({"": LINE.replace("-r", "")}, ["tank", "vault"], [], [proven(task) for task in tasks])
+    assert (one.there, one.lacks) == ("c", ())
+    twice = [TaskStatus(replace(tasks[2], name="d")), proven(tasks[2])]
+    (one,) = moving.of_crontabs({"": LINE.replace("-r", "")}, ["tank", "vault"], [], twice)
+    assert (one.there, one.doubt) == ("c", "")
+
+
+def test_what_else_a_line_does_is_told_whether_a_task_is_there_or_not() -> None:
+    line = LINE.replace("syncoid -r", "cd / && ping -c1 nas && test -x /usr/sbin/syncoid && syncoid -r")
+    line = "CRON_TZ=Asia/Tokyo\n" + line.rstrip() + " >>/var/log/x 2>&1; /usr/bin/curl -fsS https://example.invalid\n"
+    told = "the line also has ping, curl, which no task does"
+    assert settled(line, Options(schedule="hourly")).lacks == (
+        "times are the machine's own, not Asia/Tokyo", told,
+    )  # fmt: skip
+    (one,) = moving.of_crontabs({f"{FOLDER}/x": line}, ["tank", "vault"], [], [])
+    assert one.task is not None
+    assert told in [note.text for note in one.notes]
+
+
+def test_who_a_line_runs_as_is_known_by_where_the_crontab_is() -> None:
+    def words(file: str, line: str) -> str:
+        (one,) = moving.of_crontabs({file: f"@daily\t{line}\n"}, ["tank", "vault"], [], [])
+        return one.problem or one.origin
+
+    ran = "syncoid tank/a vault/a"
+    assert words("/etc/crontab", f"backup {ran}") == words(f"{FOLDER}/x", f"syncoid {ran}") == ran
+    assert words(crontabs.ROOTS, ran) == words("", ran) == words("", f"root  {ran}") == ran
+    assert "what backup does with it is not understood here" in words("", f"backup {ran}")
+    assert words("", f"backup {ran}\n17 *\t* * *\troot\ttrue") == ran, "where root is named, all are"
+    assert "what root does with it is not understood here" in words(crontabs.ROOTS, f"root {ran}")
 
 
 class Service:
@@ -172,17 +311,21 @@ class Service:
 async def test_what_fails_stops_no_other_and_what_is_made_is_what_is_listed() -> None:
     names = ("bad", "lost", "good")
     content = "".join(f"0 1 * * * syncoid tank/{name} 10.0.0.7:backup/{name}\n" for name in names)
-    content += (
-        "0 2 * * * syncoid tank/x root@nas:y/x\n0 3 * * * syncoid tank/good 10.0.0.7:backup/good\n0 4 * * * syncoid\n"
-    )
+    content += "0 2 * * * syncoid tank/x root@nas:y/x\n0 4 * * * syncoid\n"
+    content += "".join(f"0 3 * * * syncoid tank/{name} 10.0.0.7:backup/{name}\n" for name in ("good", "bad"))
+    content += "0 5 * * 0 syncoid -r tank/good 10.0.0.7:backup/good\n"
     found = moving.of_crontabs({"": content}, ["tank"], [ATTIC], [])
     service = Service()
     done = await moving.store(service, found)  # type: ignore[arg-type]  # what of it is used
     assert [(task.name, task.created) for task in done.made] == [("good", 5.0)], "as it was read back"
     assert done.there == ("good",)
-    assert [re.split(r":", why)[0] for why in done.left] == ["bad", "x", "syncoid", "lost"]
+    assert [re.split(r":", why)[0] for why in done.left[:3]] == ["bad", "x", "syncoid"]
     assert "pair first with `dplane peer add nas root@nas`" in done.left[1]
-    assert done.left[-1] == "lost: it was stored, but is not listed"
+    assert "but not as the line does: it copies nothing below" in done.left[3]
+    assert done.left[4:] == (
+        "lost: it was stored, but is not listed",
+        "syncoid tank/bad 10.0.0.7:backup/bad: the task bad, which an earlier line becomes, was not made",
+    )
     service.cannot_list = True
     done = await moving.store(service, [one for one in found if one.task and one.task.name == "good"])  # type: ignore[arg-type]
     assert done.made == ()
@@ -196,14 +339,23 @@ def test_the_command_says_as_well_that_a_task_is_there_and_makes_no_second_one(
     file = tmp_path / "crontab"
     file.write_text("@reboot syncoid -r tank/q vault/q\n")
     cli("replicate", "add", "q", "--source", "tank/q", "--to", "vault/q", "--recursive")
-    words = ("replicate", "import-syncoid", "--crontab", str(file))
-    status, answer = cli.json(*words, "--apply")
-    assert (status, answer["data"]["stored"], answer["data"]["there"]) == (0, [], ["q"])
+    words = ("replicate", "import-syncoid")
+    line = ("--", "-r", "tank/q", "vault/q")
+    status, out, _ = cli(*words, "--apply", *line)
+    assert (status, "there     q" in out, "stored" in out) == (0, True, False)
     assert [item["task"]["name"] for item in cli.json("replicate", "list")[1]["data"]] == ["q"]
-    status, out, _ = cli(*words)
+    status, out, _ = cli(*words, *line)
     assert (status, "THERE ALREADY: The task q copies it to the same place" in out) == (0, True)
+    assert "But no run of it has proven a copy yet: leave the line in until that has changed." in out
     assert out.rstrip().endswith("0 of 1 can be a task, 1 needs none. Nothing was done.")
-    assert "there     q" in cli("replicate", "import-syncoid", "--apply", "--", "-r", "tank/q", "vault/q")[1]
+
+    status, out, _ = cli(*words, "--crontab", str(file))
+    assert (status, f"{file} line 1: syncoid -r tank/q vault/q" in out) == (3, True)
+    assert "NOT THE SAME: The task q copies it to the same place, but not as the line does: it has no schedule" in out
+    assert "0 of 1 can be a task, 1 has a task that does not do the same. Nothing was done." in out
+    status, out, _ = cli(*words, "--crontab", str(file), "--apply")
+    assert (status, "there     q" in out, "take its line out" in out) == (1, False, False)
+    assert "NOT       syncoid -r tank/q vault/q: The task q copies it to the same place, but not as the line" in out
 
 
 def test_the_command_looks_through_the_boxs_own_crontabs_and_says_what_it_could_not_look_at(

@@ -71,6 +71,29 @@ def test_how_old_a_copy_may_get_follows_the_schedule(text: str, rpo: int) -> Non
 
 
 @pytest.mark.parametrize(
+    ("ours", "other", "surely"),
+    [
+        ("every 1h", "*-*-* *:07:00", True),
+        ("daily 02:30", "daily 04:00", True),
+        ("daily 02:30", "weekly Sun 03:00", True),
+        ("boot 10m; hourly", "daily 02:30", True),
+        ("boot 10m", "boot 10m", True),
+        ("hourly; boot 5m", "hourly", True),
+        ("*-*-* *:07:00", "every 15m", False),
+        ("hourly", "*-*-* *:00/10:00", False),
+        ("weekly Sun 03:00", "daily 02:30", False),
+        ("*-01-01 00:00:00", "daily 02:30", False),
+        ("boot 10m", "weekly Sun 03:00", False),
+        ("daily 02:30", "*-*-* 01,13:00:00", False),
+        ("daily 02:30", "hourly; daily 02:30", False),
+        ("", "daily 02:30", False),
+    ],
+)
+def test_as_often_is_only_said_where_it_is_sure(ours: str, other: str, surely: bool) -> None:
+    assert schedule.as_often(ours, other) is surely
+
+
+@pytest.mark.parametrize(
     "text",
     [
         *("soon", "every 1m", "every 5", "daily 25:00", "daily 2", "weekly someday 03:00", "monthly 31 04:00"),

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
-import shlex
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from ...errors import UsageError
-from . import schedule
+from . import launched, schedule
 
 LINES_LIMIT = 5000
 _LINE_LIMIT = 8192
 _ENVIRONMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\s*=")
+_TIMES = tuple("0123456789*@")
+"""What a crontab's line begins with; no pool's name does so, nor does a command's."""
 _FIELD = r"[0-9A-Za-z*,/~-]+"
 _ENTRY = re.compile(rf"({_FIELD})\s+({_FIELD})\s+({_FIELD})\s+({_FIELD})\s+({_FIELD})\s+(\S.*)")
+_ROOTS = re.compile(rf"(?:@[a-z]+|(?:{_FIELD} +){{5}}) *root ", re.IGNORECASE)
+"""A line that root runs, in the form that names who."""
 _NAMED = {
     "@reboot": "boot 1m",
     "@hourly": "hourly",
@@ -26,13 +30,11 @@ _NAMED = {
 }
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_EXPANDED = re.compile(r"\$[A-Za-z0-9_{(@*#?!$-]|`")
-_QUOTED = re.compile(r"'[^']*'|\\.")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One run of a program in a crontab."""
+    """One run of a program in a crontab, or a line that names it and whose run is not understood."""
 
     line: int
     words: tuple[str, ...]
@@ -42,20 +44,25 @@ class Found:
     problem: str = ""
     zone: str = ""
     """The time zone that the crontab sets for it; empty is the machine's."""
+    beside: tuple[str, ...] = ()
+    """What else the line does, the names of those commands."""
+    command: str = ""
+    """All that the line runs."""
 
 
-def programs(text: str, name: str) -> tuple[Found, ...]:
-    """Each run of the program `name` that the crontab `text` has, of a user's or the system's form.
+def programs(text: str, name: str, users: bool | None = None) -> tuple[Found, ...]:
+    """Each run of the program `name` that the crontab `text` has, and each line that names it and is not understood.
 
+    `users` says whether a user's name stands before each command, as in the system's; None: it does where root's does.
     Raises UsageError for a text that is too large.
     """
-    lines = text.split("\n")
+    lines = [line.replace("\t", " ").strip() for line in text.split("\n")]
     if len(lines) > LINES_LIMIT:
         raise UsageError(f"The crontab has more than {LINES_LIMIT} lines.", "Give only the lines that matter.")
+    named = any(_ROOTS.match(line) for line in lines) if users is None else users
     found: list[Found] = []
     zone = ""
-    for number, whole in enumerate(lines, 1):
-        line = whole.strip()
+    for number, line in enumerate(lines, 1):
         if not line or line.startswith("#"):
             continue
         if _ENVIRONMENT.match(line):
@@ -63,71 +70,68 @@ def programs(text: str, name: str) -> tuple[Found, ...]:
             zone = value.strip().strip("\"'")[:60] if key.strip() in ("CRON_TZ", "TZ") else zone
             continue
         when, command = _split(line[:_LINE_LIMIT])
-        if name not in command:
+        if name not in command.lower():  # a variable of that name counts
             continue
+        if when and named:
+            command = command.partition(" ")[2].lstrip() or command
         if len(line) > _LINE_LIMIT or not line.isprintable():
-            found.append(Found(number, (), "", "the line is too long, or holds what is not text"))
+            problem = "the line is too long, or holds what is not text"
+            found.append(Found(number, (), "", problem, command=command))
             continue
         found += _runs(number, when, command, name, zone)
     return tuple(found)
 
 
+def pasted(line: str, name: str) -> Found:
+    """The run of the program `name` in one line that a person gives: a shell's, a crontab's, or its arguments alone.
+
+    Raises UsageError for what is no such line.
+    """
+    if line.strip()[:1] in _TIMES:
+        return _only(programs(line.strip(), name), name)
+    try:
+        if name not in line:
+            return _only([Found(0, tuple(words), "") for words in launched.simple_commands(line)], name)
+        read = launched.read(line, name)
+    except ValueError:
+        raise UsageError("The line cannot be taken apart: its quotes do not match.", "Is it whole?") from None
+    return _only([Found(0, run.words, "", run.problem, "", read.beside, line) for run in read.runs], name)
+
+
+def _only(found: Sequence[Found], name: str) -> Found:
+    if not found:
+        raise UsageError(f"There is no {name} command in it.", "Paste it as it stands in the shell or the crontab.")
+    if len(found) > 1:
+        raise UsageError(f"The line runs {name} {len(found)} times.", "Paste one command at a time.")
+    return replace(found[0], line=0)
+
+
 def _split(line: str) -> tuple[tuple[str, ...], str]:
     """When, and the rest of a line: its command, behind a user's name in a system crontab."""
     if line.startswith("@"):
-        word, _, rest = line.partition(" ") if " " in line else line.partition("\t")
-        return (word.lower(),), rest
+        word, *rest = line.split(None, 1)
+        return (word.lower(),), "".join(rest)
     entry = _ENTRY.fullmatch(line)
     return (entry.groups()[:5], entry[6]) if entry else ((), line)
 
 
 def _runs(number: int, when: tuple[str, ...], command: str, name: str, zone: str) -> list[Found]:
     try:
-        planned, problem = schedule_of(when), ""
+        planned, unplanned = schedule_of(when), ""
     except ValueError as error:
-        planned, problem = "", str(error)
+        planned, unplanned = "", str(error)
     try:
-        commands = simple_commands(without_input(command))
+        line = launched.read(without_input(command), name)
     except ValueError:
-        return [Found(number, (), planned, "its quotes do not match", zone)]
-    # Within single quotes and behind a backslash a shell fills in nothing.
-    if _EXPANDED.search(_QUOTED.sub("", command)):
-        problem = "it holds what only a shell would fill in ($… or `…`), and nothing is evaluated here"
-    runs: list[Found] = []
-    for words in commands:
-        at = next((place for place, word in enumerate(words) if word.rpartition("/")[2] == name), None)
-        if at is None:
-            continue
-        runs.append(Found(number, tuple(words[at + 1 :]), planned, problem, zone))
-    return runs
+        return [Found(number, (), planned, "its quotes do not match", zone, command=command)]
+    return [
+        Found(number, run.words, planned, run.problem or unplanned, zone, line.beside, command) for run in line.runs
+    ]
 
 
 def without_input(command: str) -> str:
     """A crontab's command: what follows a bare % would be its standard input, and `\\%` is a percent sign."""
     return re.split(r"(?<!\\)%", command, maxsplit=1)[0].replace("\\%", "%")
-
-
-def simple_commands(command: str) -> list[list[str]]:
-    """The words of each command of a shell line, redirections left out. Raises ValueError for quotes that are open."""
-    lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
-    lexer.whitespace_split = True
-    lexer.commenters = ""
-    found: list[list[str]] = [[]]
-    skipping = False
-    for word in lexer:
-        operator = bool(word) and set(word) <= set("<>|&;()")
-        if operator and set(word) & set("<>"):
-            if found[-1] and found[-1][-1].isdigit():
-                found[-1].pop()  # the 2 of 2>&1
-            skipping = True
-        elif operator:
-            found.append([])
-            skipping = False
-        elif skipping:
-            skipping = False
-        else:
-            found[-1].append(word)
-    return [words for words in found if words]
 
 
 def schedule_of(when: tuple[str, ...]) -> str:

@@ -33,6 +33,13 @@ class Crontabs:
     """Paths that could not be looked at, each with the clause that says why."""
 
 
+def has_users(path: str) -> bool | None:
+    """Whether a user's name stands before each command of the crontab there; None where that is not known."""
+    if path == SYSTEM or path.startswith(f"{FOLDER}/"):
+        return True
+    return False if path == ROOTS else None
+
+
 async def look(host: Host) -> Crontabs:
     """Read the crontabs of `host`. Never raises DPlaneError: what could not be looked at is in `unseen`."""
     try:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ...errors import DPlaneError
-from . import crontab, syncoid
-from .model import Peer, Task
+from ...text import clean
+from . import crontab, crontabs, syncoid
+from .alike import lacks
+from .model import Peer, Task, TaskStatus
 from .syncoid import Note, Proposal
-from .syncoid_options import NOT_SUPPORTED
+from .syncoid_options import KEPT, NOT_SUPPORTED
 
 if TYPE_CHECKING:
     from .service import ReplicationService
@@ -29,48 +31,78 @@ class Stored:
 
 
 def of_crontabs(
-    files: Mapping[str, str], pools: Collection[str], peers: Sequence[Peer], tasks: Sequence[Task]
+    files: Mapping[str, str], pools: Collection[str], peers: Sequence[Peer], tasks: Sequence[TaskStatus]
 ) -> tuple[Proposal, ...]:
     """What takes the place of each syncoid of these crontabs (texts by their names), in their order.
 
-    A line that does what a task does, one of `tasks` or that of an earlier line, has no task of its own: `there`.
+    A line for whose two places there is a task, one of `tasks` or that of an earlier line, has none of its own:
+    `there`, and `lacks` says what that one does not do.
     Raises UsageError for a crontab of too many lines.
     """
     found: list[Proposal] = []
     known = list(tasks)
+    made = {status.task.name for status in tasks}
     for file, content in files.items():
-        for run in crontab.programs(content, "syncoid"):
+        for run in crontab.programs(content, "syncoid", crontabs.has_users(file)):
             one = _of_run(run, pools, peers, known)
-            found.append(replace(one, file=file))
-            known += [one.task] if one.task is not None else []
+            planned = bool(one.there) and one.there not in made
+            found.append(replace(one, file=file, planned=planned, doubt="" if planned else one.doubt))
+            known += [TaskStatus(one.task)] if one.task is not None else []
     return tuple(found)
 
 
-def _of_run(run: crontab.Found, pools: Collection[str], peers: Sequence[Peer], known: Sequence[Task]) -> Proposal:
-    taken = {task.name for task in known}
+def of_line(line: str, pools: Collection[str], peers: Sequence[Peer], tasks: Sequence[TaskStatus]) -> Proposal:
+    """The same for one line that a person gives: of a shell or a crontab. Raises UsageError for what is none."""
+    return _of_run(crontab.pasted(line, "syncoid"), pools, peers, tasks)
+
+
+def _of_run(run: crontab.Found, pools: Collection[str], peers: Sequence[Peer], known: Sequence[TaskStatus]) -> Proposal:
+    place = f"Line {run.line}: " if run.line else ""
+    if run.problem and not run.words:
+        return Proposal(
+            clean(run.command, 2000), problem=f"{place}{run.problem}.", line=run.line, schedule=run.schedule
+        )
+    taken = {status.task.name for status in known}
     one = syncoid.propose(run.words, schedule=run.schedule, pools=pools, peers=peers, taken=taken)
-    if run.zone:
-        told = Note("CRON_TZ", NOT_SUPPORTED, f"times are the machine's own, not {run.zone}")
-        one = replace(one, notes=(*one.notes, told))
     one = replace(one, line=run.line, schedule=run.schedule)
     if run.problem or one.problem:
-        problem = f"Line {run.line}: {run.problem}." if run.problem else one.problem
+        problem = f"{place}{run.problem}." if run.problem else one.problem
         return replace(one, problem=problem, task=None, commands=(), peer_missing="")
-    return settled(one, known)
+    return settled(one, known, tuple(_beyond(run)))
 
 
-def settled(one: Proposal, tasks: Sequence[Task]) -> Proposal:
-    """`one`, without a task where one of `tasks` copies the same to the same place."""
+def _beyond(run: crontab.Found) -> Iterator[Note]:
+    """What a line says besides its syncoid, which no task does."""
+    if run.zone:
+        yield Note("CRON_TZ", NOT_SUPPORTED, f"times are the machine's own, not {run.zone}")
+    if run.beside:
+        names = ", ".join(run.beside[:5]) + (" …" if len(run.beside) > 5 else "")
+        yield Note("(beside it)", NOT_SUPPORTED, f"the line also has {names}, which no task does")
+
+
+def settled(one: Proposal, tasks: Sequence[TaskStatus], beyond: tuple[Note, ...] = ()) -> Proposal:
+    """`one`, without a task where one of `tasks` copies the same to the same place, and with what that one lacks.
+
+    `beyond` is what the line does and no task can.
+    """
     wanted = one.task
-    same = [task for task in tasks if wanted is not None and _ends(task) == _ends(wanted)]
+    same = [status for status in tasks if wanted is not None and _ends(status.task) == _ends(wanted)]
     if wanted is None or not same:
-        return one
-    there = next((task for task in same if task.recursive), same[0])
-    notes = one.notes
-    if wanted.recursive and not there.recursive:
-        told = f"{there.name} copies nothing below it; `dplane replicate set {there.name} --recursive` changes that"
-        notes = (*notes, Note("--recursive", NOT_SUPPORTED, told))
-    return replace(one, task=None, commands=(), peer_missing="", there=there.name, notes=notes)
+        return replace(one, notes=(*beyond, *one.notes))
+    there = min(same, key=lambda one: (len(lacks(one.task, wanted)), bool(_doubt(one)), not one.task.recursive))
+    missing = (*lacks(there.task, wanted), *(note.text for note in beyond))
+    notes = tuple(note for note in one.notes if note.fate != KEPT)
+    one = replace(one, task=None, commands=(), peer_missing="", there=there.task.name, lacks=missing, notes=notes)
+    return replace(one, doubt=_doubt(there))
+
+
+def _doubt(status: TaskStatus) -> str:
+    """Why nobody should rely on a task yet, whatever it is set to do."""
+    if status.verified_at is None:
+        return "no run of it has proven a copy yet"
+    if status.late is not False:
+        return "its copy is late, or nobody knows"
+    return "systemd tells no next start of it" if status.task.options.schedule and status.next_run is None else ""
 
 
 def _ends(task: Task) -> tuple[str | None, str, str | None, str]:
@@ -78,8 +110,19 @@ def _ends(task: Task) -> tuple[str | None, str, str | None, str]:
 
 
 def there_words(one: Proposal) -> str:
-    """That a proposal needs no task of its own, a sentence; empty when it does."""
-    return f"The task {one.there} copies it to the same place: nothing is to be made." if one.there else ""
+    """That a task is for the same two places, and what it lacks, a sentence; empty when there is none."""
+    if not one.there:
+        return ""
+    task = f"The task {one.there}{', which an earlier line becomes,' if one.planned else ''}"
+    if one.lacks:
+        return f"{task} copies it to the same place, but not as the line does: {'; '.join(one.lacks)}."
+    doubt = f" But {one.doubt}: leave the line in until that has changed." if one.doubt else ""
+    return f"{task} copies it to the same place: nothing is to be made.{doubt}"
+
+
+def why_none(one: Proposal) -> str:
+    """Why nothing does what the line does, nor will, a sentence; empty where something does or can."""
+    return one.problem or (there_words(one) if one.lacks else "")
 
 
 async def store(service: ReplicationService, found: Sequence[Proposal]) -> Stored:
@@ -91,10 +134,10 @@ async def store(service: ReplicationService, found: Sequence[Proposal]) -> Store
     made: list[str] = []
     left: list[str] = []
     for one in found:
-        if one.there:
+        if one.there and not one.lacks:
             continue
         if one.task is None:
-            left.append(f"{one.origin}: {one.problem}")
+            left.append(f"{one.origin}: {why_none(one)}")
         elif (other := one.task.peer or one.task.source_peer) is not None and other not in known:
             left.append(f"{one.task.name}: pair first with `{one.commands[0]}`")
         else:
@@ -103,12 +146,13 @@ async def store(service: ReplicationService, found: Sequence[Proposal]) -> Store
                 made.append(one.task.name)
             except DPlaneError as error:
                 left.append(f"{one.task.name}: {error.message}")
-    there = tuple(dict.fromkeys(one.there for one in found if one.there))
-    return await _read_back(service, made, there, left)
+    return await _read_back(service, made, [one for one in found if one.there and not one.lacks], left)
 
 
-async def _read_back(service: ReplicationService, made: list[str], there: tuple[str, ...], left: list[str]) -> Stored:
-    """What of `made` is listed."""
+async def _read_back(
+    service: ReplicationService, made: list[str], others: Sequence[Proposal], left: list[str]
+) -> Stored:
+    """What of `made` is listed, and which of the tasks that `others` need are there."""
     why = "it was stored, but is not listed"
     listed: dict[str, Task] = {}
     if made:
@@ -117,4 +161,7 @@ async def _read_back(service: ReplicationService, made: list[str], there: tuple[
         except DPlaneError as error:
             why = f"it was stored, but nobody knows whether it is there: {error.message}"
     left += [f"{name}: {why}" for name in made if name not in listed]
+    away = [one for one in others if one.planned and one.there not in listed]
+    left += [f"{one.origin}: the task {one.there}, which an earlier line becomes, was not made" for one in away]
+    there = tuple(dict.fromkeys(one.there for one in others if one not in away))
     return Stored(tuple(listed[name] for name in made if name in listed), there, tuple(left))

@@ -25,6 +25,10 @@ _MIDNIGHT = tuple(f"calendar:{word}" for word in ("daily", "weekly", "monthly", 
 _PLAIN = re.compile(
     r"(?:(?P<days>[A-Za-z][A-Za-z.,]*) )?(?:(?P<date>[\d*/,.~-]+-[\d*/,.~-]+) )?(?P<hour>[\d*/,.]+):[\d*/,.:]+"
 )
+_EVEN = re.compile(
+    r"every:\d+|calendar:(?:hourly|daily|weekly|monthly|\*-\*-\* \*:\d\d:\d\d|(?:[A-Za-z]{3} )?\*-\*-\* \d\d:\d\d:\d\d)"
+)
+"""What starts a task at even steps, so that it is known exactly how long they are."""
 _CALENDAR = re.compile(r"[A-Za-z0-9*][A-Za-z0-9 ,.\-/:*~]{0,119}")
 
 
@@ -71,6 +75,16 @@ def usual_rpo(text: str) -> int:
         return _UNITS["d"]
     gap = min(gaps)  # several parts start it more often than each alone
     return gap + min(max(gap // 2, 7200), 2 * _UNITS["d"])
+
+
+def as_often(text: str, other: str) -> bool:
+    """Whether the schedule `text` surely starts a task as often as `other` does. Raises UsageError as `parse`."""
+    ours, wanted = parse(text), parse(other)
+    if set(ours) >= set(wanted):
+        return True
+    gaps = [gap for when in ours if (gap := _gap(when)) is not None]
+    even = _gap(wanted[0]) if len(wanted) == 1 and _EVEN.fullmatch(wanted[0]) else None
+    return bool(gaps) and even is not None and min(gaps) <= even
 
 
 def _gap(when: str) -> int | None:

@@ -61,7 +61,13 @@ class Proposal:
     schedule: str = ""
     """When the crontab runs it, in the notation of a task's schedule; empty when that is not known."""
     there: str = ""
-    """The name of the task that copies the same to the same place, so that none is needed."""
+    """The name of the task that copies the same to the same place; then `notes` says only what is not kept."""
+    planned: bool = False
+    """Whether that task is not made yet: an earlier line becomes it."""
+    lacks: tuple[str, ...] = ()
+    """What the line does and that task does not, clauses; without any no other task is needed."""
+    doubt: str = ""
+    """Why that task cannot be relied on yet, a clause."""
 
 
 _SHORT = {"r": "recursive", "c": "sshcipher", "o": "sshoption"}

@@ -1,0 +1,215 @@
+"""What a shell's line does with a program: its runs, and what cannot be told. Pure; nothing is evaluated by a shell.
+
+Only behind what is known to run a program here it counts as run; a line that names it otherwise is never passed over.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import NamedTuple
+
+from ...text import clean
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One run of a program."""
+
+    words: tuple[str, ...] = ()
+    """Its arguments, without the program's own name; none with a `problem`."""
+    problem: str = ""
+    """Why it is not known what is run, a clause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a line that names a program does."""
+
+    runs: tuple[Launch, ...] = ()
+    beside: tuple[str, ...] = ()
+    """What else the line does, the names of those commands."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One simple command."""
+
+    head: str
+    run: Launch | None = None
+    counts: bool = False
+    """Whether it does something that is not the program's."""
+
+
+class _Wrapper(NamedTuple):
+    """A program that runs the command behind its own options: those with a value, and the words that follow them."""
+
+    letters: str = ""
+    names: tuple[str, ...] = ()
+    operands: int = 0
+
+
+_WRAPPERS = {
+    "sudo": _Wrapper("ugpCrtTD", ("user", "group", "prompt", "close-from", "role", "type", "command-timeout", "chdir")),
+    "doas": _Wrapper("uC"),
+    "runuser": _Wrapper("ugG", ("user", "group", "supp-group")),
+    "nice": _Wrapper("n", ("adjustment",)),
+    "ionice": _Wrapper("cn", ("class", "classdata")),
+    "chrt": _Wrapper("TPD", (), 1),
+    "taskset": _Wrapper("", (), 1),
+    "timeout": _Wrapper("ks", ("kill-after", "signal"), 1),
+    "flock": _Wrapper("wE", ("wait", "timeout", "conflict-exit-code"), 1),
+    "env": _Wrapper("uC", ("unset", "chdir")),
+    "systemd-cat": _Wrapper("tp", ("identifier", "priority", "stderr-priority")),
+    "systemd-inhibit": _Wrapper("", ("what", "who", "why", "mode")),
+    "time": _Wrapper("of", ("output", "format")),
+    "stdbuf": _Wrapper("ioe", ("input", "output", "error")),
+    "exec": _Wrapper("a"),
+    **dict.fromkeys(("chronic", "cronic", "nohup", "setsid", "nocache", "run-one", "perl"), _Wrapper()),
+    **dict.fromkeys(("command", "builtin"), _Wrapper()),
+}
+_SHELLS = frozenset(("sh", "bash", "dash", "ash", "ksh", "zsh"))
+_SHELL = _Wrapper("oO", ("rcfile", "init-file"))
+_FROM_INPUT = frozenset(("at", "batch", "su"))
+_KEYWORDS = frozenset(("{", "}", "!", "if", "then", "elif", "else", "fi", "while", "until", "do", "done"))
+_ELSEWHERE = {
+    **dict.fromkeys(("ssh", "autossh", "mosh"), "on another box"),
+    **dict.fromkeys(("docker", "podman", "lxc", "lxc-attach", "incus", "pct", "kubectl"), "in a container"),
+    **dict.fromkeys(("systemd-nspawn", "machinectl"), "in a container"),
+    **dict.fromkeys(("chroot", "nsenter", "unshare"), "in a system of its own"),
+}
+_NOT_RUNNING = frozenset((
+    "[", "[[", "test", "which", "type", "echo", "printf", "logger", "mail", "mailx", "sendmail", "pgrep", "pidof",
+    "pkill", "killall", "grep", "egrep", "cat", "head", "tail", "tee", "sort", "wc", "ls", "stat", "find", "touch",
+    "mkdir", "rm", "mv", "cp", "gzip", "chown", "chmod", "logrotate", "journalctl", "zfs", "zpool", "sanoid",
+))  # fmt: skip
+"""What runs no other program, so that naming one among its words is no run."""
+_OF_NO_MATTER = frozenset((
+    "cd", ":", "true", "false", "sleep", "umask", "export", "set", "exit", "ulimit", "wait", "echo", "printf", "logger",
+))  # fmt: skip
+_ASSIGNED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
+_COMMAND = re.compile(r"-[A-Za-z]*c|--(?:session-)?command")
+_EXPANDED = re.compile(r"\$[A-Za-z0-9_{(@*#?!$-]|`")
+_QUOTED = re.compile(r"'[^']*'|\\.")
+_QUOTED_SIGN = re.compile(r"(['\"])[<>|&;()]+\1|\\[<>|&;()]")
+
+
+def read(command: str, name: str) -> Line:
+    """What `command`, which names the program `name` somewhere, does with it. Raises ValueError for open quotes."""
+    parts = _parts(command, name)
+    runs = tuple(part.run for part in parts if part.run is not None)
+    others = tuple(dict.fromkeys(part.head for part in parts if part.counts))
+    if not runs and others:
+        why = _unread(command) or f"it names {name}, but runs {others[0]}, which is not looked into"
+        return Line((Launch(problem=why),))
+    return Line(runs, others)
+
+
+def _parts(command: str, name: str) -> list[_Part]:
+    parts = [part for words in simple_commands(command) for part in _of_command(words, name)]
+    if not (unread := _unread(command)):
+        return parts
+    return [replace(one, run=Launch(problem=one.run.problem or unread)) if one.run else one for one in parts]
+
+
+def _unread(command: str) -> str:
+    """Why a command is not what its words say."""
+    # Within single quotes and behind a backslash a shell fills in nothing.
+    if _EXPANDED.search(_QUOTED.sub("", command)):
+        return "it holds what only a shell would fill in ($… or `…`), and nothing is evaluated here"
+    return "it quotes a sign that a shell would read (; & | < >)" if _QUOTED_SIGN.search(command) else ""
+
+
+def simple_commands(command: str) -> list[list[str]]:
+    """The words of each command of a shell line, redirections left out. Raises ValueError for quotes that are open."""
+    lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    found: list[list[str]] = [[]]
+    skipping = False
+    for word in lexer:
+        operator = bool(word) and set(word) <= set("<>|&;()")
+        if operator and set(word) & set("<>"):
+            if found[-1] and found[-1][-1].isdigit():
+                found[-1].pop()  # the 2 of 2>&1
+            skipping = True
+        elif operator:
+            found.append([])
+            skipping = False
+        elif skipping:
+            skipping = False
+        else:
+            found[-1].append(word)
+    return [words for words in found if words]
+
+
+def _of_command(words: Sequence[str], name: str) -> list[_Part]:
+    """What one simple command does with the program, behind all that it is wrapped in."""
+    left = list(words)
+    while left:
+        head = _base(left[0])
+        if _ASSIGNED.match(left[0]) or left[0] in _KEYWORDS:
+            left = left[1:]
+        elif head == name:
+            return [_Part(head, Launch(tuple(left[1:])))]
+        elif (text := _text(head, left)) is not None:
+            return _parts(text, name)
+        elif head not in _WRAPPERS or (head == "command" and left[1:2] in (["-v"], ["-V"])):
+            return [_other(left, name)]
+        else:
+            left = _behind(left, _WRAPPERS[head])
+    return []
+
+
+def _text(head: str, words: Sequence[str]) -> str | None:
+    """What a shell, `su`, `runuser` or `flock` is given as a text to run; None when it is none of them, or has none."""
+    if head in _SHELLS:
+        rest = _behind(words, _SHELL)
+        options = words[1 : len(words) - len(rest)]
+        return rest[0] if rest and any(_COMMAND.match(word) for word in options) else None
+    if head == "flock":
+        rest = _behind(words, _WRAPPERS[head])
+        return rest[1] if rest[1:] and _COMMAND.fullmatch(rest[0]) else None
+    if head in ("su", "runuser"):
+        return next((after for word, after in pairwise(words) if _COMMAND.fullmatch(word)), None)
+    return None
+
+
+def _behind(words: Sequence[str], wrapper: _Wrapper) -> list[str]:
+    """The words behind a wrapper's name, options and operands."""
+    at = 1
+    while at < len(words) and words[at].startswith("-") and words[at] not in ("-", "--"):
+        word = words[at]
+        if word.startswith("--"):
+            valued = word[2:] in wrapper.names
+        else:
+            marks = [place for place, letter in enumerate(word) if letter in wrapper.letters]
+            valued = marks[:1] == [len(word) - 1]  # else the value is the rest of the word
+        at += 2 if valued else 1
+    at += 1 if words[at : at + 1] == ["--"] else 0
+    return list(words[at + wrapper.operands :])
+
+
+def _other(words: Sequence[str], name: str) -> _Part:
+    """A command that is neither the program nor known to run what stands behind it."""
+    head = clean(_base(words[0]), 40)
+    if head in _FROM_INPUT or (head in _SHELLS and not _behind(words, _SHELL)):
+        return _Part(head, Launch(problem=f"{head} is given on its input what it runs, which is not looked into"))
+    if not any(name in word for word in words):
+        return _Part(head, counts=head not in _OF_NO_MATTER)
+    if head in _NOT_RUNNING or head == "command":
+        return _Part(head)
+    if head in _ELSEWHERE:
+        why = f"{head} runs it {_ELSEWHERE[head]}, where names stand for other datasets than here"
+    elif name in head or head in _SHELLS:
+        why = f"it runs a script or another program ({clean(words[0], 60)}), which is not looked into"
+    else:
+        why = f"what {head} does with it is not understood here"
+    return _Part(head, Launch(problem=why))
+
+
+def _base(word: str) -> str:
+    return word.rpartition("/")[2]

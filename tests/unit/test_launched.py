@@ -1,0 +1,121 @@
+"""What of a shell's line runs syncoid: behind what really runs it, and never a line that runs something else."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dplane_tui.services.replication import crontab, launched
+
+RUN = "syncoid -r tank/a usb/b"
+WORDS = ("-r", "tank/a", "usb/b")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        RUN,
+        "/usr/sbin/syncoid -r tank/a usb/b >> /var/log/syncoid.log 2>&1",
+        f"PATH=/sbin:/bin TZ=UTC {RUN} | logger -t syncoid",
+        f"sudo -u syncoid -H -- {RUN}",
+        f"sudo -nu root nice -n -5 ionice -c 2 -n 7 {RUN}",
+        f"nice -19 ionice -c3 /usr/bin/chronic {RUN}",
+        f"flock -n /run/lock/x {RUN}",
+        f"/usr/bin/flock -xw 60 -E 0 /run/x -c '{RUN}'",
+        f"timeout -k 5m --signal=INT 3h {RUN}",
+        f"env -i -u HOME PATH=/sbin {RUN}",
+        f"systemd-cat -t syncoid --priority info {RUN}",
+        f"systemd-inhibit --what=sleep --why='a copy' {RUN}",
+        f"test -x /usr/sbin/syncoid && {RUN}",
+        f"[ -x /usr/sbin/syncoid ] && cd / && {RUN}",
+        f"command -v syncoid >/dev/null && which syncoid && {RUN}",
+        f"if ! pgrep -x syncoid; then {RUN}; fi",
+        f"(cd / && exec {RUN}) || echo syncoid failed | mail -s 'syncoid failed' root",
+        f"{{ sleep 60; {RUN}; }}",
+        f"perl -w /usr/sbin/{RUN}",
+        f"bash -c '{RUN}'",
+        f"/bin/bash -o pipefail -lc '{RUN} | logger'",
+        f"su - root -c '{RUN}'",
+        f"su -s /bin/sh -c '{RUN}' syncoid",
+        f"runuser -u syncoid -- {RUN}",
+        f"sudo su - root -c \"sh -c '{RUN}'\"",
+    ],
+)
+def test_what_is_known_to_run_it_is_followed(line: str) -> None:
+    assert launched.read(line, "syncoid").runs == (launched.Launch(WORDS),)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (f"ssh attic {RUN}", "ssh runs it on another box"),
+        (f"sudo timeout 3h ssh -p 22 root@attic '{RUN}'", "ssh runs it on another box"),
+        (f"sh -c 'ssh attic {RUN}'", "ssh runs it on another box"),
+        (f"docker exec z {RUN}", "docker runs it in a container"),
+        (f"pct exec 101 -- {RUN}", "pct runs it in a container"),
+        (f"chroot /jail {RUN}", "chroot runs it in a system of its own"),
+        (f"systemd-run --on-calendar=daily {RUN}", "what systemd-run does with it"),
+        ("systemctl start syncoid.service", "what systemctl does with it"),
+        (f"echo tank/a usb/b | xargs {RUN}", "what xargs does with it"),
+        (f"sudo -R /jail {RUN}", "what jail does with it"),
+        ("/opt/syncoid-all.sh", "it runs a script or another program (/opt/syncoid-all.sh)"),
+        ("bash -x /opt/syncoid.sh", "it runs a script or another program (bash)"),
+        ("/opt/backup.sh >> /var/log/syncoid.log 2>&1", "it names syncoid, but runs backup.sh"),
+        (f"echo '{RUN}' | sh", "sh is given on its input"),
+        (f"echo '{RUN}' | sudo bash -s", "bash is given on its input"),
+        (f"bash <<< '{RUN}'", "bash is given on its input"),
+        (f"echo '{RUN}' | at now", "at is given on its input"),
+        ("$(which syncoid) -r tank/a usb/b", "it holds what only a shell"),
+        ("sh -c 'syncoid tank/$(hostname) usb/b'", "it holds what only a shell"),
+        ("SYNCOID=/sbin/syncoid; $SYNCOID -r tank/a usb/b", "it holds what only a shell"),
+        (f"ssh attic cd / ';' {RUN}", "it quotes a sign that a shell would read"),
+    ],
+)
+def test_what_runs_elsewhere_or_is_not_understood_is_named_and_is_no_run(line: str, why: str) -> None:
+    runs = launched.read(line, "syncoid").runs
+    assert runs
+    assert all(run.problem for run in runs)
+    assert why in runs[0].problem
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"echo {RUN}",
+        "pgrep syncoid || logger 'no syncoid'",
+        "find /var/log/syncoid -mtime +7 -delete",
+        "command -v syncoid",
+        "zfs destroy tank/syncoid@old",
+    ],
+)
+def test_what_only_speaks_of_it_is_no_line_of_it(line: str) -> None:
+    assert launched.read(line, "syncoid").runs == ()
+
+
+def test_a_second_command_of_a_line_is_not_lost_behind_the_first() -> None:
+    runs = launched.read(f"{RUN} && ssh attic {RUN}; nice {RUN} | logger", "syncoid").runs
+    assert [run.words for run in runs] == [WORDS, (), WORDS]
+    assert "ssh runs it" in runs[1].problem
+
+
+def test_what_else_a_line_does_is_named_but_for_what_does_not_matter() -> None:
+    line = launched.read(f"cd / && zpool import usb && {RUN}; sh /opt/x.sh; curl https://example.invalid", "syncoid")
+    assert line.beside == ("zpool", "sh", "curl")
+    assert launched.read(f"cd /; sleep 9; {RUN} | logger || echo syncoid failed", "syncoid").beside == ()
+
+
+@given(st.lists(st.sampled_from([*launched._WRAPPERS, "-x", "-n", "sh", "su", "ssh", "x", "1", ";", "--"]), max_size=8))
+def test_whatever_stands_before_it_there_is_a_run_or_a_reason(before: list[str]) -> None:
+    line = f"{' '.join(before)} {RUN}"
+    for run in launched.read(line, "syncoid").runs:
+        assert (run.words == WORDS) is not bool(run.problem)
+
+
+def test_wrapping_a_line_often_is_bounded_by_its_length() -> None:
+    line = RUN
+    while len(wrapped := f"sh -c {shlex.quote(line)}") < crontab._LINE_LIMIT:
+        line = wrapped
+    assert launched.read(line, "syncoid").runs == (launched.Launch(WORDS),)
