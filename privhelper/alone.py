@@ -22,6 +22,8 @@ def alone(place: int, name: str, where: str, limit: float = LIMIT) -> int:
 
     Waits for at most `limit` seconds. Raises Held, OSError.
     """
+    from fcntl import LOCK_EX
+
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     lock = os.open(name, flags, 0o600, dir_fd=place)
     try:
@@ -30,7 +32,7 @@ def alone(place: int, name: str, where: str, limit: float = LIMIT) -> int:
             raise Held(f"the lock {where}/{name} is not a plain file of root's own")
         if found.st_mode & 0o077:
             os.fchmod(lock, 0o600)
-        if not _taken(lock, limit):
+        if not _taken(lock, LOCK_EX, limit):
             raise Held(f"another process has held the lock {where}/{name} since {_clock(os.fstat(lock).st_mtime)}")
         os.utime(lock)
     except BaseException:
@@ -42,25 +44,49 @@ def alone(place: int, name: str, where: str, limit: float = LIMIT) -> int:
 def beside_older(place: int) -> None:
     """Wait a moment for a helper of the release before, which locks the folder itself; its lock is no condition.
 
-    Others may hold a folder that they can read for as long as they like.
+    Others may hold a folder that they can read for as long as they like, so this comes before `alone`: who waits here
+    keeps nobody else waiting. Those who come this way share the folder.
     """
-    _taken(place, _FOLDER_LIMIT)
+    from fcntl import LOCK_SH
+
+    _taken(place, LOCK_SH, _FOLDER_LIMIT)
 
 
-def _taken(handle: int, limit: float) -> bool:
-    from fcntl import LOCK_EX, LOCK_NB, flock
-    from time import monotonic, sleep
+class _TimeIsUp(Exception):
+    pass
 
-    deadline, pause = monotonic() + limit, 0.001
-    while True:
-        try:
-            flock(handle, LOCK_EX | LOCK_NB)
-            return True
-        except BlockingIOError:
-            if monotonic() >= deadline:
-                return False
-        sleep(pause)
-        pause = min(2 * pause, 0.05)
+
+def _taken(handle: int, how: int, limit: float) -> bool:
+    """Take the lock, at once or in turn: the kernel wakes who waits in the order in which they came.
+
+    Only the main thread can wait, and the helper has no other.
+    """
+    from _signal import ITIMER_REAL, SIG_DFL, SIGALRM, setitimer, signal  # type: ignore[import-not-found]
+    from fcntl import LOCK_NB, flock
+
+    try:
+        flock(handle, how | LOCK_NB)
+        return True
+    except BlockingIOError:
+        waits = [handle]
+
+    def stop(*_: object) -> None:
+        if waits:  # once, and never when it is over
+            waits.clear()
+            raise _TimeIsUp
+
+    before = signal(SIGALRM, stop)
+    setitimer(ITIMER_REAL, max(limit, 0.001), 0.05)  # again and again: the first may come just before flock waits
+    try:
+        flock(handle, how)
+        waits.clear()
+        return True
+    except _TimeIsUp:
+        return False
+    finally:
+        waits.clear()
+        setitimer(ITIMER_REAL, 0)
+        signal(SIGALRM, before or SIG_DFL)
 
 
 def _clock(seconds: float) -> str:

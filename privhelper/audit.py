@@ -140,9 +140,9 @@ class Log:
         try:
             place = self._open_directory()
             try:
+                beside_older(place)
                 lock = alone(place, LOCK, self._directory)
                 try:
-                    beside_older(place)
                     return self._append(place, fields, durable)
                 finally:
                     os.close(lock)

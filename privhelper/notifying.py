@@ -1,7 +1,8 @@
 """Notification channels that are made here: a file each beside notify.toml, with its password or token in another.
 
 notify.toml is its owner's and only read. The folder is made when the first channel is; root writes it, and the service
-reads it. No path comes from a caller: a channel's name is checked, and its secret's place follows from it.
+reads it. No path comes from a caller: a channel's name is checked, and its secret's place begins with it. Each secret
+has a file of its own, NAME@XXXXXXXX.secret (NAME.secret in releases before): none ever stands beside another address.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ def change(verb: str, args: Args) -> dict[str, object]:
             lock = alone(place, LOCK, f"{CONFIG_DIR}/{DIRECTORY}")
             if verb == "notify-remove":
                 return _remove(place, name)
-            return _set(place, name, content(verb, args, url), secret, replace=args.get("replace") is True)
+            _may_be(place, name, replace=args.get("replace") is True)
+            file = f"{name}@{os.urandom(4).hex()}.secret" if secret else ""
+            return _set(place, name, content(verb, args, url, file), file, secret)
         finally:
             if lock >= 0:
                 os.close(lock)
@@ -46,10 +49,11 @@ def change(verb: str, args: Args) -> dict[str, object]:
         raise Failure("failed", f"{CONFIG_DIR}/{DIRECTORY} cannot be changed: {error.strerror}.") from None
 
 
-def content(verb: str, args: Args, url: str) -> str:
-    """The file of a channel. Pure; everything in `args` and `url` has passed its rule."""
+def content(verb: str, args: Args, url: str, secret: str) -> str:
+    """The file of a channel whose password or token is in the file `secret` beside it, if it has one. Pure; everything
+    in `args` and `url` has passed its rule."""
     name = str(args["channel"])
-    secret = f"{CONFIG_DIR}/{DIRECTORY}/{name}.secret"
+    secret = f"{CONFIG_DIR}/{DIRECTORY}/{secret}"
     mail = verb == "notify-mail"
     ping = args.get("kind") == channels.PING
     tasks = args.get("tasks")
@@ -102,7 +106,8 @@ def _line(what: str) -> str:
     return read_secret(0, what).removesuffix(b"\n").removesuffix(b"\r").decode("ascii", "replace")
 
 
-def _set(place: int, name: str, text: str, secret: str, *, replace: bool) -> dict[str, object]:
+def _may_be(place: int, name: str, *, replace: bool) -> None:
+    """Refuse a channel that nobody asked to replace, that is its owner's, or that is too many. Raises Failure."""
     there = _exists(place, f"{name}.toml")
     if there and not replace:
         raise Failure("refused", f"There is a channel called {name} already; it is replaced only if that is asked for.")
@@ -110,29 +115,53 @@ def _set(place: int, name: str, text: str, secret: str, *, replace: bool) -> dic
         raise Failure("refused", f"{CONFIG_DIR}/{_OWNERS} has a channel called {name}, and that one counts.")
     if not there and sum(one.endswith(".toml") for one in os.listdir(place)) >= channels.MOST:
         raise Failure("refused", f"There are {channels.MOST} channels already; remove one first.")
+
+
+def _set(place: int, name: str, text: str, file: str, secret: str) -> dict[str, object]:
+    """Write `secret` into `file` (none if empty), then what names it, then remove what was there before."""
+    replaced = _exists(place, f"{name}.toml")
+    wanted = {**({file: f"{secret}\n".encode("ascii")} if file else {}), f"{name}.toml": text.encode("ascii")}
     group = _group()
-    if secret:
-        _write(place, f"{name}.secret", f"{secret}\n".encode("ascii"), group)
-    _write(place, f"{name}.toml", text.encode("ascii"), group)
-    if not secret:
-        _unlink(place, f"{name}.secret")
-    os.fsync(place)
-    wanted = {f"{name}.toml": text.encode("ascii"), **({f"{name}.secret": f"{secret}\n".encode()} if secret else {})}
-    for file, written in wanted.items():
-        if _read(place, file, group) != written:
-            raise Failure("failed", f"{CONFIG_DIR}/{DIRECTORY}/{file} is not what was written.")
-    return {"channel": name, "replaced": there}
+    try:
+        for one, data in wanted.items():
+            _write(place, one, data, group)
+        os.fsync(place)
+    finally:  # also of what was not to be: a secret that nothing names
+        _sweep(place, name)
+    for one, data in wanted.items():
+        if _read(place, one, group) != data:
+            raise Failure("failed", f"{CONFIG_DIR}/{DIRECTORY}/{one} is not what was written.")
+    return {"channel": name, "replaced": replaced}
 
 
 def _remove(place: int, name: str) -> dict[str, object]:
     if not _exists(place, f"{name}.toml"):
         raise Failure("changed", _not_ours(name))
     _unlink(place, f"{name}.toml")
-    _unlink(place, f"{name}.secret")
-    os.fsync(place)
-    if _exists(place, f"{name}.toml") or _exists(place, f"{name}.secret"):
+    _sweep(place, name)
+    if any(_is_of(name, one) for one in os.listdir(place)):
         raise Failure("failed", f"{name} was removed from {CONFIG_DIR}/{DIRECTORY} and is still there.")
     return {"channel": name}
+
+
+def _sweep(place: int, name: str) -> None:
+    """Remove all files of a channel but its own and the secret that it names."""
+    own = f"{name}.toml"
+    try:
+        with os.fdopen(os.open(own, os.O_RDONLY | os.O_NONBLOCK | _FLAGS, dir_fd=place), "rb") as file:
+            text = file.read(_SIZE_LIMIT).decode("ascii", "replace")
+    except FileNotFoundError:
+        text = ""
+    for one in os.listdir(place):
+        if _is_of(name, one) and one != own and f'/{DIRECTORY}/{one}"' not in text:
+            os.unlink(one, dir_fd=place)
+    os.fsync(place)
+
+
+def _is_of(name: str, file: str) -> bool:
+    """Whether `file` is of the channel `name`, be it one that was left half written. No name has an @."""
+    whole = file.removeprefix(".").removesuffix(".new")
+    return whole in (f"{name}.toml", f"{name}.secret") or (whole.startswith(f"{name}@") and whole.endswith(".secret"))
 
 
 def _not_ours(name: str) -> str:

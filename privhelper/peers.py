@@ -91,8 +91,8 @@ def change(verb: str, args: Args) -> dict[str, object]:
         place = _open_directory()
         lock = -1
         try:
-            lock = alone(place, LOCK, f"{STATE_DIR}/{DIRECTORY}")
             beside_older(place)
+            lock = alone(place, LOCK, f"{STATE_DIR}/{DIRECTORY}")
             before = _read(place)
             after = _changed(verb, args, before)
             if after != before:

@@ -21,6 +21,7 @@ from dplane_tui.services.host import LocalHost, Output, quoting
 from dplane_tui.services.replication import farside, keyring, keys, pasted, records, rotation, worker
 from dplane_tui.services.replication.hello import hello
 from dplane_tui.services.replication.keyring import LocalKeys, accepted_of
+from dplane_tui.services.replication.lending import mark_prefix
 from dplane_tui.services.replication.marked import inherited
 from dplane_tui.services.replication.model import PairRequest, Peer
 from dplane_tui.services.replication.rights import FLAGS, Rights, of_line, of_words
@@ -430,7 +431,9 @@ async def test_two_boxes_are_paired_by_two_lines(world: World, monkeypatch: pyte
         far = LocalKeys(LocalHost())
         with pytest.raises(MissingError, match="no box called nobody"):
             await far.revoke("nobody")
-        assert "not let in any more" in await far.revoke("near-box")
+        said, beginning = await far.revoke("near-box"), mark_prefix("near-box", "01234567")[:23]
+        assert "not let in any more" in said
+        assert f"grep {beginning}` names them" in said, "what it could mark does not outlast it unsaid"
         assert await far.accepted() == ()
     with pytest.raises(AuthenticationError):
         await hello(peer)

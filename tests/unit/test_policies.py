@@ -22,6 +22,7 @@ from dplane_tui.services.policies.model import PolicyRun, Wish
 from dplane_tui.services.policies.run import Runner, summary
 from dplane_tui.services.policies.service import LocalPolicies
 from dplane_tui.services.replication import records as task_records
+from dplane_tui.services.replication.lending import mark_prefix
 from dplane_tui.services.replication.model import Options, Task
 from dplane_tui.services.store import Store, open_store
 
@@ -261,6 +262,25 @@ async def test_a_task_s_snapshot_from_the_future_makes_the_run_say_that_nothing_
     assert "nothing is pruned: the clock says" in done.message
     assert "destroy that snapshot" in done.message
     assert done.datasets[0].taken
+
+
+async def test_what_a_peer_marked_keeps_nothing_once_it_is_let_in_no_more(world: World) -> None:
+    """A peer with --may-snapshot bookmarks what it likes; `peer revoke` must end what that does to the owner's pool."""
+    await world.service.set(DATA, "hourly=1")
+    old = ["dplane-auto-2026-10-01T00-00-00Z", "dplane-auto-2026-10-02T00-00-00Z"]
+    for peer, name in zip(("nas-b", "nas-c"), old, strict=True):
+        made = world.box.snap(DATA, name)
+        world.box.datasets[DATA].bookmarks[f"{mark_prefix(peer, '01234567')}{int(made.guid):016x}"] = made
+    both = [f'restrict,command="/x agent --peer {peer}" ssh-ed25519 A dplane:{peer}\n' for peer in ("nas-b", "nas-c")]
+    marks = set(world.box.datasets[DATA].bookmarks)
+    for accepted, left in ((None, old), ("".join(both), old), (both[1], old[1:]), (None, old[1:]), ("", [])):
+        world.box.accepted = accepted
+        world.clock.go(hours=1)
+        done = await world.agreed()
+        assert [name for name in world.box.names(DATA) if name in old] == left
+        why = {item.snapshot: item.why for item in done.datasets[0].judged}
+        assert ("of the peer nas-c, which is let in here" in why.get(old[1], "")) is bool(accepted)
+    assert set(world.box.datasets[DATA].bookmarks) == marks, "each is base enough if its peer comes again"
 
 
 async def test_a_value_with_line_ends_speaks_for_no_other_dataset(world: World) -> None:

@@ -29,6 +29,8 @@ from privhelper.shape import Value
 from privhelper.trust import problem as distrust
 from privhelper.verbs import BY_NAME, VERBS
 
+from .test_privhelper_terminals import until
+
 ROOT = Path(__file__).parents[2]
 GUID = "1234567890123456789"
 
@@ -494,3 +496,64 @@ def test_62_a_lock_that_others_could_open_is_shut_and_a_link_is_none(tmp_path: P
     with pytest.raises(OSError, match="symbolic"):
         locks.alone(place, "link", "here")
     os.close(place)
+
+
+@pytest.fixture
+def accepting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of peers' keys, which everybody can look into."""
+    monkeypatch.setattr(peers, "STATE_DIR", str(tmp_path))
+    monkeypatch.setattr(peers, "OWNER_UID", os.getuid())
+    (tmp_path / peers.DIRECTORY).mkdir(mode=0o755)
+    return tmp_path / peers.DIRECTORY
+
+
+def test_62_who_waits_for_a_folder_keeps_nobody_else_waiting(
+    tmp_path: Path, accepting: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Log(str(tmp_path), os.getuid())
+    log.append({"verb": "noop"}, durable=False)
+    peers.change("peer-revoke", {"peer": "nas-b"})
+    waited: list[Path] = []
+
+    def watched(handle: int, how: int, limit: float) -> bool:
+        folder = Path(os.readlink(f"/proc/self/fd/{handle}"))
+        if folder.is_dir():
+            waited.append(folder)
+            with next(folder.glob("*.lock")).open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # nobody has it, else this raises
+            limit = 0.01
+        return taken(handle, how, limit)
+
+    taken = locks._taken
+    monkeypatch.setattr(locks, "_taken", watched)
+    holders = [_held(tmp_path), _held(accepting)]
+    try:
+        assert log.append({"verb": "noop"}, durable=True)[0] == 2
+        assert peers.change("peer-revoke", {"peer": "nas-b"}) == {"changed": False}
+    finally:
+        for handle in holders:
+            os.close(handle)
+    assert waited == [tmp_path, accepting]
+
+
+def test_62_who_waits_for_a_lock_gets_it_in_turn(tmp_path: Path) -> None:
+    """With turns many calls cost each act their own time; without, one of them can be overtaken until it gives up."""
+    log = Log(str(tmp_path), os.getuid())
+    log.append({"turn": 0}, durable=False)
+    handle = _held(tmp_path / LOCK)
+    children = []
+    for turn in range(1, 5):
+        child = os.fork()
+        if child == 0:
+            os.close(handle)
+            try:
+                log.append({"turn": turn}, durable=False)
+            finally:
+                os._exit(0)
+        children.append(child)
+        until(lambda: f"-> FLOCK  ADVISORY  WRITE {children[-1]} " in Path("/proc/locks").read_text())
+    os.close(handle)
+    for child in children:
+        os.waitpid(child, 0)
+    lines = (tmp_path / "audit.jsonl").read_text().splitlines()
+    assert [json.loads(line)["turn"] for line in lines] == [0, 1, 2, 3, 4]

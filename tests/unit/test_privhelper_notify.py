@@ -5,6 +5,7 @@ What they stand on is in notify_box.py.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import functools
 import grp
@@ -46,6 +47,12 @@ def channels_in(folder: Path) -> list[str]:
     return [name for name in os.listdir(folder) if name != notifying.LOCK]
 
 
+def secret_of(folder: Path, name: str) -> Path:
+    """The one file of a channel's secret, whose name begins with the channel's."""
+    (found,) = folder.glob(f"{name}@*.secret")
+    return found
+
+
 @pytest.fixture
 def box(tmp_path: Path) -> Box:
     return Box(tmp_path)
@@ -59,13 +66,14 @@ def test_a_mail_is_made_read_back_and_understood(box: Box) -> None:
     assert not config.problems
     assert (channel.kind, channel.server, channel.port, channel.user) == ("mail", "smtp.example.org", 2525, "nas")
     assert (channel.events, channel.tasks, channel.to) == (("failed", "late"), ("photos",), ("ann@example.org",))
-    assert channel.password_file == str(box.made / "ann.secret")
+    secret = secret_of(box.made, "ann")
+    assert channel.password_file == str(secret)
     assert Path(channel.password_file).read_text() == f"{PASSWORD}\n"
     assert box.made.stat().st_mode & 0o7777 == 0o750
-    for name in ("ann.toml", "ann.secret"):
+    for name in ("ann.toml", secret.name):
         found = (box.made / name).stat()
         assert (found.st_mode & 0o7777, found.st_uid, found.st_gid) == (0o640, os.geteuid(), grp.getgrnam(GROUP).gr_gid)
-    assert sorted(channels_in(box.made)) == ["ann.secret", "ann.toml"]
+    assert sorted(channels_in(box.made)) == ["ann.toml", secret.name]
 
 
 @needs_root
@@ -236,23 +244,89 @@ def test_a_folder_of_somebody_else(here: Path, monkeypatch: pytest.MonkeyPatch) 
         make()
 
 
-def test_links_in_place_of_the_files_are_replaced_not_followed(here: Path, tmp_path: Path) -> None:
+def test_links_in_place_of_the_files_are_replaced_not_followed(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "urandom", bytes)  # the same name each time
+    secret = f"phone@{bytes(4).hex()}.secret"
     make()
     precious = tmp_path / "shadow"
     precious.write_text("root:x")
-    for name in ("phone.toml", "phone.secret", ".phone.toml.new", ".phone.secret.new"):
+    for name in ("phone.toml", secret, "phone.secret", ".phone.toml.new", f".{secret}.new"):
         (here / "notify.d" / name).unlink(missing_ok=True)
         (here / "notify.d" / name).symlink_to(precious)
     make(replace=True)
     assert precious.read_text() == "root:x"
     assert not any(path.is_symlink() for path in (here / "notify.d").iterdir())
-    assert (here / "notify.d/phone.secret").read_text() == f"{TOKEN}\n"
-    for name in ("phone.toml", "phone.secret"):
+    assert (here / "notify.d" / secret).read_text() == f"{TOKEN}\n"
+    for name in ("phone.toml", secret):
         (here / "notify.d" / name).unlink()
         (here / "notify.d" / name).symlink_to(precious)
     notifying.change("notify-remove", {"channel": "phone"})
     assert precious.read_text() == "root:x"
     assert channels_in(here / "notify.d") == []
+
+
+def _token(folder: Path) -> str:
+    """The token that is sent to the address which stands in the channel's file."""
+    (channel,) = parse((folder / "phone.toml").read_text()).channels
+    return Path(channel.token_file).read_text().strip()
+
+
+def test_a_new_secret_never_stands_beside_the_old_address(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make()
+    folder, seen = here / "notify.d", []
+    rename = os.rename
+
+    def watched(source: str, target: str, **places: int) -> None:
+        if target.endswith(".toml"):
+            seen.append(_token(folder))
+            raise OSError(errno.ENOSPC, "No space left on device")
+        rename(source, target, **places)
+        seen.append(_token(folder))
+
+    monkeypatch.setattr(os, "rename", watched)
+    monkeypatch.setattr(notifying, "_line", {"address": "/elsewhere", "token": "for-elsewhere"}.__getitem__)
+    before = sorted(channels_in(folder))
+    with pytest.raises(Failure, match="No space left"):
+        make(replace=True, site="https://elsewhere.example")
+    assert seen == [TOKEN, TOKEN]
+    assert sorted(channels_in(folder)) == before, "nothing of what was not to be is left"
+    monkeypatch.setattr(os, "rename", rename)
+    make(replace=True, site="https://elsewhere.example")
+    assert _token(folder) == "for-elsewhere"
+    assert len(channels_in(folder)) == 2
+
+
+@pytest.mark.parametrize("act", ["set", "remove"])
+def test_what_an_ended_helper_or_the_release_before_left_goes_and_nothing_else(here: Path, act: str) -> None:
+    make()
+    make(channel="phone.x")
+    (folder, others) = (here / "notify.d", [*(here / "notify.d").glob("phone.x*"), here / "notify.d/lock"])
+    others += [folder / name for name in ("phones@01234567.secret", "phones.secret", "pho.secret")]
+    left = [folder / name for name in ("phone.secret", "phone@01234567.secret", ".phone@89abcdef.secret.new")]
+    left.append(folder / ".phone.toml.new")
+    for path in (*others, *left):
+        path.touch()
+    if act == "set":
+        make(replace=True)
+        others += [folder / "phone.toml", secret_of(folder, "phone")]
+    else:
+        notifying.change("notify-remove", {"channel": "phone"})
+    assert sorted(folder.iterdir()) == sorted(others)
+
+
+def test_a_secret_of_the_release_before_is_read_until_it_is_replaced(here: Path) -> None:
+    make()
+    make(channel="other")
+    folder = here / "notify.d"
+    now = secret_of(folder, "phone")
+    (folder / "phone.toml").write_text((folder / "phone.toml").read_text().replace(now.name, "phone.secret"))
+    now.rename(folder / "phone.secret")
+    make(channel="other", replace=True)
+    assert _token(folder) == TOKEN
+    make(replace=True)
+    assert (_token(folder), (folder / "phone.secret").exists()) == (TOKEN, False)
 
 
 def test_what_is_not_as_it_was_written_is_no_success(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -312,7 +386,7 @@ def _hold_together(verb: str, args: dict[str, Any], url: str) -> None:
         return
     if url and (channels.url_problem(url, args["kind"]) or notifying._elsewhere(url, args["site"])):
         return
-    config = parse(notifying.content(verb, checked, url))
+    config = parse(notifying.content(verb, checked, url, "x@01234567.secret"))
     assert config.problems == ()
     (channel,) = config.channels
     assert channel.name == args["channel"]

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dplane_tui.services.replication.bases import mark_of
+from dplane_tui.services.replication.lending import mark_prefix
 from dplane_tui.services.replication.model import Options, Task
 from dplane_tui.services.replication.plan import make_plan
 from dplane_tui.services.replication.read import Dataset, Point
@@ -130,6 +131,30 @@ def test_a_date_that_none_can_be_is_no_date_wherever_the_box_stands(zone: str, t
             assert told == reasons(decide(dataset, parse(text), NOW.astimezone(ZoneInfo(zone)), {})) or order > 1
 
 
+def theirs(peer: str, number: int) -> str:
+    return f"{mark_prefix(peer, '01234567')}{number:016x}"
+
+
+def test_a_bookmark_of_a_peer_that_is_let_in_no_more_is_nobodys_need() -> None:
+    dataset = here(5, (theirs("nas-b", 0), 0), (theirs("nas-c", 1), 1), ("dplane-aaaaaaaa-1", 2), ("dplane-mine", 3))
+    kept = needs_of(dataset, [Claim("away", "g4", "dplane-aaaaaaaa-", certain=True)], {"nas-c"}).reasons
+    assert set(kept) == {"g1", "g2", "g3", "g4"}
+    assert "the bookmark #" in kept["g1"]
+    assert "of the peer nas-c, which is let in here" in kept["g1"]
+    assert set(needs_of(dataset, []).reasons) == {"g0", "g1", "g2", "g3"}, "who is let in is not known"
+
+
+def test_a_peer_that_is_let_in_again_goes_on_from_its_bookmark_alone() -> None:
+    dataset, had = (
+        here(5, (theirs("nas-b", 1), 1)),
+        tuple(Point(f"s{number}", f"g{number}", number) for number in (0, 1)),
+    )
+    left = replace(dataset, snapshots=dataset.snapshots[4:])
+    assert guids(decide(dataset, parse("1"), NOW, needs_of(dataset, [], set()).reasons), keep=True) == {"g4"}
+    task = Task("pull", "tank/a", None, "vault/a", options=Options(intermediates=True))
+    assert way_on(task, left, Dataset("vault/a", PLAIN, had)) == (True, {"g0", "g1", "g4"})
+
+
 # Against the planner of replication itself
 
 policies = st.sampled_from(["", "1", "2,1h1d", "hourly=2", "daily=1", "1x1h | 2x4h"]).map(parse)
@@ -243,6 +268,13 @@ def test_only_the_mark_that_root_gave_the_snapshot_itself_says_for_whom_it_was_t
     assert taken_for("tank/a", said) == {"1": "box-a", "2": "", "3": "", "4": ""}
     assert marks_argv("tank/a")[-2:] == ["dplane:peer", "tank/a"]
     assert marks_argv("tank/a", ["x"])[-2:] == ["dplane:peer", "tank/a@x"]
+
+
+def test_a_mark_of_a_peer_stands_in_the_way_only_while_it_is_let_in() -> None:
+    listed = f"{LISTED.format(*NAMES)}tank/a#{theirs('nas-b', 3)}\t3\t12\n"
+    chosen = {NAMES[1]: "2", NAMES[2]: "3"}
+    for peers, kept in ((None, chosen), ({"nas-b"}, chosen), ({"nas-c"}, {NAMES[1]}), ((), {NAMES[1]})):
+        assert set(in_the_way("tank/a", chosen, listed, details(), peers)) == set(kept)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 
 from dplane_tui.services.replication import codec, records
 from dplane_tui.services.replication.bases import mark_of
+from dplane_tui.services.replication.lending import mark_prefix
 from dplane_tui.services.replication.model import Evidence, Run, Task
 from dplane_tui.services.replication.options import change
 from dplane_tui.services.replication.pruning import decode_pruning
@@ -121,6 +122,21 @@ async def test_what_a_peer_had_taken_at_the_source_takes_no_place_of_the_owners(
     assert not {one.snapshot for one in shown.sides[0].goes} & set(old)
     _, shown = await by_hand(world, dry=True, keep_source="2")
     assert [one.snapshot for one in shown.sides[0].goes] == sorted([*old[:4], *theirs[:4]])
+
+
+async def test_what_a_peer_marked_at_the_source_keeps_nothing_once_it_is_let_in_no_more(world: World) -> None:
+    old = history(world, 6)
+    with world.edit("near") as state:
+        data = state["datasets"][SOURCE]
+        for peer, snap in zip(("box-a", "box-b"), data["snaps"], strict=False):
+            mark = f"{mark_prefix(peer, '01234567')}{int(snap['guid']):016x}"
+            data["marks"].append({**snap, "name": mark})
+    keys = world.path / "state/ssh-accept/authorized_keys"
+    keys.parent.mkdir()
+    keys.write_text('restrict,command="/x agent --peer box-b --may-read tank --may-snapshot yes" k dplane:box-b\n')
+    await policies(world, keep_source="2")
+    assert (await world.run()).state == "succeeded"
+    assert names(world, "near")[:-2] == [old[1]]
 
 
 async def test_what_only_a_peers_snapshot_has_the_task_takes_itself(world: World) -> None:

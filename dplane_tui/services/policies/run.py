@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -48,6 +48,9 @@ class _Ahead:
 
     async def taken_for(self, dataset: str) -> Mapping[str, str]:
         return await self.pruner.taken_for(dataset)
+
+    async def let_in(self) -> Collection[str] | None:
+        return await self.pruner.let_in()
 
     async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
         raise NotImplementedError  # a preview destroys nothing
@@ -152,6 +155,7 @@ class Runner:
         """Those with a policy; what their tasks need is learnt once for all."""
         on = box.on()
         side = {name: place.dataset for name, place in on.items()}
+        self._let_in = await self._pruner.let_in()
         self._claims = await claims_of(self._store, side, self._jobs, "") if on else {}
         return on
 
@@ -164,7 +168,7 @@ class Runner:
         dataset = _with(place.dataset, taken) if wish.dry and taken else place.dataset
         pruner = _Ahead(self._pruner) if wish.dry and taken else self._pruner
         hand = Hand(pruner, wish.dry, sizes=wish.dry, of=POLICY, clock=self._clock)
-        reasons = needs_of(place.dataset, self._claims[place.name]).reasons
+        reasons = needs_of(place.dataset, self._claims[place.name], self._let_in).reasons
         try:
             stopped = clock_stops(dataset, self._clock())
             judged, frees = await hand.apply(dataset, place.policy, reasons, None)

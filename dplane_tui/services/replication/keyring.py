@@ -11,7 +11,7 @@ from ...text import clean
 from ..door import Door
 from ..host import Host
 from ..store import open_store
-from . import failures, keys, pasted, records, rights
+from . import failures, keys, lending, pasted, records, rights
 from .model import PairRequest, Peer
 from .pairing import PairingSession
 from .pasted import Accepted, Admission, Answer, Offer
@@ -127,14 +127,23 @@ class LocalKeys:
         return accepted_of(text)
 
     async def revoke(self, name: str) -> str:
-        if name not in {one.name for one in await self.accepted()}:
+        before = [one for one in await self.accepted() if one.name == name]
+        if not before:
             raise MissingError(
                 f"There is no box called {clean(name, 63)} that may come in here.", "`dplane peer accepted` lists them."
             )
         await Door(self._host).call("peer-revoke", peer=name)
         if name in {one.name for one in await self.accepted()}:
             raise CommandError(f"{name} was revoked, but is still listed.", "Look at who else changes the keys.")
-        return f"{name} is not let in any more; what it sent here stays. A stream that is on its way may still end."
+        said = f"{name} is not let in any more; what it sent here stays. A stream that is on its way may still end."
+        if not any(one.may_snapshot for one in before):
+            return said
+        marks = lending.mark_beginning(name)
+        return (
+            f"{said} Its bookmarks here stay, in case it is let in again, but keep no snapshot from our policies any "
+            f"more: `zfs list -H -t bookmark -o name | grep {marks}` names them. A hold of it keeps its snapshot until "
+            f"`zfs release` of its tag, which begins with {marks} as well."
+        )
 
     async def rotate(self, name: str) -> Peer:
         await self._peer(name)

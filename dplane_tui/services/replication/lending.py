@@ -10,7 +10,7 @@ import calendar
 import hashlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from privhelper import grammar
@@ -23,6 +23,7 @@ Ask = Callable[[dict[str, Any]], dict[str, Any]]
 Listed = Callable[[list[str]], str]
 _OWN = re.compile(r"dplane-[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}-[0-9]{2}-[0-9]{2}Z")
 _TAG = re.compile(r"[0-9a-f]{8}")
+_MARK = re.compile(r"(dplane-[0-9a-f]{16})[0-9a-f]{8}-[0-9a-f]{16}")
 _NAMES_AT_ONCE = 500
 _SKEW = 3600.0  # seconds that the clocks of two boxes may differ
 
@@ -67,7 +68,18 @@ def mark_prefix(peer: str, tag: object) -> str:
     """
     if not isinstance(tag, str) or not _TAG.fullmatch(tag):
         raise ValueError("names no target of a bookmark")
-    return f"dplane-{hashlib.sha256(peer.encode()).hexdigest()[:16]}{tag}-"
+    return f"{mark_beginning(peer)}{tag}-"
+
+
+def mark_beginning(peer: str) -> str:
+    """How the names of all of one peer's bookmarks begin, and the tags of its holds."""
+    return f"dplane-{hashlib.sha256(peer.encode()).hexdigest()[:16]}"
+
+
+def maker(mark: str, peers: Iterable[str]) -> str | None:
+    """Which of `peers` a bookmark of that name is of; "" for none of them, None when no peer's is named so."""
+    found = _MARK.fullmatch(mark)
+    return found and next((peer for peer in peers if mark_beginning(peer) == found[1]), "")
 
 
 def bookmark(peer: str, dataset: str, fields: dict[str, Any], ask: Ask, listed: Listed) -> dict[str, Any]:

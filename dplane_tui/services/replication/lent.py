@@ -1,4 +1,4 @@
-"""Whether the newest snapshot of a dataset here was taken for a peer, which may destroy it again.
+"""Which peers are let in here, and whether the newest snapshot of a dataset was taken for one, which may destroy it.
 
 A task takes no snapshot when nothing was written since the newest one. What stands only in a peer's snapshot is no part
 of this box's own history, so there the task takes its own. It costs a command more only on a box that lets peers take
@@ -17,6 +17,13 @@ _ACCEPTED = "ssh-accept/authorized_keys"  # below the state folder; the helper w
 _RIGHT = "--may-snapshot yes"
 _AT_ONCE = 500
 _SECONDS = 300.0
+
+
+async def let_in(host: Host) -> frozenset[str] | None:
+    """The names of the peers that may come in here, whatever their rights; None when that is not known."""
+    accepted = str(paths.current().state / _ACCEPTED)
+    lines = (await host.read_files([accepted])).get(accepted)
+    return None if lines is None else frozenset(line.rpartition(" dplane:")[2] for line in lines.splitlines())
 
 
 async def newest_is_lent(host: Host, datasets: Iterable[Dataset]) -> bool:

@@ -6,8 +6,9 @@ Light, because the agent loads it on every box that prunes for a peer.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
+from ..replication.lending import maker
 from ..replication.read import OWNER
 
 OWN = re.compile(r"dplane-(?:auto-)?[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}-[0-9]{2}-[0-9]{2}Z")
@@ -56,11 +57,14 @@ def freed(said: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def in_the_way(dataset: str, chosen: Mapping[str, str], listed: str, details: str) -> dict[str, str]:
+def in_the_way(
+    dataset: str, chosen: Mapping[str, str], listed: str, details: str, peers: Collection[str] | None = None
+) -> dict[str, str]:
     """Why those of `chosen` (name and GUID) that must stay have to, a clause each; the others may go.
 
     `listed` are name, GUID and createtxg of the dataset's snapshots and bookmarks; `details` is what `details_argv`
-    said. What the two do not tell of a snapshot is a reason for it to stay.
+    said. What the two do not tell of a snapshot is a reason for it to stay; so is a bookmark, unless it is of a peer
+    that is not among `peers`, which are let in (None: not known).
     """
     there: dict[str, tuple[str, int]] = {}
     bases: set[str] = set()
@@ -70,7 +74,7 @@ def in_the_way(dataset: str, chosen: Mapping[str, str], listed: str, details: st
         owner, at, short = name.partition("@")
         if at and owner == dataset and born.isdigit():
             there[short] = (guid, int(born))
-        elif f"{dataset}#{_OURS}" in name:
+        elif f"{dataset}#{_OURS}" in name and (peers is None or maker(name.partition("#")[2], peers) != ""):
             bases.add(guid)
     newest = max(there, key=lambda name: there[name][1], default="")
     told = _told(dataset, details)

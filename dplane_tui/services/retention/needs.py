@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from ..replication.lending import maker
 from ..replication.plan import OWN_SNAPSHOT
 from ..replication.read import Dataset
 from ..replication.read import Point as ReadPoint
@@ -49,13 +50,20 @@ class Needs:
     """Snapshots later than this transaction group wait for a target."""
 
 
-def needs_of(dataset: Dataset, claims: Sequence[Claim]) -> Needs:
-    """What all the tasks of a dataset need together."""
+def needs_of(dataset: Dataset, claims: Sequence[Claim], peers: Collection[str] | None = None) -> Needs:
+    """What all the tasks of a dataset need together. `peers` are those that are let in where it is; None: not known.
+
+    A bookmark of one that is let in no more is nobody's need. It stays, and alone is base enough if it comes again.
+    """
     born = {point.guid: point.createtxg for point in (*dataset.bookmarks, *dataset.snapshots)}
     # A bookmark of ours is a base, or is of what a run was sending when it ended.
     known = tuple(claim.mark for claim in claims if claim.mark)
     marks = [mark for mark in dataset.bookmarks if mark.name.startswith(OWN_SNAPSHOT)]
-    reasons = {mark.guid: NEXT_BASE if mark.name.startswith(known) else _nobodys(mark) for mark in marks}
+    reasons = {}
+    for mark in marks:
+        by = None if peers is None else maker(mark.name, peers)
+        if by != "":
+            reasons[mark.guid] = NEXT_BASE if mark.name.startswith(known) else _anothers(mark, by)
     after = NONE_WAIT
     for claim in claims:
         base = born.get(claim.newest, 0)
@@ -75,11 +83,10 @@ def needs_of(dataset: Dataset, claims: Sequence[Claim]) -> Needs:
     return Needs(reasons, after)
 
 
-def _nobodys(mark: ReadPoint) -> str:
-    """Another box may pull from here; or a task that is gone left it."""
-    return (
-        f"it has the bookmark #{mark.name} of no task that is known here: an increment to another box may start there"
-    )
+def _anothers(mark: ReadPoint, peer: str | None) -> str:
+    """Another box pulls from here, or may; or a task that is gone left it."""
+    whose = f"of the peer {peer}, which is let in here" if peer else "of no task that is known here"
+    return f"it has the bookmark #{mark.name} {whose}: an increment to another box may start there"
 
 
 def decide(

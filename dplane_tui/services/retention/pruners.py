@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ from ...errors import CommandError, DPlaneError, RefusedError
 from ...text import clean
 from ..door import Door
 from ..host import Host, Output
-from ..replication import answers, failures
+from ..replication import answers, failures, lent
 from ..replication.read import list_argv
 from ..replication.transport import Link
 from . import looking
@@ -46,6 +46,10 @@ class Pruner(Protocol):
         """
         ...
 
+    async def let_in(self) -> Collection[str] | None:
+        """Names of the peers that may come in at this box; None when that is not known, as of another box."""
+        ...
+
     async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
         """Destroy them, all or none; returns when they are not listed any more.
 
@@ -65,7 +69,7 @@ class _Commands(abc.ABC):
         if listed.status != 0:
             raise failures.of_zfs(listed.error, f"{dataset} could not be listed")
         details = await self._run(looking.details_argv(dataset, chosen), answers.LISTING_LIMIT)
-        kept = looking.in_the_way(dataset, chosen, listed.text, details.text)
+        kept = looking.in_the_way(dataset, chosen, listed.text, details.text, await self.let_in())
         kept = {name: clean(why, 200) for name, why in kept.items()}
         going = sorted(set(chosen) - set(kept))
         if going and sizes:
@@ -75,6 +79,9 @@ class _Commands(abc.ABC):
 
     async def taken_for(self, dataset: str) -> Mapping[str, str]:  # noqa: ARG002 (see LocalPruner)
         return {}
+
+    async def let_in(self) -> Collection[str] | None:
+        return None
 
 
 class LocalPruner(_Commands):
@@ -92,6 +99,9 @@ class LocalPruner(_Commands):
         if said.status != 0:
             raise failures.of_zfs(said.error, f"whose the snapshots of {dataset} are was not told")
         return {name: peer for name, peer in looking.taken_for(dataset, said.text).items() if peer}
+
+    async def let_in(self) -> Collection[str] | None:
+        return await lent.let_in(self._host)
 
     async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
         await self._door.call("snapshot-prune", timeout=_SECONDS, dataset=dataset, snapshots=dict(chosen))
@@ -147,6 +157,9 @@ class AgentPruner:
 
     async def taken_for(self, dataset: str) -> Mapping[str, str]:  # noqa: ARG002 (see Pruner)
         return {}
+
+    async def let_in(self) -> Collection[str] | None:
+        return None
 
     async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
         await self._ask(dataset, chosen, dry_run=False)

@@ -79,6 +79,8 @@ class Retention:
         self._run_id = run_id
         self._here: Side = {}
         self._there: Side | None = None
+        self._let_in: Collection[str] | None = None
+        """The peers that may come in at the side that is looked at; None: not known."""
 
     async def apply(self, scope: Scope, *, reached: bool = True) -> Pruning:
         """Do it; `reached` says whether the target can be asked. Raises DPlaneError when a side cannot be read.
@@ -104,6 +106,7 @@ class Retention:
         hand = Hand(pruner, scope.dry, sizes=scope.proven is None, of=ALL if far else TASKS)
         side = (self._there or {}) if far else self._here
         others = await self._claims(side, far=far)
+        self._let_in = await pruner.let_in()
         judged: list[Judged] = []
         frees: int | None = 0
         problem = ""
@@ -143,13 +146,13 @@ class Retention:
                 others = [*others, replace(own_claim(self._task, here, there), waits=False)]
             elif dataset.token:
                 return _all_stay(dataset, _INTERRUPTED), None
-            return (needs_of(dataset, others) if proven else _all_stay(dataset, _UNPROVEN)), None
+            return (needs_of(dataset, others, self._let_in) if proven else _all_stay(dataset, _UNPROVEN)), None
         if self._there is not None:
             marks = [claim.mark for claim in others if claim.task == self._task.name]
             others = [claim for claim in others if claim.task != self._task.name]
             claim = own_claim(self._task, here, there, ahead=scope.ahead)
             others.append(replace(claim, mark=marks[0]) if marks else claim)
-        needs = needs_of(dataset, others)
+        needs = needs_of(dataset, others, self._let_in)
         if proven:
             return needs, None
         return (needs, Policy()) if scope.backlog_only else (_all_stay(dataset, _UNPROVEN), None)

@@ -55,6 +55,8 @@ class ModelBox:
         self.broken: set[str] = set()
         self.busy: set[str] = set()
         self.suspended: set[str] = set()
+        self.accepted: str | None = None
+        """The lines of the peers that may come in; None when they cannot be read."""
         self._numbers = itertools.count(100)
 
     def add(self, *names: str, **local: str) -> None:
@@ -77,9 +79,11 @@ class ModelBox:
         """Nothing is held."""
 
     async def read_files(self, paths: Sequence[str]) -> dict[str, str]:
-        """The states of pools, and the unit files of timers."""
+        """The states of pools, the unit files of timers, and who may come in."""
         found: dict[str, str] = {}
         for path in paths:
+            if path.endswith("/ssh-accept/authorized_keys") and self.accepted is not None:
+                found[path] = self.accepted
             if path.startswith("/proc/spl"):
                 for pool in {name.split("/")[0] for name in self.datasets}:
                     found[path.replace("*", pool)] = "SUSPENDED" if pool in self.suspended else "ONLINE"
