@@ -9,10 +9,10 @@ from .. import text
 from ..errors import DivergedError, DPlaneError, MissingError, StoppedError, UsageError
 from ..services.host import Host
 from ..services.replication.depth import reach
+from ..services.replication.gaps import usual_rpo
 from ..services.replication.model import Plan, Run, Task, TaskStatus
 from ..services.replication.options import describe, seconds, stream_words
 from ..services.replication.places import place_of
-from ..services.replication.schedule import usual_rpo
 from ..services.replication.service import ReplicationService, error_of, open_replication
 from . import (
     foreground,
@@ -102,7 +102,7 @@ async def _add(host: Host, args: argparse.Namespace) -> Result:
     source_peer, source = await replicate_places.resolved(host, service, args.source)
     peer, target = await replicate_places.resolved(host, service, args.to)
     options = task_options.options_of(args)
-    rpo = usual_rpo(options.schedule) if args.rpo is None else seconds(args.rpo)
+    rpo = usual_rpo(options.schedule, options.window) if args.rpo is None else seconds(args.rpo)
     new = Task(
         *(args.name, source, peer, target, args.recursive, args.raw, rpo, not args.no_snapshot),
         options=options,
