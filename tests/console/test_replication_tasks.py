@@ -66,6 +66,9 @@ async def test_a_chosen_age_is_kept_and_leaving_makes_nothing(console: Opener) -
         await seen.press("up", "left")
         assert "by hand" in seen.text
         assert "< 1d >" in seen.text, "what a person chose is not changed behind them"
+        assert "apart" not in seen.text
+        await seen.press("left")
+        assert "an RPO of 1d it is late between them" in " ".join(seen.text.replace("│", " ").split())
         await seen.press("escape")
     assert not services.fake_replication.calls
 
