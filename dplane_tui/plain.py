@@ -150,7 +150,7 @@ async def _replication(page: Page, services: Services) -> None:
 
     now = time.time()
     page.head("Replication")
-    statuses = await page.read(services.replication.tasks())
+    statuses = await page.read(services.replication.tasks(look=True))
     jobs = await page.read(services.jobs.list()) or ()
     by_id = {job.id: job for job in jobs}
     if statuses is not None:

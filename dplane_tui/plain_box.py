@@ -90,7 +90,7 @@ async def _read(page: Page, services: Services) -> dict[str, Snapshot[Any]]:
     return {
         "health": await one(services.health.read(None)),
         "pools": await one(services.zfs.pools()),
-        "tasks": await one(services.replication.tasks()),
+        "tasks": await one(services.replication.tasks(look=True)),
         "policies": await one(services.policies.status()),
         "smart": await one(smart()),
         "keys": await one(read_keys(services.zfs)),

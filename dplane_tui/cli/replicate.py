@@ -9,10 +9,11 @@ from .. import text
 from ..errors import DivergedError, DPlaneError, MissingError, StoppedError, UsageError
 from ..services.host import Host
 from ..services.replication.depth import reach
+from ..services.replication.freshness import anew_words
+from ..services.replication.gaps import usual_rpo
 from ..services.replication.model import Plan, Run, Task, TaskStatus
 from ..services.replication.options import describe, seconds, stream_words
 from ..services.replication.places import place_of
-from ..services.replication.schedule import usual_rpo
 from ..services.replication.service import ReplicationService, error_of, open_replication
 from . import (
     foreground,
@@ -102,7 +103,7 @@ async def _add(host: Host, args: argparse.Namespace) -> Result:
     source_peer, source = await replicate_places.resolved(host, service, args.source)
     peer, target = await replicate_places.resolved(host, service, args.to)
     options = task_options.options_of(args)
-    rpo = usual_rpo(options.schedule) if args.rpo is None else seconds(args.rpo)
+    rpo = usual_rpo(options.schedule, options.window) if args.rpo is None else seconds(args.rpo)
     new = Task(
         *(args.name, source, peer, target, args.recursive, args.raw, rpo, not args.no_snapshot),
         options=options,
@@ -122,7 +123,8 @@ def place(task: Task) -> str:
 
 
 async def _show(host: Host, args: argparse.Namespace) -> Result:
-    item = next((item for item in await open_replication(host).tasks() if item.task.name == args.name), None)
+    tasks = await open_replication(host).tasks(look=True)
+    item = next((item for item in tasks if item.task.name == args.name), None)
     if item is None:
         raise no_task(args.name)
     return Result(item, _describe(item))
@@ -148,6 +150,7 @@ def _describe(item: TaskStatus) -> str:
         f"next run  {next_run(item, now)}",
         f"proven    {text.age(item.verified_at, now)}"
         + (f" (the target listed {item.verified_snapshot})" if item.verified_at else ""),
+        *(f"NOT       {words}" for words in (anew_words(item),) if words),
         *(f"left out  {text.clean(note)}" for note in item.notes),
     ]
     lines += ["", describe_run(item.last)] if item.last is not None else ["last run  never"]

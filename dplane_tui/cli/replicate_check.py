@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from .. import text
 from ..errors import BadNewsError, DPlaneError
 from ..services.host import Host
-from ..services.replication.freshness import AHEAD, LATE, of_age
+from ..services.replication.freshness import AHEAD, LATE, anew_words, of_age
 from ..services.replication.model import TaskStatus
 from ..services.replication.service import open_replication
 from .output import Result
@@ -68,7 +68,8 @@ def add(verbs: Any) -> None:
     check = verbs.add_parser("check", help="how old the copies are, in Nagios form: exit code 0, 1, 2 or 3")
     check.add_argument("name", nargs="?", metavar="TASK", help="this task alone (default: all)")
     check.epilog = (
-        "OK (0): proven at the target within its RPO. WARNING (1): in time, but the last run did not end well. "
+        "OK (0): proven at the target within its RPO. WARNING (1): in time, but the last run did not end well or left "
+        "something out, or a dataset was made anew since. "
         "CRITICAL (2): late, or never proven. UNKNOWN (3): no task, or it could not be found out."
     )
     check.set_defaults(handler=_check, reads=True)
@@ -76,7 +77,7 @@ def add(verbs: Any) -> None:
 
 async def _check(host: Host, args: argparse.Namespace) -> Result:
     try:
-        tasks = await open_replication(host).tasks()
+        tasks = await open_replication(host).tasks(look=True)
     except DPlaneError as error:
         return _result("UNKNOWN", str(error), ())
     except OSError as error:
@@ -129,6 +130,10 @@ def verdict(item: TaskStatus, now: float) -> Verdict:
         return judged("UNKNOWN", f"is proven up to a time that has not come yet ({target}): a clock is wrong")
     if stands == LATE:
         return judged("CRITICAL", f"is late: {proven}{f'; {run}' if run else ''}")
+    if item.anew:
+        return judged(
+            "WARNING", f"is not proven: {anew_words(item)}{f'; {run}' if run else ''}; before, it was {proven}"
+        )
     if run:
         return judged("WARNING", f"is in time, but {run}; {proven}")
     if item.notes:

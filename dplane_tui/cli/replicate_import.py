@@ -18,6 +18,7 @@ from ..services.replication.crontabs import Crontabs
 from ..services.replication.service import ReplicationService, open_replication
 from ..services.replication.syncoid import Proposal
 from .output import Result
+from .task_words import doubt
 
 _LIMIT = 1024 * 1024
 
@@ -139,6 +140,7 @@ def _describe(one: Proposal) -> str:
     lines += [f"  {'NOT THE SAME' if one.lacks else 'THERE ALREADY'}: {moving.there_words(one)}"] if one.there else []
     width = max((len(note.option) for note in one.notes), default=0)
     lines += [f"    {note.option.ljust(width)}  {note.fate}: {note.text}" for note in one.notes]
+    lines += [f"    {said}" for said in doubt(one.task)] if one.task is not None else []
     if one.task is not None and one.task.peer is not None:
         lines.append(
             "    If the target exists and that box has D-Plane, an administrator there lets this box go on with it: "
@@ -150,7 +152,8 @@ def _describe(one: Proposal) -> str:
 async def _apply(service: ReplicationService, found: Sequence[Proposal]) -> Result:
     """Store what can be stored, and say what was not and why."""
     done = await moving.store(service, found)
-    lines = [*(f"stored    {task.name}" for task in done.made), *(f"there     {name}" for name in done.there)]
+    lines = [f"stored    {one.name}: late when it is older than {text.duration(one.rpo)}" for one in done.made]
+    lines += [f"there     {name}" for name in done.there]
     lines += [f"NOT       {why}" for why in done.left]
     if done.made or done.there:
         lines.append("Look at each with `dplane replicate run NAME --dry-run`, then take its line out of the crontab.")

@@ -11,7 +11,7 @@ from .. import text
 from ..errors import BadNewsError, DPlaneError
 from ..services.host import Host
 from ..services.replication.coverage import coverage, held
-from ..services.replication.freshness import AHEAD, IN_TIME, LATE, NEVER, proven_since, standing
+from ..services.replication.freshness import AHEAD, ANEW, IN_TIME, LATE, NEVER, proven_since, standing
 from ..services.replication.model import TaskStatus
 from ..services.replication.places import place_of
 from ..services.replication.service import open_replication
@@ -19,10 +19,17 @@ from .output import Result, table
 from .task_words import next_short
 
 _HEAD = ("TASK", "SOURCE", "TARGET", "LAST RUN", "AGE", "RPO", "IN TIME", "NEXT RUN", "SNAPSHOT")
-_WORDS = {IN_TIME: "yes", LATE: "LATE", NEVER: "never proven", AHEAD: "unknown: a clock is wrong"}
+_WORDS = {
+    IN_TIME: "yes",
+    LATE: "LATE",
+    NEVER: "never proven",
+    ANEW: "no: made anew",
+    AHEAD: "unknown: a clock is wrong",
+}
 _WRONG = {
     "LATE": "{} is late",
     "never proven": "{} was never proven",
+    "no: made anew": "{} has a dataset that was made anew or brought back since it was proven",
     "unknown": "{} does not tell how old its copy is",
     "unknown: a clock is wrong": "{} is proven up to a time that has not come yet: a clock is wrong",
 }
@@ -37,7 +44,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 async def _list(host: Host, args: argparse.Namespace) -> Result:
     service = open_replication(host)
-    tasks = await service.tasks()
+    tasks = await service.tasks(look=True)
     for notice in await service.notices():
         print(f"dplane: {text.clean(notice.text)}", file=sys.stderr)
     lacking = "" if args.json else await _lacking(host, tasks)

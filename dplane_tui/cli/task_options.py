@@ -16,6 +16,7 @@ from ..services.replication import options as wording
 from ..services.replication.model import Options, Task
 from ..services.replication.service import ReplicationService, open_replication
 from .output import Result
+from .task_words import doubt
 
 _REPEATED = frozenset({"include", "exclude"})
 
@@ -79,7 +80,7 @@ async def _set(host: Host, args: argparse.Namespace) -> Result:
         return _told(after)
     from . import replicate_prune
 
-    told = _told(after, await _depth(host, service, before, after))
+    told = _told(after, [*doubt(after), *await _depth(host, service, before, after)])
     said = await replicate_prune.preview(service, before, after)
     return replace(told, text=f"{told.text}\n{said}") if said else told
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from ..services.host import Host
-from ..services.replication import depth
+from ..services.replication import depth, gaps
 from ..services.replication.model import Task, TaskStatus
 from ..text import clean, duration
 
@@ -35,11 +35,19 @@ def _schedule_command(task: Task) -> str:
     return f"`dplane replicate set {task.name} --schedule 'daily 02:30'`"
 
 
+def doubt(task: Task) -> list[str]:
+    """What speaks against its RPO, and what changes that; nothing when nothing does."""
+    said = gaps.doubt(task)
+    return [f"{said} `dplane replicate set {task.name} --rpo TIME` changes that."] if said else []
+
+
 async def stored(host: Host, task: Task) -> str:
     """What is to be known of a task that was just stored: when it runs, and what it does not take."""
     lines = [f"The task {task.name} is stored. Run it with `dplane replicate run {task.name}`."]
     if not task.options.schedule:
-        lines.append(f"It runs only by hand: {_schedule_command(task)} lets it run by itself.")
+        late = f"Its copy is late when it is older than {duration(task.rpo)}."
+        lines.append(f"It runs only by hand: {_schedule_command(task)} lets it run by itself. {late}")
+    lines += doubt(task)
     return "\n".join([*lines, *await _left_out(host, task)])
 
 

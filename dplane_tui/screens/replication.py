@@ -12,6 +12,7 @@ from textual.widget import Widget
 from ..actions import FOR_EVERYBODY, Action, allowed, within
 from ..services.jobs.model import Progress
 from ..services.poller import Read
+from ..services.replication.anew import marked
 from ..services.replication.coverage import coverage, held
 from ..services.replication.model import Peer, Run, TaskStatus
 from ..widgets.bars import Lines, show
@@ -55,6 +56,8 @@ class ReplicationScreen(Section):
         """The task that is shown alone, in detail; empty: the list is shown."""
         self._gap: tuple[object, object, str] = (None, None, "")
         """What the line about datasets without a task was worked out from, and the line."""
+        self._marked: tuple[object, object, tuple[TaskStatus, ...]] = (None, None, ())
+        """What the tasks with their datasets that were made anew were worked out from, and those tasks."""
         self._said = 0
         """Lines of the answer."""
         self._runs_of = ""
@@ -99,7 +102,13 @@ class ReplicationScreen(Section):
 
     def _statuses(self) -> tuple[TaskStatus, ...]:
         found: tuple[TaskStatus, ...] = self.snapshot("tasks").value or ()
-        return found
+        seen = self.snapshot("all-datasets")
+        if not found or seen.value is None:
+            return found
+        if self._marked[0] is not found or self._marked[1] is not seen.value:
+            guids = {one.name: one.guid for one in seen.value}
+            self._marked = (found, seen.value, marked(found, guids, seen.taken_at))
+        return self._marked[2]
 
     @property
     def status(self) -> TaskStatus | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..actions import Action
 from ..errors import DPlaneError, RefusedError
 from ..services.replication import rates, schedule
+from ..services.replication.gaps import doubt
 from ..services.replication.model import Options, Peer, Task, TaskStatus
 from ..widgets.dialogs import Confirm, Form, Reader, Values, ask
 from ..widgets.fields import TextField
@@ -327,7 +328,8 @@ class ReplicationActs:
                 f"{task.name} has the schedule {status.task.options.schedule}, but systemd tells no next run of it.",
                 "`dplane doctor` says what is missing.",
             )
-        return f"{task.name} runs {words}." if words != "paused" else f"The schedule is stored; {task.name} is paused."
+        said = f"{task.name} runs {words}." if words != "paused" else f"The schedule is stored; {task.name} is paused."
+        return f"{said} {doubt(status.task)}".strip()
 
 
 def _rate(values: Values) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..services.jobs.model import Progress
 from ..services.replication.coverage import some
-from ..services.replication.freshness import AHEAD, IN_TIME, LATE, proven_since, standing
+from ..services.replication.freshness import AHEAD, ANEW, IN_TIME, LATE, anew_words, proven_since, standing
 from ..services.replication.model import Run, TaskStatus
 from ..text import duration, size
 from ..widgets.layout import Pieces, at_most, paragraphs
@@ -31,7 +31,8 @@ def proof_age(status: TaskStatus, now: float) -> float | None:
 
 
 def late(status: TaskStatus, now: float) -> bool | None:
-    """Whether the copy is older than it may be, now and not when it was read; None: that cannot be told."""
+    """Whether the copy is older than it may be, now and not when it was read; None: that cannot be told,
+    or it is not of what is there now."""
     return {LATE: True, IN_TIME: False}.get(standing(status, now))
 
 
@@ -75,6 +76,8 @@ def _trouble(status: TaskStatus, now: float) -> tuple[tuple[int, float], str] | 
         tried = f", and its last run {status.last.state}" if broken and status.last else ""
         if standing(status, now) == AHEAD:
             return (0, 0.0), f"{name} is proven up to a time that has not come yet: a clock is wrong"
+        if standing(status, now) == ANEW:
+            return (1, 0.0), f"{name} is not proven: {anew_words(status)}"
         return (1, 0.0), f"{name} was never proven{tried}"
     if broken and status.last and status.last.word == "diverged":
         return (2, -1.0), f"{name} has diverged and cannot go on by itself"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..actions import Action
-from ..services.replication.freshness import AHEAD, standing
+from ..services.replication.freshness import AHEAD, ANEW, anew_words, standing
 from ..services.replication.model import Plan, Run, Task, TaskStatus
 from ..services.replication.options import describe, stream_words
 from ..text import duration, size
@@ -58,6 +58,8 @@ def _standing(status: TaskStatus, now: float, width: int) -> list[Pieces]:
     over, allowed = late(status, now), duration(status.task.rpo)
     if standing(status, now) == AHEAD:
         return _fact("stands", "unknown: proven up to a time that has not come yet; a clock is wrong", width, "bad")
+    if standing(status, now) == ANEW:
+        return _fact("stands", f"not proven: {anew_words(status)}; allowed is {allowed}", width, "warn")
     if over is None:
         return _fact(
             "stands", f"unknown: nothing was ever proven at the target; allowed is {allowed}", width, "unknown"

@@ -10,6 +10,7 @@ from ..actions import find
 from ..errors import DPlaneError
 from ..services.replication import options as wording
 from ..services.replication.depth import change_lines, differs, known, reach
+from ..services.replication.gaps import doubt
 from ..services.replication.model import Options, Task
 from ..services.retention.model import PruneWish, SideReport
 from ..text import clean, duration, size
@@ -69,8 +70,9 @@ async def keep(console: Console, task: Task) -> str | None:
 def _told(changed: Task, *, whole: bool) -> str:
     """What is stored now; `whole`: also what it copies."""
     kept = f"{changed.options.keep_source or 'all'} at the source, {changed.options.keep_target or 'all'} at the target"
-    said = " ".join([f"It copies {reach(changed)}.", *more_words(changed)]) if whole else ""
-    return f"{changed.name} counts as late after {duration(changed.rpo)}, and keeps {kept}. {said}".strip()
+    said = [doubt(changed), f"{changed.name} counts as late after {duration(changed.rpo)}, and keeps {kept}."]
+    said += [f"It copies {reach(changed)}.", *more_words(changed)] if whole else []
+    return " ".join(filter(None, said))
 
 
 async def _agreed_to_move(console: Console, before: Task, after: Task) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..actions import ACTIONS, allowed
 from ..errors import DPlaneError, RefusedError
 from ..services.replication.coverage import copies_here, coverage, held, sent_here, taken
+from ..services.replication.gaps import doubt
 from ..services.replication.model import Options, Peer, Plan, Task
 from ..services.zfs.model import Dataset
 from ..text import duration, size
@@ -281,10 +282,8 @@ def promise(task: Task) -> str:
     """What a task will do, in words."""
     often = dict(OFTEN).get(task.options.schedule, task.options.schedule)
     goes = "and all below it go" if task.recursive else "goes"
-    return (
-        f"{origin(task)} {goes} to {place(task) or '?'}, {often}. The copy is late when it is older than "
-        f"{duration(task.rpo)}."
-    )
+    late = f"The copy is late when it is older than {duration(task.rpo)}."
+    return f"{origin(task)} {goes} to {place(task) or '?'}, {often}. {late} {doubt(task)}".rstrip()
 
 
 async def summary(console: Console, task: Task) -> bool:

@@ -80,7 +80,7 @@ class Services:
     async def task_states(self) -> tuple[TaskStatus, ...]:
         """The replication tasks; asked of another process while nothing here has needed the engine yet."""
         if "replication" in self.__dict__:
-            return await self.replication.tasks()
+            return await self.replication.tasks(look=True)
         from .replication.glance import task_states
 
         return await task_states(self.host)

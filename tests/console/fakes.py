@@ -317,7 +317,7 @@ class FakeReplication(FakeLooks):
     async def peers(self) -> tuple[Peer, ...]:
         return tuple(self.peer_list)
 
-    async def tasks(self) -> tuple[TaskStatus, ...]:
+    async def tasks(self, *, look: bool = False) -> tuple[TaskStatus, ...]:
         if self.failure:
             raise self.failure
         when = time.time() - 580

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 from dplane_tui.errors import AuthenticationError, UnreachableError
 from dplane_tui.services.jobs.model import Progress
-from dplane_tui.services.replication.model import PairRequest
+from dplane_tui.services.replication.model import PairRequest, TaskStatus
 from tests.console.conftest import Opener
 from tests.console.fakes import FakeServices
 
@@ -185,3 +186,26 @@ async def test_unreadable_tasks_are_a_sentence(console: Opener) -> None:
         for key in ("u", "y", "x", "d", "p", "l", "w", "o", "b", "e", "f", "enter"):
             await seen.press(key)
         assert seen.app.is_running
+
+
+async def test_a_dataset_that_was_made_anew_is_told_by_the_listing_that_is_read_anyway(console: Opener) -> None:
+    services = FakeServices()
+    asked: list[bool] = []
+    fake = services.fake_replication
+    before = fake.tasks
+
+    async def tasks(*, look: bool = False) -> tuple[TaskStatus, ...]:
+        asked.append(look)
+        [status] = await before()
+        return (dataclasses.replace(status, guids=("another",)),)
+
+    fake.tasks = tasks  # type: ignore[method-assign]  # proven of another dataset of that name
+    async with console(services, section="replication") as seen:
+        await seen.until_text("home is not proven: tank/home was made anew or brought back since it was")
+        await seen.press("enter")
+        await seen.until_text("not proven: tank/home was made anew")
+        assert "in time" not in seen.text
+        asked.clear()
+        seen.app.poller.refresh()
+        await seen.until(lambda: bool(asked))
+        assert not any(asked), "no process for it, however often it reads"

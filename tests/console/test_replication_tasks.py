@@ -66,6 +66,9 @@ async def test_a_chosen_age_is_kept_and_leaving_makes_nothing(console: Opener) -
         await seen.press("up", "left")
         assert "by hand" in seen.text
         assert "< 1d >" in seen.text, "what a person chose is not changed behind them"
+        assert "apart" not in seen.text
+        await seen.press("left")
+        assert "an RPO of 1d it is late between them" in " ".join(seen.text.replace("│", " ").split())
         await seen.press("escape")
     assert not services.fake_replication.calls
 
@@ -158,7 +161,14 @@ async def test_pause_limit_and_schedule_are_changed_and_read_back(console: Opene
         await seen.press("enter", "enter", "enter")
         await seen.until_text("home runs in 3h.")
         assert "next is home, in 3h." in seen.text
-    assert services.fake_replication.options == Options(keep_source="hourly=24", limit="2M", schedule="every 6h")
+        await seen.press("w", "ctrl+u")
+        await seen.type("weekly Sun 03:00")
+        await seen.press("enter", "enter", "enter")
+        await seen.until_said("home runs in 3h. Its runs are up to 7d apart: with an RPO of 1d it is late between them")
+        await seen.press("o", *("enter",) * 5)
+        await seen.until_said("late between them. home counts as late after 1d, and keeps hourly=24")
+    assert services.fake_replication.options.schedule == "weekly Sun 03:00"
+    assert services.fake_replication.options.limit == "2M"
 
 
 async def test_what_is_kept_and_how_old_it_may_get_is_changed_after_what_goes_was_shown(console: Opener) -> None:

@@ -72,12 +72,12 @@ async def test_nothing_read_is_never_all_is_well(console: Opener) -> None:
     services = FakeServices()
     services.fake_zfs.pool_list = [tank()]
 
-    async def never(*_: Any) -> Any:
+    async def never(*_: Any, **_how: Any) -> Any:
         await asyncio.Event().wait()
 
     services.fake_replication.tasks = never  # type: ignore[method-assign]  # it hangs
     services.fake_zfs.disks = never  # type: ignore[method-assign]  # it hangs
-    services.health.read = never  # type: ignore[method-assign,assignment]  # it hangs
+    services.health.read = never  # type: ignore[method-assign]  # it hangs
     async with console(services, section="start") as seen:
         await seen.until_text("1 pool online")
         assert "not everything is read yet" in seen.text
@@ -156,7 +156,7 @@ async def test_no_copies_are_told_and_no_alarm(console: Opener) -> None:
     services = FakeServices()
     services.fake_zfs.pool_list = [tank()]
 
-    async def none() -> tuple[()]:
+    async def none(**_how: bool) -> tuple[()]:
         return ()
 
     services.fake_replication.tasks = none  # type: ignore[method-assign]  # nothing is set up

@@ -357,11 +357,13 @@ def test_nothing_is_done_without_apply_and_with_it_only_what_can_be(
         assert cli.json("replicate", "import-syncoid", *words)[0] in (2, 6)
     status, out, _ = cli("replicate", "import-syncoid", "--", "syncoid", "-r", "tank/a", "vault/a")
     assert (status, "dplane replicate add a " in out) == (0, True)
-    cli("replicate", "import-syncoid", "--apply", "--", "-r", "tank/q", "vault/q")
+    _, out, _ = cli("replicate", "import-syncoid", "--apply", "--", "-r", "tank/q", "vault/q")
+    assert "stored    q: late when it is older than 1d" in out
     assert [item["task"]["name"] for item in cli.json("replicate", "list")[1]["data"]][-1:] == ["q"]
     file.write_text("syncoid\n1 2 * * * syncoid -r tank/a vault/a\n@reboot syncoid tank/b nas:b/b\n")
     status, out, err = cli("replicate", "import-syncoid", "--crontab", str(file), "--apply")
     assert status in (1, 3)
     assert "pair first with" in out
+    assert out.count("cannot be told from its schedule, nor whether its RPO of 1d fits. `dplane replicate set b") == 1
     assert "Traceback" not in err
     assert "NOT       a: systemd could not be told when a runs, so the task was not made" in out

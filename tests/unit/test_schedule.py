@@ -42,57 +42,6 @@ def test_what_is_typed_is_what_systemd_is_told(text: str, when: list[str]) -> No
     assert not when or WHEN.check(when) == ""
 
 
-HOUR, DAY = 3600, 86400
-
-
-@pytest.mark.parametrize(
-    ("text", "rpo"),
-    [
-        ("", DAY),
-        ("boot 10m", DAY),
-        ("every 15m", 8100),
-        ("hourly", 3 * HOUR),
-        ("daily 02:30", 36 * HOUR),
-        ("daily 02:30; every 1h", 3 * HOUR),
-        ("weekly sun 03:00", 9 * DAY),
-        ("monthly 1 04:00", 33 * DAY),
-        ("*-*-* *:00/15:00", 3 * HOUR),
-        ("*-*-* 00/6:00", 9 * HOUR),
-        ("*-*-* 01,13:00:00", 18 * HOUR),
-        ("Mon..Fri 22:00", 3 * DAY + 36 * HOUR),
-        ("Sat,Sun *-*-* 01:00:00", 8 * DAY),
-        ("Mon..Sun *-*-* *:30", 3 * HOUR),
-        ("*-02-29 01:00:00", DAY),
-        ("Fri *-*-13 01:00:00", DAY),
-    ],
-)
-def test_how_old_a_copy_may_get_follows_the_schedule(text: str, rpo: int) -> None:
-    assert schedule.usual_rpo(text) == rpo
-
-
-@pytest.mark.parametrize(
-    ("ours", "other", "surely"),
-    [
-        ("every 1h", "*-*-* *:07:00", True),
-        ("daily 02:30", "daily 04:00", True),
-        ("daily 02:30", "weekly Sun 03:00", True),
-        ("boot 10m; hourly", "daily 02:30", True),
-        ("boot 10m", "boot 10m", True),
-        ("hourly; boot 5m", "hourly", True),
-        ("*-*-* *:07:00", "every 15m", False),
-        ("hourly", "*-*-* *:00/10:00", False),
-        ("weekly Sun 03:00", "daily 02:30", False),
-        ("*-01-01 00:00:00", "daily 02:30", False),
-        ("boot 10m", "weekly Sun 03:00", False),
-        ("daily 02:30", "*-*-* 01,13:00:00", False),
-        ("daily 02:30", "hourly; daily 02:30", False),
-        ("", "daily 02:30", False),
-    ],
-)
-def test_as_often_is_only_said_where_it_is_sure(ours: str, other: str, surely: bool) -> None:
-    assert schedule.as_often(ours, other) is surely
-
-
 @pytest.mark.parametrize(
     "text",
     [

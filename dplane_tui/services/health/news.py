@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...text import ago, size
 from ..replication.coverage import Held, coverage
-from ..replication.freshness import AHEAD, LATE, NEVER, standing
+from ..replication.freshness import AHEAD, ANEW, LATE, NEVER, anew_words, standing
 from ..zfs.model import HEALTHY, Pool, Vdev
 from .model import DiskHealth, Health, News, Temperature
 
@@ -158,6 +158,8 @@ def _task(status: TaskStatus, now: float) -> News:
         return told("bad", f"{name} has diverged, and its copy cannot go on by itself: {_said(status)}", proven)
     if broken:
         return told("bad", f"The last run of replication {status.task.name} {run.removeprefix('its last run ')}")
+    if stands == ANEW:
+        return told("warn", f"{name} is not proven: {anew_words(status)}", run)
     if run:
         return told("warn", f"The last run of replication {status.task.name} was cancelled", proven)
     if paused:

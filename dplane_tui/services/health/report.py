@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from ...errors import DPlaneError, UnreachableError
@@ -45,7 +46,7 @@ async def report(host: Host) -> Report:
     service = HealthService(host)
     first = await service.read()
     await asyncio.sleep(CPU_SAMPLE)
-    tasks, policies = open_replication(host).tasks, open_policies(host).status
+    tasks, policies = partial(open_replication(host).tasks, look=True), open_policies(host).status
     return await look(service, ZfsService(host), tasks, first, policies=policies)
 
 

@@ -31,7 +31,7 @@ _SMART = "smart"
 async def look(host: Host, store: Store) -> None:
     """Bring the alarms up to date with what can be read now. Raises DPlaneError when the tasks cannot be read."""
     seen = time.time()
-    tasks = await LocalReplication(host).tasks()
+    tasks = await LocalReplication(host).tasks(look=True)
     known = await records.alarms(store)
     found = [one for status in tasks for one in observe.of_task(status, seen)]
     found += observe.of_notices(await records.notices(store), seen)

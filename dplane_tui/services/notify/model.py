@@ -13,7 +13,7 @@ EVENTS: dict[str, str] = {
     SUCCEEDED: "a run ended, and the target was read back to have what was sent",
     NOTHING_NEW: "a run ended, and the target was read back to have everything already",
     FAILED: "a run, restore, verification or retention of a task, or the policies, failed, died, or found a conflict",
-    LATE: "what is proven at a task's target is older than its RPO, or a dataset lacks snapshots of its policy",
+    LATE: "what is proven of a task is older than its RPO or not of what is there now, or a policy lacks snapshots",
     POOL: "a pool is not well, or the pools cannot be read",
     DISK: "SMART says that a disk fails, or counts what should not be",
     STORE: "D-Plane's own store was damaged and replaced",

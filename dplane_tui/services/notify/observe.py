@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...text import clean, duration, size
 from ..health.model import DiskHealth
 from ..health.news import FULL
-from ..replication.freshness import AHEAD, IN_TIME, of_age
+from ..replication.freshness import AHEAD, IN_TIME, anew_words, of_age
 from ..replication.model import Run, Task, TaskStatus
 from ..store import Notice
 from ..zfs.model import HEALTHY, Pool
@@ -103,10 +103,17 @@ def _late(status: TaskStatus, now: float) -> Observation:
             f"`dplane replicate run {task.name}`."
         )
         return Observation(key, LATE, True, task.name, 2, f"replication {task.name}: a clock is or was wrong", text)
+    if stands == IN_TIME and status.anew:
+        text = (
+            f"What is proven at {place(task)} is of before that; of what is there now nothing is.\n"
+            f"`dplane replicate run {task.name}` copies it, or says what is in the way."
+        )
+        return Observation(key, LATE, True, task.name, 2, f"replication {task.name}: {anew_words(status)}", text)
     if stands == IN_TIME:
         title = f"replication {task.name} is in time again"
         text = f"{proven(status, now)} Its limit is {limit}."
-        return Observation(key, LATE, False if status.fresh_at is not None else None, task.name, 1, title, text)
+        known = status.fresh_at is not None and status.anew is not None
+        return Observation(key, LATE, False if known else None, task.name, 1, title, text)
     last = status.last
     lines = [f"{proven(status, now)} Its limit is {limit}."]
     if task.options.paused:

@@ -86,7 +86,7 @@ class NotifyService:
         async with open_store(self._paths.database, write=True) as store:
             seen = time.time()
             run = await runs.run(store, run_id)
-            tasks = await LocalReplication(self._host).tasks()
+            tasks = await LocalReplication(self._host).tasks(look=not started)
             status = next((one for one in tasks if one.task.name == run.task), None)
             if status is None:  # the task was removed meanwhile
                 return ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...text import clean
-from . import schedule
+from . import gaps
 from .model import Task
 
 
@@ -20,7 +20,7 @@ def _starts(there: Task, wanted: Task) -> Iterator[str]:
         yield f"it is paused (`dplane replicate resume {there.name}`)"
     if asked.schedule and not ours.schedule:
         yield f"it has no schedule, the line {asked.schedule}"
-    elif asked.schedule and not schedule.as_often(ours.schedule, asked.schedule):
+    elif asked.schedule and not gaps.as_often(ours.schedule, asked.schedule):
         yield f"it runs {ours.schedule}, the line {asked.schedule}"
     if ours.window and ours.window != asked.window:
         yield f"it starts only at {ours.window}"

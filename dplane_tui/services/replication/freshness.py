@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ...text import clean
+
 if TYPE_CHECKING:
     from .model import TaskStatus
     from .records import Proof
 
-NEVER, AHEAD, LATE, IN_TIME = "never", "ahead", "late", "in time"
+NEVER, AHEAD, LATE, ANEW, IN_TIME = "never", "ahead", "late", "anew", "in time"
 SKEW = 300.0
 """Seconds by which two clocks may differ before an age means nothing."""
 
@@ -27,9 +29,18 @@ def of_age(age: float | None, rpo: int) -> str:
 
 
 def standing(status: TaskStatus, now: float) -> str:
-    """How the copy of a task stands at the Unix time `now`."""
+    """How the copy of a task stands at the Unix time `now`; `ANEW`: it is in time, but not of what is here now."""
     since = proven_since(status)
-    return of_age(None if since is None else now - since, status.task.rpo)
+    stands = of_age(None if since is None else now - since, status.task.rpo)
+    return ANEW if stands == IN_TIME and status.anew else stands
+
+
+def anew_words(status: TaskStatus) -> str:
+    """That datasets were made anew since they were proven, a clause; empty when none is known to be."""
+    if not status.anew:
+        return ""
+    more = f" (and {len(status.anew) - 1} more)" if len(status.anew) > 1 else ""
+    return f"{clean(status.anew[0])}{more} was made anew or brought back since it was proven"
 
 
 def with_proof(status: TaskStatus, proof: Proof, now: float) -> TaskStatus:

@@ -178,6 +178,9 @@ class TaskStatus:
     """The last restore of its copy, when that was begun after the last run; it says nothing about the copy."""
     guids: tuple[str, ...] = ()
     """The GUIDs that `datasets` had then, in the same order; empty for one that the run did not keep."""
+    anew: tuple[str, ...] | None = ()
+    """Those that were made anew, or brought back, since then, where it was looked for (`anew.py`): of what they hold
+    now nothing is proven. None: it was looked for, and ZFS did not tell."""
 
     def was_another(self, dataset: str, guid: str) -> bool:
         """Whether what was proven then is of another dataset than the one with that GUID (empty: not known), which had

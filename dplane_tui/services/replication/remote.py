@@ -71,7 +71,7 @@ class RemoteReplication:
     async def peers(self) -> tuple[Peer, ...]:
         return self._list(Peer, await self._ask("peer", "list"))
 
-    async def tasks(self) -> tuple[TaskStatus, ...]:
+    async def tasks(self, *, look: bool = False) -> tuple[TaskStatus, ...]:  # noqa: ARG002 (the list always looks)
         return self._list(TaskStatus, await self._ask("replicate", "list"))
 
     async def runs(self, task: str | None = None, limit: int = 50) -> tuple[Run, ...]:

@@ -18,17 +18,10 @@ from . import rates
 PREFIX = "dplane-scheduled@"
 SHORTEST = 300
 _UNITS = {"m": 60, "h": 3600, "d": 86400}
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _TIME = r"(\d{1,2}):(\d{2})"
 _ONE_TIME = re.compile(rf"calendar:(?:.* )?{_TIME}(?::\d{{2}})?")
 _MIDNIGHT = tuple(f"calendar:{word}" for word in ("daily", "weekly", "monthly", "quarterly", "yearly"))
-_PLAIN = re.compile(
-    r"(?:(?P<days>[A-Za-z][A-Za-z.,]*) )?(?:(?P<date>[\d*/,.~-]+-[\d*/,.~-]+) )?(?P<hour>[\d*/,.]+):[\d*/,.:]+"
-)
-_EVEN = re.compile(
-    r"every:\d+|calendar:(?:hourly|daily|weekly|monthly|\*-\*-\* \*:\d\d:\d\d|(?:[A-Za-z]{3} )?\*-\*-\* \d\d:\d\d:\d\d)"
-)
-"""What starts a task at even steps, so that it is known exactly how long they are."""
 _CALENDAR = re.compile(r"[A-Za-z0-9*][A-Za-z0-9 ,.\-/:*~]{0,119}")
 
 
@@ -52,7 +45,7 @@ def _one(text: str) -> str:
         return f"{found[1]}:{seconds}"
     if found := re.fullmatch(rf"daily {_TIME}", low):
         return f"calendar:*-*-* {_clock(found[1], found[2], text)}"
-    if (found := re.fullmatch(rf"weekly ([a-z]{{3}}) {_TIME}", low)) and found[1] in _DAYS:
+    if (found := re.fullmatch(rf"weekly ([a-z]{{3}}) {_TIME}", low)) and found[1] in DAYS:
         return f"calendar:{found[1].capitalize()} *-*-* {_clock(found[2], found[3], text)}"
     if (found := re.fullmatch(rf"monthly (\d{{1,2}}) {_TIME}", low)) and 0 < int(found[1]) < 29:
         return f"calendar:*-*-{int(found[1]):02d} {_clock(found[2], found[3], text)}"
@@ -63,72 +56,6 @@ def _one(text: str) -> str:
             "or a systemd calendar expression such as Mon..Fri 22:00.",
         )
     return f"calendar:{text}"
-
-
-def usual_rpo(text: str) -> int:
-    """How old a copy may get, seconds: the longest time between two runs, and room for one that takes long or fails.
-
-    A day where the schedule does not tell, as by hand. Raises UsageError as `parse`.
-    """
-    gaps = [gap for when in parse(text) if (gap := _gap(when)) is not None]
-    if not gaps:
-        return _UNITS["d"]
-    gap = min(gaps)  # several parts start it more often than each alone
-    return gap + min(max(gap // 2, 7200), 2 * _UNITS["d"])
-
-
-def as_often(text: str, other: str) -> bool:
-    """Whether the schedule `text` surely starts a task as often as `other` does. Raises UsageError as `parse`."""
-    ours, wanted = parse(text), parse(other)
-    if set(ours) >= set(wanted):
-        return True
-    gaps = [gap for when in ours if (gap := _gap(when)) is not None]
-    even = _gap(wanted[0]) if len(wanted) == 1 and _EVEN.fullmatch(wanted[0]) else None
-    return bool(gaps) and even is not None and min(gaps) <= even
-
-
-def _gap(when: str) -> int | None:
-    """At most how many seconds lie between two starts of one part; None where that is not plain."""
-    kind, _, rest = when.partition(":")
-    if kind == "every":
-        return int(rest)
-    if kind == "boot":
-        return None
-    day = _UNITS["d"]
-    if (found := {"hourly": 3600, "daily": day, "weekly": 7 * day, "monthly": 31 * day}.get(rest.lower())) is not None:
-        return found
-    if not (parts := _PLAIN.fullmatch(rest)):
-        return None
-    date, hour = parts["date"] or "*-*-*", parts["hour"]
-    if date != "*-*-*":
-        return 31 * day if re.fullmatch(r"\*-\*-\d{1,2}", date) and not parts["days"] else None
-    days = _longest(_days(parts["days"]), 7) if parts["days"] else 1
-    if days is None or days > 1 or hour != "*":
-        step = re.fullmatch(r"\d{1,2}/(\d{1,2})", hour)
-        hours = {int(one) for one in hour.split(",")} if re.fullmatch(r"\d{1,2}(,\d{1,2})*", hour) else set()
-        each = int(step[1]) if step else _longest(hours, 24) or 24
-        return each * 3600 if days == 1 else days * day if days else None
-    return 3600
-
-
-def _days(text: str) -> set[int]:
-    """The numbers of the weekdays that `Mon..Wed,Sat` says; empty when it is not understood."""
-    found: set[int] = set()
-    for part in text.lower().split(","):
-        ends = [one[:3] for one in part.split("..")]
-        if len(ends) > 2 or any(one not in _DAYS for one in ends):
-            return set()
-        first, last = _DAYS.index(ends[0]), _DAYS.index(ends[-1])
-        found |= {(first + more) % 7 for more in range((last - first) % 7 + 1)}
-    return found
-
-
-def _longest(at: set[int], around: int) -> int | None:
-    """The longest way between two of these on a dial of that many; None without any."""
-    marks = sorted(at)
-    if not marks:
-        return None
-    return max((after - one) % around or around for one, after in zip(marks, [*marks[1:], marks[0]], strict=True))
 
 
 def refuse_never(text: str, window: str) -> None:

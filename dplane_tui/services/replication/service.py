@@ -19,7 +19,7 @@ from ..host import Host
 from ..jobs import JobService, Progress, files
 from ..retention.model import PruneWish, Pruning
 from ..store import Notice, Store, open_store
-from . import codec, divergence, freshness, leftovers, pruning, records, schedule, timer
+from . import anew, codec, divergence, freshness, leftovers, pruning, records, schedule, timer
 from .codec import decode
 from .divergence import Divergence, Resolution
 from .looks import LocalLooks, Looks
@@ -39,8 +39,9 @@ class ReplicationService(Looks, Protocol):
         """Paired boxes by name."""
         ...
 
-    async def tasks(self) -> tuple[TaskStatus, ...]:
-        """Tasks by name, each with its last run and what was last proven."""
+    async def tasks(self, *, look: bool = False) -> tuple[TaskStatus, ...]:
+        """Tasks by name, each with its last run and what was last proven. With `look`, also which of their datasets
+        were made anew since: it asks ZFS once, so it is not for what reads often."""
         ...
 
     async def runs(self, task: str | None = None, limit: int = 50) -> tuple[Run, ...]:
@@ -158,11 +159,12 @@ class LocalReplication(LocalLooks):
         async with self._store() as store:
             return await records.peers(store)
 
-    async def tasks(self) -> tuple[TaskStatus, ...]:
+    async def tasks(self, *, look: bool = False) -> tuple[TaskStatus, ...]:
         async with self._store() as store:
             tasks = await records.tasks(store)
             due = await schedule.next_runs(self._host) if any(task.options.schedule for task in tasks) else {}
-            return tuple([await self._status(store, task, due.get(task.name)) for task in tasks])
+            found = tuple([await self._status(store, task, due.get(task.name)) for task in tasks])
+        return await anew.looked(self._host, found) if look else found
 
     async def _status(self, store: Store, task: Task, due: float | None) -> TaskStatus:
         last, restore = await records.last_run(store, task.name)

@@ -16,14 +16,13 @@ from privhelper import grammar
 
 from ...errors import UsageError
 from ...text import clean
-from . import address, rates
+from . import address, gaps, rates
 from .address import Address
 from .model import Options, Peer, Task
 from .options import check as check_options
 from .options import words as option_words
 from .places import place_of
 from .rights import within
-from .schedule import usual_rpo
 from .syncoid_options import KEPT, NOT_NEEDED, NOT_SUPPORTED, TABLE
 
 _WORDS_LIMIT = 200
@@ -159,7 +158,7 @@ def _proposal(
     source, target = (address.parse(place, pools) for place in draft.places)
     task = Task(_task_name(source, taken), source.dataset, None, target.dataset, "recursive" in draft.given)
     task = replace(task, snapshot="no-sync-snap" not in draft.given)
-    task = replace(task, rpo=usual_rpo(schedule))
+    task = replace(task, rpo=gaps.usual_rpo(schedule))
     task = replace(task, raw=True if _raw(draft) else None, options=_options(draft, source, schedule))
     port = _port(draft)
     for name in draft.given:
