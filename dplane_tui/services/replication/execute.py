@@ -71,10 +71,11 @@ class Execution:
         report: Reporter,
         peer: Peer | None = None,
         *,
-        back: bool = False,
+        back: chains.Sent | None = None,
     ) -> None:
-        """`peer` is the box of the target, None for this one. With `back` it is a restore that goes by the task's name:
-        the task's limit holds for it, its pause does not, and what it does is not noted as the task's.
+        """`peer` is the box of the target, None for this one. With `back`, how the copies were sent, it is a restore
+        that goes by the task's name: its limit holds for it, its pause does not, and what it does is not noted as the
+        task's.
         """
         self._task = task
         self._source = source
@@ -84,7 +85,7 @@ class Execution:
         self._report = report
         self._peer = peer
         self._back = back
-        self._planning = Planning(task, source, target, store, report, peer)
+        self._planning = Planning(task, source, target, store, report, peer, back)
         self._room: str | None = None  # what there is to tell of room that was made
         self._sent = 0
         self._throttle = Throttle()
