@@ -171,7 +171,7 @@ class Execution:
             await self._target.abort(abort.target, abort.token)
         if any(step.raw for step in going.steps) and not self._back:
             await records.set_raw(self._store, self._task.name, True)
-        await holds.sweep_far(self._store, self._source.door, self._task.name, self._run_id)
+        await holds.sweep_far(self._store, self._source.door, self._task.name, self._run_id, self._planning.here)
         async with holds.held(self._store, self._source.door, self._run_id, going.steps):
             await self._send_all(going, short)
         if not plan.steps and not self._sent:
