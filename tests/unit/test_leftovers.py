@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import sys
 from collections.abc import AsyncIterator
@@ -18,14 +17,16 @@ from dplane_tui.paths import Paths
 from dplane_tui.services.door import Door
 from dplane_tui.services.host import LocalHost
 from dplane_tui.services.jobs.report import Reporter
-from dplane_tui.services.replication import codec, divergence, holds, job, leftovers, records, worker
+from dplane_tui.services.replication import codec, divergence, far_source, holds, job, leftovers, records, worker
 from dplane_tui.services.replication.bases import mark_of
 from dplane_tui.services.replication.divergence import BESIDE, Resolution
 from dplane_tui.services.replication.execute import Outcome
 from dplane_tui.services.replication.far_holds import FarHolds
 from dplane_tui.services.replication.job import Job
 from dplane_tui.services.replication.model import Peer, Task
+from dplane_tui.services.replication.read import Dataset, Point
 from dplane_tui.services.replication.service import LocalReplication
+from dplane_tui.services.replication.transport import Link
 from dplane_tui.services.store import Store, open_store
 
 from .replication_world.world import HERE, MB, World
@@ -234,8 +235,9 @@ async def test_a_run_that_reached_the_box_cleans_there_however_it_ends(
     async def played(_job: Job, _task: Task) -> Played:
         return Played()
 
-    async def clean(_store: Store, _where: Paths, ran: Task) -> None:
+    async def clean(_store: Store, _where: Paths, ran: Task) -> list[leftovers.Left]:
         cleaned.append(ran.name)
+        return [leftovers.Left("attic", "a/home", why) for why in (RefusedError("It may not."), CommandError("Busy."))]
 
     cleaned: list[str] = []
     where = Paths(tmp_path, tmp_path, tmp_path, False)
@@ -245,23 +247,33 @@ async def test_a_run_that_reached_the_box_cleans_there_however_it_ends(
         await records.add_task(store, USB)
         queued = await records.new_run(store, "usb")
         given = Job(store, queued, "", Reporter(tmp_path, queued.id, "replicate", ""), where, LocalHost())
-        with contextlib.suppress(DPlaneError):
-            await job._run(given)
+        try:
+            said = (await job._run(given)).message
+        except DPlaneError as error:
+            said = str(error)
     assert bool(cleaned) == cleans
+    assert said.count("left at attic in a/home is still there, and no run tries again: It may not.") == int(cleans)
+    assert "Busy" not in said, "the next run tries again"
+
+
+class Released(FarHolds):
+    """Holds at a box called attic that can all be released; `names` are those that were."""
+
+    def __init__(self, target: str = "tank/home") -> None:
+        super().__init__(SimpleNamespace(peer=SimpleNamespace(name="attic")), "a/home", target)  # type: ignore[arg-type]
+        self.names: set[str] = set()
+
+    async def _do(self, adds: bool, points: dict[str, str], tag: str) -> None:
+        assert not adds
+        assert tag.startswith("dplane-replicate-")
+        self.names.update(points)
+
+    async def pool_is_there(self) -> bool:
+        return True
 
 
 async def test_a_task_made_again_under_another_name_releases_what_the_one_before_it_left_held(tmp_path: Path) -> None:
-    class Played(FarHolds):
-        async def _do(self, adds: bool, points: dict[str, str], tag: str) -> None:
-            assert not adds
-            assert tag.startswith("dplane-replicate-")
-            released.update(points)
-
-        async def pool_is_there(self) -> bool:
-            return True
-
-    released: set[str] = set()
-    door = Played(SimpleNamespace(peer=SimpleNamespace(name="attic")), "a/home", "tank/home")  # type: ignore[arg-type]
+    door = Released()
     async with open_store(tmp_path / "store.db", write=True) as store:
         made = [replace(PULL, name=name, source="a/home", target="tank/home") for name in ("gone", "lives", "again")]
         await records.put_peer(store, Peer("vault-box", "dplane", "10.0.0.2", 22, "key", "", "", True))
@@ -282,9 +294,147 @@ async def test_a_task_made_again_under_another_name_releases_what_the_one_before
         await records.delete_task(store, "gone")
         await records.add_task(store, made[2])
         now = await records.new_run(store, "again")
-        await holds.sweep_far(store, door, "again", now.id)
-        assert released == {"a/home@gone", "a/home/x@gone"}, "what a task that lives holds is its own"
+        await holds.sweep_far(store, door, "again", now.id, {})
+        assert door.names == {"a/home@gone", "a/home/x@gone"}, "what a task that lives holds is its own"
         assert len(await store.rows("SELECT 1 FROM holds")) == 8
+
+
+ATTIC = Peer("attic", "dplane", "10.0.0.2", 22, "key", "", "", True, may_read="a", may_snapshot=True)
+GONE = replace(PULL, name="gone", source="a/home", target="tank/home", source_peer="attic")
+
+
+@pytest.fixture
+async def attic(tmp_path: Path) -> AsyncIterator[Store]:
+    """A box that is paired under two names, and a removed pull from it of which a run was killed."""
+    async with open_store(tmp_path / "store.db", write=True) as store:
+        for name in ("attic", "attic2"):
+            await records.put_peer(store, replace(ATTIC, name=name))
+        await records.add_task(store, GONE)
+        run = await records.new_run(store, "gone")
+        async with store.transaction() as db:
+            sql = "INSERT INTO holds (run, tag, snapshot, guid, target) VALUES (?, ?, 'a/home@s', '7', 'tank/home')"
+            await db.execute(sql, (run.id, f"@attic|dplane-{run.id}"))
+        await records.delete_task(store, "gone")
+        yield store
+
+
+def at(*names: str) -> dict[str, Dataset]:
+    return {name: Dataset(name, snapshots=(Point("s", "7", 1),)) for name in names}
+
+
+async def test_what_is_held_under_another_name_by_now_is_found_by_its_guid(attic: Store) -> None:
+    door = Released()
+    door.source = "a/house"
+    await holds.sweep_far(attic, door, "again", "now", at("a/other"))
+    assert door.names == {"a/other@s"}
+    assert not await attic.rows("SELECT 1 FROM holds")
+
+
+async def test_where_a_tree_has_copies_of_itself_all_of_that_guid_are_tried(attic: Store) -> None:
+    door = Released()
+    await holds.sweep_far(attic, door, "again", "now", at("a/home/new", "a/home/copy"))
+    assert door.names == {"a/home/new@s", "a/home/copy@s"}
+    assert not await attic.rows("SELECT 1 FROM holds")
+
+
+class Gone:
+    """The source of a task that is gone."""
+
+    def __init__(self, door: FarHolds, side: dict[str, Dataset], done: list[str]) -> None:
+        self.door, self._side, self._done = door, side, done
+
+    async def open(self) -> None:
+        self._done.append("opened")
+
+    async def left(self) -> dict[str, Dataset]:
+        return self._side
+
+    async def forget_all(self, _side: dict[str, Dataset]) -> None:
+        self._done.append("forgotten")
+
+    async def close(self) -> None:
+        return None
+
+
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is done at a box whose names of today are those of the links."""
+    found: list[str] = []
+
+    def source_at(link: Link, gone: Task) -> Gone:
+        door = Released(gone.target)
+        door.where = f"@{link.peer.name}|"
+        return Gone(door, at("a/home"), found)
+
+    monkeypatch.setattr(far_source, "source_at", source_at)
+    return found
+
+
+async def test_what_the_task_of_the_same_box_by_its_other_name_goes_on_from_is_never_called_left(
+    attic: Store, done: list[str], tmp_path: Path
+) -> None:
+    where = Paths(tmp_path, tmp_path, tmp_path, False)
+    assert "At attic its bookmarks" in await leftovers._later(attic, GONE, "attic")
+    again = replace(GONE, name="again", source_peer="attic2")
+    await records.add_task(attic, again)
+    said = await leftovers.clean_for_good(attic, where, "attic")
+    assert said == "What removed tasks left there goes with the next run of a task with attic2, the same box."
+    await records.delete_peer(attic, "attic")
+    assert done == []
+    assert len(await attic.rows("SELECT 1 FROM holds WHERE tag LIKE '@attic2|%'")) == 1
+    assert await leftovers.clean(attic, where, again) == []
+    assert done == ["opened"], "the hold is released, the bookmarks are the task's"
+    assert not await attic.rows("SELECT 1 FROM holds") + await attic.rows("SELECT 1 FROM left_there")
+    await records.put_peer(attic, replace(ATTIC, name="attic3"))
+    assert await leftovers._later(attic, replace(GONE, source_peer="attic3"), "attic3") == ""
+
+
+async def test_a_box_reached_by_its_other_name_is_cleaned_of_what_a_task_by_the_first_left(
+    attic: Store, done: list[str], tmp_path: Path
+) -> None:
+    where = Paths(tmp_path, tmp_path, tmp_path, False)
+    await leftovers._later(attic, GONE, "attic")
+    other = replace(GONE, name="other", source="a/away", source_peer="attic2")  # nothing goes on from a/home
+    await records.add_task(attic, other)
+    assert await leftovers.clean(attic, where, other) == []
+    assert done == ["opened", "forgotten"]
+    assert not await attic.rows("SELECT 1 FROM holds") + await attic.rows("SELECT 1 FROM left_there")
+
+
+async def test_what_a_run_that_lives_holds_is_not_what_a_removed_task_left(attic: Store) -> None:
+    async with attic.transaction() as db:
+        await db.execute("UPDATE runs SET former = 0")
+    door = Released()
+    assert await holds.release_left(attic, door, at("a/home"))
+    assert door.names == set()
+
+
+@pytest.mark.parametrize("plain", [False, True])
+async def test_a_hold_of_a_killed_pull_is_released_also_when_its_dataset_was_renamed_there(
+    world: World, plain: bool
+) -> None:
+    world.root, world.rights = "vault/backup", ["--may-read", "vault", "--may-snapshot", "yes"]
+    if plain:
+        await world.make_plain()
+    with world.edit("far") as state:
+        state["datasets"][FAR] = new_dataset()
+    await world.add(PULL, may_read="vault", may_snapshot=not plain)
+    far_write(world, 8 * MB)
+    await killed(world)
+    assert far_holds(world)
+    await LocalReplication(LocalHost()).remove_task("pull")
+    with world.edit("far") as state:
+        state["datasets"]["vault/house"] = state["datasets"].pop(FAR)
+    run = await world.run(task="photos")
+    assert f"at vault-box in {FAR} is still there" in run.message
+    assert "may be under another name" in run.message
+    assert await rows(world, "left_there") == 0, "told once"
+    assert far_holds(world)
+    await world.add(replace(PULL, name="again", source="vault/house"))
+    run = await world.run()
+    assert run.state in records.GOOD, run.message
+    assert far_holds(world) == {}
+    assert await rows(world, "holds") == 0
 
 
 async def test_a_pull_that_was_made_again_keeps_what_it_goes_on_from(world: World) -> None:

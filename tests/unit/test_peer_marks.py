@@ -16,6 +16,7 @@ from dplane_tui.services.replication import chains, keys, records, rotation, wor
 from dplane_tui.services.replication.bases import mark_of
 from dplane_tui.services.replication.model import Evidence, PairRequest, Peer, Step, Task
 from dplane_tui.services.replication.read import Dataset, Point
+from dplane_tui.services.retention.claims import claims_of
 from dplane_tui.services.store import Store, open_store, prepare
 
 OLD, NEW, THIRD = (
@@ -108,6 +109,18 @@ async def test_a_box_that_is_forgotten_and_paired_again_has_its_copies(store: St
     assert await chains.known(store, same) == known
     await records.delete_peer(store, "loft")
     assert await chains.known(store, await worker.adopt(pairing())) == known
+
+
+async def test_a_task_of_the_same_box_under_another_name_has_its_claim_on_what_it_pulls(
+    store: Store, tmp_path: Path
+) -> None:
+    await rotation.trust("attic", NEW)  # by this key alone nobody could tell
+    await worker.adopt(pairing("loft", "10.0.0.3"))
+    await records.add_task(store, Task("pull", "a/home", None, "tank/home", source_peer="attic"))
+    side = {"a/home": Dataset("a/home")}
+    for box, names in (("loft", ["pull"]), ("attic", ["pull"]), (None, []), ("nobody", [])):
+        found = await claims_of(store, side, tmp_path, "", box)
+        assert [claim.task for claim in found["a/home"]] == names
 
 
 async def test_another_box_under_the_name_of_a_former_one_has_copies_of_its_own(store: Store) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ import pytest
 from dplane_tui.cli.replicate_check import verdict
 from dplane_tui.errors import RefusedError
 from dplane_tui.services.replication import codec, records
-from dplane_tui.services.replication.chains import Chain
+from dplane_tui.services.replication.chains import Chain, Chains, Sent
 from dplane_tui.services.replication.giving import size_of, stream_request
 from dplane_tui.services.replication.model import Copies, Options, Restore, Task, TaskStatus
-from dplane_tui.services.replication.read import Dataset
-from dplane_tui.services.replication.restore import reversed_task, settings
+from dplane_tui.services.replication.plan import make_plan
+from dplane_tui.services.replication.read import Dataset, Point
+from dplane_tui.services.replication.restore import locked, reversed_task, settings
 from dplane_tui.services.replication.service import check_restore
 from dplane_tui.services.store import open_store
 
@@ -179,12 +181,77 @@ async def test_a_paused_task_does_not_hold_a_restore(world: World) -> None:
     assert run.state == "succeeded", run.message
 
 
-def test_copies_that_were_sent_plain_come_back_plain() -> None:
-    task = Task("photos", HOME, "attic", "vault/photos", recursive=True)
-    below = {"vault/photos/a": Chain(raw=False), "vault/photos": Chain(raw=False), "vault/other": Chain(raw=True)}
-    assert reversed_task(task, Restore("tank/look"), below).raw is False
-    assert reversed_task(task, Restore("tank/look"), {"vault/photos": Chain(raw=True)}).raw is None
-    assert reversed_task(task, Restore("tank/look"), {}).raw is None
+def copies(**roots: str) -> dict[str, Dataset]:
+    """Copies at and below vault/photos (`top` is itself), each with its encryption root there."""
+    found = {}
+    for guid, (name, root) in enumerate(roots.items(), 1):
+        full = "vault/photos" if name == "top" else f"vault/photos/{name}"
+        values = {"encryptionroot": root, "keystatus": "-" if root == "-" else "available"}
+        found[full] = Dataset(full, values, (Point("s", str(guid), guid),))
+    return found
+
+
+def came(task: Task, side: dict[str, Dataset], known: Chains, **more: Any) -> tuple[dict[str, bool], str]:
+    """What comes home raw, by the place, and what is told of it."""
+    back = reversed_task(task, Restore(HOME, **{"recursive": True, **more}))
+    plan = make_plan(back, side, {}, None, back=Sent(task, known))
+    assert not plan.conflicts
+    return {step.target: step.raw for step in plan.steps}, " ".join(plan.notes)
+
+
+TASK = Task("photos", HOME, "attic", "vault/photos", recursive=True)
+MIXED = copies(top="vault", secret="vault/photos/secret")  # what was sent plain has the key of what it lies below
+
+
+@pytest.mark.parametrize("known", [{"vault/photos": Chain(False), "vault/photos/secret": Chain(True, "k")}, {}])
+@pytest.mark.parametrize("raw", [None, True])
+def test_each_copy_of_a_mixed_tree_comes_back_as_it_was_sent(known: Chains, raw: bool | None) -> None:
+    if raw and not known:
+        known = {"vault/photos": Chain(False)}  # the other has come through a store that kept no such record
+    task = replace(TASK, raw=raw)
+    found, told = came(task, MIXED, known)
+    assert found == {HOME: False, f"{HOME}/secret": True}
+    assert ("How vault/photos was sent is not recorded" in told) == (not known)
+    assert came(task, MIXED, known, recursive=False)[0] == {HOME: False}
+
+
+def test_what_is_not_known_to_have_been_sent_plain_comes_back_raw() -> None:
+    once = replace(TASK, raw=True)
+    assert came(once, MIXED, {})[0] == {HOME: True, f"{HOME}/secret": True}
+    one_key = copies(top="vault/photos", a="vault/photos", b="-")
+    for raw in (None, True, False):
+        assert came(replace(TASK, raw=raw), one_key, {})[0] == {HOME: True, f"{HOME}/a": True, f"{HOME}/b": False}
+    below = {"vault/photos/a": one_key["vault/photos/a"]}
+    assert came(TASK, below, {}, below="a") == ({HOME: True}, ""), "its root is in the copy, but not in what comes"
+    moved = copies(top="vault")
+    assert came(TASK, moved, {"vault/photos": Chain(True)}) == ({HOME: True}, ""), "change-key -i was run there"
+    assert came(TASK, moved, {"vault/photos": Chain(False)}) == ({HOME: False}, "")
+
+
+async def test_a_restore_goes_by_how_each_copy_was_sent(world: World) -> None:
+    copy = "vault/backup/photos"
+    with world.edit("far") as state:
+        for name, root in ((copy, "vault"), (f"{copy}/2026", f"{copy}/2026")):
+            state["datasets"][name]["props"].update({"encryptionroot": root, "keystatus": "available"})
+    async with open_store(world.database, write=True) as store:
+        await records.set_raw(store, "photos", True)
+        async with store.transaction() as db:
+            await db.execute("DELETE FROM chains WHERE target = ?", (f"{copy}/2026",))
+    run = await world.run("restore", wish("tank/look"))
+    assert run.state == "succeeded", run.message
+    steps = json.loads(run.plan)["steps"]
+    assert {(step["target"], step["raw"]) for step in steps} == {("tank/look", False), ("tank/look/2026", True)}
+
+
+def test_what_comes_home_locked_is_named() -> None:
+    side = {
+        name: Dataset(name, {"keystatus": status})
+        for name, status in (("tank/a", "-"), ("tank/a/b", "unavailable"), ("tank/a/c", "available"))
+    }
+    (told,) = locked(side)
+    assert told.startswith("Came home locked")
+    assert told.endswith("`dplane dataset load-key NAME`: tank/a/b.")
+    assert locked({"tank/a": side["tank/a"]}) == []
 
 
 async def test_all_that_is_there_is_listed_with_what_is_proven_also_when_the_original_is_gone(world: World) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .model import Conflict, Match, Peer, Step
+from .model import Conflict, Match, Peer, Step, Task
 from .read import Dataset, Side
 
 if TYPE_CHECKING:
@@ -31,6 +31,36 @@ class Chain:
 
 Chains = Mapping[str, Chain]
 """By the target's dataset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """How the copies of a task were sent to where they are: what the way back goes by, each dataset by itself.
+
+    `known` is what was recorded of copies at that box. Copies that were sent plain come back plain, also from below an
+    encrypted dataset: raw, they would come home with a key that is not theirs. Where nothing is recorded, a raw receive
+    makes each dataset an encryption root, so only a key from above all of the copy speaks for plain.
+    """
+
+    task: Task
+    known: Chains
+
+    def raw(self, copy: Dataset) -> bool:
+        """Whether it comes back as it is on that box's disks."""
+        chain = self.known.get(copy.name)
+        if chain is not None or not copy.encrypted:
+            return copy.encrypted and chain is not None and chain.raw
+        inside = f"{copy.properties['encryptionroot']}/".startswith(f"{self.task.target}/")
+        return inside or self.task.raw is True
+
+    def told(self, copy: Dataset) -> str:
+        """A sentence about one that comes back plain although nothing recorded says that it was sent so; else empty."""
+        if not copy.encrypted or copy.name in self.known or self.raw(copy):
+            return ""
+        return (
+            f"How {copy.name} was sent is not recorded; as its key is that of {copy.properties['encryptionroot']}, "
+            "above the copy, it came there plain, and comes back plain."
+        )
 
 
 def key_of(dataset: Dataset, *, root: bool = True) -> str:

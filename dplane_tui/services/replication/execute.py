@@ -71,10 +71,11 @@ class Execution:
         report: Reporter,
         peer: Peer | None = None,
         *,
-        back: bool = False,
+        back: chains.Sent | None = None,
     ) -> None:
-        """`peer` is the box of the target, None for this one. With `back` it is a restore that goes by the task's name:
-        the task's limit holds for it, its pause does not, and what it does is not noted as the task's.
+        """`peer` is the box of the target, None for this one. With `back`, how the copies were sent, it is a restore
+        that goes by the task's name: its limit holds for it, its pause does not, and what it does is not noted as the
+        task's.
         """
         self._task = task
         self._source = source
@@ -84,7 +85,7 @@ class Execution:
         self._report = report
         self._peer = peer
         self._back = back
-        self._planning = Planning(task, source, target, store, report, peer)
+        self._planning = Planning(task, source, target, store, report, peer, back)
         self._room: str | None = None  # what there is to tell of room that was made
         self._sent = 0
         self._throttle = Throttle()
@@ -172,7 +173,7 @@ class Execution:
             await self._target.abort(abort.target, abort.token)
         if any(step.raw for step in going.steps) and not self._back:
             await records.set_raw(self._store, self._task.name, True)
-        await holds.sweep_far(self._store, self._source.door, self._task.name, self._run_id)
+        await holds.sweep_far(self._store, self._source.door, self._task.name, self._run_id, self._planning.here)
         async with holds.held(self._store, self._source.door, self._run_id, going.steps):
             await self._send_all(going, short)
         if not plan.steps and not self._sent:

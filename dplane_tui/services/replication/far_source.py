@@ -139,17 +139,18 @@ class FarSource(abc.ABC):
         marks = self._side[match.dataset].bookmarks
         return any(self._is_ours(mark.name) and mark.guid != match.guid for mark in marks)
 
-    async def forget_all(self) -> None:
-        """Destroy all the bookmarks that a task made there which is gone. Raises DPlaneError; when its source is not
-        there, only if its pool is away, for it comes back with them."""
-        if not isinstance(self.door, FarHolds):
-            raise RefusedError(f"{self.name} does not let this box remove its bookmarks any more.")
+    async def left(self) -> Side:
+        """What there is of the source of a task that is gone; nothing where that is gone as well. Raises DPlaneError,
+        also when its pool is away, for it comes back with all that was made there."""
         try:
-            side = await self.read()
+            return await self.read()
         except MissingError:
-            if not await self.door.pool_is_there():
+            if not isinstance(self.door, FarHolds) or not await self.door.pool_is_there():
                 raise
-            side = {}
+            return {}
+
+    async def forget_all(self, side: Side) -> None:
+        """Destroy all the bookmarks that the task made there. Raises DPlaneError."""
         for dataset in side.values():
             if any(self._is_ours(mark.name) for mark in dataset.bookmarks):
                 await self._forget(Step("full", dataset.name, self._task.target, dataset.kind, "", _NO_GUID))

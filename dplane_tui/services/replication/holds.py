@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ...errors import DPlaneError, UnreachableError
 from ..door import Door
@@ -18,6 +18,7 @@ from .model import Step
 
 if TYPE_CHECKING:
     from .far_holds import FarHolds
+    from .read import Side
 
     Holder = Door | FarHolds
 
@@ -74,10 +75,10 @@ async def sweep(store: Store, door: Door, alive: Callable[[str], bool]) -> None:
         await _release(store, door, tag, {row["snapshot"]: row["guid"] for row in rows if row["tag"] == tag})
 
 
-async def sweep_far(store: Store, door: Holder | None, task: str, run_id: str) -> None:
+async def sweep_far(store: Store, door: Holder | None, task: str, run_id: str, there: Side) -> None:
     """Release at another box what earlier runs of this task left held there; one run of a task goes at a time.
 
-    So it does with those of a task that is gone, which sent the same to the same place.
+    So it does with those of a task that is gone, which sent the same to the same place. `there` is what it has now.
     """
     if door is None or isinstance(door, Door):
         return
@@ -86,24 +87,66 @@ async def sweep_far(store: Store, door: Holder | None, task: str, run_id: str) -
         "WHERE run != ? AND (task = ? AND target IN ('', ?) OR former = 2 AND target = ?)"
     )
     found = await store.rows(sql, (run_id, task, door.target, door.target))
-    inside = (f"{door.source}@", f"{door.source}/")  # of another source it could not be asked for with this door
-    rows = [
-        row
-        for row in found
-        if row["tag"].startswith(door.where) and (row["task"] == task or row["snapshot"].startswith(inside))
-    ]
-    for tag in dict.fromkeys(row["tag"] for row in rows):
-        await _release(store, door, tag, {row["snapshot"]: row["guid"] for row in rows if row["tag"] == tag})
+    here = [row for row in found if row["tag"].startswith(door.where)]
+    names = _by_guid(there) if here else {}
+    # Of another source it could not be asked for with this door.
+    await _release_there(store, door, [row for row in here if row["task"] == task or _is_in(door, row, names)], names)
 
 
-async def release_left(store: Store, door: FarHolds) -> bool:
-    """Release at another box all that runs to a target left held there, which no task has any more. Whether all is."""
-    sql = "SELECT tag, snapshot, guid FROM holds WHERE target = ? AND substr(tag, 1, ?) = ?"
-    which = (door.target, len(door.where), door.where)
-    rows = await store.rows(sql, which)
-    for tag in dict.fromkeys(row["tag"] for row in rows):
-        await _release(store, door, tag, {row["snapshot"]: row["guid"] for row in rows if row["tag"] == tag})
-    return not rows or not await store.rows(sql, which)
+async def left_of(store: Store, door: FarHolds, there: Side) -> list[Any]:
+    """What runs of removed tasks left held of the door's source, as far as it is known; `there` is what it has now."""
+    sql = (
+        "SELECT tag, snapshot, guid FROM holds LEFT JOIN runs ON runs.id = holds.run "
+        "WHERE target = ? AND coalesce(former, 2) = 2 AND substr(tag, 1, ?) = ?"
+    )
+    rows = await store.rows(sql, (door.target, len(door.where), door.where))
+    names = _by_guid(there) if rows else {}
+    return [row for row in rows if _is_in(door, row, names)]
+
+
+async def release_left(store: Store, door: FarHolds, there: Side) -> bool:
+    """Release that at the other box. Whether all is."""
+    rows = await left_of(store, door, there)
+    await _release_there(store, door, rows, _by_guid(there) if rows else {})
+    return not rows or not await left_of(store, door, there)
+
+
+def _by_guid(there: Side) -> dict[str, list[str]]:
+    """The full names of all snapshots by GUID; a tree may hold copies of itself."""
+    found: dict[str, list[str]] = {}
+    for dataset in there.values():
+        for point in dataset.snapshots:
+            found.setdefault(point.guid, []).append(f"{dataset.name}@{point.name}")
+    return found
+
+
+def _is_in(door: FarHolds, row: Any, names: Mapping[str, list[str]]) -> bool:
+    """Whether the snapshot is in the door's source, by its name or by its GUID."""
+    return row["guid"] in names or row["snapshot"].startswith((f"{door.source}@", f"{door.source}/"))
+
+
+async def _release_there(store: Store, door: FarHolds, rows: Sequence[Any], names: Mapping[str, list[str]]) -> None:
+    by_tag: dict[str, dict[str, str]] = {}
+    for row in rows:
+        now = names.get(row["guid"]) or [row["snapshot"]]
+        if row["snapshot"] in now:
+            now = [row["snapshot"]]
+        else:
+            await _renamed(store, row["tag"], row["snapshot"], now)
+        by_tag.setdefault(row["tag"], {}).update(dict.fromkeys(now, row["guid"]))
+    for tag, points in by_tag.items():
+        await _release(store, door, tag, points)
+
+
+async def _renamed(store: Store, tag: str, before: str, now: Sequence[str]) -> None:
+    """A hold goes along with its snapshot: note the name, or those of which one must be it."""
+    sql = (
+        "INSERT OR IGNORE INTO holds (run, tag, snapshot, guid, target) "
+        "SELECT run, tag, ?, guid, target FROM holds WHERE tag = ? AND snapshot = ?"
+    )
+    async with store.transaction() as db:
+        await db.executemany(sql, [(name, tag, before) for name in now])
+        await db.execute("DELETE FROM holds WHERE tag = ? AND snapshot = ?", (tag, before))
 
 
 def _where(door: Holder) -> str:

@@ -23,7 +23,7 @@ from ..jobs.report import Reporter
 from ..notify import hook
 from ..store import Store, open_store
 from . import codec, history, holds, leftovers, records
-from .execute import Execution, Outcome, source_for, target_for
+from .execute import Execution, Outcome, joined, source_for, target_for
 from .model import Peer, Run, Task
 from .source import Source
 
@@ -163,10 +163,14 @@ async def _run(job: Job) -> Outcome:
         outcome = await (await _execution(job, task)).run()
     except DPlaneError as error:
         if not isinstance(error, UnreachableError):  # else what is left there is not reached either
-            await leftovers.clean(job.store, job.where, task)
+            error.next_step = joined(error.next_step, await _tidied(job, task))
         raise
-    await leftovers.clean(job.store, job.where, task)
-    return outcome
+    return Outcome(outcome.state, joined(outcome.message, await _tidied(job, task)))
+
+
+async def _tidied(job: Job, task: Task) -> str:
+    """Take away what tasks that are gone left at the boxes of this one. A sentence about what stays for good."""
+    return leftovers.told(await leftovers.clean(job.store, job.where, task))
 
 
 async def _plan(job: Job) -> Outcome:

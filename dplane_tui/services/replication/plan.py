@@ -33,6 +33,7 @@ class _Draft:
     sent: set[str]
     """The datasets that the task sends."""
     stale: Collection[halves.Half]
+    back: chain.Sent | None
 
 
 def target_of(task: Task, dataset: str) -> str:
@@ -91,13 +92,15 @@ def make_plan(
     available: int | None = None,
     chains: chain.Chains | None = None,
     stale: Collection[halves.Half] = (),
+    back: chain.Sent | None = None,
 ) -> Plan:
     """The plan of a run. With `snapshot`, that snapshot is taken first and is the newest of every dataset.
 
     `chains` is what was recorded of the copies at the target, `stale` the halves that ZFS would not go on with.
+    With `back` it is the way back of copies that were sent so.
     """
     sent = members(task, source)
-    draft = _Draft([], [], [], [], [], chains or {}, set(sent), stale)
+    draft = _Draft([], [], [], [], [], chains or {}, set(sent), stale, back)
     for name in sent:
         _plan_dataset(draft, task, source[name], target.get(target_of(task, name)), snapshot)
     return Plan(
@@ -121,7 +124,7 @@ def _plan_dataset(draft: _Draft, task: Task, here: Dataset, there: Dataset | Non
     if not points:
         draft.notes.append(f"{here.name} has no snapshot, and the task takes none: it is not sent.")
         return
-    raw = _raw(task, here)
+    raw = _raw(draft, task, here)
     conflict = _encryption_conflict(draft.chains.get(target), here, there, target, raw)
     if conflict:
         draft.conflicts.append(conflict)
@@ -153,8 +156,10 @@ def _not_ours(here: Dataset, target: str) -> Conflict:
     return Conflict(here.name, target, "target-exists", text)
 
 
-def _raw(task: Task, here: Dataset) -> bool:
-    """Encrypted datasets travel as they are on disk, unless the task was told otherwise."""
+def _raw(draft: _Draft, task: Task, here: Dataset) -> bool:
+    """Encrypted datasets travel as they are on disk, unless the task was told otherwise, and home as they came."""
+    if draft.back is not None:
+        return draft.back.raw(here)
     return here.encrypted and task.raw is not False
 
 
@@ -235,8 +240,11 @@ def _send_from(draft: _Draft, task: Task, here: Dataset, base: Point | None, poi
     if base is None:
         base = points[0] if task.options.initial == "all" else points[-1]
         draft.steps.append(_step("full", here, target, base, raw, None, ""))
-        if raw and (told := chain.outside_root(here, draft.sent)):
-            draft.notes.append(told)
+        if draft.back is not None:
+            told = draft.back.told(here)
+        else:
+            told = chain.outside_root(here, draft.sent) if raw else ""
+        draft.notes += [told] if told else []
     later = [point for point in points if point.createtxg > base.createtxg]
     if later:
         mark = f"@{base.name}"

@@ -24,15 +24,23 @@ class Planning:
     """The plans of one run; `here` and `there` are what was read last."""
 
     def __init__(
-        self, task: Task, source: Source, target: Target, store: Store, report: Reporter, peer: Peer | None
+        self,
+        task: Task,
+        source: Source,
+        target: Target,
+        store: Store,
+        report: Reporter,
+        peer: Peer | None,
+        back: chains.Sent | None = None,
     ) -> None:
-        """`peer` is the box of the target, None for this one."""
+        """`peer` is the box of the target, None for this one; `back` is how copies that go home were sent."""
         self._task = task
         self._source = source
         self._target = target
         self._store = store
         self._report = report
         self._peer = peer
+        self._back = back
         self._available: int | None = None
         self.here: Side = {}
         self.there: Side = {}
@@ -68,8 +76,8 @@ class Planning:
         return await self._source.lent(members(self._task, self.here))
 
     def _made(self, snapshot: str | None = None) -> Plan:
-        plan = make_plan(self._task, self.here, self.there, snapshot, self._available, self.chains, self.stale)
-        return _with_guids(plan, self.here)
+        sides = (self._task, self.here, self.there, snapshot, self._available)
+        return _with_guids(make_plan(*sides, self.chains, self.stale, self._back), self.here)
 
     async def _near(self) -> Side:
         await self._source.settle()

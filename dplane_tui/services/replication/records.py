@@ -78,6 +78,12 @@ async def peer(store: Store, name: str) -> Peer:
     return _peer(found[0])
 
 
+async def names_of(store: Store, box: str) -> set[str]:
+    """All the names under which the same box is paired."""
+    sql = "SELECT name FROM peers WHERE mark = (SELECT mark FROM peers WHERE name = ?)"
+    return {box, *(row["name"] for row in await store.rows(sql, (box,)))}
+
+
 async def put_peer(store: Store, new: Peer) -> None:
     """Store a peer; one of the same name is replaced, its tasks stay.
 

@@ -20,7 +20,6 @@ from .rights import within
 from .targets import LocalTarget
 
 if TYPE_CHECKING:
-    from .chains import Chains
     from .job import Job
 
 # What a received copy is given for safety, and what a dataset of the person's own has when nobody says otherwise.
@@ -34,23 +33,16 @@ _STAYS = frozenset({"setuid", "devices", "volblocksize"})
 _LAST = ("mountpoint", "canmount", "readonly")
 
 
-def reversed_task(task: Task, wish: Restore, known: Chains) -> Task:
-    """The task that runs the other way: from the copy to the place that was asked for.
-
-    `known` is what was recorded of copies at that box. Copies that were sent plain come back plain, also from below an
-    encrypted dataset: raw, they would come home with a key that is not theirs.
-    """
+def reversed_task(task: Task, wish: Restore) -> Task:
+    """The task that runs the other way: from the copy to the place that was asked for."""
     below = f"/{wish.below}" if wish.below else ""
-    source = target_of(task, task.source + below)
-    kinds = {chain.raw for name, chain in known.items() if f"{name}/".startswith(f"{source}/")}
     options = Options(initial="all" if wish.history else "newest", intermediates=wish.history)
     return Task(
         name=task.name,
-        source=source,
+        source=target_of(task, task.source + below),
         peer=None,
         target=wish.to,
         recursive=wish.recursive,
-        raw=False if kinds == {False} else task.raw,
         snapshot=False,
         options=options,
     )
@@ -61,7 +53,8 @@ async def bring_home(job: Job) -> Outcome:
     task = await records.task(job.store, job.run.task)
     wish = codec.decode(Restore, json.loads(job.request))
     peer = await records.peer(job.store, task.peer) if task.peer is not None else None
-    back = reversed_task(task, wish, await chains.known(job.store, peer))
+    back = reversed_task(task, wish)
+    sent = chains.Sent(task, await chains.known(job.store, peer))
     door = Door(job.host)
     target = LocalTarget(job.host, door)
     source = copy_at(job, peer, back, AsOf(wish.snapshot, wish.guid) if wish.snapshot else None)
@@ -69,7 +62,7 @@ async def bring_home(job: Job) -> Outcome:
     there, _ = await target.read(back.target, True)
     refuse_copies(wish.to, there, await records.tasks(job.store))
     refuse_in_the_way(there.get(wish.to), wish.to, begun=await _begun(job, wish))
-    outcome = await Execution(back, source, target, job.store, job.run.id, job.report, back=True).run()
+    outcome = await Execution(back, source, target, job.store, job.run.id, job.report, back=sent).run()
     job.report.update(stage="putting settings back")
     copies = await _copies(source)
     left: list[str] = []
@@ -88,6 +81,7 @@ async def bring_home(job: Job) -> Outcome:
     ]
     if source.without:
         told.append(f"Left out, as they have no @{wish.snapshot}: {', '.join(source.without)}.")
+    told += locked(side)
     told += [f"Not put back: {'; '.join(left)}."] if left else []
     return Outcome(outcome.state, " ".join(told))
 
@@ -106,6 +100,21 @@ def said_of(back: Task, side: Side, proven: Container[tuple[str, str]]) -> list[
         "No run that is on record has proven the newest snapshot of "
         f"{', '.join(doubtful)}: for what is in it stands the copy alone."
     ]
+
+
+def locked(side: Side) -> list[str]:
+    """A sentence that names the datasets of what came whose key is not loaded."""
+    names = [dataset.name for dataset in side.values() if _is_locked(dataset)]
+    if not names:
+        return []
+    return [
+        "Came home locked, each with the key that its copy has, so neither mounted nor readable until "
+        f"`dplane dataset load-key NAME`: {', '.join(names)}."
+    ]
+
+
+def _is_locked(dataset: Dataset) -> bool:
+    return dataset.properties.get("keystatus", "-") == "unavailable"
 
 
 async def _copies(source: CopyHere | FarSource) -> Side:
@@ -170,8 +179,7 @@ async def put_back(door: Door, dataset: Dataset, originals: dict[str, str], *, h
     acts: list[tuple[str, dict[str, str]]] = [
         ("dataset-set", {"property": name, "value": value}) for name, value in settings(dataset, originals, home=home)
     ]
-    usable = dataset.properties.get("keystatus", "-") != "unavailable"
-    if dataset.kind == "filesystem" and usable and originals.get("canmount", "on") == "on":
+    if dataset.kind == "filesystem" and not _is_locked(dataset) and originals.get("canmount", "on") == "on":
         acts.append(("dataset-mount", {}))
     left: Sequence[str] = []
     for verb, args in acts:

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..jobs import files
 from ..replication import records
 from ..replication.bases import mark_of
-from ..replication.model import Peer, Task
+from ..replication.model import Task
 from ..replication.plan import covers, members, target_of
 from ..replication.read import Side
 from ..store import Store
@@ -28,7 +28,7 @@ async def claims_of(store: Store, side: Side, jobs: Path, own: str, box: str | N
     The task called `own` asks; it is not taken to be running.
     """
     peers = {peer.name: peer for peer in await records.peers(store)}
-    boxes = _names_of(box, peers)
+    boxes = {None} if box is None else await records.names_of(store, box)
     proven = await _proven(store, list(side))
     running = await _running(store, jobs) - {own}
     claims: dict[str, list[Claim]] = {name: [] for name in side}
@@ -46,13 +46,6 @@ async def claims_of(store: Store, side: Side, jobs: Path, own: str, box: str | N
             waits = name in sent and wants_history(task, newest)
             claims[name].append(Claim(task.name, newest, mark, waits, running=task.name in running))
     return claims
-
-
-def _names_of(box: str | None, peers: Mapping[str, Peer]) -> set[str | None]:
-    """All the names under which the same box is paired."""
-    if box is None or box not in peers:
-        return {box}
-    return {name for name, peer in peers.items() if peer.known_by == peers[box].known_by}
 
 
 def wants_history(task: Task, newest: str) -> bool:
