@@ -5,10 +5,10 @@ holds that a killed run left. Here they go at once; at a box that it pulled from
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...aside import aside
 from ...errors import CommandError, DPlaneError, RefusedError
 from ...text import clean as clean_text
 from ..door import Door
@@ -132,7 +132,7 @@ async def clean(store: Store, where: Paths, ran: Task) -> list[str]:
             if (peer, target) not in used:  # else a task is there again that goes on from them
                 await _clean_there(store, where, gone, peer)
         except DPlaneError as error:
-            print(f"dplane: what a task that is gone left at {peer} is still there: {error}", file=sys.stderr)
+            aside(f"what a task that is gone left at {peer} is still there: {error}")
             left.append(source)
             if not isinstance(error, RefusedError):
                 continue
