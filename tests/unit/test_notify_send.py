@@ -307,6 +307,26 @@ def test_what_an_smtp_server_refuses_is_not_delivered(ca: Authority, password: s
         assert "421 busy" in deliver(ann, LATE).answer
 
 
+@pytest.mark.parametrize("characters", [60, 75, 300])
+def test_an_answer_never_repeats_the_password(ca: Authority, password: str, characters: int) -> None:
+    Path(password).write_text("correct horse battery\n")
+    with post(ca.good) as server:
+        server.repeats = characters
+        ann = mail_to(server.port, "starttls", ca_file=ca.ca_file, user="nas", password_file=password)
+        answer = deliver(ann, LATE).answer
+        assert server.logins
+    assert answer.startswith('The server refused the user or password: 500 5.5.1 Command unrecognized: "AUTH PLAIN …')
+    assert "correct" not in answer
+    for line in ("\0nas\0correct horse battery", "nas", "correct horse battery"):
+        assert base64.b64encode(line.encode()).decode()[:8].rstrip("=") not in answer
+
+
+def test_base64_of_a_secret_is_hidden_wherever_a_server_cuts_it() -> None:
+    hide = wire.hiding([], ["\0nas\0correct horse battery", "correct horse battery", "x"])
+    assert hide("AG5hcwBjb3JyZWN0IGhvcnNl, Y29ycmVjdCBob3JzZSBiYXR0ZXJ5= and eA==") == "…, … and eA=="
+    assert wire.hiding([], [])("as it is") == "as it is"
+
+
 def test_an_smtp_server_that_talks_without_end_is_left() -> None:
     with raw(flood) as port:
         done = deliver(mail_to(port, "none"), LATE, seconds=30)

@@ -5,6 +5,7 @@ Nothing here follows a redirect, asks a proxy or reads more than a little, whoev
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import html
 import http.client
@@ -12,7 +13,7 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
@@ -21,6 +22,7 @@ from ...text import clean
 CONNECT_SECONDS = 10.0
 ANSWER_LIMIT = 2048
 _SHORTEST = 5  # characters of a part of an address that is taken for a secret
+Hide = Callable[[str], str]
 
 
 class NotDelivered(Exception):
@@ -127,7 +129,7 @@ def post(url: str, content: bytes, headers: Mapping[str, str], *, ca_file: str =
         said = b""
         with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
             said = response.read1(ANSWER_LIMIT)
-        hide = _secret([*secrets, *_parts(parts)])
+        hide = hiding([*secrets, *_parts(parts)])
         return _judge(response.status, response.reason, response.getheader("Location", ""), said, hide)
 
 
@@ -137,19 +139,23 @@ def _parts(url: SplitResult) -> list[str]:
     return [url.path, url.query, *url.path.split("/"), *values]
 
 
-def _secret(words: Iterable[str]) -> re.Pattern[str] | None:
-    """What finds these words, written in any of the usual ways; None for no words. The longest first."""
+def hiding(words: Iterable[str], encoded: Iterable[str] = ()) -> Hide:
+    """What puts `…` in place of these words, written in any of the usual ways, and of what is `encoded` as base64.
+
+    Many can read an answer, few the secret that was sent. Base64 goes from its beginning on: a server may cut it.
+    """
     plain = {one for word in words for one in (word, unquote(word)) if len(one) >= _SHORTEST}
     ways = {way for one in plain for way in (one, quote(one), quote(one, safe=""), html.escape(one))}
-    found = "|".join(re.escape(way) for way in sorted(ways, key=lambda way: (-len(way), way)))
-    return re.compile(found, re.IGNORECASE) if found else None
+    begun = {base64.b64encode(one.encode()).decode().rstrip("=")[:8] for one in encoded if one}
+    found = [f"{re.escape(one)}[a-z0-9+/=%]*" for one in sorted(begun) if len(one) >= _SHORTEST]
+    found += [re.escape(way) for way in sorted(ways, key=lambda way: (-len(way), way))]
+    pattern = re.compile("|".join(found), re.IGNORECASE)
+    return lambda text: pattern.sub("…", text) if found else text
 
 
-def _judge(status: int, reason: str, location: str | None, said: bytes, hide: re.Pattern[str] | None = None) -> str:
-    """The answer of a server that accepted it, without what `hide` finds in it. Raises NotDelivered."""
-    told = said.decode("utf-8", "replace")
-    if hide is not None:  # many can read the answer, few the address
-        told, reason = hide.sub("…", told), hide.sub("…", reason)
+def _judge(status: int, reason: str, location: str | None, said: bytes, hide: Hide = str) -> str:
+    """The answer of a server that accepted it, without what is to `hide` in it. Raises NotDelivered."""
+    told, reason = hide(said.decode("utf-8", "replace")), hide(reason)
     first = clean(told.strip().partition("\n")[0], 160)
     answer = f"HTTP {status} {clean(reason, 60)}{f': {first}' if first else ''}".strip()
     if 200 <= status < 300:
