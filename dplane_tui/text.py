@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 _UNITS = ("B", "K", "M", "G", "T", "P", "E")
+_QUOTES = {ord("“"): '"', ord("”"): '"'}
 _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
@@ -26,6 +27,11 @@ def clean(text: str, limit: int = 0) -> str:
     if limit and len(text) > limit:
         return text[: limit - 1] + "…"
     return text
+
+
+def quoted(text: str, limit: int = 0) -> str:
+    """Somebody else's words, cleaned, in quotes that they cannot end. Cut as `clean` does."""
+    return f"“{clean(text, limit).translate(_QUOTES)}”"
 
 
 def clean_lines(text: str) -> list[str]:

@@ -10,6 +10,7 @@ import termios
 from collections.abc import Iterator
 
 from ..errors import StoppedError
+from .output import say
 
 _LIMIT = 64 * 1024
 
@@ -24,15 +25,15 @@ async def ask_line(question: str, *, secret: bool = False) -> str:
 
     Raises StoppedError for Ctrl-C.
     """
-    print(question, end="", file=sys.stderr, flush=True)
+    say(question, beside=True, end="")
     try:
         with _without_echo() if secret else contextlib.nullcontext():
             answer = await read_line()
     except asyncio.CancelledError:  # asyncio's way of Ctrl-C; nothing else cancels a command
-        print(file=sys.stderr)
+        say("", beside=True)
         raise StoppedError("Interrupted at the question, so nothing was changed.") from None
     if secret or not answer.endswith("\n"):
-        print(file=sys.stderr)
+        say("", beside=True)
     return answer.rstrip("\r\n")
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from ..errors import RefusedError, UsageError
 from ..text import clean
 from .ask import ask_line, can_ask
+from .output import say
 
 
 def add(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -30,7 +30,7 @@ async def require(args: argparse.Namespace, name: str, preview: str) -> None:
             f"Give `--confirm {clean(name)}`, or look first with `--dry-run`.",
         )
     else:
-        print(preview, file=sys.stderr)
+        say(preview, beside=True)
         _check(await ask_line(f"Type {clean(name)} to go on: "), name)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import sys
 from collections.abc import Awaitable, Callable
 
 from ..errors import MissingError, UsageError
@@ -13,7 +12,7 @@ from ..services.docker.sentences import outcome
 from ..services.docker.service import ACTIONS, DockerService
 from ..services.host import Host
 from ..text import clean, size
-from .output import Result, table
+from .output import Result, say, table
 
 _SHORT_ID = 6  # characters of an id that are accepted for a container
 
@@ -109,5 +108,5 @@ async def _logs(service: DockerService, args: argparse.Namespace) -> Result:
             if args.json:
                 lines.append(line)
             else:
-                print(line, file=sys.stdout, flush=args.follow)
+                say(line, flush=args.follow)
     return Result({"container": wanted.name, "lines": lines})

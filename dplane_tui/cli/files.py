@@ -15,7 +15,7 @@ from ..services.files.words import held, preview, told_of, when
 from ..services.host import Host
 from ..text import clean, size
 from . import confirm
-from .output import Result, table
+from .output import Result, rewrite, table
 
 _MARKS = {"dir": "/", "link": "@", "fifo": "|", "socket": "=", "char": "%", "block": "%", "unread": "?"}
 
@@ -215,14 +215,14 @@ def _progress(measured: Measured, args: argparse.Namespace) -> Any:
     def tell(done: int) -> None:
         if _shows(args):
             share = min(100, done * 50 // max(1, measured.size))  # each byte is copied, then read back
-            print(f"\r{share:3d} % copied and read back ", end="", file=sys.stderr, flush=True)
+            rewrite(f"{share:3d} % copied and read back", 0)
 
     return tell
 
 
 def _clear(args: argparse.Namespace) -> None:
     if _shows(args):
-        print("\r" + " " * 40 + "\r", end="", file=sys.stderr, flush=True)
+        rewrite("", 40)
 
 
 def _shows(args: argparse.Namespace) -> bool:

@@ -11,7 +11,7 @@ from .. import text
 from ..errors import CommandError, DPlaneError, StoppedError
 from ..services.host import Host
 from ..services.jobs import JobService, Progress
-from .output import Result, table
+from .output import Result, rewrite, say, table
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -90,17 +90,15 @@ async def follow(host: Host, job_id: str, *, quiet: bool) -> Progress:
     try:
         async for last in JobService(host).watch(job_id, 0.5 if host.local else 2.0):
             if live:
-                shown = text.clean(line(last), 110)
-                print(f"\r{shown.ljust(width)}", end="", file=sys.stderr, flush=True)
-                width = len(shown)
+                width = rewrite(text.clean(line(last), 110), width)
     except asyncio.CancelledError:  # asyncio's way of Ctrl-C
         if live:
-            print(file=sys.stderr)
+            say("", beside=True)
         raise StoppedError(
             f"No longer watched; {job_id} goes on by itself.",
             f"`dplane job watch {job_id}` follows it again, `dplane job stop {job_id}` stops it.",
         ) from None
     if live:
-        print(f"\r{' ' * width}\r", end="", file=sys.stderr, flush=True)
+        rewrite("", width)
     assert last is not None  # watch yields at least once or raises
     return last

@@ -15,7 +15,7 @@ from ..errors import CommandError, DPlaneError, NotAllowedError, StoppedError, U
 from ..services.host import Host, connect
 from ..terminal.profile import KINDS
 from . import streams
-from .output import Result, show, show_error
+from .output import Result, say, show, show_error
 from .parsing import Parser, add_everywhere, describe, everyone
 
 Handler = Callable[[Host, argparse.Namespace], Awaitable[Result]]
@@ -171,7 +171,7 @@ def _opened(args: argparse.Namespace) -> argparse.Namespace:
 def _mistake(error: Exception) -> DPlaneError:
     """A mistake of ours as a sentence that can be reported; it names places in the code and no data."""
     if os.environ.get("DPLANE_DEBUG"):
-        traceback.print_exception(error)
+        say("".join(traceback.format_exception(error)), beside=True)
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "dplane_tui" in frame.filename]
     place = frames[-1] if frames else None
     where = f" at {place.filename.rpartition('dplane_tui/')[2]}:{place.lineno}" if place else ""

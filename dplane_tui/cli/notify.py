@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
 
 from .. import paths
+from ..aside import aside
 from ..errors import BadNewsError, CommandError, DPlaneError, UsageError
 from ..services.host import Host
 from ..services.notify.model import Delivery, Status
@@ -109,7 +109,7 @@ def describe(found: Status, now: float) -> str:
 async def _test(host: Host, args: argparse.Namespace) -> Result:
     done, problems = await channels.send_test(host, args.channel)
     for problem in problems:
-        _complain(problem)
+        aside(problem)
     return Result(done, outcome(done), undelivered(done))
 
 
@@ -117,7 +117,7 @@ async def _check(host: Host, _args: argparse.Namespace) -> Result:
     service = _service(host)
     config = service.config()
     for problem in config.problems:
-        _complain(problem)
+        aside(problem)
     done = await service.check()
     if not config.channels:
         shown = "Nobody is told anything: there is no channel."
@@ -130,7 +130,7 @@ async def _run(host: Host, args: argparse.Namespace) -> Result:
     done = await _service(host).run(args.run, started=args.started)
     for one in done:
         if not one.accepted:
-            _complain(f"{one.channel}: not delivered: {one.answer}")
+            aside(f"{one.channel}: not delivered: {one.answer}")
     return Result(done, outcome(done))
 
 
@@ -153,7 +153,3 @@ def undelivered(done: Sequence[Delivery]) -> DPlaneError | None:
         + ".",
         "What is an alarm is tried again by the next check.",
     )
-
-
-def _complain(text: str) -> None:
-    print(f"dplane: {clean(text)}", file=sys.stderr, flush=True)

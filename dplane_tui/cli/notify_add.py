@@ -48,8 +48,8 @@ async def _add(host: Host, args: argparse.Namespace) -> Result:
     wanted = await _with_secrets(args, _from_words(args))
     found = await ChannelService(host).add(wanted)
     lines = [
-        f"The channel {found.name} of {host.name} is set up: {found.kind}, {clean(found.where)}.",
-        f"It is told of: {found.told}. `dplane notify test {found.name}` shows whether it arrives.",
+        f"The channel {found.name} of {host.name} is set up: {clean(found.kind)}, {clean(found.where)}.",
+        f"It is told of: {clean(found.told)}. `dplane notify test {found.name}` shows whether it arrives.",
     ]
     return Result(found, "\n".join(lines))
 

@@ -1,4 +1,7 @@
-"""How a command says what it found: plain text or one JSON object, and an exit code."""
+"""How a command says what it found: plain text or one JSON object, and an exit code.
+
+All that a command prints goes through here (ruff finds a `print` elsewhere), so no escape of a foreign name gets out.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from ..aside import aside
 from ..errors import BadNewsError, DPlaneError
 from ..text import clean
 
@@ -55,6 +59,23 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(head), *(line(row) for row in cells)])
 
 
+def safe(text: str) -> str:
+    """`text` with its line ends, and nothing else that a terminal could obey."""
+    return "\n".join(map(clean, text.split("\n")))
+
+
+def say(text: str, *, beside: bool = False, end: str = "\n", flush: bool = True) -> None:
+    """Print `text` made safe, on standard output or, `beside` it, on standard error. Raises OSError."""
+    print(safe(text), end=end, file=sys.stderr if beside else sys.stdout, flush=flush)
+
+
+def rewrite(text: str, width: int) -> int:
+    """Write over the last `width` characters of the line on standard error, or wipe them; returns what it is long."""
+    shown = clean(text)
+    print(f"\r{shown.ljust(width)}{'' if shown else chr(13)}", end="", file=sys.stderr, flush=True)
+    return len(shown)
+
+
 def show(result: Result, as_json: bool) -> int:
     """Print a result, on standard output all of it; returns the exit code. Raises OSError."""
     error = result.error
@@ -62,12 +83,12 @@ def show(result: Result, as_json: bool) -> int:
         answer: dict[str, Any] = {"ok": error is None, "data": plain(result.data)}
         if error is not None:
             answer["error"] = error.as_object()
-        print(json.dumps(answer, ensure_ascii=True), flush=True)
+        say(json.dumps(answer, ensure_ascii=True))
         return result.exit_code
     if result.text:
-        print(result.text, flush=True)
+        say(result.text)
     if error is not None and not (result.text and isinstance(error, BadNewsError)):  # there the text is the news
-        _complain(error)
+        aside(str(error))
     return result.exit_code
 
 
@@ -77,11 +98,7 @@ def show_error(error: DPlaneError, as_json: bool) -> int:
     Raises OSError.
     """
     if as_json:
-        print(json.dumps({"ok": False, "error": error.as_object()}, ensure_ascii=True), flush=True)
+        say(json.dumps({"ok": False, "error": error.as_object()}, ensure_ascii=True))
     else:
-        _complain(error)
+        aside(str(error))
     return error.exit_code
-
-
-def _complain(error: DPlaneError) -> None:
-    print(f"dplane: {clean(str(error))}", file=sys.stderr, flush=True)

@@ -17,7 +17,7 @@ from ..services.replication.rights import Rights, flags_of
 from ..services.replication.service import ReplicationService, open_replication
 from . import peer_adopt, peer_keys
 from .ask import ask_line, can_ask, read_line
-from .output import Result, table
+from .output import Result, say, table
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -95,9 +95,10 @@ async def _confirmed(service: ReplicationService, args: argparse.Namespace, wher
             "Compare it with the box itself and pass it with --fingerprint.",
         )
     own = await service.own_key(args.name)
-    print(f"{where} shows the host key\n    {identity.fingerprint}\nOn that box, this shows it:")
-    print("    ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub")
-    print(f"It will let in this box's new key\n    {own}", flush=True)
+    say(
+        f"{where} shows the host key\n    {identity.fingerprint}\nOn that box, this shows it:\n"
+        f"    ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\nIt will let in this box's new key\n    {own}"
+    )
     if (await ask_line("Is the host key the same? Type yes to go on: ")).strip().lower() != "yes":
         raise RefusedError("Not paired: the host key was not confirmed.", "Nothing was changed on the other box.")
     return identity

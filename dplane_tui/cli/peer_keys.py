@@ -19,7 +19,7 @@ from ..services.replication.model import Peer
 from ..services.replication.rights import Rights, flags_of
 from ..services.replication.service import open_replication
 from .ask import ask_line, can_ask
-from .output import Result, table
+from .output import Result, say, table
 
 _PRINT = "SHA256:…"
 
@@ -167,7 +167,7 @@ async def _confirm(args: argparse.Namespace, fingerprint: str, shown: str, quest
             f"Nobody has confirmed the key in the line: it is {fingerprint}.",
             "Compare it with the other box itself and pass it with --fingerprint.",
         )
-    print(shown, flush=True)
+    say(shown)
     if (await ask_line(question)).strip().lower() != "yes":
         raise RefusedError("The key was not confirmed, so nothing was changed.")
 

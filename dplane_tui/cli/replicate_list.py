@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
 
 from .. import text
+from ..aside import aside
 from ..errors import BadNewsError, DPlaneError
 from ..services.host import Host
 from ..services.replication.coverage import coverage, held
@@ -46,7 +46,7 @@ async def _list(host: Host, args: argparse.Namespace) -> Result:
     service = open_replication(host)
     tasks = await service.tasks(look=True)
     for notice in await service.notices():
-        print(f"dplane: {text.clean(notice.text)}", file=sys.stderr)
+        aside(notice.text)
     lacking = "" if args.json else await _lacking(host, tasks)
     now = time.time()
     shown = (
@@ -94,4 +94,4 @@ async def _lacking(host: Host, tasks: Sequence[TaskStatus]) -> str:
         listed = await ZfsService(host).datasets()
     except DPlaneError as error:
         return f"Which datasets are in no task is unknown: {error.message}"
-    return coverage(held(listed), [item.task for item in tasks]).words()
+    return text.clean(coverage(held(listed), [item.task for item in tasks]).words())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +13,7 @@ from ..services.host import Host
 from ..services.replication.divergence import BESIDE, KEEP_BOTH, ROLL_BACK, Divergence, Extra, Resolution, Way
 from ..services.replication.service import open_replication
 from .ask import ask_line, can_ask
-from .output import Result
+from .output import Result, say
 
 _NAMED = 10
 
@@ -80,7 +79,7 @@ async def _agreed(args: argparse.Namespace, one: Divergence, way: Way) -> str:
             "This needs a confirmation, and there is no terminal to ask on.",
             f"Look at it first with --dry-run; then give --plan {way.plan} --yes.",
         )
-    print(f"{describe(one)}\n\nChosen: {_way(way)}", file=sys.stderr)
+    say(f"{describe(one)}\n\nChosen: {_way(way)}", beside=True)
     if await ask_line(f"Type {text.clean(one.target)} to go on: ") != one.target:
         raise RefusedError("That is not the target's name, so nothing was done.")
     return way.plan

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 
+from ..aside import aside
 from ..errors import DPlaneError, UsageError
 from ..services.host import Host
 from ..services.replication import rates
@@ -59,7 +59,7 @@ async def _told(host: Host) -> None:
     try:
         await NotifyService(host).policies()
     except DPlaneError as error:  # it is stored; the next regular look tells of it
-        print(f"dplane: {error}", file=sys.stderr, flush=True)
+        aside(str(error))
 
 
 async def _upkeep(host: Host, timer: str) -> Result:

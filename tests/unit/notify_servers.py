@@ -106,6 +106,8 @@ class Post:
     starttls: bool = True
     greeting: bytes = b"220 post ESMTP"
     secret: str = "hunter2"
+    repeats: int = 0
+    """So many characters of the line that logs in are repeated with 500, as what it does not know."""
 
 
 @contextlib.contextmanager
@@ -182,6 +184,9 @@ class Conversation:
     def on_auth(self, rest: str) -> None:
         user, password = base64.b64decode(rest.split()[1]).decode().split("\0")[1:]
         self.made.logins.append(user)
+        if self.made.repeats:
+            self.say(f'500 5.5.1 Command unrecognized: "AUTH {rest}"; {user}, {password}'[: self.made.repeats].encode())
+            return
         self.say(b"235 hello" if password == self.made.secret else b"535 5.7.8 not with that password")
 
     def on_mail(self, rest: str) -> None:

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from dplane_tui import paths
+from dplane_tui.aside import aside
 from dplane_tui.cli import main
 from dplane_tui.cli.completion import commands
 from dplane_tui.cli.main import GROUPS, build_parser, run
-from dplane_tui.cli.output import Result
+from dplane_tui.cli.output import Result, rewrite, say, show
 from dplane_tui.cli.parsing import below, everyone, subparsers
 from dplane_tui.errors import DPlaneError, MissingError
 from dplane_tui.services.host import LocalHost, Output
@@ -25,6 +26,7 @@ from dplane_tui.services.replication import options, records
 from dplane_tui.services.replication.model import Conflict, Peer, Plan, Task
 from dplane_tui.services.replication.service import LocalReplication
 from dplane_tui.services.store import open_store
+from dplane_tui.services.zfs.model import Dataset
 from privhelper.audit import GENESIS, seal
 
 PARSER = build_parser((), every_group=True)
@@ -426,3 +428,30 @@ def test_times_and_counts_are_checked(cli: Cli) -> None:
         assert cli.json(*words.split())[0] == 2
     for good, value in (("90m", 5400), ("24h", 86400), ("60", 60)):
         assert options.seconds(good) == value
+
+
+ESCAPES = "\x1b]52;c;cm0gLXJmIH4K\x07\x1b[2J\x9b6A\u202e\r"
+
+
+def test_nothing_that_is_printed_is_obeyed_by_a_terminal_but_its_line_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    show(Result(None, f"one {ESCAPES}\n  two"), as_json=False)
+    out, err = capsys.readouterr()
+    assert (out.splitlines()[0].startswith("one \ufffd]52"), out.endswith("\n  two\n"), err) == (True, True, "")
+    show(Result(None, "", MissingError(f"{ESCAPES}.")), as_json=False)
+    aside(f"{ESCAPES}\nanother line")
+    say(f"{ESCAPES}\n? ", beside=True, end="")
+    told = capsys.readouterr()
+    assert (told.out, told.err.count("\n"), told.err.endswith("\n? ")) == ("", 3, True)
+    assert not set("\x1b\x07\x9b\u202e\r") & set(out + told.err)
+    assert rewrite(f"1 %{ESCAPES}", 0) == len("1 %" + ESCAPES)
+    rewrite("", 3)
+    assert capsys.readouterr().err.replace("\ufffd", "") == "\r1 %]52;c;cm0gLXJmIH4K[2J6A \r   \r"
+
+
+def test_a_name_with_a_line_end_says_no_line_of_its_own(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def listed(_self: object) -> tuple[Dataset, ...]:
+        return (Dataset("tank\nAll is well.\x1b[2J", "filesystem", "1", referenced=10**9),)
+
+    monkeypatch.setattr("dplane_tui.services.zfs.service.ZfsService.datasets", listed)
+    _, out, _ = cli("replicate", "list")
+    assert out.splitlines()[-1] == "In no task: tank All is well.\ufffd[2J."

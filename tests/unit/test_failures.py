@@ -80,6 +80,18 @@ SSH = [
     ("dplane@192.0.2.1: Permission denied (publickey).", "authentication"),
     ("Host key verification failed.", "host-key"),
 ]
+# What ssh repeats of the other side, line ends and all, as real ones have been seen to.
+IMITATED = "Host key verification failed.\r\ndplane@192.0.2.1: Permission denied (publickey).\r\n"
+REPEATED = [
+    (f"Received disconnect from 192.0.2.1 port 22:2: {IMITATED}Disconnected from 192.0.2.1 port 22\r\n", "unreachable"),
+    (f"Received disconnect from fe80::1 port 22:2: x\r\n{IMITATED}", "unreachable"),
+    (f"channel 2: open failed: administratively prohibited: x\r\n{IMITATED}", "unreachable"),
+    (f"Unable to negotiate with 192.0.2.1 port 22: no matching cipher found. Their offer: x\r\n{IMITATED}",
+     "unreachable"),
+    (f"Bad remote protocol version identification: 'SSH-{IMITATED}", "unreachable"),
+    ("dplane@192.0.2.1: Permission denied (publickey\r\nHost key verification failed.\r\n).\r\n", "authentication"),
+    ("Unable to negotiate with 192.0.2.1 port 22: no matching host key type found. Their offer: ssh-rsa", "host-key"),
+]  # fmt: skip
 AGAIN = {"unreachable", "busy", "stale-token"}
 
 
@@ -97,6 +109,20 @@ def test_what_ssh_says_has_a_class(said: str, code: str) -> None:
     error = failures.of_ssh(said, "nas-b", "192.0.2.1", "dplane")
     assert error.code == code
     assert failures.worth_another_try(error) is (code in AGAIN)
+
+
+@pytest.mark.parametrize(("said", "code"), REPEATED)
+def test_what_ssh_repeats_of_the_other_side_is_no_word_of_ssh(said: str, code: str) -> None:
+    assert failures.of_ssh(said, "nas-b", "192.0.2.1", "dplane").code == code
+
+
+def test_the_words_of_a_box_that_hangs_up_stand_in_quotes_that_it_cannot_end() -> None:
+    said = "Received disconnect from 192.0.2.1 port 22:2: Bye”. Pair again with “dplane peer add\x1b[2J\r\nmore\r\n"
+    error = failures.of_ssh(said, "nas-b", "192.0.2.1", "dplane")
+    assert error.message == (
+        "The connection to nas-b was lost: Received disconnect from 192.0.2.1 port 22:2: "
+        '“Bye". Pair again with "dplane peer add\ufffd[2J”.'
+    )
 
 
 def test_every_class_has_its_own_next_step() -> None:

@@ -280,7 +280,7 @@ async def test_only_ssh_itself_says_that_a_key_is_wrong(far: Far) -> None:
     assert_sentence(raised.value)
     for said, kind in (
         ("Host key verification failed.\n", HostKeyError),
-        ("Permission denied.\n", AuthenticationError),
+        ("dplane@192.0.2.1: Permission denied (publickey).\n", AuthenticationError),
     ):
         far.does(["log", said], ["exit", 255])
         with pytest.raises(kind):

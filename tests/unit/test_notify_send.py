@@ -9,10 +9,12 @@ import json
 import os
 import re
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
 import pytest
@@ -175,6 +177,58 @@ def test_a_server_that_drips_or_is_silent_is_cut_off_at_the_deadline() -> None:
                 assert "did not answer within" in done.answer or "TLS failed" in done.answer, done.answer
 
 
+def test_many_silent_addresses_together_take_no_longer_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, tried = [0.0], []
+
+    class Silent:
+        def __init__(self, family: int, *_kind: int) -> None:
+            self.family, self.patience = family, 0.0
+
+        def settimeout(self, seconds: float) -> None:
+            self.patience = seconds
+
+        def connect(self, _address: object) -> None:
+            tried.append(self.family)
+            clock[0] += self.patience
+            raise TimeoutError
+
+        def close(self) -> None:
+            pass
+
+    found = [(family, socket.SOCK_STREAM, 6, "", ("x", 1)) for family in (socket.AF_INET6, socket.AF_INET)] * 30
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_asked, **_how: found)
+    monkeypatch.setattr(socket, "socket", Silent)
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    done = deliver(channel(WEBHOOK, "http://hooks.example/"), LATE)
+    assert (done.accepted, "did not answer in time" in done.answer) == (False, True)
+    assert clock[0] == pytest.approx(send.SECONDS)
+    assert set(tried) == {socket.AF_INET6, socket.AF_INET}, "one family that leads nowhere leaves room for the other"
+
+
+def test_an_address_that_answers_is_found_behind_one_that_does_not(
+    server: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = socket.getaddrinfo
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        dead = free.getsockname()[1]
+
+    def both(host: str, port: int, **how: Any) -> list[Any]:
+        return [*real("127.0.0.1", dead, **how), *real("127.0.0.1", port, **how)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+    assert deliver(channel(WEBHOOK, server.url), LATE).accepted
+
+
+def test_a_name_that_nobody_tells_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    hangs = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_asked, **_how: [][: hangs.wait(60)])
+    for kind in (channel(WEBHOOK, "http://hooks.example/"), mail_to(25, "none")):
+        done = deliver(kind, LATE, seconds=0.2)
+        assert done.answer.endswith("was not reached: its name could not be looked up in time.")
+        assert not hangs.is_set()
+    hangs.set()
+
+
 def test_an_answer_whose_body_drips_is_still_an_answer() -> None:
     def serve(line: socket.socket) -> None:
         line.recv(1 << 16)
@@ -305,6 +359,26 @@ def test_what_an_smtp_server_refuses_is_not_delivered(ca: Authority, password: s
         assert "refused the user or password: 535" in deliver(ann, LATE).answer
         server.greeting = b"421 busy"
         assert "421 busy" in deliver(ann, LATE).answer
+
+
+@pytest.mark.parametrize("characters", [60, 75, 300])
+def test_an_answer_never_repeats_the_password(ca: Authority, password: str, characters: int) -> None:
+    Path(password).write_text("correct horse battery\n")
+    with post(ca.good) as server:
+        server.repeats = characters
+        ann = mail_to(server.port, "starttls", ca_file=ca.ca_file, user="nas", password_file=password)
+        answer = deliver(ann, LATE).answer
+        assert server.logins
+    assert answer.startswith('The server refused the user or password: 500 5.5.1 Command unrecognized: "AUTH PLAIN …')
+    assert "correct" not in answer
+    for line in ("\0nas\0correct horse battery", "nas", "correct horse battery"):
+        assert base64.b64encode(line.encode()).decode()[:8].rstrip("=") not in answer
+
+
+def test_base64_of_a_secret_is_hidden_wherever_a_server_cuts_it() -> None:
+    hide = wire.hiding([], ["\0nas\0correct horse battery", "correct horse battery", "x"])
+    assert hide("AG5hcwBjb3JyZWN0IGhvcnNl, Y29ycmVjdCBob3JzZSBiYXR0ZXJ5= and eA==") == "…, … and eA=="
+    assert wire.hiding([], [])("as it is") == "as it is"
 
 
 def test_an_smtp_server_that_talks_without_end_is_left() -> None:

@@ -462,21 +462,38 @@ async def test_what_sftp_was_told_is_read_back(world: World) -> None:
     assert world.authorized.stat().st_mode & 0o777 == 0o600
 
 
+class Marks(LocalHost):
+    """A box on which datasets are marked, as ZFS tells it: tabs and line ends of a value are not escaped."""
+
+    def __init__(self, marks: dict[str, str]) -> None:
+        super().__init__()
+        self.marks = marks
+        self.status = 0
+
+    async def run(self, argv: Sequence[str], **_more: Any) -> Output:
+        columns = argv[argv.index("-o") + 1].split(",")
+        of = list(argv[argv.index("dplane:peer") + 1 :]) or list(self.marks)
+        assert argv[-1] != "dplane:peer" or "local" in argv
+        rows = [{"name": name, "value": self.marks[name]} for name in of]
+        told = "".join("\t".join(row[column] for column in columns) + "\n" for row in rows)
+        return Output(self.status, told.encode(), b"")
+
+
+async def test_a_mark_with_line_ends_makes_no_copies_of_another_name() -> None:
+    forged = "x\nnas-b\tbackup/\x1b[6A\x1b[2K    SHA256:expected\x1b[6B\ny"
+    host = Marks({"usb": forged, "backup/a": "nas-b", "backup/b": "nas-b\nmore"})
+    (said,) = await inherited(host, Rights("nas-b", "backup"))
+    assert said.startswith("1 dataset(s) here are marked as copies of nas-b (backup/a):")
+
+
 async def test_what_a_name_brings_along_is_what_its_rights_reach_and_unknown_is_not_nothing(tmp_path: Path) -> None:
-    class Marks(LocalHost):
-        told = Output(0, b"nas-a-1\tb/x\nnas-a-1\tb/y\nnas-a-1\tc\nnas-a-12\tb/z\n", b"")
-
-        async def run(self, argv: Sequence[str], **_more: Any) -> Output:
-            assert "local" in argv
-            return self.told
-
-    host = Marks()
+    host = Marks({"b/x": "nas-a-1", "b/y": "nas-a-1", "c": "nas-a-1", "b/z": "nas-a-12"})
     (said,) = await inherited(host, Rights("nas-a-1", "b"))
     assert said.startswith("2 dataset(s) here are marked as copies of nas-a-1 (b/x, b/y):")
     assert await inherited(host, Rights("nas-b", "b")) == []
     assert await inherited(host, Rights("nas-a-1", "d")) == []
     assert await inherited(host, Rights("nas-a-1", None, "tank/home")) == [], "which reads that and receives nothing"
-    host.told = Output(1, b"", b"no zfs")
+    host.status = 1
     assert await inherited(host, Rights("nas-a-1", "b")) == [
         "Whether there are copies of nas-a-1 here, which this key could read back, is not known."
     ]

@@ -19,7 +19,8 @@ from dplane_tui.services.replication.giving import size_of, stream_request
 from dplane_tui.services.replication.model import Copies, Options, Restore, Task, TaskStatus
 from dplane_tui.services.replication.plan import make_plan
 from dplane_tui.services.replication.read import Dataset, Point
-from dplane_tui.services.replication.restore import locked, reversed_task, settings
+from dplane_tui.services.replication.restore import locked, reversed_task
+from dplane_tui.services.replication.restored import Settings, settings, told_of
 from dplane_tui.services.replication.service import check_restore
 from dplane_tui.services.store import open_store
 
@@ -75,6 +76,9 @@ async def test_what_was_lost_comes_back_as_it_was_with_every_snapshot(world: Wor
         "mounted": "yes",
     }  # fmt: skip
     assert back["setuid"] == "off", "the copy was in other hands"
+    noted = f"{HOME}: compression=zstd, mountpoint=/srv/photos, quota=5G."
+    assert f"Set as the copy notes it, which alone says what was set on the original: {noted}" in run.message
+    assert "protect less" not in run.message
     world.write(HOME, 1000)
     again = await world.run()
     assert again.state == "succeeded", again.message
@@ -161,6 +165,33 @@ async def test_a_far_box_of_the_same_names_chooses_no_place_for_what_this_box_ne
         assert run.state == "succeeded", run.message
         assert "mountpoint=/srv/evil (this box never sent it" in run.message
         assert props(world, f"{HOME}/evil").get("mountpoint") != "/srv/evil"
+
+
+async def test_what_only_the_copy_vouches_for_is_told_and_what_weakens_has_a_sentence(world: World) -> None:
+    lose(world)
+    notes = {"sync": "disabled", "setuid": "on"}
+    with world.edit("far") as state:
+        copy = state["datasets"]["vault/backup/photos/2026"]["props"]
+        copy.update({f"dplane:was-{name}": value for name, value in notes.items()})
+    run = await world.run("restore", wish())
+    assert run.state == "succeeded", run.message
+    assert f"; {HOME}/2026: sync=disabled. Look at these, for they protect less: " in run.message
+    assert f"sync=disabled at {HOME}/2026 (what was written last can be lost when the power fails)." in run.message
+    assert f"Not put back: {HOME}/2026: setuid=on (the copy was in other hands; set it by hand)." in run.message
+    assert props(world, f"{HOME}/2026")["setuid"] == "off"
+
+
+def test_what_is_told_of_settings_is_cleaned_and_bounded_and_hides_nothing_that_weakens() -> None:
+    many = [Settings(f"a/{number:03}", {"mountpoint": "/srv/" + "x" * 1000}) for number in range(400)]
+    many += [Settings(f"b/{number}", {"exec": "on"}) for number in range(12)]
+    noted, weaker, left = told_of([*many, Settings("a/z", {"sync": "disabled"}, ["quota=\x1b[2J\n1 (no)"])])
+    assert noted.endswith("…; and 403 more.")
+    assert len(noted) < 4000
+    assert weaker.startswith("Look at these, for they protect less: sync=disabled at a/z (what was written last ")
+    assert "; exec=on at b/0, b/1, " in weaker
+    assert ", and 2 more (programs in it can be run). " in weaker
+    assert left == "Not put back: a/z: quota=\ufffd[2J 1 (no)."
+    assert told_of([Settings("a/b")]) == []
 
 
 async def test_a_restore_does_not_hide_that_the_last_run_failed(world: World) -> None:

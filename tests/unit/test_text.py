@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dplane_tui.text import age, clean, clean_lines, duration, size
+from dplane_tui.text import age, clean, clean_lines, duration, quoted, size
 
 
 @given(st.text())
@@ -81,3 +81,8 @@ def test_duration(seconds: float | None, shown: str) -> None:
 def test_age() -> None:
     assert age(None, 5) == "never"
     assert age(2, 5) == "3s ago"
+
+
+def test_words_of_others_cannot_end_their_quotes() -> None:
+    assert quoted("a” b “c\x1b\n") == '“a" b "c\ufffd ”'
+    assert quoted("abcdef", 4) == "“abc…”"

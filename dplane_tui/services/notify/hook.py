@@ -7,6 +7,7 @@ import contextlib
 import sys
 
 from ... import paths
+from ...aside import aside
 from ...errors import DPlaneError
 from .model import PING, STARTED
 from .read import load
@@ -43,7 +44,7 @@ class Telling:
                 *argv, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL
             )
         except OSError as error:
-            _say(f"nobody could be told of the run {self._run}: {error.strerror or error}")
+            aside(f"nobody could be told of the run {self._run}: {error.strerror or error}")
             return None
 
     async def _wait(self, child: asyncio.subprocess.Process | None) -> None:
@@ -52,7 +53,7 @@ class Telling:
         try:
             await asyncio.wait_for(child.wait(), _SECONDS)
         except TimeoutError:
-            _say(f"telling of the run {self._run} took too long and was given up")
+            aside(f"telling of the run {self._run} took too long and was given up")
         except asyncio.CancelledError:  # the run is recorded; being stopped now only ends the telling
             current = asyncio.current_task()
             if current is not None:
@@ -69,14 +70,10 @@ async def begin(run_id: str, task: str, mode: str) -> Telling:
     try:
         channels = load(paths.notify_config()).channels if mode in _TOLD else ()
     except DPlaneError as error:
-        _say(str(error))
+        aside(str(error))
         channels = ()
     telling = Telling(run_id, bool(channels))
     first = any(one.tasks == (task,) if one.kind == PING else one.wants(STARTED, task) for one in channels)
     if first and mode == "run":
         await telling.start()
     return telling
-
-
-def _say(text: str) -> None:
-    print(f"dplane: {text}", file=sys.stderr, flush=True)  # to the journal

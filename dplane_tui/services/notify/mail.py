@@ -61,6 +61,9 @@ def send(channel: Channel, message: Message, password: str, seconds: float) -> t
     """
     context = None if channel.security == "none" else wire.tls(channel.ca_file)
     at_once = context if channel.security == "tls" else None
+    # As AUTH sends them: a server may repeat the line that it does not take.
+    sent = [f"\0{channel.user}\0{password}", password, channel.user] if channel.user else []
+    hide = wire.hiding([password], sent)
     with wire.connected(channel.server, channel.port, at_once, seconds) as line:
         try:
             smtp = _Smtp(line, channel.server, channel.port, _own_name(message.host), seconds)
@@ -71,11 +74,11 @@ def send(channel: Channel, message: Message, password: str, seconds: float) -> t
                 smtp.ehlo()
             if channel.user:
                 smtp.login(channel.user, password)
-            answer = _hand_over(smtp, channel, message)
+            answer = _hand_over(smtp, channel, message, hide)
         except smtplib.SMTPException as error:
             if line.expired:
                 raise TimeoutError from None
-            raise NotDelivered(_said(error)) from None
+            raise NotDelivered(_said(error, hide)) from None
         if line.expired:
             raise TimeoutError
         with contextlib.suppress(smtplib.SMTPException, OSError):
@@ -83,21 +86,21 @@ def send(channel: Channel, message: Message, password: str, seconds: float) -> t
         return answer
 
 
-def _hand_over(smtp: smtplib.SMTP, channel: Channel, message: Message) -> tuple[str, bool]:
+def _hand_over(smtp: smtplib.SMTP, channel: Channel, message: Message, hide: wire.Hide) -> tuple[str, bool]:
     status, said = smtp.mail(channel.sender)
     if status != 250:
-        raise NotDelivered(f"The server refused the sender {channel.sender}: {_answer(status, said)}.")
+        raise NotDelivered(f"The server refused the sender {channel.sender}: {_answer(status, said, hide)}.")
     refused = []
     for one in channel.to:
         status, said = smtp.rcpt(one)
         if status not in (250, 251):
-            refused.append(f"{one}: {_answer(status, said)}")
+            refused.append(f"{one}: {_answer(status, said, hide)}")
     if len(refused) == len(channel.to):
         raise NotDelivered(f"The server refused every recipient: {'; '.join(refused)}.")
     status, said = smtp.data(written(channel, message))
     if status != 250:
-        raise NotDelivered(f"The server refused the mail: {_answer(status, said)}.")
-    told = _answer(status, said)
+        raise NotDelivered(f"The server refused the mail: {_answer(status, said, hide)}.")
+    told = _answer(status, said, hide)
     return (f"{told}; refused for {'; '.join(refused)}", True) if refused else (told, False)
 
 
@@ -119,20 +122,21 @@ def _own_name(host: str) -> str:
     return host if re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?", host) else "localhost"
 
 
-def _answer(status: int, said: bytes) -> str:
-    return f"{status} {clean(said.decode('utf-8', 'replace'), 200)}".strip()
+def _answer(status: int, said: bytes, hide: wire.Hide) -> str:
+    return f"{status} {clean(hide(said.decode('utf-8', 'replace')), 200)}".strip()
 
 
-def _said(error: smtplib.SMTPException) -> str:
+def _said(error: smtplib.SMTPException, hide: wire.Hide) -> str:
+    words = clean(hide(str(error)), 160).rstrip(".")
     if isinstance(error, smtplib.SMTPAuthenticationError):
-        return f"The server refused the user or password: {_answer(error.smtp_code, _bytes(error.smtp_error))}."
+        return f"The server refused the user or password: {_answer(error.smtp_code, _bytes(error.smtp_error), hide)}."
     if isinstance(error, smtplib.SMTPResponseException):
-        return f"The server answered {_answer(error.smtp_code, _bytes(error.smtp_error))}."
+        return f"The server answered {_answer(error.smtp_code, _bytes(error.smtp_error), hide)}."
     if isinstance(error, smtplib.SMTPServerDisconnected):
-        return f"The server closed the connection ({clean(str(error), 160).rstrip('.')})."
+        return f"The server closed the connection ({words})."
     if isinstance(error, smtplib.SMTPNotSupportedError):
-        return f"The server does not offer what is asked of it: {clean(str(error), 160).rstrip('.')}."
-    return f"SMTP failed: {clean(str(error), 160).rstrip('.') or type(error).__name__}."
+        return f"The server does not offer what is asked of it: {words}."
+    return f"SMTP failed: {words or type(error).__name__}."
 
 
 def _bytes(said: bytes | str) -> bytes:

@@ -5,15 +5,19 @@ Nothing here follows a redirect, asks a proxy or reads more than a little, whoev
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import html
 import http.client
+import queue
 import re
 import socket
 import ssl
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from ...text import clean
@@ -21,6 +25,10 @@ from ...text import clean
 CONNECT_SECONDS = 10.0
 ANSWER_LIMIT = 2048
 _SHORTEST = 5  # characters of a part of an address that is taken for a secret
+_ADDRESSES = 2  # of each family that are tried: behind them is the same server, or another one of its owner
+Hide = Callable[[str], str]
+Address = tuple[Any, ...]
+"""What the resolver says of one address: family, kind, protocol, name, and what is connected to."""
 
 
 class NotDelivered(Exception):
@@ -45,14 +53,15 @@ def tls(ca_file: str = "") -> ssl.SSLContext:
 
 @contextlib.contextmanager
 def connected(host: str, port: int, context: ssl.SSLContext | None, seconds: float) -> Iterator[Line]:
-    """A connection to `host`, with TLS from the start where there is a `context`, cut off after `seconds`.
+    """A connection to `host`, with TLS from the start where there is a `context`, cut off after `seconds`, those in
+    which its name is looked up and its addresses are tried among them.
 
     Raises NotDelivered, also for what goes wrong while it is used.
     """
-    where = f"{host} port {port}"
+    where, until = f"{host} port {port}", time.monotonic() + seconds
     try:
-        sock = socket.create_connection((host, port), min(CONNECT_SECONDS, seconds))
-    except OSError as error:
+        sock = _reached(_addresses(host, port, seconds), until)
+    except (OSError, ValueError) as error:
         raise NotDelivered(f"{where} was not reached: {_reason(error)}.") from None
     sock.settimeout(None)  # from here on the deadline alone decides
     lever = sock.dup()  # stays valid when TLS takes the socket over
@@ -63,7 +72,7 @@ def connected(host: str, port: int, context: ssl.SSLContext | None, seconds: flo
         with contextlib.suppress(OSError):
             lever.shutdown(socket.SHUT_RDWR)
 
-    timer = threading.Timer(seconds, cut)
+    timer = threading.Timer(until - time.monotonic(), cut)
     timer.daemon = True
     timer.start()
     try:
@@ -78,6 +87,49 @@ def connected(host: str, port: int, context: ssl.SSLContext | None, seconds: flo
         timer.cancel()
         line.sock.close()
         lever.close()
+
+
+def _addresses(host: str, port: int, seconds: float) -> list[Address]:
+    """The first few addresses of `host` of each family. Raises OSError, ValueError.
+
+    The resolver knows no deadline, so it is asked beside us; one that hangs is left to itself.
+    """
+    told: queue.SimpleQueue[list[Address] | Exception] = queue.SimpleQueue()
+
+    def look() -> None:
+        try:
+            told.put(list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+        except Exception as error:  # told where somebody waits for it
+            told.put(error)
+
+    threading.Thread(target=look, daemon=True).start()
+    try:
+        found = told.get(timeout=seconds)
+    except queue.Empty:
+        raise OSError("its name could not be looked up in time") from None
+    if isinstance(found, Exception):
+        raise found
+    families = [[one for one in found if one[0] == family] for family in dict.fromkeys(one[0] for one in found)]
+    return [one for family in families for one in family[:_ADDRESSES]]
+
+
+def _reached(addresses: list[Address], until: float) -> socket.socket:
+    """A connection to the first address that takes one; each may take its share of the time. Raises OSError."""
+    problem: OSError = TimeoutError()
+    for number, (family, kind, proto, _, address) in enumerate(addresses):
+        share = (until - time.monotonic()) / (len(addresses) - number)
+        if share <= 0:
+            raise TimeoutError
+        sock = socket.socket(family, kind, proto)
+        sock.settimeout(min(CONNECT_SECONDS, share))
+        try:
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            problem = error
+        else:
+            return sock
+    raise problem
 
 
 def _reason(error: Exception) -> str:
@@ -127,7 +179,7 @@ def post(url: str, content: bytes, headers: Mapping[str, str], *, ca_file: str =
         said = b""
         with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
             said = response.read1(ANSWER_LIMIT)
-        hide = _secret([*secrets, *_parts(parts)])
+        hide = hiding([*secrets, *_parts(parts)])
         return _judge(response.status, response.reason, response.getheader("Location", ""), said, hide)
 
 
@@ -137,19 +189,23 @@ def _parts(url: SplitResult) -> list[str]:
     return [url.path, url.query, *url.path.split("/"), *values]
 
 
-def _secret(words: Iterable[str]) -> re.Pattern[str] | None:
-    """What finds these words, written in any of the usual ways; None for no words. The longest first."""
+def hiding(words: Iterable[str], encoded: Iterable[str] = ()) -> Hide:
+    """What puts `…` in place of these words, written in any of the usual ways, and of what is `encoded` as base64.
+
+    Many can read an answer, few the secret that was sent. Base64 goes from its beginning on: a server may cut it.
+    """
     plain = {one for word in words for one in (word, unquote(word)) if len(one) >= _SHORTEST}
     ways = {way for one in plain for way in (one, quote(one), quote(one, safe=""), html.escape(one))}
-    found = "|".join(re.escape(way) for way in sorted(ways, key=lambda way: (-len(way), way)))
-    return re.compile(found, re.IGNORECASE) if found else None
+    begun = {base64.b64encode(one.encode()).decode().rstrip("=")[:8] for one in encoded if one}
+    found = [f"{re.escape(one)}[a-z0-9+/=%]*" for one in sorted(begun) if len(one) >= _SHORTEST]
+    found += [re.escape(way) for way in sorted(ways, key=lambda way: (-len(way), way))]
+    pattern = re.compile("|".join(found), re.IGNORECASE)
+    return lambda text: pattern.sub("…", text) if found else text
 
 
-def _judge(status: int, reason: str, location: str | None, said: bytes, hide: re.Pattern[str] | None = None) -> str:
-    """The answer of a server that accepted it, without what `hide` finds in it. Raises NotDelivered."""
-    told = said.decode("utf-8", "replace")
-    if hide is not None:  # many can read the answer, few the address
-        told, reason = hide.sub("…", told), hide.sub("…", reason)
+def _judge(status: int, reason: str, location: str | None, said: bytes, hide: Hide = str) -> str:
+    """The answer of a server that accepted it, without what is to `hide` in it. Raises NotDelivered."""
+    told, reason = hide(said.decode("utf-8", "replace")), hide(reason)
     first = clean(told.strip().partition("\n")[0], 160)
     answer = f"HTTP {status} {clean(reason, 60)}{f': {first}' if first else ''}".strip()
     if 200 <= status < 300:

@@ -12,6 +12,7 @@ from ..replication import failures
 from ..replication.model import Task
 from ..replication.read import OWNER, Dataset, parse
 from ..retention.policy import Policy
+from ..zfs.values import values_of
 from . import wording
 from .model import BROKEN, OFF, ON, REPLICA
 
@@ -79,7 +80,7 @@ async def read_box(host: Host, tasks: Iterable[Task], *, always: bool = False) -
     )
     set_here = _sources(sources)
     here = {
-        prop: await _values(host, prop, [name for name, told in set_here.items() if told.get(prop) in _OWN])
+        prop: await values_of(host, prop, [name for name, told in set_here.items() if told.get(prop) in _OWN])
         for prop in (OWNER, wording.PROPERTY)
     }
     places = _places(names, set_here, here, tuple(tasks))
@@ -94,22 +95,6 @@ async def read_box(host: Host, tasks: Iterable[Task], *, always: bool = False) -
         side = parse(listed, known)
         places = {name: replace(place, dataset=side[name]) for name, place in places.items()}
     return Box(places, problems)
-
-
-async def _values(host: Host, prop: str, names: list[str]) -> dict[str, str]:
-    """What is set on these datasets themselves, each by a value that can be of no other."""
-    argv = ["zfs", "get", "-Hp", "-o", "name,value", prop]
-    answer = await host.run([*argv, *names], timeout=_SECONDS) if names else None
-    rows = answer.text.split("\n")[:-1] if answer and answer.status == 0 else []
-    told = dict(row.split("\t") for row in rows if row.count("\t") == 1)
-    if len(rows) == len(told) == len(names) and set(told) == set(names):
-        return told
-    found = {}
-    for name in names:  # some value has a line end, or a dataset was taken away since: each is asked for alone
-        alone = await host.run(["zfs", "get", "-Hp", "-o", "value", prop, name], timeout=_SECONDS)
-        if alone.status == 0:  # of one that cannot be read nothing is done; the others are read
-            found[name] = alone.text.removesuffix("\n")
-    return found
 
 
 async def _ask(host: Host, argv: list[str]) -> str:

@@ -13,7 +13,7 @@ import re
 from typing import Any, NoReturn
 
 from ...errors import AuthenticationError, ChangedError, CommandError, DPlaneError, MissingError, RefusedError
-from ...text import clean
+from ...text import clean, quoted
 from ..host import Output
 from ..host.lines import CHUNK, LineReader, Read
 
@@ -23,7 +23,6 @@ LINES_LIMIT = 500_000
 SAID_LIMIT = 64 * 1024
 _KILLED_SECONDS = 10.0
 _MARKS_LIMIT = 10_000
-_QUOTES = {ord("“"): '"', ord("”"): '"'}
 _NAMES = re.compile(r"[A-Za-z0-9 _.:%@#/\t\n-]*")  # what the name of a snapshot or bookmark has, and numbers
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
@@ -129,7 +128,7 @@ def far_error(error: object, name: str) -> DPlaneError:
     kinds: tuple[type[DPlaneError], ...] = (RefusedError, MissingError, ChangedError, AuthenticationError)
     code = error.get("code") if isinstance(error, dict) else None
     kind = next((one for one in kinds if one.code == code), CommandError)
-    return kind(f"{clean(name)} says: “{far_words(error).translate(_QUOTES)}”")
+    return kind(f"{clean(name)} says: {quoted(far_words(error))}")
 
 
 def sound_listing(listed: object, got: object, name: str) -> tuple[str, str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ... import text
+from ...aside import aside
 from ...errors import (
     AuthenticationError,
     CommandError,
@@ -123,7 +123,7 @@ class Execution:
                     self._for_good.clear()  # a box that is going down fails what it is at before the link breaks
                 if not (self._passing or failures.worth_another_try(error)):
                     raise
-                print(f"dplane: {error}", file=sys.stderr)  # for the journal: a run that heals keeps it to itself
+                aside(str(error))  # for the journal: a run that heals keeps it to itself
                 if self._sent > before and renewals:
                     renewals, pauses, lost = renewals - 1, failures.jittered(RECONNECTS), None
                 # How far it got says more than that it cannot be reached now.
@@ -156,7 +156,7 @@ class Execution:
         try:
             return await self._carry_out(connect=True)
         except convoy.BrokenConvoyError as broken:
-            print(f"dplane: {broken}", file=sys.stderr)  # for the journal: what is left is tried dataset by dataset
+            aside(str(broken))  # for the journal: what is left is tried dataset by dataset
             self._together = False
             return await self._carry_out()
 
@@ -361,7 +361,7 @@ class Execution:
         except UnreachableError:
             raise
         except DPlaneError as error:
-            print(f"dplane: {step.target}: the original's settings were not noted: {error}", file=sys.stderr)
+            aside(f"{step.target}: the original's settings were not noted: {error}")
 
     async def _found_there(self, matches: Sequence[Match]) -> None:
         """The target was read in this run and has these newest snapshots: that is evidence too."""

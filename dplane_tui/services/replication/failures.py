@@ -6,6 +6,7 @@ Their texts are only a hint: LC_ALL is C. Those of ZFS are from libzfs 2.1 to 2.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 
 from ...errors import (
@@ -21,7 +22,7 @@ from ...errors import (
     UnreachableError,
     VersionError,
 )
-from ...text import clean
+from ...text import clean, quoted
 
 PAUSES: tuple[float, ...] = (2.0, 4.0, 8.0, 16.0, 30.0)
 """Seconds between the attempts of one run, before they are jittered: each twice the one before, a minute in all."""
@@ -40,7 +41,13 @@ _NOT_REACHED = (
     "banner exchange",
 )
 _HOST_KEY = ("host key verification failed", "host identification has changed", "no matching host key type")
-_AUTHENTICATION = ("permission denied", "too many authentication failures")
+_AUTHENTICATION = ("permission denied (",)
+# Where ssh repeats what the other side said, with its line ends: from there on nothing is known to be ssh's own.
+_REPEATS = re.compile(
+    r"received disconnect from [^\n]*?: |channel \d+: open failed: |their offer: |permission denied \("
+    r"|bad remote protocol version identification: ",
+    re.IGNORECASE,
+)
 _NO_SPACE = ("out of space", "no space left", "quota exceeded", "greater than available space")
 _STALE = (
     "used in the initial send no longer exists",
@@ -132,8 +139,10 @@ def how_to_trust(name: str) -> str:
 
 
 def of_ssh(said: str, name: str, address: str, user: str) -> UnreachableError:
-    """The exception for an `ssh` that ended with status 255; `said` is its standard error."""
-    low = said.lower()
+    """The exception for an `ssh` that ended with status 255; `said` is its log."""
+    repeats = _REPEATS.search(said)
+    own, far = (said[: repeats.end()], said[repeats.end() :]) if repeats else (said, "")
+    low = own.lower()
     if any(text in low for text in _HOST_KEY):
         return host_key_changed(name, address)
     if any(text in low for text in _AUTHENTICATION):
@@ -141,7 +150,9 @@ def of_ssh(said: str, name: str, address: str, user: str) -> UnreachableError:
             f"{name} ({address}) was reached and refused our key for {user}.",
             "Its administrator may have removed it; pair again with `dplane peer add`.",
         )
-    last = clean(said.strip().splitlines()[-1], 200) if said.strip() else ""
+    last = clean(own.strip().splitlines()[-1], 200) if own.strip() else ""
+    if far.strip():
+        last = f"{last} {quoted(far.strip().splitlines()[0].rstrip('.'), 200)}"
     if any(text in low for text in _NOT_REACHED):
         return UnreachableError(
             f"{name} ({address}) cannot be reached: {last.rstrip('.')}.",

@@ -10,13 +10,13 @@ import abc
 import hashlib
 import json
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from privhelper.kinds import DATASETS_LIMIT
 
+from ...aside import aside
 from ...errors import DPlaneError, MissingError, RefusedError, UnreachableError
 from ..door import Door
 from ..host.quoting import command_line
@@ -123,7 +123,7 @@ class FarSource(abc.ABC):
             except UnreachableError:
                 raise
             except DPlaneError as error:  # an account that may only send: its snapshots are the base, as they are
-                print(f"dplane: {step.dataset}: no bookmark was made: {error}", file=sys.stderr)
+                aside(f"{step.dataset}: no bookmark was made: {error}")
 
     async def drop_old_bases(self, step: Step | Match) -> None:
         if self._bookmarks and (isinstance(step, Step) or self._has_others(step)):

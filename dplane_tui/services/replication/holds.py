@@ -7,10 +7,10 @@ whichever task it is of, without asking ZFS for a list.
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ...aside import aside
 from ...errors import DPlaneError, UnreachableError
 from ..door import Door
 from ..store import Store
@@ -61,7 +61,7 @@ async def held(store: Store, door: Holder | None, run_id: str, steps: Sequence[S
             try:
                 await _call(door, "hold-add", tag, part)
             except DPlaneError as error:
-                print(f"dplane: nothing is held while it is sent: {error}", file=sys.stderr)
+                aside(f"nothing is held while it is sent: {error}")
         yield
     finally:
         await _release(store, door, tag, points)

@@ -4,11 +4,11 @@ holds that a killed run left. Here they go at once; at a box that it pulled from
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from ...aside import aside
 from ...errors import CommandError, DPlaneError, RefusedError
 from ...text import clean as clean_text
 from ..door import Door
@@ -160,7 +160,7 @@ async def clean(store: Store, where: Paths, ran: Task) -> list[Left]:
             try:
                 await _clean_there(store, where, gone, box, used=_goes_on(tasks, names, gone))
             except DPlaneError as error:
-                print(f"dplane: what a task that is gone left at {box} is still there: {error}", file=sys.stderr)
+                aside(f"what a task that is gone left at {box} is still there: {error}")
                 left.append(Left(box, gone.source, error))
                 if not left[-1].for_good:
                     continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...errors import DPlaneError
 from ..host import Host
+from ..zfs.values import values_of
 from .read import OWNER
 from .rights import Rights
 
@@ -29,12 +30,15 @@ async def inherited(host: Host, given: Rights) -> list[str]:
 
 async def _marked(host: Host, name: str) -> tuple[str, ...] | None:
     """The datasets of `host` with that peer's own mark; None when nobody knows."""
-    argv = ["zfs", "get", "-H", "-p", "-t", "filesystem,volume", "-s", "local", "-o", "value,name", OWNER]
+    # Without the values: one may hold tabs and line ends, and then look like the row of another dataset.
+    argv = ["zfs", "get", "-H", "-t", "filesystem,volume", "-s", "local", "-o", "name", OWNER]
     try:
         output = await host.run(argv, timeout=60)
+        if output.status != 0:
+            return None
+        own = output.text.splitlines()
+        marks = await values_of(host, OWNER, own)
     except DPlaneError:
         return None
-    if output.status != 0:
-        return None
-    rows = [line.split("\t") for line in output.text.splitlines()]
-    return tuple(row[1] for row in rows if len(row) == 2 and row[0] == name)
+    # One that could not be read is not nobody's.
+    return tuple(mine for mine in own if marks.get(mine, name) == name)

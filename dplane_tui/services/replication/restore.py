@@ -6,7 +6,7 @@ import json
 from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING
 
-from ...errors import CommandError, DPlaneError, RefusedError, UnreachableError
+from ...errors import RefusedError
 from ..door import Door
 from . import chains, codec, records
 from .asof import AsOf
@@ -16,21 +16,12 @@ from .far_source import FarSource
 from .model import Options, Restore, Task
 from .plan import target_of
 from .read import Dataset, Side
+from .restored import Settings, is_locked, put_back, told_of
 from .rights import within
 from .targets import LocalTarget
 
 if TYPE_CHECKING:
     from .job import Job
-
-# What a received copy is given for safety, and what a dataset of the person's own has when nobody says otherwise.
-# setuid and devices stay off: the copy was in other hands, and an administrator can turn them on.
-_USUAL = {
-    "filesystem": {"readonly": "off", "canmount": "on", "exec": "on"},
-    "volume": {"readonly": "off", "volmode": "default"},
-}
-_STAYS = frozenset({"setuid", "devices", "volblocksize"})
-# What a mounted place depends on comes last, so that nothing is mounted before it is what it was.
-_LAST = ("mountpoint", "canmount", "readonly")
 
 
 def reversed_task(task: Task, wish: Restore) -> Task:
@@ -65,25 +56,25 @@ async def bring_home(job: Job) -> Outcome:
     outcome = await Execution(back, source, target, job.store, job.run.id, job.report, back=sent).run()
     job.report.update(stage="putting settings back")
     copies = await _copies(source)
-    left: list[str] = []
+    became: list[Settings] = []
     side, _ = await target.read(back.target, back.recursive)
     home = task.source_peer is None and f"{task.source}/{wish.below}".rstrip("/") == wish.to
     for dataset in side.values():
         original = copies.get(back.source + dataset.name[len(back.target) :])
         noted = original.originals if original else {}
-        if home and dataset.name not in known and "mountpoint" in noted:
+        ours = home and dataset.name in known
+        if home and not ours and "mountpoint" in noted:
             # The far box could name a dataset that never was, and a place of its choice with it.
-            left.append(f"{dataset.name}: mountpoint={noted['mountpoint']} (this box never sent it; set it by hand)")
-        left += await put_back(door, dataset, noted, home=home and dataset.name in known)
+            why = f"mountpoint={noted['mountpoint']} (this box never sent it; set it by hand)"
+            became.append(Settings(dataset.name, left=[why]))
+        became.append(await put_back(door, dataset, noted, home=ours))
     told = [
         f"{wish.to} is back. {outcome.message}",
         *said_of(back, side, await records.proven_guids(job.store, task.name)),
     ]
     if source.without:
         told.append(f"Left out, as they have no @{wish.snapshot}: {', '.join(source.without)}.")
-    told += locked(side)
-    told += [f"Not put back: {'; '.join(left)}."] if left else []
-    return Outcome(outcome.state, " ".join(told))
+    return Outcome(outcome.state, " ".join([*told, *locked(side), *told_of(became)]))
 
 
 def said_of(back: Task, side: Side, proven: Container[tuple[str, str]]) -> list[str]:
@@ -104,17 +95,13 @@ def said_of(back: Task, side: Side, proven: Container[tuple[str, str]]) -> list[
 
 def locked(side: Side) -> list[str]:
     """A sentence that names the datasets of what came whose key is not loaded."""
-    names = [dataset.name for dataset in side.values() if _is_locked(dataset)]
+    names = [dataset.name for dataset in side.values() if is_locked(dataset)]
     if not names:
         return []
     return [
         "Came home locked, each with the key that its copy has, so neither mounted nor readable until "
         f"`dplane dataset load-key NAME`: {', '.join(names)}."
     ]
-
-
-def _is_locked(dataset: Dataset) -> bool:
-    return dataset.properties.get("keystatus", "-") == "unavailable"
 
 
 async def _copies(source: CopyHere | FarSource) -> Side:
@@ -160,36 +147,3 @@ def refuse_in_the_way(there: Dataset | None, name: str, *, begun: bool) -> None:
         f"{name} exists, and a restore never replaces anything.",
         "Choose another name with --to, or rename what is there.",
     )
-
-
-def settings(dataset: Dataset, originals: dict[str, str], *, home: bool) -> list[tuple[str, str]]:
-    """What is set on a restored dataset, in order. Only one that is back under its own name is mounted where it was."""
-    wanted = {**_USUAL[dataset.kind], **originals}
-    chosen = {
-        name: value
-        for name, value in wanted.items()
-        if name not in _STAYS and (home or name != "mountpoint") and dataset.local.get(name) != value
-    }
-    return sorted(chosen.items(), key=lambda pair: (_LAST.index(pair[0]) + 1 if pair[0] in _LAST else 0, pair[0]))
-
-
-async def put_back(door: Door, dataset: Dataset, originals: dict[str, str], *, home: bool) -> list[str]:
-    """Make a restored dataset what its original was, and mount it. Returns what could not be done, a clause each."""
-    guid = dataset.properties["guid"]
-    acts: list[tuple[str, dict[str, str]]] = [
-        ("dataset-set", {"property": name, "value": value}) for name, value in settings(dataset, originals, home=home)
-    ]
-    if dataset.kind == "filesystem" and not _is_locked(dataset) and originals.get("canmount", "on") == "on":
-        acts.append(("dataset-mount", {}))
-    left: Sequence[str] = []
-    for verb, args in acts:
-        try:
-            await door.call(verb, timeout=120.0, stream=b"", dataset=dataset.name, guid=guid, **args)
-        except (RefusedError, CommandError) as error:
-            what = f"{args['property']}={args['value']}" if args else "mounting it"
-            left = [*left, f"{dataset.name}: {what} ({error.message.rstrip('.')})"]
-        except UnreachableError:
-            raise
-        except DPlaneError as error:
-            left = [*left, f"{dataset.name}: {error.message.rstrip('.')}"]
-    return list(left)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import CommandError, DPlaneError, MissingError, UnreachableError
-from ...text import clean
+from ...text import quoted
 from ..host import Output
 from ..host.quoting import command_line
 from ..jobs.files import process_lives
@@ -122,7 +122,8 @@ class Link:
             await asyncio.wait_for(asyncio.shield(self._listening), END_SECONDS)
             await asyncio.wait_for(self._master.wait(), END_SECONDS)
         if self._master.returncode != _LOST:
-            said = clean(self._said.decode("utf-8", "replace").strip(), 300) or "it did not say why"
+            told = self._said.decode("utf-8", "replace").strip()
+            said = quoted(told, 300) if told else "it did not say why"
             return CommandError(f"{self.peer.name} let us in and ended the session: {said}.")
         return failures.of_ssh(self._words(), self.peer.name, self.peer.address, self.peer.user)
 
