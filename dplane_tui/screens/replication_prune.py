@@ -76,6 +76,7 @@ def prune_lines(done: Pruning) -> list[Pieces]:
     for side in done.sides:
         lines += [[], [(f"{side.side}: {side.place}, keeping {side.policy or 'all'}; {_frees(side)}", "caption")]]
         lines += [[(f"  {side.problem}", "bad")]] if side.problem else []
+        lines += [[(f"  {side.note}", "warn")]] if side.note else []
         for one in sorted(side.judged, key=lambda item: item.keep):
             word = "stays" if one.keep else "goes" if done.dry else "gone" if one.destroyed else "LEFT"
             role = {"stays": "dim", "LEFT": "bad"}.get(word, "warn")

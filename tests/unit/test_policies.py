@@ -251,16 +251,18 @@ async def test_a_copy_and_a_policy_from_a_stream_are_left_alone(world: World) ->
         await world.service.set("tank/backup/nas", "hourly=2")
 
 
-async def test_a_task_s_snapshot_from_the_future_makes_the_run_say_that_nothing_goes(world: World) -> None:
+async def test_a_task_s_snapshot_from_the_future_stays_and_the_run_says_so(world: World) -> None:
     await world.service.set(DATA, "hourly=1")
     await world.run()
     world.clock.go(hours=2)
     world.box.snap(DATA, "dplane-2099-01-01T00-00-00Z")  # as a peer that may take snapshots could have named one
     done = await world.run()
     assert done.state == "failed"
-    assert "nothing is pruned: the clock says" in done.message
-    assert "destroy that snapshot" in done.message
+    assert "but dplane-2099-01-01T00-00-00Z says that it was taken 2099-01-01" in done.message
+    assert "set the clock, or, if it is right, destroy that" in done.message
     assert done.datasets[0].taken
+    assert "1 let go" in done.message, "it keeps the others from nothing"
+    assert "dplane-2099-01-01T00-00-00Z" in world.box.names(DATA)
 
 
 async def test_a_value_with_line_ends_speaks_for_no_other_dataset(world: World) -> None:
