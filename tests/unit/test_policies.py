@@ -238,10 +238,17 @@ async def test_a_copy_and_a_policy_from_a_stream_are_left_alone(world: World) ->
     async with open_store(world.store, write=True) as store:
         task = Task("local", "vault/a", None, "tank/backup/a", True, None, 3600, True, 0.0, Options())
         await task_records.add_task(store, task)
-    world.box.add("tank/backup/a")
+    world.box.add("tank/backup/a", "tank/backup/a/was", "tank/backup/nas/was", "tank/backup/a/mine", "vault/a/sent")
+    world.box.add("tank/backup/nas/mine", "tank/backup/a/sent")
+    for below in ("a/was", "nas/was"):
+        world.box.datasets[f"tank/backup/{below}"].readonly = True
     await world.service.set("tank", "hourly=2")
     await world.run()
-    assert [world.box.names(name) for name in ("tank/backup/nas", "tank/backup/a", "tank/came")] == [[], [], []]
+    copies = ("nas", "nas/was", "a", "a/was", "a/sent")
+    assert not any(world.box.names(f"tank/backup/{name}") for name in copies)
+    assert world.box.names("tank/came") == []
+    assert world.box.names("tank/backup/a/mine"), "what was made below a copy is written to, and no copy"
+    assert world.box.names("tank/backup/nas/mine")
     found = {one.dataset: one for one in (await world.service.status()).datasets}
     assert found["tank/backup/nas"].state == "replica"
     assert "nas-b" in found["tank/backup/nas"].why
