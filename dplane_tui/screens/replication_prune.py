@@ -66,7 +66,7 @@ def going_lines(seen: Pruning) -> list[str]:
         )
         lines += [f"  {one.dataset}@{one.snapshot}" for one in going[:_NAMED]]
         lines += [f"  … and {len(going) - _NAMED} more"] if len(going) > _NAMED else []
-        lines += [f"  {side.problem}"] if side.problem else []
+        lines += [f"  {told}" for told in (side.problem, side.note) if told]
     return [*lines, "What goes is worked out again at that moment, by the same policies."]
 
 

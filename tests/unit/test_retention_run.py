@@ -126,6 +126,9 @@ async def test_a_run_with_the_clock_years_ahead_takes_no_history_and_a_person_ca
     _, shown = await by_hand(world, dry=True, ahead=True)
     assert [side.goes for side in shown.sides] == [(), ()]
     assert all(told in side.note for side in shown.sides)
+    _, asked = await by_hand(world, dry=True)
+    assert all(f"{len(side.goes)} of" in side.note for side in asked.sides)
+    assert all("see that it is right before you prune by hand" in side.note for side in asked.sides)
     _, done = await by_hand(world)
     assert [sum(one.destroyed for one in side.judged) for side in done.sides] == [len(old), len(old)]
     assert all(told in one.why for side in done.sides for one in side.goes)

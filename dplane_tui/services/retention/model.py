@@ -51,7 +51,7 @@ class SideReport:
     problem: str = ""
     """Why nothing, or not all, could be looked at or destroyed here, a sentence."""
     note: str = ""
-    """What stays longer than the policy says, and what to do about it, in sentences."""
+    """What is old by its date alone, and what to do about it, in sentences."""
 
     @property
     def goes(self) -> tuple[Judged, ...]:

@@ -194,8 +194,14 @@ class Retention:
 
 
 def _paused(dataset: str, judged: tuple[Judged, ...]) -> str:
-    """What is to be told of those that stay though by their dates they could go; empty when there are none."""
+    """What is to be told of those that by their dates alone are old enough; empty when there are none."""
     waits = [one for one in judged if one.keep and one.why.startswith(PAUSED)]
+    asked = sum(not one.keep and PAUSED in one.why for one in judged)
+    if asked:
+        return (
+            f"{asked} of {dataset} are old enough only by a long time in which no snapshot was taken, so no run lets "
+            "them go by itself. A clock that is wrong looks the same: see that it is right before you prune by hand."
+        )
     if not waits:
         return ""
     where = waits[-1].why.removeprefix(f"{PAUSED}: ")
