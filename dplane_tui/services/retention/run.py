@@ -200,7 +200,7 @@ def _paused(dataset: str, judged: tuple[Judged, ...]) -> str:
     if asked:
         return (
             f"{asked} of {dataset} are old enough only by a long time in which no snapshot was taken, so no run lets "
-            "them go by itself. A clock that is wrong looks the same: see that it is right before you prune by hand."
+            "them go yet. A clock that is wrong looks the same: see that it is right before you prune by hand."
         )
     if not waits:
         return ""
