@@ -118,20 +118,21 @@ async def test_a_run_with_the_clock_years_ahead_takes_no_history_and_a_person_ca
     run = await world.run()
     assert run.state == "succeeded", run.message
     assert names(world, "near")[:-1] == names(world, "far")[:-1] == old
-    told = f"none was taken between {old[-1]} and {run.evidence[-1].snapshot}"
+    told = f" none was taken between {old[-1]} and {run.evidence[-1].snapshot}"
     for place in ("at the source", "at vault-box"):
-        assert f"Snapshots {place}: 1" in run.message
+        assert f"Retention {place}: 1" in run.message
     assert run.message.count(told) == 2
     assert "at once when you prune by hand" in run.message
     _, shown = await by_hand(world, dry=True, ahead=True)
     assert [side.goes for side in shown.sides] == [(), ()]
     assert all(told in side.note for side in shown.sides)
     _, asked = await by_hand(world, dry=True)
-    assert all(f"{len(side.goes)} of" in side.note for side in asked.sides)
+    assert all(f"{len(side.goes)} snapshot(s) are" in side.note for side in asked.sides)
     assert all("see that it is right before you prune by hand" in side.note for side in asked.sides)
     _, done = await by_hand(world)
     assert [sum(one.destroyed for one in side.judged) for side in done.sides] == [len(old), len(old)]
     assert all(told in one.why for side in done.sides for one in side.goes)
+    assert [side.note for side in done.sides] == ["", ""]
 
 
 async def test_what_a_peer_had_taken_at_the_source_takes_no_place_of_the_owners(world: World) -> None:

@@ -109,7 +109,7 @@ class Retention:
         others = await self._claims(side, far=far)
         judged: list[Judged] = []
         frees: int | None = 0
-        problem = note = ""
+        problem = ""
         for name in members(self._task, self._here):
             dataset = side.get(target_of(self._task, name) if far else name)
             if dataset is None or not dataset.snapshots:
@@ -122,12 +122,11 @@ class Retention:
                 problem = str(error)
                 break
             problem = problem or clock_stops(dataset, hand.clock())
-            note = note or _paused(dataset.name, found)
             await self._record(report.side, found)
             judged += found
             frees = None if frees is None or more is None else frees + more
         found, said = await self._read_back(judged, far=far)
-        return replace(report, judged=found, frees=frees, problem=problem or said, note=note)
+        return replace(report, judged=found, frees=frees, problem=problem or said, note=_paused(found))
 
     async def _claims(self, side: Side, *, far: bool) -> Mapping[str, list[Claim]]:
         """What the tasks of this box need of what lies on either side."""
@@ -193,21 +192,21 @@ class Retention:
         )
 
 
-def _paused(dataset: str, judged: tuple[Judged, ...]) -> str:
+def _paused(judged: tuple[Judged, ...]) -> str:
     """What is to be told of those that by their dates alone are old enough; empty when there are none."""
     waits = [one for one in judged if one.keep and one.why.startswith(PAUSED)]
-    asked = sum(not one.keep and PAUSED in one.why for one in judged)
+    asked = sum(not (one.keep or one.destroyed) and PAUSED in one.why for one in judged)
     if asked:
         return (
-            f"{asked} of {dataset} are old enough only by a long time in which no snapshot was taken, so no run lets "
+            f"{asked} snapshot(s) are old enough only by a long time in which no snapshot was taken, so no run lets "
             "them go yet. A clock that is wrong looks the same: see that it is right before you prune by hand."
         )
     if not waits:
         return ""
-    where = waits[-1].why.removeprefix(f"{PAUSED}: ")
+    where = f"of {waits[-1].dataset} {waits[-1].why.removeprefix(f'{PAUSED}: ')}"
     return (
-        f"{len(waits)} of {dataset} stay for longer than the policy says, as a long time without snapshots makes none "
-        f"older: {where}. If the clock is right, they go by themselves as new ones come, or at once when you prune by "
+        f"{len(waits)} snapshot(s) stay for longer than the policy says, as a long time without any makes none older: "
+        f"{where}. If the clock is right, they go by themselves as new ones come, or at once when you prune by "
         "hand; if it is not, set it."
     )
 
@@ -232,5 +231,5 @@ def told(pruning: Pruning) -> str:
         if side.problem:
             said.append(f"Retention {at} was left undone, or a part of it: {clean(side.problem, 500)}")
         if side.note:
-            said.append(f"Snapshots {at}: {clean(side.note, 700)}")
+            said.append(f"Retention {at}: {clean(side.note, 700)}")
     return " ".join(said)
