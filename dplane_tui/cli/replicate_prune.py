@@ -71,7 +71,8 @@ def _lines(side: SideReport, dry: bool, *, only_going: bool) -> list[str]:
     left = f", {len(going) - gone} of those to go are still there" if not dry and gone < len(going) else ""
     size = f", about {text.size(side.frees)} free by it" if side.frees is not None and going else ""
     lines.append(f"in all    {what}{left}, {stays} kept by the policy{size}")
-    return [*lines, *([f"PROBLEM   {side.problem}"] if side.problem else [])]
+    told = (("PROBLEM", side.problem), ("NOTE", side.note))
+    return [*lines, *(f"{word:<9} {what}" for word, what in told if what)]
 
 
 def _line(one: Judged, dry: bool) -> str:
@@ -83,7 +84,7 @@ def trouble(done: Pruning) -> DPlaneError | None:
     """The error when not everything could be looked at or destroyed."""
     for side in done.sides:
         if side.problem:
-            return CommandError(f"Retention at {side.place} could not be done: {side.problem}")
+            return CommandError(f"Retention at {side.place} could not be done, or not all of it: {side.problem}")
     left = [one for side in done.sides for one in side.judged if one.error]
     if not left:
         return None

@@ -150,4 +150,4 @@ def _lines(side: SideReport) -> list[str]:
     size_told = f", about {size(side.frees)} become free" if side.frees is not None and going else ""
     lines = [f"{clean(side.place)}: {len(going)} would be destroyed, {stay} stay{size_told}."]
     lines += [f"  {clean(f'{one.dataset}@{one.snapshot}')}: {clean(one.why)}" for one in going]
-    return [*lines, *([clean(side.problem)] if side.problem else [])]
+    return [*lines, *(clean(told) for told in (side.problem, side.note) if told)]

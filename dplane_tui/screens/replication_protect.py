@@ -163,7 +163,7 @@ async def _ask_source(
 def source_rows(datasets: Sequence[Dataset], tasks: Sequence[Task]) -> list[Row]:
     """The datasets of this box that are no copy, each with the tasks that copy it."""
     names = [one.name for one in datasets]
-    copies = copies_here(names, tasks)
+    copies = copies_here(names, tasks, held(datasets).writable)
     users: dict[str, list[str]] = {}
     for task in tasks:
         for name in taken(task, names):

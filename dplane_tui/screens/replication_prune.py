@@ -66,7 +66,7 @@ def going_lines(seen: Pruning) -> list[str]:
         )
         lines += [f"  {one.dataset}@{one.snapshot}" for one in going[:_NAMED]]
         lines += [f"  … and {len(going) - _NAMED} more"] if len(going) > _NAMED else []
-        lines += [f"  {side.problem}"] if side.problem else []
+        lines += [f"  {told}" for told in (side.problem, side.note) if told]
     return [*lines, "What goes is worked out again at that moment, by the same policies."]
 
 
@@ -76,6 +76,7 @@ def prune_lines(done: Pruning) -> list[Pieces]:
     for side in done.sides:
         lines += [[], [(f"{side.side}: {side.place}, keeping {side.policy or 'all'}; {_frees(side)}", "caption")]]
         lines += [[(f"  {side.problem}", "bad")]] if side.problem else []
+        lines += [[(f"  {side.note}", "warn")]] if side.note else []
         for one in sorted(side.judged, key=lambda item: item.keep):
             word = "stays" if one.keep else "goes" if done.dry else "gone" if one.destroyed else "LEFT"
             role = {"stays": "dim", "LEFT": "bad"}.get(word, "warn")

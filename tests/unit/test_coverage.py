@@ -56,11 +56,33 @@ def test_a_readonly_archive_is_ours_and_only_what_another_box_sent_is_not() -> N
     sent = tuple(replace(one, readonly=True) for one in box("vault/nas-c", peer="nas-c"))
     assert coverage(held((archive, *sent)), []).bare == ("tank/archive",)
     pulled = Task("pulled", "tank/d", None, "vault/d", recursive=True, source_peer="nas-c")
-    assert asked([pulled], "tank/d", "vault/d", "vault/d/x").bare == ("tank/d",), "that tank/d is on another box"
+    below = replace(box("vault/d/x")[0], readonly=True)
+    both = coverage(held((*box("tank/d", "vault/d"), below)), [pulled])
+    assert both.bare == ("tank/d",), "that tank/d is on another box"
     assert [row.key for row in source_rows((archive, *sent), [])] == ["tank/archive"]
     worked_with = box("vault/nas-c/mine", peer="nas-c")  # an own dataset below it is listed with its mark
     assert coverage(held((*sent, *worked_with)), []).bare == ("vault/nas-c/mine",)
     assert [row.key for row in source_rows((*sent, *worked_with), [])] == ["vault/nas-c/mine"]
+
+
+def test_what_was_made_below_a_copy_on_this_box_is_ours() -> None:
+    was = replace(box("usb/photos/2019")[0], readonly=True)  # the task left it out since
+    mine = box("usb/photos/mine")
+    listed = (*box(*PHOTOS, *USB), was, *mine)
+    assert coverage(held(listed), [LOCAL]) == Coverage(("usb/photos/mine",), PHOTOS)
+    assert [row.key for row in source_rows(listed, [LOCAL])] == [*PHOTOS, "usb/photos/mine"]
+    pulled = Task("pulled", "data", None, "usb/photos", source_peer="nas-c")
+    assert coverage(held((*box("usb/photos"), was, *mine)), [pulled]).bare == ("usb/photos/mine",)
+
+
+def test_what_was_emptied_has_its_data_in_its_snapshots() -> None:
+    emptied = replace(box("tank/a")[0], referenced=90_000, used=70 * M)
+    parent = replace(box("tank/p")[0], referenced=90_000, used=50 * M + 90_000)
+    child = replace(box("tank/p/c")[0], used=50 * M)
+    pool = replace(box("tank")[0], referenced=90_000, used=300 * M)
+    thick = replace(box("tank/v")[0], kind="volume", referenced=8_000, used=100 * M)
+    found = coverage(held((pool, emptied, parent, child, thick)), []).bare
+    assert found == ("tank/a", "tank/p/c"), "neither what is below, nor the pool's own, nor what is kept free, is data"
 
 
 def test_what_has_hardly_anything_is_left_out_and_an_unknown_size_is_not_little() -> None:

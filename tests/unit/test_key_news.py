@@ -28,7 +28,8 @@ async def test_each_root_without_its_key_is_named_with_what_waits_below() -> Non
     ]
     keys = await read_keys(ZfsService(box))  # type: ignore[arg-type]  # it needs no `open`
     assert (keys.roots, keys.waiting) == (3, (("tank/a", 1), ("tank/d", 0)))
-    assert keys.held == Held(("tank", "tank/a", "tank/a/b", "tank/c", "tank/d"), ())
+    names = ("tank", "tank/a", "tank/a/b", "tank/c", "tank/d")
+    assert keys.held == Held(names, (), frozenset(names))
     told = key_news(keys)
     assert [(one.level, one.about) for one in told] == [("note", "tank/a"), ("note", "tank/d")]
     assert [one.text for one in told] == [

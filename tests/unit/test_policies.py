@@ -239,10 +239,17 @@ async def test_a_copy_and_a_policy_from_a_stream_are_left_alone(world: World) ->
     async with open_store(world.store, write=True) as store:
         task = Task("local", "vault/a", None, "tank/backup/a", True, None, 3600, True, 0.0, Options())
         await task_records.add_task(store, task)
-    world.box.add("tank/backup/a")
+    world.box.add("tank/backup/a", "tank/backup/a/was", "tank/backup/nas/was", "tank/backup/a/mine", "vault/a/sent")
+    world.box.add("tank/backup/nas/mine", "tank/backup/a/sent")
+    for below in ("a/was", "nas/was"):
+        world.box.datasets[f"tank/backup/{below}"].readonly = True
     await world.service.set("tank", "hourly=2")
     await world.run()
-    assert [world.box.names(name) for name in ("tank/backup/nas", "tank/backup/a", "tank/came")] == [[], [], []]
+    copies = ("nas", "nas/was", "a", "a/was", "a/sent")
+    assert not any(world.box.names(f"tank/backup/{name}") for name in copies)
+    assert world.box.names("tank/came") == []
+    assert world.box.names("tank/backup/a/mine"), "what was made below a copy is written to, and no copy"
+    assert world.box.names("tank/backup/nas/mine")
     found = {one.dataset: one for one in (await world.service.status()).datasets}
     assert found["tank/backup/nas"].state == "replica"
     assert "nas-b" in found["tank/backup/nas"].why
@@ -252,16 +259,18 @@ async def test_a_copy_and_a_policy_from_a_stream_are_left_alone(world: World) ->
         await world.service.set("tank/backup/nas", "hourly=2")
 
 
-async def test_a_task_s_snapshot_from_the_future_makes_the_run_say_that_nothing_goes(world: World) -> None:
+async def test_a_task_s_snapshot_from_the_future_stays_and_the_run_says_so(world: World) -> None:
     await world.service.set(DATA, "hourly=1")
     await world.run()
     world.clock.go(hours=2)
     world.box.snap(DATA, "dplane-2099-01-01T00-00-00Z")  # as a peer that may take snapshots could have named one
     done = await world.run()
     assert done.state == "failed"
-    assert "nothing is pruned: the clock says" in done.message
-    assert "destroy that snapshot" in done.message
+    assert "but dplane-2099-01-01T00-00-00Z says that it was taken 2099-01-01" in done.message
+    assert "set the clock, or, if it is right, destroy that" in done.message
     assert done.datasets[0].taken
+    assert "1 let go" in done.message, "it keeps the others from nothing"
+    assert "dplane-2099-01-01T00-00-00Z" in world.box.names(DATA)
 
 
 async def test_what_a_peer_marked_keeps_nothing_once_it_is_let_in_no_more(world: World) -> None:

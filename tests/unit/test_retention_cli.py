@@ -14,6 +14,7 @@ from dplane_tui import paths
 from dplane_tui.cli import replicate_prune
 from dplane_tui.cli.main import build_parser, run
 from dplane_tui.errors import RefusedError, UsageError
+from dplane_tui.screens.replication_prune import going_lines, prune_lines
 from dplane_tui.services.host import LocalHost
 from dplane_tui.services.replication import records
 from dplane_tui.services.replication.model import Options, Peer, Task
@@ -55,6 +56,15 @@ def test_a_preview_lists_what_goes_and_what_stays_with_the_reason() -> None:
     ]
     assert "stays" not in replicate_prune.describe(report(GOES, STAYS), only_going=True)
     assert replicate_prune.trouble(report(GOES, STAYS)) is None
+
+
+def test_what_a_clock_may_have_made_old_is_told_wherever_one_is_asked_about_it() -> None:
+    plain = report(GOES, STAYS)
+    noted = replace(plain, sides=(replace(plain.sides[0], note="a clock that is wrong looks the same"),))
+    assert replicate_prune.describe(noted, only_going=True).endswith("\nNOTE      a clock that is wrong looks the same")
+    assert replicate_prune.trouble(noted) is None, "nothing was left undone"
+    assert "  a clock that is wrong looks the same" in going_lines(noted)
+    assert ["  a clock that is wrong looks the same"] in [[text for text, _ in line] for line in prune_lines(noted)]
 
 
 def test_what_could_not_be_done_is_an_error_and_stands_in_the_text() -> None:

@@ -94,15 +94,46 @@ async def test_a_proven_run_prunes_both_sides_and_its_record_says_what(world: Wo
     assert again.message.endswith(f"has @{new}.")
 
 
-async def test_a_name_from_the_future_stops_retention_and_the_run_says_so(world: World) -> None:
+async def test_a_name_from_the_future_stays_stops_no_other_and_the_run_says_so(world: World) -> None:
     old = history(world, 6)
     world.foreign_snapshot("near", SOURCE, "dplane-2099-01-01T00-00-00Z")
     await policies(world, keep_source="3")
     run = await world.run()
     assert run.state == "succeeded", "what was copied is copied"
-    assert names(world, "near")[: len(old)] == old
-    assert "Retention at the source was left undone: nothing is pruned: the clock says" in run.message
-    assert "dplane-2099-01-01T00-00-00Z" in run.message
+    ahead = "dplane-2099-01-01T00-00-00Z"
+    assert names(world, "near") == [*old[-2:], ahead, run.evidence[-1].snapshot]
+    assert "Retention at the source was left undone, or a part of it: the clock says" in run.message
+    assert f"{ahead} says that it was taken 2099-01-01" in run.message
+
+
+async def test_a_run_with_the_clock_years_ahead_takes_no_history_and_a_person_can(world: World) -> None:
+    """On neither side; the run says between which two none was taken, and by hand they go."""
+    old = history(world, 12)
+    with world.edit("near") as near, world.edit("far") as far:
+        for state, dataset in ((near, SOURCE), (far, TARGET)):
+            for snap in state["datasets"][dataset]["snaps"]:  # years ago, by the clock that this run has
+                day = old.index(snap["name"])
+                snap["name"] = named(1800 * DAY - day * DAY)
+    old = names(world, "far")
+    await policies(world, keep_source="1d1m", keep_target="24x1h | 30x1d")
+    run = await world.run()
+    assert run.state == "succeeded", run.message
+    assert names(world, "near")[:-1] == names(world, "far")[:-1] == old
+    told = f" none was taken between {old[-1]} and {run.evidence[-1].snapshot}"
+    for place in ("at the source", "at vault-box"):
+        assert f"Retention {place}: 1" in run.message
+    assert run.message.count(told) == 2
+    assert "at once when you prune by hand" in run.message
+    _, shown = await by_hand(world, dry=True, ahead=True)
+    assert [side.goes for side in shown.sides] == [(), ()]
+    assert all(told in side.note for side in shown.sides)
+    _, asked = await by_hand(world, dry=True)
+    assert all(f"{len(side.goes)} snapshot(s) are" in side.note for side in asked.sides)
+    assert all("see that it is right before you prune by hand" in side.note for side in asked.sides)
+    _, done = await by_hand(world)
+    assert [sum(one.destroyed for one in side.judged) for side in done.sides] == [len(old), len(old)]
+    assert all(told in one.why for side in done.sides for one in side.goes)
+    assert [side.note for side in done.sides] == ["", ""]
 
 
 async def test_what_a_peer_had_taken_at_the_source_takes_no_place_of_the_owners(world: World) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ...errors import CommandError, DPlaneError, UsageError
 from ...text import clean
 from ..host import Host
 from ..replication import failures
+from ..replication.coverage import copies_here
 from ..replication.model import Task
 from ..replication.read import OWNER, Dataset, parse
 from ..retention.policy import Policy
@@ -73,7 +74,7 @@ async def read_box(host: Host, tasks: Iterable[Task], *, always: bool = False) -
     if suspended and not pools:
         return Box({}, problems)
     of = [*(["-r"] if pools else []), "-t", "filesystem,volume"]
-    names = await _ask(host, ["zfs", "list", "-Hp", *of, "-o", "name,guid,type", *pools])
+    names = await _ask(host, ["zfs", "list", "-Hp", *of, "-o", "name,guid,type,readonly", *pools])
     # Without the values: one may hold tabs and line ends, and then look like the row of another dataset.
     sources = await _ask(
         host, ["zfs", "get", "-Hp", *of, "-o", "name,property,source", f"{OWNER},{wording.PROPERTY}", *pools]
@@ -104,10 +105,10 @@ async def _ask(host: Host, argv: list[str]) -> str:
     return answer.text
 
 
-def _rows(text: str) -> list[list[str]]:
-    """The rows of three columns of a listing in which nothing is a person's. Raises CommandError."""
+def _rows(text: str, columns: int) -> list[list[str]]:
+    """The rows of so many columns of a listing in which nothing is a person's. Raises CommandError."""
     rows = [line.split("\t") for line in text.splitlines()]
-    strange = next((row for row in rows if len(row) != 3), None)
+    strange = next((row for row in rows if len(row) != columns), None)
     if strange is not None:
         raise CommandError(f"A listing of ZFS has a line that cannot be understood: {clean(' '.join(strange), 80)}.")
     return rows
@@ -116,7 +117,7 @@ def _rows(text: str) -> list[list[str]]:
 def _sources(text: str) -> dict[str, dict[str, str]]:
     """Where the properties of each dataset come from; `-` for one that is not set."""
     found: dict[str, dict[str, str]] = {}
-    for name, prop, source in _rows(text):
+    for name, prop, source in _rows(text, 3):
         found.setdefault(name, {})[prop] = source
     return found
 
@@ -127,15 +128,21 @@ def _places(
     here: Mapping[str, Mapping[str, str]],
     tasks: tuple[Task, ...],
 ) -> dict[str, Place]:
-    found = {name: Dataset(name, {"type": kind, "guid": guid}) for name, guid, kind in _rows(names)}
-    return {name: _place(found[name], sources, here, tasks) for name in sorted(found)}
+    rows = _rows(names, 4)
+    found = {name: Dataset(name, {"type": kind, "guid": guid}) for name, guid, kind, _ in rows}
+    writable = {name for name, _, _, readonly in rows if readonly == "off"}
+    copies = copies_here(list(found), tasks, writable)
+    owners = {
+        name: _owner(name, sources.get(name, {}).get(OWNER, "-"), here[OWNER], copies, writable) for name in found
+    }
+    return {name: _place(found[name], sources, here[wording.PROPERTY], owners[name]) for name in sorted(found)}
 
 
 def _place(
     dataset: Dataset,
     sources: Mapping[str, Mapping[str, str]],
-    here: Mapping[str, Mapping[str, str]],
-    tasks: tuple[Task, ...],
+    set_here: Mapping[str, str],
+    owner: str,
 ) -> Place:
     name = dataset.name
     source = sources.get(name, {}).get(wording.PROPERTY, "-")
@@ -146,7 +153,7 @@ def _place(
     if sources.get(set_on, {}).get(wording.PROPERTY) == "received":
         why = "its policy came with a stream from elsewhere and does not count here; `dplane policy set` makes one"
         return Place(dataset, OFF, set_on=set_on, why=why)
-    value = here[wording.PROPERTY].get(set_on)
+    value = set_here.get(set_on)
     if value is None:  # it was taken away between two listings
         return Place(dataset, BROKEN, set_on=set_on, local=local, why=f"what is set on {set_on} could not be read")
     try:
@@ -156,7 +163,6 @@ def _place(
         return Place(dataset, BROKEN, set_on=set_on, local=local, why=f"what is set cannot be understood: {said}")
     if policy is None:
         return Place(dataset, OFF, set_on=set_on, local=local, why="it is told to have none")
-    owner = _owner(name, sources.get(name, {}).get(OWNER, "-"), here[OWNER], tasks)
     return Place(dataset, REPLICA if owner else ON, policy, template, set_on, local, owner)
 
 
@@ -165,12 +171,14 @@ def _set_on(name: str, source: str) -> str:
     return name if source in _OWN else source.removeprefix("inherited from ")
 
 
-def _owner(name: str, source: str, owners: Mapping[str, str], tasks: tuple[Task, ...]) -> str:
-    """Whose copy it is, a clause: a snapshot of ours in it would part it from its original. Empty for an original."""
-    if source != "-":
+def _owner(
+    name: str, source: str, owners: Mapping[str, str], copies: Mapping[str, str], writable: Collection[str]
+) -> str:
+    """Whose copy it is, a clause: a snapshot of ours in it would part it from its original. Empty for an original,
+    also for one that was made below a copy: it has the mark of that one, and can be written to."""
+    if source in _OWN or (source != "-" and name not in writable):
         peer = clean(owners.get(_set_on(name, source), "another box"), 60)
         return f"it is a copy that {peer} sends, whose task keeps and drops its snapshots"
-    for task in tasks:
-        if task.peer is None and (name == task.target or name.startswith(f"{task.target}/")):
-            return f"it is the copy of the task {task.name}, which keeps and drops its snapshots"
+    if name in copies:
+        return f"it is the copy of the task {copies[name]}, which keeps and drops its snapshots"
     return ""

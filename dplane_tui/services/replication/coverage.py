@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -27,6 +28,8 @@ class Held:
     """All file systems and volumes."""
     own: tuple[str, ...]
     """Those with data in them that no other box sent here."""
+    writable: frozenset[str] = frozenset()
+    """Those that can be written to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,23 @@ def sent_here(dataset: Dataset) -> bool:
 def held(datasets: Iterable[Dataset]) -> Held:
     """From a listing. One whose size is not told counts as one with data: it is not known to be empty."""
     listed = tuple(datasets)
-    filled = (one for one in listed if one.referenced is None or one.referenced >= SOME_DATA)
-    own = (one.name for one in filled if not sent_here(one))
-    return Held(tuple(one.name for one in listed), tuple(own))
+    below: Counter[str] = Counter()
+    for one in listed:
+        below[one.name.rpartition("/")[0]] += one.used or 0
+    own = (one.name for one in listed if _has_data(one, below[one.name]) and not sent_here(one))
+    writable = frozenset(one.name for one in listed if not one.readonly)
+    return Held(tuple(one.name for one in listed), tuple(own), writable)
+
+
+def _has_data(one: Dataset, below: int) -> bool:
+    """Whether there is something to lose: also in snapshots alone, as of what was emptied.
+
+    Of a pool's first dataset, and of a volume, only what they refer to is asked: what they use besides is also the
+    pool's own, or kept free for them.
+    """
+    if one.referenced is None or one.referenced >= SOME_DATA:
+        return True
+    return one.kind == "filesystem" and "/" in one.name and (one.used or 0) - below >= SOME_DATA
 
 
 def taken(task: Task, names: Iterable[str]) -> dict[str, str]:
@@ -100,16 +117,25 @@ def coverage(box: Held, tasks: Sequence[Task]) -> Coverage:
     for task in tasks:
         for name, target in taken(task, box.names).items():
             goes.setdefault(name, []).append((task.peer, target))
-    copies = copies_here(box.own, tasks)
+    copies = copies_here(box.names, tasks, box.writable)
     own = [name for name in box.own if name not in copies]
     bare = tuple(name for name in own if name not in goes)
     return Coverage(bare, tuple(name for name in own if name in goes and not _leaves(name, goes, set())))
 
 
-def copies_here(names: Iterable[str], tasks: Iterable[Task]) -> set[str]:
-    """Those of `names` that are a task's copy on this box, or below one."""
-    targets = {task.target for task in tasks if task.peer is None}
-    return {name for name in names if name in targets or not targets.isdisjoint(_parents(name))}
+def copies_here(names: Collection[str], tasks: Iterable[Task], writable: Collection[str]) -> dict[str, str]:
+    """Those of `names`, all of the box, that are a task's copy on this box, each with the task.
+
+    What is `writable` below a copy was made there, and is no copy, save where the task sends it to that very place.
+    """
+    found: dict[str, str] = {}
+    for task in tasks:
+        if task.peer is None:
+            sent, tree = {task.target, *taken(task, names).values()}, f"{task.target}/"
+            for name in names:
+                if name in sent or (name.startswith(tree) and name not in writable):
+                    found.setdefault(name, task.name)
+    return found
 
 
 def _leaves(name: str, goes: dict[str, list[tuple[str | None, str]]], seen: set[str]) -> bool:

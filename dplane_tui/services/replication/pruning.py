@@ -81,7 +81,7 @@ async def by_hand(job: Job) -> Outcome:
         await source.open()
         await target.open()
         work = run.Retention(task, source, target, job.store, job.where.jobs, job.run.id)
-        done = await work.apply(run.Scope(dry=wish.dry, ahead=wish.ahead))
+        done = await work.apply(run.Scope(dry=wish.dry, ahead=wish.ahead, by_hand=not wish.ahead))
     finally:
         await target.close()
         await source.close()

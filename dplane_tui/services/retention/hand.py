@@ -33,6 +33,8 @@ class Hand:
     of: str = ALL
     """Whose snapshots may go, see `points`."""
     clock: Callable[[], datetime] = local_now
+    by_hand: bool = False
+    """A person answers for the clock, see `plan`."""
     refused: int = 0
     lost: str = ""
     """Why the side cannot be reached any more."""
@@ -69,15 +71,15 @@ class Hand:
         seen: set[str] = set()
         frees: int | None = 0
         peers: Mapping[str, str] = {}
+
+        def decided() -> tuple[Decision, ...]:
+            return decide(dataset, policy, now, reasons, backlog, self.of, peers, by_hand=self.by_hand)
+
         # Whose they are is asked only when something goes; what a policy took is never a peer's, by its name.
-        if self.of != POLICY and not all(one.keep for one in decide(dataset, policy, now, reasons, backlog, self.of)):
+        if self.of != POLICY and not all(one.keep for one in decided()):
             peers = await self.pruner.taken_for(dataset.name)
         for _ in range(_LOOKS):
-            fresh = [
-                one.point
-                for one in decide(dataset, policy, now, reasons, backlog, self.of, peers)
-                if not one.keep and one.point.guid not in seen
-            ]
+            fresh = [one.point for one in decided() if not one.keep and one.point.guid not in seen]
             if not fresh:
                 break
             for start in range(0, len(fresh), AT_ONCE):
@@ -86,10 +88,9 @@ class Hand:
                 reasons |= {batch[name]: why for name, why in looked.kept.items()}
                 seen |= set(batch.values())
                 frees = None if frees is None or looked.frees is None else frees + looked.frees
-        decided = decide(dataset, policy, now, reasons, backlog, self.of, peers)
         unseen = "something else turned out to be in the way: the next run looks again"
         return tuple(
-            one if one.keep or one.point.guid in seen else replace(one, keep=True, why=unseen) for one in decided
+            one if one.keep or one.point.guid in seen else replace(one, keep=True, why=unseen) for one in decided()
         ), frees
 
     async def _destroy(self, dataset: str, chosen: Mapping[str, str]) -> dict[str, str]:

@@ -49,7 +49,9 @@ class SideReport:
     frees: int | None = None
     """Bytes that what goes occupies alone, as ZFS estimates it; None is unknown."""
     problem: str = ""
-    """Why nothing could be looked at or destroyed here, a sentence."""
+    """Why nothing, or not all, could be looked at or destroyed here, a sentence."""
+    note: str = ""
+    """What is old by its date alone, and what to do about it, in sentences."""
 
     @property
     def goes(self) -> tuple[Judged, ...]:

@@ -13,7 +13,7 @@ from ..replication.read import Point as ReadPoint
 from ..replication.source import named_time
 from .backlog import Backlog
 from .looking import OWN
-from .plan import NEXT_BASE, Decision, plan, why_nothing
+from .plan import NEXT_BASE, Decision, plan, what_is_ahead, why_nothing
 from .points import ALL, Point
 from .policy import Policy
 
@@ -97,15 +97,19 @@ def decide(
     backlog: Backlog | None = None,
     of: str = ALL,
     peers: Mapping[str, str] = _NOBODY,
+    *,
+    by_hand: bool = False,
 ) -> tuple[Decision, ...]:
     """What becomes of each snapshot of `dataset`, oldest first; `reasons` are GUIDs that must stay, `of` is whose
-    snapshots the policy is for (see `points`), `peers` are names with the peer that had that one taken here."""
-    return plan(_points(dataset, peers), policy, now, reasons, backlog=backlog, of=of)
+    snapshots the policy is for (see `points`), `peers` are names with the peer that had that one taken here. `by_hand`
+    as in `plan`."""
+    return plan(_points(dataset, peers), policy, now, reasons, backlog=backlog, of=of, by_hand=by_hand)
 
 
 def clock_stops(dataset: Dataset, now: datetime) -> str:
-    """Why nothing of `dataset` can be pruned because of the clock, as `decide` says of each; empty when it can."""
-    return why_nothing(_points(dataset), now)
+    """Why nothing of `dataset`, or not all of it, can be pruned because of a clock; empty when it can."""
+    points = _points(dataset)
+    return why_nothing(points, now) or what_is_ahead(points, now)
 
 
 def _points(dataset: Dataset, peers: Mapping[str, str] = _NOBODY) -> list[Point]:

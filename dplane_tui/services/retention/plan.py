@@ -15,12 +15,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from .backlog import Backlog, thinned
+from .pauses import longest, uncounted
 from .points import ALL, TASKS, Point
 from .policy import Policy
 from .rules import Verdict, judge
 
 NEXT_BASE = "a target's next increment starts from it"
+PAUSED = "only a long time without snapshots makes it old enough"
 SKEW = 3600  # seconds by which the clock may be behind the newest snapshot; clocks of two boxes differ a little
+_AHEAD = "it says that it was taken at a time that has not come yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +44,16 @@ def plan(
     only_ours: bool = True,
     backlog: Backlog | None = None,
     of: str = ALL,
+    by_hand: bool = False,
 ) -> tuple[Decision, ...]:
     """A decision for each snapshot of one dataset, in the order of createtxg.
 
     `now` is the box's time with its time zone. `protected` are GUIDs that must stay, as a mapping each with the reason:
     the newest snapshot in common with each target, and what an interrupted transfer goes on with. With a `backlog`,
     what the target does not have yet is kept up to that cap. `of` is whose snapshots of ours may go: a task leaves
-    those of the dataset's policy alone at its source, and the policy those of tasks. Raises ValueError when `now`
-    has no time zone.
+    those of the dataset's policy alone at its source, and the policy those of tasks. `by_hand`: a person answers for
+    the clock, so what only a long time without snapshots made old goes, too. Raises ValueError when `now` has no time
+    zone.
     """
     if now.tzinfo is None:
         raise ValueError("the time has no zone, so days and weeks have no beginning")
@@ -64,7 +69,7 @@ def plan(
     origins = _by_origin(ordered, chosen)
     verdicts: dict[int, Verdict] = {}
     for mine in origins:
-        verdicts |= _verdicts(ordered, mine, policy, now)
+        verdicts |= _verdicts(ordered, mine, policy, now, by_hand=by_hand)
     never = _never(ordered, protected, origins)
     thin: set[int] = set()
     held_back: set[int] = set()
@@ -91,18 +96,17 @@ def plan(
 def why_nothing(points: Iterable[Point], now: datetime) -> str:
     """Why nothing can be pruned at all, because a clock was not right; empty when it can."""
     dated = [point for point in points if point.creation]
-    if not dated:
+    ours = [point for point in dated if point.ours] or dated
+    newest = max(ours, key=lambda point: point.createtxg, default=None)
+    if newest is None:
         return ""
-    latest = max(dated, key=lambda point: point.creation)
-    if now.timestamp() < latest.creation - SKEW:
+    if _is_ahead(newest, now):
         return (
-            f"nothing is pruned: the clock says {now:%Y-%m-%d %H:%M}, but {latest.name} says that it was taken "
-            f"{_when(latest.creation, now)}; set the clock, or destroy that snapshot"
+            f"nothing is pruned: the clock says {now:%Y-%m-%d %H:%M}, but {newest.name} says that it was taken "
+            f"{_when(newest.creation, now)}; set the clock, or destroy that snapshot"
         )
-    ours = [point for point in dated if point.ours]
-    latest = max(ours, key=lambda point: point.creation, default=latest)
-    newest = max(ours, key=lambda point: point.createtxg, default=latest)
     # Ages count from the newest, so nothing would ever be old. A peer may name one an hour early, and one an hour late.
+    latest = max((one for one in ours if not _is_ahead(one, now)), key=lambda point: point.creation)
     if newest.creation < latest.creation - 2 * SKEW:
         return (
             f"nothing is pruned: {newest.name} is the newest snapshot, but says that it was taken "
@@ -112,6 +116,23 @@ def why_nothing(points: Iterable[Point], now: datetime) -> str:
     return ""
 
 
+def what_is_ahead(points: Iterable[Point], now: datetime) -> str:
+    """What is to be told of those of ours that a clock dated ahead of this box's; empty when there are none."""
+    ahead = sorted((one for one in points if one.ours and _is_ahead(one, now)), key=lambda one: one.creation)
+    if not ahead:
+        return ""
+    more = f", and {len(ahead) - 1} more say such a time" if len(ahead) > 1 else ""
+    return (
+        f"the clock says {now:%Y-%m-%d %H:%M}, but {ahead[-1].name} says that it was taken "
+        f"{_when(ahead[-1].creation, now)}{more}; what is dated ahead stays: set the clock, or, if it is right, "
+        "destroy that"
+    )
+
+
+def _is_ahead(point: Point, now: datetime) -> bool:
+    return point.creation > now.timestamp() + SKEW
+
+
 def _when(creation: int, now: datetime) -> str:
     try:
         return f"{datetime.fromtimestamp(creation, now.tzinfo):%Y-%m-%d %H:%M}"
@@ -119,15 +140,34 @@ def _when(creation: int, now: datetime) -> str:
         return f"in the second {creation} since 1970"
 
 
-def _verdicts(points: Sequence[Point], chosen: Sequence[int], policy: Policy, now: datetime) -> dict[int, Verdict]:
-    """What the policy says of those it is for."""
-    if not chosen:
-        return {}
-    # Ages count from the newest snapshot, as in zrepl: neither a box that was off for long nor a clock that jumped
-    # ahead makes history old by itself.
-    newest = points[chosen[-1]].creation
+def _verdicts(
+    points: Sequence[Point], chosen: Sequence[int], policy: Policy, now: datetime, *, by_hand: bool
+) -> dict[int, Verdict]:
+    """What the policy says of those it is for. What is dated ahead stays, and takes no place of another."""
+    found: dict[int, Verdict] = {index: (True, _AHEAD) for index in chosen if _is_ahead(points[index], now)}
+    dated = [index for index in chosen if index not in found]
+    if not dated:
+        return found
+    # Ages count from the newest snapshot, as in zrepl: a box that was off for long makes no history old by itself.
+    newest = points[dated[-1]].creation
     at = now if now.timestamp() <= newest else datetime.fromtimestamp(newest, now.tzinfo)
-    return dict(zip(chosen, judge(policy, [points[index] for index in chosen], at), strict=True))
+    mine = [points[index] for index in dated]
+    verdicts = judge(policy, mine, at)
+    # Nor does a clock that jumped ahead, once a run has taken one by it: that one is the newest then.
+    unseen = uncounted([point.creation for point in mine])
+    if any(unseen):
+        after = longest(unseen)
+        why = f"{PAUSED}: none was taken between {mine[after - 1].name} and {mine[after].name}"
+        younger = judge(policy, mine, at, unseen)
+        verdicts = [_either(*both, why, by_hand=by_hand) for both in zip(verdicts, younger, strict=True)]
+    return found | dict(zip(dated, verdicts, strict=True))
+
+
+def _either(by_date: Verdict, younger: Verdict, why: str, *, by_hand: bool) -> Verdict:
+    """What becomes of one when a time without snapshots does not make it older, which is `why` then."""
+    if by_date[0] or not younger[0]:
+        return by_date
+    return (False, f"{by_date[1]}; {why}, so only a person lets it go now") if by_hand else (True, why)
 
 
 def _by_origin(points: Sequence[Point], chosen: Sequence[int]) -> list[list[int]]:

@@ -14,15 +14,20 @@ from .policy import PERIODS, Policy, amount
 Verdict = tuple[bool, str]
 
 
-def judge(policy: Policy, points: Sequence[Point], now: datetime) -> list[Verdict]:
-    """A verdict for each point. `now` has a time zone: periods are those of its local time."""
+def judge(policy: Policy, points: Sequence[Point], now: datetime, uncounted: Sequence[int] = ()) -> list[Verdict]:
+    """A verdict for each point. `now` has a time zone: periods are those of its local time.
+
+    `uncounted` are seconds for each point that do not make it older. Counts have no need of that: they keep their
+    number of each period, however old.
+    """
     if policy.counts:
         return _counts(policy, points, now)
+    unseen = uncounted or [0] * len(points)
     if policy.grid:
-        return _grid(policy, points)
+        return _grid(policy, points, unseen)
     if policy.empty:
         return [(True, "the policy keeps everything")] * len(points)
-    return _thinning(policy, points, now)
+    return _thinning(policy, points, now, unseen)
 
 
 def _hour(local: datetime) -> Hashable:
@@ -68,7 +73,7 @@ def _firsts(slots: Sequence[Hashable]) -> list[int]:
     return list(first.values())
 
 
-def _grid(policy: Policy, points: Sequence[Point]) -> list[Verdict]:
+def _grid(policy: Policy, points: Sequence[Point], unseen: Sequence[int]) -> list[Verdict]:
     """zrepl: buckets back from the newest snapshot, each with its left edge and without its right one.
 
     What seems younger than that, by a clock that was wrong, stays. (zrepl takes the youngest date for the newest
@@ -79,7 +84,7 @@ def _grid(policy: Policy, points: Sequence[Point]) -> list[Verdict]:
     verdicts: list[Verdict] = [(False, "older than the whole grid")] * len(points)
     kept: dict[tuple[int, int], int] = {}
     for index, point in enumerate(points):
-        age = newest - point.creation
+        age = newest - point.creation - unseen[index]
         if age < 0:
             verdicts[index] = (True, "by its date newer than the newest snapshot")
             continue
@@ -95,7 +100,7 @@ def _grid(policy: Policy, points: Sequence[Point]) -> list[Verdict]:
     return verdicts
 
 
-def _thinning(policy: Policy, points: Sequence[Point], now: datetime) -> list[Verdict]:
+def _thinning(policy: Policy, points: Sequence[Point], now: datetime, unseen: Sequence[int]) -> list[Verdict]:
     """zfs-autobackup: the newest so many, and the first of each block of time while it is not too old.
 
     One difference. There, when the first of a block becomes too old, the next one of that block counts as its first,
@@ -108,7 +113,7 @@ def _thinning(policy: Policy, points: Sequence[Point], now: datetime) -> list[Ve
         verdicts = [(False, f"not the first of its {amount(policy.rules[0].period)}")] * len(points)
     for rule in policy.rules:
         for index in _firsts([point.creation // rule.period for point in points]):
-            if int(now.timestamp()) - points[index].creation <= rule.ttl:
+            if int(now.timestamp()) - points[index].creation - unseen[index] <= rule.ttl:
                 verdicts[index] = (True, f"first of its {amount(rule.period)} for {amount(rule.ttl)} ({rule})")
             elif not verdicts[index][0]:
                 verdicts[index] = (False, f"first of its {amount(rule.period)}, but older than {amount(rule.ttl)}")

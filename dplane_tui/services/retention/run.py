@@ -22,6 +22,7 @@ from .backlog import Backlog
 from .hand import Hand
 from .model import SOURCE, TARGET, Judged, Pruned, Pruning, SideReport
 from .needs import NONE_WAIT, Claim, Needs, clock_stops, needs_of
+from .plan import PAUSED
 from .points import ALL, TASKS
 from .policy import Policy, parse
 
@@ -40,6 +41,8 @@ class Scope:
     dry: bool = False
     ahead: bool = False
     """As if everything had arrived already."""
+    by_hand: bool = False
+    """A person asked for it, and answers for the clock."""
     for_room: bool = False
     """A target is short of room: also a copy into which a transfer was interrupted lets go of what that needs not."""
 
@@ -103,7 +106,7 @@ class Retention:
         far = report.side == TARGET
         pruner = (self._target if far else self._source).pruner()
         # At the source, what the dataset's own policy took is that policy's; a copy's history is the task's alone.
-        hand = Hand(pruner, scope.dry, sizes=scope.proven is None, of=ALL if far else TASKS)
+        hand = Hand(pruner, scope.dry, sizes=scope.proven is None, of=ALL if far else TASKS, by_hand=scope.by_hand)
         side = (self._there or {}) if far else self._here
         others = await self._claims(side, far=far)
         self._let_in = await pruner.let_in()
@@ -126,7 +129,7 @@ class Retention:
             judged += found
             frees = None if frees is None or more is None else frees + more
         found, said = await self._read_back(judged, far=far)
-        return replace(report, judged=found, frees=frees, problem=problem or said)
+        return replace(report, judged=found, frees=frees, problem=problem or said, note=_paused(found))
 
     async def _claims(self, side: Side, *, far: bool) -> Mapping[str, list[Claim]]:
         """What the tasks of this box need of what lies on either side."""
@@ -192,6 +195,25 @@ class Retention:
         )
 
 
+def _paused(judged: tuple[Judged, ...]) -> str:
+    """What is to be told of those that by their dates alone are old enough; empty when there are none."""
+    waits = [one for one in judged if one.keep and one.why.startswith(PAUSED)]
+    asked = sum(not (one.keep or one.destroyed) and PAUSED in one.why for one in judged)
+    if asked:
+        return (
+            f"{asked} snapshot(s) are old enough only by a long time in which no snapshot was taken, so no run lets "
+            "them go yet. A clock that is wrong looks the same: see that it is right before you prune by hand."
+        )
+    if not waits:
+        return ""
+    where = f"of {waits[-1].dataset} {waits[-1].why.removeprefix(f'{PAUSED}: ')}"
+    return (
+        f"{len(waits)} snapshot(s) stay for longer than the policy says, as a long time without any makes none older: "
+        f"{where}. If the clock is right, they go by themselves as new ones come, or at once when you prune by "
+        "hand; if it is not, set it."
+    )
+
+
 def _all_stay(dataset: Dataset, why: str) -> Needs:
     return Needs({point.guid: why for point in dataset.snapshots}, NONE_WAIT)
 
@@ -210,5 +232,7 @@ def told(pruning: Pruning) -> str:
                 f"{clean(left[0].dataset)}@{clean(left[0].snapshot)}: {clean(left[0].error, 300)}"
             )
         if side.problem:
-            said.append(f"Retention {at} was left undone: {clean(side.problem, 500)}")
+            said.append(f"Retention {at} was left undone, or a part of it: {clean(side.problem, 500)}")
+        if side.note:
+            said.append(f"Retention {at}: {clean(side.note, 700)}")
     return " ".join(said)

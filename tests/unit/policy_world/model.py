@@ -36,6 +36,7 @@ class Data:
     received: dict[str, str] = field(default_factory=dict)
     snaps: dict[str, Snap] = field(default_factory=dict)
     bookmarks: dict[str, Snap] = field(default_factory=dict)
+    readonly: bool = False
 
 
 class ModelBox:
@@ -122,8 +123,9 @@ class ModelBox:
             said = "".join(f"{n}\t" * named + f"{self._source(n, prop)[0]}\n" for n in there)
             gone = "".join(f"cannot open '{n}': dataset does not exist\n" for n in names if n in self.vanished)
             return Output(1 if gone else 0, said.encode(), gone.encode())
-        if words[:2] == ["zfs", "list"] and "name,guid,type" in words:
-            return _said("".join(f"{name}\t{data.guid}\tfilesystem\n" for name, data in sorted(self.datasets.items())))
+        if words[:2] == ["zfs", "list"] and "name,guid,type,readonly" in words:
+            shut = {name: "on" if data.readonly else "off" for name, data in self.datasets.items()}
+            return _said("".join(f"{n}\t{d.guid}\tfilesystem\t{shut[n]}\n" for n, d in sorted(self.datasets.items())))
         if words[:2] == ["zfs", "list"]:
             only = words[-1] if words[-1] in self.datasets else ""
             return _said("".join(self._points(name) for name in sorted(self.datasets) if not only or name == only))

@@ -1,0 +1,58 @@
+"""Long times in which no snapshot was taken: the box was off, or its clock jumped ahead. Pure.
+
+Names and dates cannot tell the one from the other. So such a time does not make a snapshot older. What is known of its
+age is how long snapshots were taken since: after a jump that is its age, and a box that was off keeps what it had for
+as long again as it takes new ones.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import pairwise
+
+LONG = 45 * 86400
+"""Seconds. A shorter time without a snapshot is an ordinary one: every month is."""
+_RHYTHM = 3  # and so is one of up to so many times the one before or after it: every quarter, or the last yearly ones
+
+
+def uncounted(times: Sequence[int]) -> list[int]:
+    """For each of `times` (when snapshots say that they were taken, in the order of createtxg), the seconds since then
+    that do not make it older.
+
+    Dates that a wrong clock gave between right ones, ahead or behind, tell of no time that went by.
+    """
+    line = _agreeing(times)
+    gaps = [times[after] - times[before] for before, after in pairwise(line)]
+    found = [0] * len(times)
+    for place, gap in enumerate(gaps):
+        beside = [*gaps[max(0, place - 1) : place], *gaps[place + 1 : place + 2]]
+        if gap > max(LONG, *(_RHYTHM * other for other in beside), 0):
+            found[line[place + 1] - 1] += gap
+    for index in range(len(found) - 1, 0, -1):
+        found[index - 1] += found[index]
+    newest = times[-1] if times else 0
+    return [max(0, min(seconds, newest - time)) for seconds, time in zip(found, times, strict=True)]
+
+
+def _agreeing(times: Sequence[int]) -> list[int]:
+    """The most of `times`, by index, that lie in order: none is later than one that comes behind it."""
+    lasts: list[int] = []  # of all that many in order, the earliest time that they can end with
+    ends: list[int] = []
+    before: list[int] = []
+    for index, time in enumerate(times):
+        length = bisect_right(lasts, time)
+        before.append(ends[length - 1] if length else -1)
+        lasts[length : length + 1] = [time]
+        ends[length : length + 1] = [index]
+    found: list[int] = []
+    index = ends[-1] if ends else -1
+    while index >= 0:
+        found.append(index)
+        index = before[index]
+    return found[::-1]
+
+
+def longest(unseen: Sequence[int]) -> int:
+    """The index before which the longest of these times ended, by what `uncounted` found."""
+    return max(range(1, len(unseen)), key=lambda index: unseen[index - 1] - unseen[index])
