@@ -31,8 +31,11 @@ def read(version: str, case: str, name: str) -> str:
 
 def pools(version: str, name: str, case: str) -> tuple[Pool, ...]:
     """The pools of a case, as the service puts them together."""
-    parse = parse_json if name == "status.json" else parse_text
-    return merge(parse(read(version, case, name)), parse_spaces(read(version, case, "list.txt")))
+    told, spaces = read(version, case, name), parse_spaces(read(version, case, "list.txt"))
+    if name == "status.json":
+        return merge(parse_json(told), spaces)
+    # Captured at once; the service asks for each by its name, and is told the same of it.
+    return merge([parse_text(told[told.index(f"  pool: {pool}\n") :], pool) for pool in spaces], spaces)
 
 
 def shape(vdev: Vdev) -> str:

@@ -19,6 +19,7 @@ from .parse_lists import (
     DATASET_COLUMNS,
     POOL_COLUMNS,
     SNAPSHOT_COLUMNS,
+    Space,
     merge,
     parse_datasets,
     parse_snapshots,
@@ -81,16 +82,28 @@ class ZfsReader:
 
     async def _ask_pools(self, only: Sequence[str], now: float | None) -> tuple[Pool, ...]:
         as_json = await self.version() >= _JSON_SINCE
-        # The text has dates in the box's own zone; in UTC they are the same everywhere.
-        status = ["zpool", "status", "-j", "--json-int"] if as_json else ["env", "TZ=UTC", "zpool", "status", "-ps"]
-        listed, told = await asyncio.gather(  # each is a round trip to a far box
-            self._run(["zpool", "list", "-Hpo", POOL_COLUMNS, *only], timeout=STUCK),
-            self._run([*status, *only], timeout=STUCK),
-        )
+        listing = self._run(["zpool", "list", "-Hpo", POOL_COLUMNS, *only], timeout=STUCK)
+        if not as_json:
+            spaces = parse_spaces((await listing).text)
+            return merge(await asyncio.gather(*map(self._ask_as_text, spaces.values())), spaces)
+        status = ["zpool", "status", "-j", "--json-int", *only]
+        listed, told = await asyncio.gather(listing, self._run(status, timeout=STUCK))  # each is a round trip
         spaces = parse_spaces(listed.text)
-        if not spaces:
-            return ()
-        return merge(parse_json_status(told.text, now) if as_json else parse_text_status(told.text), spaces)
+        return merge(parse_json_status(told.text, now), spaces) if spaces else ()
+
+    async def _ask_as_text(self, space: Space) -> Pool:
+        """One pool by its name, so that what the labels of another hold does not speak for it, nor hide it."""
+        # The text has dates in the box's own zone; in UTC they are the same everywhere.
+        argv = ["env", "TZ=UTC", "zpool", "status", "-ps", space.name]
+        try:
+            return parse_text_status((await self._run(argv, timeout=STUCK)).text, space.name)
+        except TimedOutError:
+            raise
+        except (
+            ChangedError,
+            CommandError,
+        ) as error:  # its tree is not known; that it is there, and its health, the list says
+            return Pool(space.name, space.guid, space.health, status=error.message)
 
     async def pool(self, name: str) -> Pool:
         """The imported pool of that name. Raises MissingError when there is none."""
