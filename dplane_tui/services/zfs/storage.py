@@ -49,15 +49,20 @@ class StorageService(DatasetActs, SnapshotActs, AccountActs, AllowReader, ShareA
         return shelf
 
     async def newest(self) -> dict[str, tuple[str, float]]:
-        """The newest snapshot of each dataset: name behind the @, when it was taken. No sizes are asked for: cheap."""
+        """The newest snapshot of each dataset: name behind the @, when it was taken. No sizes are asked for: cheap.
+
+        Newest is what was made last here: the time comes from a clock, or with a stream from another box's.
+        """
+        last: dict[str, int] = {}
         found: dict[str, tuple[str, float]] = {}
-        argv = ["zfs", "list", "-Hpo", "name,creation", "-t", "snapshot"]
+        argv = ["zfs", "list", "-Hpo", "name,createtxg,creation", "-t", "snapshot"]
         async with aclosing(self._lines(argv, None)) as lines:
             async for line in lines:
-                name, _, created = line.partition("\t")
+                name, _, numbers = line.partition("\t")
+                txg, _, created = numbers.partition("\t")
                 dataset, _, short = name.partition("@")
-                if created.isdigit() and float(created) >= found.get(dataset, ("", 0.0))[1]:
-                    found[dataset] = (short, float(created))
+                if txg.isdigit() and created.isdigit() and int(txg) >= last.get(dataset, 0):
+                    last[dataset], found[dataset] = int(txg), (short, float(created))
         return found
 
     async def settings(self, dataset: str) -> tuple[Setting, ...]:
