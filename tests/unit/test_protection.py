@@ -69,6 +69,11 @@ def test_what_is_from_a_time_to_come_is_never_good() -> None:
     assert word(snapshot=("d", NOW + 60), pool=dataclasses.replace(POOL, scrubbed_at=NOW + 60)) == PROTECTED
 
 
+def test_a_peers_name_is_somebody_elses_text() -> None:
+    told = judge(dataclasses.replace(GOOD, peer="attic\x1b[2J\ny"), NOW).reasons
+    assert not [reason for reason in told if "\x1b" in reason.text or "\n" in reason.text]
+
+
 def test_each_age_stands_beside_what_is_allowed() -> None:
     old = dataclasses.replace(COPY, late=True, fresh_at=NOW - 7260, allowed=7200.0)
     facts = dataclasses.replace(

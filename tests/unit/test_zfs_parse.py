@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from dplane_tui.errors import CommandError
 from dplane_tui.services.zfs import parse_json, parse_lists, parse_text
-from dplane_tui.services.zfs.model import Pool
+from dplane_tui.services.zfs.model import Dataset, Pool
 from dplane_tui.text import clean
 
 NOW = 1_790_000_000.0
@@ -338,7 +338,8 @@ PARSERS = [
     partial(parse_text.parse_status, name="a"),
     parse_text.parse_importable,
     parse_lists.parse_spaces,
-    parse_lists.parse_datasets,
+    partial(parse_lists.rows, columns=parse_lists.DATASETS.plain, program="zfs"),
+    lambda text: parse_lists.parse_datasets(parse_lists.DATASETS.whole(text) or ()),
     parse_lists.parse_snapshots,
 ]
 PIECES = st.sampled_from(
@@ -379,18 +380,26 @@ def test_garbage_gives_a_result_or_a_sentence(parser: Any, text: str) -> None:
         assert "was not understood" in found
         assert clean(found) == found
     else:
-        assert isinstance(found, (tuple, dict, Pool))
+        assert isinstance(found, (tuple, dict, list, Pool))
 
 
-DATASET = "tank/a\tfilesystem\t77\t12\t100\t200\t50\tyes\toff\t-\t-\t-\t-\tlz4\toff\t-\t/tank/a"
+DATASET = "tank/a\tfilesystem\t77\t12\t100\t200\t50\tyes\toff\t-\t-\t-\t-\tlz4\toff\t-\t/tank/a\ttank/a"
+
+
+def datasets(text: str) -> tuple[Dataset, ...]:
+    """Those of a listing in which every text fits."""
+    listed = parse_lists.DATASETS.whole(text)
+    assert listed is not None
+    return parse_lists.parse_datasets(listed)
 
 
 def test_datasets_volumes_and_encrypted_ones() -> None:
     encrypted = (
         "tank/e\tfilesystem\t78\t13\t1\t2\t3\tno\taes-256-gcm\tunavailable\ttank/e\t1-abc\t-\ton\ton\tattic\tnone"
+        "\ttank/e"
     )
-    volume = "tank/v\tvolume\t79\t14\t1\t2\t3\t-\toff\tnone\t-\t-\ttank/a@x\tzstd-3\toff\t-\t-"
-    a, e, v = parse_lists.parse_datasets("\n".join([DATASET, encrypted, volume, ""]))
+    volume = "tank/v\tvolume\t79\t14\t1\t2\t3\t-\toff\tnone\t-\t-\ttank/a@x\tzstd-3\toff\t-\t-\ttank/v"
+    a, e, v = datasets("\n".join([DATASET, encrypted, volume, ""]))
     assert (a.mountpoint, a.mounted, a.encryption, a.key_status, a.readonly) == ("/tank/a", True, "off", None, False)
     assert (e.encryption, e.key_status, e.encryption_root) == ("aes-256-gcm", "unavailable", "tank/e")
     assert (e.resume_token, e.mounted, e.readonly, e.peer) == ("1-abc", False, True, "attic")
@@ -398,17 +407,11 @@ def test_datasets_volumes_and_encrypted_ones() -> None:
     assert (v.kind, v.mounted, v.mountpoint, v.origin, v.compression) == ("volume", None, None, "tank/a@x", "zstd-3")
 
 
-def test_mountpoint_with_tab_and_line_end_stays_one_dataset() -> None:
-    first, second = parse_lists.parse_datasets(f"{DATASET}\tb\nc\n{DATASET}\n")
-    assert first.mountpoint == "/tank/a\tb\nc"
-    assert second.mountpoint == "/tank/a"
-
-
-def test_a_peers_name_with_a_line_end_hides_no_dataset() -> None:
-    hostile = DATASET.replace("\t-\t/", "\tx\ny\t/")
-    assert hostile != DATASET
-    for listed in ((hostile, DATASET), (DATASET, hostile)):
-        assert [one.name for one in parse_lists.parse_datasets("\n".join(listed))] == ["tank/a", "tank/a"]
+@pytest.mark.parametrize("wrong", [{1: "snapshot"}, {2: "0"}, {2: "x"}, {3: "-"}])
+def test_a_row_that_is_of_no_dataset_is_told(wrong: dict[int, str]) -> None:
+    row = DATASET.split("\t")[:-1]
+    with pytest.raises(CommandError, match="was not understood"):
+        parse_lists.parse_datasets([[wrong.get(at, cell) for at, cell in enumerate(row)]])
 
 
 def test_pools_between_two_commands() -> None:

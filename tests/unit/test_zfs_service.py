@@ -118,7 +118,7 @@ def service(box: PlayedBox) -> ZfsService:
 
 def row(name: str, guid: int) -> str:
     """A file system as `zfs list` prints it."""
-    return f"{name}\tfilesystem\t{guid}\t1\t1\t1\t1\tyes\toff\t-\t-\t-\t-\ton\toff\t-\t/{name}"
+    return f"{name}\tfilesystem\t{guid}\t1\t1\t1\t1\tyes\toff\t-\t-\t-\t-\ton\toff\t-\t/{name}\t{name}"
 
 
 TANK = Pool("tank", "7", "ONLINE")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...text import age, duration
+from ...text import age, clean, duration
 from ..replication.freshness import SKEW
 
 PROTECTED, PARTLY, NOT, UNKNOWN = "protected", "partly", "not", "?"
@@ -179,7 +179,11 @@ def _policy(facts: Facts) -> tuple[Reason, ...]:
 def _copies(facts: Facts, now: float) -> tuple[Reason, ...]:
     if facts.peer:
         # Whether the original is still there, nothing on this box was read to say.
-        return (Reason("unknown", f"It is the copy of a dataset of {facts.peer}; the original was not looked at."),)
+        return (
+            Reason(
+                "unknown", f"It is the copy of a dataset of {clean(facts.peer, 63)}; the original was not looked at."
+            ),
+        )
     if facts.copies is None:
         return (Reason("unknown", "The replication tasks were not read."),)
     if not facts.copies:

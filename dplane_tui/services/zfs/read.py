@@ -16,7 +16,7 @@ from .model import Dataset, Disk, Importable, Pool, Snapshot
 from .parse_disks import LSBLK_COLUMNS, parse_disks, parse_links
 from .parse_json import parse_status as parse_json_status
 from .parse_lists import (
-    DATASET_COLUMNS,
+    DATASETS,
     POOL_COLUMNS,
     SNAPSHOT_COLUMNS,
     Space,
@@ -24,9 +24,11 @@ from .parse_lists import (
     parse_datasets,
     parse_snapshots,
     parse_spaces,
+    rows,
 )
 from .parse_text import parse_importable
 from .parse_text import parse_status as parse_text_status
+from .table import Table, key
 
 STUCK = 10.0  # seconds after which a zpool command is taken to wait for a pool that does not answer
 _KERNEL = "/proc/sys/kernel/osrelease"
@@ -34,6 +36,7 @@ _KSTAT = "/proc/spl/kstat/zfs"
 _NO_MODULE = ("modules cannot be auto-loaded", "modules are not loaded", "/dev/zfs", "failed to initialize the libzfs")
 _GONE = ("does not exist", "no such pool", "dataset not found")
 _JSON_SINCE = (2, 3)
+_DATASETS = "filesystem,volume"
 _BY_ID = "/dev/disk/by-id"
 
 
@@ -116,15 +119,11 @@ class ZfsReader:
 
     async def datasets(self, pool: str | None = None) -> tuple[Dataset, ...]:
         """All file systems and volumes, or those of one pool, in the order of their names."""
-        if pool is None:
-            return parse_datasets((await self._list("filesystem,volume", DATASET_COLUMNS)).text)
-        name = names.dataset(pool)
-        return parse_datasets(await self._named("dataset", name, "filesystem,volume", DATASET_COLUMNS, "-r"))
+        return parse_datasets(await self._table(DATASETS, pool, "-r"))
 
     async def dataset(self, name: str) -> Dataset:
         """One file system or volume. Raises MissingError when there is none of that name."""
-        told = await self._named("dataset", names.dataset(name), "filesystem,volume", DATASET_COLUMNS)
-        found = parse_datasets(told)
+        found = parse_datasets(await self._table(DATASETS, name))
         if len(found) != 1:
             raise CommandError(f"zfs list told of {len(found)} datasets when asked for {clean(name)}.")
         return found[0]
@@ -175,11 +174,38 @@ class ZfsReader:
         try:
             return (await self._list(kinds, columns, *options, name, timeout=timeout)).text
         except ChangedError:
-            above = f" {clean(name.partition('@')[0])}" if "@" in name else ""
-            raise MissingError(
-                f"There is no {what} {clean(name)} on {self.host.name}.",
-                f"`dplane {what} list{above}` shows the ones there are.",
-            ) from None
+            raise self._none(what, name) from None
+
+    def _none(self, what: str, name: str) -> MissingError:
+        above = f" {clean(name.partition('@')[0])}" if "@" in name else ""
+        return MissingError(
+            f"There is no {what} {clean(name)} on {self.host.name}.",
+            f"`dplane {what} list{above}` shows the ones there are.",
+        )
+
+    async def _table(self, table: Table, name: str | None, *options: str) -> list[list[str]]:
+        """The rows of all datasets, or of the one called `name`, with `-r` and of those below it: one `zfs list`.
+
+        More only where a text has tabs or line ends in it. Raises MissingError when there is none of that name.
+        """
+
+        async def listed(columns: str) -> str:
+            if name is None:
+                return (await self._list(_DATASETS, columns)).text
+            return await self._named("dataset", names.dataset(name), _DATASETS, columns, *options)
+
+        told = await listed(table.columns)
+        whole = table.whole(told)
+        if whole is not None:
+            return whole
+        from .apart import texts_of
+
+        plain = rows(await listed(table.plain), table.plain, "zfs")
+        texts = await texts_of(self._run, table, [key(row) for row in plain], told)
+        found = [[*row, *texts[key(row)]] for row in plain if key(row) in texts]  # the others are gone by now
+        if name is not None and not found:
+            raise self._none("dataset", name)
+        return found
 
     async def _run(self, argv: Sequence[str], *, check: bool = True, timeout: float = 60.0) -> Output:
         try:

@@ -16,7 +16,7 @@ from .properties import Setting, parse_settings
 from .shares import ShareActs
 from .shelf import SHELF_COLUMNS, Shelf
 from .snapshot_acts import SnapshotActs
-from .tree import TREE_COLUMNS, Holding, parse_tree
+from .tree import TREE, Holding, parse_tree
 
 _PATIENCE = 600.0  # seconds for a listing of very many
 _BREATH = 2000  # lines after which keys are looked at
@@ -27,13 +27,11 @@ class StorageService(DatasetActs, SnapshotActs, AccountActs, AllowReader, ShareA
 
     async def tree(self, below: str | None = None) -> tuple[Holding, ...]:
         """All datasets, or one and those below it, in the order of their names: one `zfs list`."""
-        if below is None:
-            return parse_tree((await self._list("filesystem,volume", TREE_COLUMNS)).text)
-        return parse_tree(await self._named("dataset", names.dataset(below), "filesystem,volume", TREE_COLUMNS, "-r"))
+        return parse_tree(await self._table(TREE, below, "-r"))
 
     async def holding(self, name: str) -> Holding:
         """One dataset with its space. Raises MissingError when there is none of that name."""
-        return parse_tree(await self._named("dataset", names.dataset(name), "filesystem,volume", TREE_COLUMNS))[0]
+        return parse_tree(await self._table(TREE, name))[0]
 
     async def _tree_below(self, name: str) -> Sequence[Holding]:
         return await self.tree(name)
