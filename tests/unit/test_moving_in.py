@@ -216,7 +216,7 @@ async def test_a_mark_below_that_speaks_for_another_dataset_keeps_nothing_from_b
         "vault/old/c": {"dplane:peer": "other"},
     }
     host = Here()
-    host.run = Zfs(there).run  # type: ignore[method-assign]
+    host.run = Zfs(there).run  # type: ignore[method-assign, assignment]  # it runs no program
     seen = await adopt.look(host, "near-box", "vault/old")
     assert (seen.guid, seen.below) == ("7", ("vault/old/b", "vault/old/c"))
     assert [name for name, _ in seen.refused] == ["vault/old/b", "vault/old/c"]
