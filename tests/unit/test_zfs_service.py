@@ -116,9 +116,10 @@ def service(box: PlayedBox) -> ZfsService:
     return ZfsService(box)  # type: ignore[arg-type]  # it needs no `open`
 
 
-def row(name: str, guid: int) -> str:
+def row(name: str, guid: int, mountpoint: str = "") -> str:
     """A file system as `zfs list` prints it."""
-    return f"{name}\tfilesystem\t{guid}\t1\t1\t1\t1\tyes\toff\t-\t-\t-\t-\ton\toff\t-\t/{name}\t{name}"
+    texts = f"-\t{mountpoint or f'/{name}'}\t{name}"
+    return f"{name}\tfilesystem\t{guid}\t1\t1\t1\t1\tyes\toff\t-\t-\t-\t-\ton\toff\t{texts}"
 
 
 TANK = Pool("tank", "7", "ONLINE")
