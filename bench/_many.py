@@ -29,7 +29,7 @@ if words[:1] == ["version"]:
     print("zfs-2.3.9-1")
 elif words[:1] == ["list"]:
     columns = words[words.index("-Hpo") + 1]
-    name = {{{shelf!r}: "shelf", {tree!r}: "tree", "name,creation": "newest"}}[columns]
+    name = {{{shelf!r}: "shelf", {tree!r}: "tree", "name,createtxg,creation": "newest"}}[columns]
     with open(here + "/listed", "a") as log:
         log.write(name + "\\n")
     pace = {pace!r} if words[-1] != "unpaced" else 0
@@ -69,7 +69,7 @@ def build(scratch: Path) -> Path:
                 short = f"autosnap_2026-{1 + at // 28:02d}-{1 + at % 28:02d}_00:00:01_daily"
                 created = 1_760_000_000 + at * 86400
                 shelf.write(f"{name}@{short}\t{guid}\t{100 + at}\t{created}\t{at * 4096 * number}\t536870912\t0\n")
-                newest.write(f"{name}@{short}\t{created}\n")
+                newest.write(f"{name}@{short}\t{100 + at}\t{created}\n")
         newest.close()
     bin = scratch / "bin"
     bin.mkdir()

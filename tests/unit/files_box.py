@@ -24,8 +24,7 @@ class FilesBox(PlayedBox):
         self.opened: list[list[str]] = []
 
     def _output(self, words: list[str]) -> str:
-        mounted = f"{row(DATASET, int(self.world.guid(DATASET)))}".removesuffix(f"/{DATASET}") + str(self.world.live)
-        self.datasets = [mounted]
+        self.datasets = [row(DATASET, int(self.world.guid(DATASET)), str(self.world.live))]
         rows = [
             f"{DATASET}@{name}\t{guid}\t{guid}\t{1700000000 + place * 3600}\t1\t1"
             for place, (name, guid) in enumerate(self.world.guids.items())

@@ -76,9 +76,9 @@ class StorageBox(PlayedBox):
             return "".join(self.tree)
         if SHELF_COLUMNS in words:
             return "".join(one + "\n" for one in self.shelf)
-        if "name,creation" in words:
+        if "name,createtxg,creation" in words:
             cells = [one.split("\t") for one in self.shelf]
-            return "".join(f"{one[0]}\t{one[3]}\n" for one in cells)
+            return "".join(f"{one[0]}\t{one[2]}\t{one[3]}\n" for one in cells)
         if words[:2] == ["zfs", "holds"]:
             return self.values.get("holds", "")
         if words[:2] == ["zfs", "get"] and "all" in words:

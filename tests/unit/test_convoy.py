@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import string
+import subprocess
 from dataclasses import replace
 from typing import Any
 
@@ -88,8 +89,6 @@ def listing(*rows: tuple[str, str, str, str]) -> str:
 
 
 def there(monkeypatch: pytest.MonkeyPatch, text: str, status: int = 0, said: str = "") -> Any:
-    import subprocess
-
     from dplane_tui.services.replication import agent_box
 
     monkeypatch.setattr(agent_box, "run", lambda argv: subprocess.CompletedProcess(argv, status, text, said))
@@ -113,6 +112,37 @@ def test_what_is_there_is_read_strictly(monkeypatch: pytest.MonkeyPatch) -> None
             there(monkeypatch, text)
     with pytest.raises(Refusal):
         there(monkeypatch, "", 1, "permission denied")
+
+
+def test_a_hostile_mark_below_keeps_no_other_dataset_from_being_received(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dplane_tui.services.replication import agent_box
+
+    forged = "x\tlocal\nv/a/c\ttype\tvolume\t-\nv/a/c\treceive_resume_token\t1-x\t-\nv/a/c\tdplane:peer\tme"
+    marks = {"v/a": "me", "v/a/b": forged, "v/a/c": "me"}
+
+    def run(argv: list[str]) -> subprocess.CompletedProcess[str]:
+        names = [name for name in argv if name in marks]
+        if argv[1] == "list" or "-r" in argv:
+            names = list(marks)
+        text = listing(*((name, "filesystem", "-", marks[name]) for name in names))
+        if argv[1] == "list":
+            text = "".join(f"{name}\n" for name in names)
+        elif "name,property,value,source" not in argv:  # of one dataset alone
+            cells = [
+                ("type", "filesystem", "-"),
+                ("receive_resume_token", "-", "-"),
+                ("dplane:peer", marks[names[0]], "local"),
+            ]
+            asked = argv[argv.index("-o") + 2].split(",")
+            columns = {"property": 0, "value": 1, "source": 2}
+            wanted = [columns[one] for one in argv[argv.index("-o") + 1].split(",")]
+            text = "".join("\t".join(cell[at] for at in wanted) + "\n" for cell in cells if cell[0] in asked)
+        return subprocess.CompletedProcess(argv, 0, text, "")
+
+    monkeypatch.setattr(agent_box, "run", run)
+    found = agent_several._there("v/a")
+    assert (found["v/a"], found["v/a/c"]) == (("filesystem", "-", "me"), ("filesystem", "-", "me"))
+    assert found["v/a/b"][2] != "me"
 
 
 def test_only_what_is_whole_and_this_peers_or_new_below_it_is_received_together() -> None:

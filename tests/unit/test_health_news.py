@@ -79,6 +79,7 @@ def test_what_a_box_cannot_tell_is_shown_but_no_alarm() -> None:
         (replace(POOL, capacity=95), "bad", "95 % full"),
         (replace(POOL, scan=Scan("resilver", "finished", errors=2)), "warn", "2 errors in its last resilver"),
         (replace(POOL, scan=Scan("scrub", "finished", ended=NOW - 90 * 86400)), "warn", "scrubbed last 90d ago"),
+        (replace(POOL, scan=Scan("scrub", "finished", ended=NOW + 9000)), "unknown", "a clock is or was wrong"),
         (replace(POOL, vdevs=(Vdev("sdx", "disk", "ONLINE", read_errors=3),)), "warn", "counts errors on sdx"),
     ],
 )

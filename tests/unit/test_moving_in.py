@@ -24,6 +24,7 @@ from .privhelper_door import GUID, Door
 from .replication_world.world import World
 from .replication_world.zfs_model import new_dataset
 from .test_agent import Far, far  # noqa: F401 (a fixture)
+from .test_replication_plan import Zfs
 
 TASK = Task("photos", "tank/photos", "nas-b", "vault/photos")
 THEIRS = {
@@ -204,6 +205,22 @@ async def test_whose_copies_lie_below_is_told_before(monkeypatch: pytest.MonkeyP
     assert asked[0]["former"] == "other-box"
     with pytest.raises(RefusedError):
         await adopt.look(host, "near-box", "vault/old", "../x")
+
+
+async def test_a_mark_below_that_speaks_for_another_dataset_keeps_nothing_from_being_seen() -> None:
+    """It is another's copy, whatever it says, and so that is refused; what the other is, its own row says."""
+    forged = "x\tlocal\nvault/old/c\tguid\t9\t-\nvault/old/c\tdplane:peer\tnear-box"
+    there = {
+        "vault/old": {"guid": "7"},
+        "vault/old/b": {"dplane:peer": forged},
+        "vault/old/c": {"dplane:peer": "other"},
+    }
+    host = Here()
+    host.run = Zfs(there).run  # type: ignore[method-assign, assignment]  # it runs no program
+    seen = await adopt.look(host, "near-box", "vault/old")
+    assert (seen.guid, seen.below) == ("7", ("vault/old/b", "vault/old/c"))
+    assert [name for name, _ in seen.refused] == ["vault/old/b", "vault/old/c"]
+    assert dict(seen.refused)["vault/old/c"] == "other"
 
 
 class Here(LocalHost):

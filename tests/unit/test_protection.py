@@ -57,6 +57,23 @@ def test_one_thing_that_lacks_makes_it_partly() -> None:
     assert word(pool=dataclasses.replace(POOL, scrubbed_at=NOW - SCRUBBED - 1)) == PARTLY
 
 
+def test_what_is_from_a_time_to_come_is_never_good() -> None:
+    later = NOW + 400 * 86400
+    ahead = {"snapshot": ("dplane-2030", later), "pool": dataclasses.replace(POOL, scrubbed_at=later)}
+    for name, value in ahead.items():
+        verdict = judge(dataclasses.replace(GOOD, **{name: value}), NOW)  # type: ignore[arg-type]  # fields of Facts
+        assert verdict.word == UNKNOWN
+        [told] = [reason for reason in verdict.reasons if reason.state == "unknown"]
+        assert "a time that has not come yet: a clock is or was wrong" in told.text
+    assert word(snapshot=("d", later), pool=dataclasses.replace(POOL, scrub_errors=1, scrubbed_at=later)) == PARTLY
+    assert word(snapshot=("d", NOW + 60), pool=dataclasses.replace(POOL, scrubbed_at=NOW + 60)) == PROTECTED
+
+
+def test_a_peers_name_is_somebody_elses_text() -> None:
+    told = judge(dataclasses.replace(GOOD, peer="attic\x1b[2J\ny"), NOW).reasons
+    assert not [reason for reason in told if "\x1b" in reason.text or "\n" in reason.text]
+
+
 def test_each_age_stands_beside_what_is_allowed() -> None:
     old = dataclasses.replace(COPY, late=True, fresh_at=NOW - 7260, allowed=7200.0)
     facts = dataclasses.replace(

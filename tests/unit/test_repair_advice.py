@@ -249,6 +249,8 @@ def test_errors_with_data_intact_are_scrubbed_then_cleared() -> None:
     ago = {hours: Scan("scrub", "finished", ended=NOW - hours * 3600, errors=0) for hours in (1, 100)}
     assert advise(pool(tops, state="ONLINE", scan=ago[1]), [FREE], NOW).act == "clear"
     assert advise(pool(tops, state="ONLINE", scan=ago[100]), [FREE], NOW).act == "scrub", "errors may be newer than it"
+    ahead = Scan("scrub", "finished", ended=NOW + 9000, errors=0)
+    assert advise(pool(tops, state="ONLINE", scan=ahead), [FREE], NOW).act == "scrub", "a clock was wrong"
     running = Scan("scrub", "scanning", percent=10.0)
     assert advise(pool(tops, state="ONLINE", scan=running), [FREE], NOW).act == "wait"
     unknown = advise(pool(tops, state="ONLINE", errors=None), [FREE], NOW)

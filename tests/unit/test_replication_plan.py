@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dplane_tui.errors import CommandError
+from dplane_tui.services.host.base import Output
 from dplane_tui.services.replication import halves
 from dplane_tui.services.replication.model import Plan, Task
 from dplane_tui.services.replication.plan import make_plan, wants_snapshot
-from dplane_tui.services.replication.read import ASKED, Dataset, Point, Side, parse
+from dplane_tui.services.replication.read import ASKED, PRESERVED, Dataset, Point, Side, note, parse
+from dplane_tui.services.replication.reread import reread
 
 from .replication_world.zfs_model import token_of
 
@@ -356,12 +358,77 @@ def test_a_value_with_tabs_and_line_ends_is_one_value(odd: str) -> None:
         "/x\tlocal\n" + rows("tank/b", mountpoint="/y")[:-1],  # a dataset that comes later
         "/x\tlocal\n" + rows("tank/0", mountpoint="/y")[:-1],  # one that came before
         "/x\tlocal\n" + rows("tank/b").split("tank/b\tcanmount")[0][:-1],  # whose own beginning it swallows
+        "/x\tlocal\n" + rows("tank/new", mountpoint="/y").rpartition("\t")[0],  # one that there is not
     ],
 )
-def test_a_value_speaks_for_nothing_else(forged: str) -> None:
-    listing = rows("tank/0") + rows("tank/a", mountpoint=forged) + rows("tank/b", mountpoint="/srv/b")
+@pytest.mark.parametrize("prop", ["mountpoint", "dplane:peer", note(PRESERVED[-1])])
+def test_a_value_speaks_for_nothing_else(forged: str, prop: str) -> None:
+    listing = rows("tank/0") + rows("tank/a", **{prop: forged}) + rows("tank/b", mountpoint="/srv/b")
     with pytest.raises(CommandError, match="cannot be understood"):
         parse("", listing)
+
+
+class Zfs:
+    """The `zfs` of a box, as far as a tree is read once more."""
+
+    def __init__(self, there: dict[str, dict[str, str]]) -> None:
+        self.there = there
+        self.ran = 0
+
+    async def run(self, argv: list[str], timeout: float = 30.0) -> Output:
+        self.ran += 1
+        if "snapshot,bookmark" in argv:
+            return Output(0, b"", b"")
+        if argv[1] == "list":
+            return Output(0, "".join(f"{name}\n" for name in self.there).encode(), b"")
+        at = argv.index("-o")
+        columns, props, names = argv[at + 1].split(","), argv[at + 2].split(","), argv[at + 3 :]
+        names = list(self.there) if "-r" in argv else names
+        told = ""
+        for name, prop in ((name, prop) for name in names if name in self.there for prop in props):
+            own = {"type": "filesystem", **self.there[name]}.get(prop, "-")
+            row = {"name": name, "property": prop, "value": own, "source": "local" if own != "-" else "-"}
+            told += "\t".join(row[column] for column in columns) + "\n"
+        gone = [name for name in names if name not in self.there]
+        return Output(len(gone), told.encode(), "".join(f"{name} does not exist" for name in gone).encode())
+
+    def got(self) -> str:
+        return "".join(rows(name, **values) for name, values in self.there.items())
+
+
+async def test_a_hostile_value_is_read_once_more_and_harms_only_its_own_dataset() -> None:
+    forged = "/x\tlocal\n" + rows("tank/499", mountpoint="/y")
+    zfs = Zfs({f"tank/{at:03}": {"mountpoint": f"/srv/{at}", "dplane:was-atime": "off"} for at in range(500)})
+    zfs.there["tank/100"].update({"dplane:peer": forged, "mountpoint": f"{forged}\x1b[2J"})
+    with pytest.raises(CommandError):
+        parse("", zfs.got())
+    found = parse("", await reread(zfs.run, "tank", True))
+    assert set(found) == set(zfs.there)
+    assert {one.local["mountpoint"] for one in found.values() if one.name != "tank/100"} == {
+        f"/srv/{at}" for at in range(500) if at != 100
+    }
+    odd = found["tank/100"]
+    assert (odd.kind, odd.originals) == ("filesystem", {"atime": "off"})
+    assert odd.properties["dplane:peer"] == forged.replace("\n", "\ufffd").replace("\t", "\ufffd")
+    assert "\x1b" not in odd.local["mountpoint"]
+    assert zfs.ran < 40
+
+
+async def test_what_cannot_be_read_once_more_is_told_and_what_is_gone_is_left_out() -> None:
+    zfs = Zfs({"tank/a": {}, "tank/b": {"dplane:peer": "x\ntank/b\ttype\tvolume\t-"}})
+
+    async def goes(argv: list[str]) -> Output:
+        found = await zfs.run(argv)
+        zfs.there.pop("tank/b", None)
+        return found
+
+    assert set(parse("", await reread(goes, "tank", True))) == {"tank/a"}
+
+    async def fails(argv: list[str]) -> Output:
+        return Output(1, b"", b"I/O error") if argv[1] == "get" else await zfs.run(argv)
+
+    with pytest.raises(CommandError, match="tank could not be looked at"):
+        await reread(fails, "tank", True)
 
 
 @given(st.text(max_size=200), st.text(max_size=200))

@@ -458,6 +458,26 @@ async def test_a_run_with_nothing_new_costs_the_same_whatever_the_number_of_data
     assert commands == 2, "hello and one read"
 
 
+@pytest.mark.parametrize("side", ["near", "far", "plain"])
+async def test_a_hostile_property_in_the_tree_stops_no_run(world: World, side: str) -> None:
+    """Whoever may set a property of one dataset of a tree does not decide about the others."""
+    if side == "plain":
+        await world.make_plain()
+    for dataset in ("tank/photos/ann", "tank/photos/bob"):
+        world.write(dataset, 100)
+    assert (await world.run()).state == "succeeded"
+    ann, bob = (f"{'tank/photos' if side == 'near' else TARGET}/{name}" for name in ("ann", "bob"))
+    with world.edit("near" if side == "near" else "far") as state:
+        name = "dplane:was-atime" if side == "far" else "dplane:peer"  # without our mark nothing is received there
+        state["datasets"][ann]["props"][name] = f"x\tlocal\n{bob}\ttype\tvolume\t-\n{ann}\ttype\tvolume\t-"
+    world.write("tank/photos/ann", 100)
+    world.write("tank/photos/bob", 100)
+    run = await world.run()
+    assert run.state == "succeeded", run.message
+    assert_equal(world, "/ann")
+    assert_equal(world, "/bob")
+
+
 async def test_a_tree_with_a_new_snapshot_travels_on_one_channel(world: World) -> None:
     """What a further dataset adds to a run that sends: looks and streams, and no channel, helper or login."""
     for number in range(4):

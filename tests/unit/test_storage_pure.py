@@ -13,7 +13,7 @@ from dplane_tui.services.zfs.diff import Change, parse_change, unescape
 from dplane_tui.services.zfs.model import Snapshot
 from dplane_tui.services.zfs.shelf import fill
 from dplane_tui.services.zfs.snapshot_acts import batches
-from dplane_tui.services.zfs.tree import TREE_COLUMNS, Holding, explain, parse_tree, quota_of, waiting
+from dplane_tui.services.zfs.tree import TREE, TREE_COLUMNS, Holding, explain, parse_tree, quota_of, waiting
 from privhelper.properties import PROPERTIES
 
 
@@ -28,27 +28,34 @@ def line(name: str, **more: str) -> str:
     return "\t".join(value.get(column, "-") for column in TREE_COLUMNS.split(",")) + "\n"
 
 
-def test_a_tree_from_one_listing_with_a_mountpoint_that_holds_anything() -> None:
-    text = line("tank", quota="600", mountpoint="/a\tb\nc") + line("tank/a", keystatus="unavailable", encryption="aes")
-    tank, a = parse_tree(text)
-    assert (tank.mountpoint, tank.quota, tank.ratio, tank.by_snapshots) == ("/a\tb\nc", 600, 1.5, 50)
+def holdings(text: str) -> tuple[Holding, ...]:
+    """Those of a listing in which every text fits."""
+    listed = TREE.whole(text)
+    assert listed is not None
+    return parse_tree(listed)
+
+
+def test_a_tree_from_one_listing() -> None:
+    text = line("tank", quota="600", mountpoint="/a b") + line("tank/a", keystatus="unavailable", encryption="aes")
+    tank, a = holdings(text)
+    assert (tank.mountpoint, tank.quota, tank.ratio, tank.by_snapshots) == ("/a b", 600, 1.5, 50)
     assert (a.locked, a.name, a.canmount) == (True, "tank/a", "on")
     assert quota_of(tank) == (300, 600)
     with pytest.raises(CommandError):
-        parse_tree("nonsense\n")
+        holdings(line("tank", guid="nonsense"))
 
 
 def test_what_waits_for_a_key_is_told_by_its_root() -> None:
     key = {"encryption": "aes-256-gcm", "keystatus": "unavailable", "encryptionroot": "t/safe"}
     text = line("t") + line("t/safe", keylocation="prompt", **key) + line("t/safe/deep", **key)
-    [one] = waiting(parse_tree(text))
+    [one] = waiting(holdings(text))
     assert (one.root.name, one.below, one.from_file) == ("t/safe", ("t/safe/deep",), False)
-    [two] = waiting(parse_tree(text.replace("prompt", "file:///root/key")))
+    [two] = waiting(holdings(text.replace("prompt", "file:///root/key")))
     assert two.from_file
 
 
 def test_space_is_explained_and_adds_up() -> None:
-    tree = parse_tree(
+    tree = holdings(
         line("t", used="400", usedbychildren="250", usedbydataset="100", usedbysnapshots="50")
         + line("t/a", used="150")
         + line("t/a/b", used="90")

@@ -219,6 +219,14 @@ async def test_many_snapshots_come_line_by_line_from_one_listing(box: StorageBox
     assert "\x1b" not in str(told.value)
 
 
+@pytest.mark.parametrize("order", [1, -1])
+async def test_the_newest_is_what_was_made_last_whatever_a_clock_said(box: StorageBox, order: int) -> None:
+    ahead, now = "tank/a@wrong\t1\t10\t1900000000\t5\t6\t0", "tank/a@right\t2\t20\t1700000000\t5\t6\t0"
+    box.shelf = [ahead, now][::order]
+    found = {"tank/a": ("right", 1_700_000_000.0)}
+    assert await service(box).newest() == (await service(box).shelf()).newest() == found
+
+
 async def test_a_difference_is_read_only_as_far_as_it_is_asked_for(box: StorageBox) -> None:
     box.changes = Output(0, b"+\tF\t/tank/a/x\n" * 1000, b"")
     async with aclosing(service(box).diff(SNAPS[0], SNAPS[1])) as changes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from dplane_tui.services.zfs.model import Pool, Vdev
 from dplane_tui.services.zfs.parse_disks import parse_disks, parse_links
 from dplane_tui.services.zfs.parse_json import parse_status as parse_json
-from dplane_tui.services.zfs.parse_lists import DATASET_COLUMNS, merge, parse_datasets, parse_snapshots, parse_spaces
+from dplane_tui.services.zfs.parse_lists import DATASETS, merge, parse_datasets, parse_snapshots, parse_spaces
 from dplane_tui.services.zfs.parse_text import parse_importable
 from dplane_tui.services.zfs.parse_text import parse_status as parse_text
 
@@ -31,8 +32,11 @@ def read(version: str, case: str, name: str) -> str:
 
 def pools(version: str, name: str, case: str) -> tuple[Pool, ...]:
     """The pools of a case, as the service puts them together."""
-    parse = parse_json if name == "status.json" else parse_text
-    return merge(parse(read(version, case, name)), parse_spaces(read(version, case, "list.txt")))
+    told, spaces = read(version, case, name), parse_spaces(read(version, case, "list.txt"))
+    if name == "status.json":
+        return merge(parse_json(told), spaces)
+    # Captured at once; the service asks for each by its name, and is told the same of it.
+    return merge([parse_text(told[told.index(f"  pool: {pool}\n") :], pool) for pool in spaces], spaces)
 
 
 def shape(vdev: Vdev) -> str:
@@ -204,17 +208,17 @@ def test_text_and_json_of_one_moment_tell_the_same(version: str) -> None:
                 assert one.scan.ended == other.scan.ended, case
 
 
-def with_peer(listed: str) -> str:
-    """A listing that was captured before `dplane:peer` was asked for, with that column: no box had sent anything."""
-    before = DATASET_COLUMNS.split(",").index("dplane:peer")
-    cells = (line.split("\t", before) for line in listed.split("\n"))
-    return "\n".join("\t".join([*row[:before], "-", *row[before:]] if len(row) > before else row) for row in cells)
+def apart(listed: str) -> list[list[str]]:
+    """The rows of a listing that was captured when the mountpoint stood alone at its end, a peer in none of them."""
+    begins = re.compile(r"^(?=[^\t\n]+\t(?:filesystem|volume)\t\d+\t\d+\t)", re.MULTILINE)
+    cells = DATASETS.plain.count(",") + 1
+    rows = [row.removesuffix("\n").split("\t", cells) for row in begins.split(listed) if row]
+    return [[*row[:cells], "-", row[cells]] for row in rows]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_encrypted_and_odd_datasets(version: str) -> None:
-    listed = with_peer(read(version, "encrypted", "datasets.txt"))
-    found = {dataset.name: dataset for dataset in parse_datasets(listed)}
+    found = {dataset.name: dataset for dataset in parse_datasets(apart(read(version, "encrypted", "datasets.txt")))}
     assert set(found) == {
         "crypt",
         *(f"crypt/{name}" for name in ("locked", "odd", "open", "open/below", "open/clone", "volume", "with space")),

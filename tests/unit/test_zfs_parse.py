@@ -8,6 +8,7 @@ from __future__ import annotations
 
 # ruff: noqa: E101, W291 (zpool indents with a tab and spaces)
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from dplane_tui.errors import CommandError
 from dplane_tui.services.zfs import parse_json, parse_lists, parse_text
-from dplane_tui.services.zfs.model import Pool
+from dplane_tui.services.zfs.model import Dataset, Pool
 from dplane_tui.text import clean
 
 NOW = 1_790_000_000.0
@@ -185,8 +186,13 @@ errors: No known data errors
 """
 
 
+def both() -> list[Pool]:
+    """The two pools of TEXT, each as it is told when it is asked for by its name."""
+    return [parse_text.parse_status(TEXT[TEXT.index(f"  pool: {name}") :], name) for name in ("tank", "second")]
+
+
 def test_text_tree_of_every_kind() -> None:
-    tank, second = parse_text.parse_status(TEXT)
+    tank, second = both()
     rows = [(d, v.name, v.kind, v.state, v.role, v.note) for top in tank.vdevs for d, v in top.walk()]
     assert rows == [
         (0, "mirror-0", "mirror", "DEGRADED", "data", ""),
@@ -218,7 +224,7 @@ def test_text_tree_of_every_kind() -> None:
 
 
 def test_text_scans() -> None:
-    tank, second = parse_text.parse_status(TEXT)
+    tank, second = both()
     assert tank.scan is not None
     assert second.scan is not None
     assert (tank.scan.kind, tank.scan.state, tank.scan.percent, tank.scan.eta) == ("resilver", "scanning", 25.0, 90.0)
@@ -250,7 +256,7 @@ def test_text_scans() -> None:
     ],
 )
 def test_text_scan_words(said: str, kind: str, state: str, when: float | None) -> None:
-    [pool] = parse_text.parse_status(f"  pool: a\n state: ONLINE\n  scan: {said}\nerrors: No known data errors\n")
+    pool = parse_text.parse_status(f"  pool: a\n state: ONLINE\n  scan: {said}\nerrors: No known data errors\n", "a")
     if not kind:
         assert pool.scan is None
         return
@@ -266,14 +272,14 @@ def test_text_scan_as_2_2_words_it() -> None:
         "resilver in progress since Sat Sep 19 11:33:20 2026\n\t1.5G / 2G scanned, 512M / 1G issued at 2.35M/s\n"
         "\t5.50M resilvered, 50.00% done, no estimated completion time"
     )
-    [pool] = parse_text.parse_status(f"  pool: a\n state: ONLINE\n  scan: {said}\nerrors: No known data errors\n")
+    pool = parse_text.parse_status(f"  pool: a\n state: ONLINE\n  scan: {said}\nerrors: No known data errors\n", "a")
     assert pool.scan is not None
     assert (pool.scan.done, pool.scan.total, pool.scan.percent, pool.scan.eta) == (512 << 20, 1 << 30, 50.0, None)
 
 
 def test_text_unreadable_error_list_is_unknown_not_zero() -> None:
-    [pool] = parse_text.parse_status(
-        "  pool: a\n state: ONLINE\nerrors: List of errors unavailable: permission denied\n"
+    pool = parse_text.parse_status(
+        "  pool: a\n state: ONLINE\nerrors: List of errors unavailable: permission denied\n", "a"
     )
     assert pool.data_errors is None
     assert pool.trouble() == "does not tell whether files have errors"
@@ -281,7 +287,7 @@ def test_text_unreadable_error_list_is_unknown_not_zero() -> None:
 
 def test_pool_called_like_a_section_is_a_pool() -> None:
     config = "\tlogs  ONLINE  0 0 0\n\t  sda  ONLINE  0 0 0\n\tlogs\n\t  sdb  ONLINE  0 0 0\n"
-    [pool] = parse_text.parse_status(f"  pool: logs\n state: ONLINE\nconfig:\n\n{config}")
+    pool = parse_text.parse_status(f"  pool: logs\n state: ONLINE\nconfig:\n\n{config}", "logs")
     assert [(top.name, top.role) for top in pool.vdevs] == [("sda", "data"), ("sdb", "log")]
 
 
@@ -315,19 +321,25 @@ def test_importable() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["what?\n", " state: ONLINE\n", "  pool: a\n", "  pool: a\n state: ONLINE\nconfig:\n\n\t???\n", "\tx\n"]
+    "text", ["what?\n", " state: ONLINE\n", "  pool: a\n", "  pool: a\n state: ONLINE\nconfig:\n\n\t???\n", "\tx\n", ""]
 )
 def test_text_garbage_is_told(text: str) -> None:
     with pytest.raises(CommandError, match="was not understood"):
-        parse_text.parse_status(text)
+        parse_text.parse_status(text, "a")
+
+
+def test_text_of_another_pool_is_not_taken() -> None:
+    with pytest.raises(CommandError, match="does not begin with the pool second"):
+        parse_text.parse_status(TEXT, "second")
 
 
 PARSERS = [
     parse_json.parse_status,
-    parse_text.parse_status,
+    partial(parse_text.parse_status, name="a"),
     parse_text.parse_importable,
     parse_lists.parse_spaces,
-    parse_lists.parse_datasets,
+    partial(parse_lists.rows, columns=parse_lists.DATASETS.plain, program="zfs"),
+    lambda text: parse_lists.parse_datasets(parse_lists.DATASETS.whole(text) or ()),
     parse_lists.parse_snapshots,
 ]
 PIECES = st.sampled_from(
@@ -368,18 +380,26 @@ def test_garbage_gives_a_result_or_a_sentence(parser: Any, text: str) -> None:
         assert "was not understood" in found
         assert clean(found) == found
     else:
-        assert isinstance(found, (tuple, dict))
+        assert isinstance(found, (tuple, dict, list, Pool))
 
 
-DATASET = "tank/a\tfilesystem\t77\t12\t100\t200\t50\tyes\toff\t-\t-\t-\t-\tlz4\toff\t-\t/tank/a"
+DATASET = "tank/a\tfilesystem\t77\t12\t100\t200\t50\tyes\toff\t-\t-\t-\t-\tlz4\toff\t-\t/tank/a\ttank/a"
+
+
+def datasets(text: str) -> tuple[Dataset, ...]:
+    """Those of a listing in which every text fits."""
+    listed = parse_lists.DATASETS.whole(text)
+    assert listed is not None
+    return parse_lists.parse_datasets(listed)
 
 
 def test_datasets_volumes_and_encrypted_ones() -> None:
     encrypted = (
         "tank/e\tfilesystem\t78\t13\t1\t2\t3\tno\taes-256-gcm\tunavailable\ttank/e\t1-abc\t-\ton\ton\tattic\tnone"
+        "\ttank/e"
     )
-    volume = "tank/v\tvolume\t79\t14\t1\t2\t3\t-\toff\tnone\t-\t-\ttank/a@x\tzstd-3\toff\t-\t-"
-    a, e, v = parse_lists.parse_datasets("\n".join([DATASET, encrypted, volume, ""]))
+    volume = "tank/v\tvolume\t79\t14\t1\t2\t3\t-\toff\tnone\t-\t-\ttank/a@x\tzstd-3\toff\t-\t-\ttank/v"
+    a, e, v = datasets("\n".join([DATASET, encrypted, volume, ""]))
     assert (a.mountpoint, a.mounted, a.encryption, a.key_status, a.readonly) == ("/tank/a", True, "off", None, False)
     assert (e.encryption, e.key_status, e.encryption_root) == ("aes-256-gcm", "unavailable", "tank/e")
     assert (e.resume_token, e.mounted, e.readonly, e.peer) == ("1-abc", False, True, "attic")
@@ -387,17 +407,11 @@ def test_datasets_volumes_and_encrypted_ones() -> None:
     assert (v.kind, v.mounted, v.mountpoint, v.origin, v.compression) == ("volume", None, None, "tank/a@x", "zstd-3")
 
 
-def test_mountpoint_with_tab_and_line_end_stays_one_dataset() -> None:
-    first, second = parse_lists.parse_datasets(f"{DATASET}\tb\nc\n{DATASET}\n")
-    assert first.mountpoint == "/tank/a\tb\nc"
-    assert second.mountpoint == "/tank/a"
-
-
-def test_a_peers_name_with_a_line_end_hides_no_dataset() -> None:
-    hostile = DATASET.replace("\t-\t/", "\tx\ny\t/")
-    assert hostile != DATASET
-    for listed in ((hostile, DATASET), (DATASET, hostile)):
-        assert [one.name for one in parse_lists.parse_datasets("\n".join(listed))] == ["tank/a", "tank/a"]
+@pytest.mark.parametrize("wrong", [{1: "snapshot"}, {2: "0"}, {2: "x"}, {3: "-"}])
+def test_a_row_that_is_of_no_dataset_is_told(wrong: dict[int, str]) -> None:
+    row = DATASET.split("\t")[:-1]
+    with pytest.raises(CommandError, match="was not understood"):
+        parse_lists.parse_datasets([[wrong.get(at, cell) for at, cell in enumerate(row)]])
 
 
 def test_pools_between_two_commands() -> None:

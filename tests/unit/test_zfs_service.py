@@ -40,6 +40,8 @@ class PlayedBox:
         self.snapshots: list[str] = []
         self.files: dict[str, str] = {"/proc/uptime": "100.0 1.0\n", "/proc/stat": "cpu 1\nbtime 1790000000\n"}
         self.values: dict[str, str] = {}
+        self.texts: dict[str, str] = {}
+        """What `zpool status -ps` says of each pool."""
         self.version = "zfs-2.3.9-1\nzfs-kmod-2.3.9-1\n"
         self.answer: dict[str, Any] = {}
         self.does: Callable[[dict[str, Any]], None] = lambda _request: None
@@ -83,6 +85,8 @@ class PlayedBox:
                 f"{name}\t{self.pools[name]['pool_guid']}\t100\t40\t60\t40\t1\t{self.pools[name]['state']}\toff\n"
                 for name in only
             )
+        if "-ps" in words:
+            return "\n".join(self.texts[name] for name in only)
         if "status" in words:
             return json.dumps({"pools": {name: self.pools[name] for name in only}})
         if words[0] == "lsblk":
@@ -112,9 +116,10 @@ def service(box: PlayedBox) -> ZfsService:
     return ZfsService(box)  # type: ignore[arg-type]  # it needs no `open`
 
 
-def row(name: str, guid: int) -> str:
+def row(name: str, guid: int, mountpoint: str = "") -> str:
     """A file system as `zfs list` prints it."""
-    return f"{name}\tfilesystem\t{guid}\t1\t1\t1\t1\tyes\toff\t-\t-\t-\t-\ton\toff\t-\t/{name}"
+    texts = f"-\t{mountpoint or f'/{name}'}\t{name}"
+    return f"{name}\tfilesystem\t{guid}\t1\t1\t1\t1\tyes\toff\t-\t-\t-\t-\ton\toff\t{texts}"
 
 
 TANK = Pool("tank", "7", "ONLINE")
@@ -133,9 +138,52 @@ async def test_pools_with_space_and_eta_on_the_boxs_own_clock(box: PlayedBox) ->
 
 async def test_older_zfs_is_read_as_text_in_utc(box: PlayedBox) -> None:
     box.version = "zfs-2.1.11-1\nzfs-kmod-2.1.11-1\n"
-    with pytest.raises(CommandError, match="was not understood"):
-        await service(box).pools()  # the played box only knows JSON; what counts is how it was asked
-    assert ["env", "TZ=UTC", "zpool", "status", "-ps"] in box.ran
+    box.texts = {"tank": as_text("tank", "ONLINE", "/dev/sda1  ONLINE  0  0  0")}
+    [pool] = await service(box).pools()
+    assert (pool.guid, pool.size, pool.trouble(), [leaf.name for leaf in pool.leaves()]) == ("7", 100, "", ["sda1"])
+    assert [words for words in box.ran if "status" in words] == [["env", "TZ=UTC", "zpool", "status", "-ps", "tank"]]
+
+
+def as_text(name: str, state: str, device: str) -> str:
+    """A pool with one device as `zpool status -ps` prints it."""
+    config = f"\tNAME  STATE  READ WRITE CKSUM\n\t{name}  {state}  0  0  0\n\t  {device}\n"
+    return f"  pool: {name}\n state: {state}\nconfig:\n\n{config}\nerrors: No known data errors\n"
+
+
+async def test_what_a_label_holds_speaks_for_no_other_pool(box: PlayedBox) -> None:
+    """The path of a device that is missing is the label's text, raw, in ZFS before 2.3."""
+    box.version = "zfs-2.1.11-1\nzfs-kmod-2.1.11-1\n"
+    box.add_pool("tank", 7, state="DEGRADED")
+    box.add_pool("usb", 8, state="DEGRADED")
+    scrubbed = " scan: scrub repaired 0B in 00:10:00 with 0 errors on Wed Nov 25 10:00:00 2026\n"
+    forged = as_text("tank", "ONLINE", "/dev/sda1  ONLINE  0  0  0").replace("config:", f"{scrubbed}config:")
+    path = f"/dev/x\n\nerrors: No known data errors\n\n{forged}\n{as_text('zz', 'ONLINE', '/dev/x  ONLINE')}"
+    box.texts = {
+        "tank": as_text("tank", "DEGRADED", "/dev/sda1  FAULTED  12  0  0  too many errors"),
+        "usb": as_text("usb", "DEGRADED", f"123456789  UNAVAIL  0  0  0  was {path}"),
+    }
+    tank, usb = await service(box).pools()
+    assert (tank.guid, tank.state, tank.scan, [leaf.state for leaf in tank.leaves()]) == (
+        "7",
+        "DEGRADED",
+        None,
+        ["FAULTED"],
+    )
+    assert (usb.guid, usb.state, usb.vdevs[0].note) == ("8", "DEGRADED", "was /dev/x")
+
+
+async def test_a_label_that_cannot_be_read_hides_only_its_own_pool(box: PlayedBox) -> None:
+    box.version = "zfs-2.1.11-1\nzfs-kmod-2.1.11-1\n"
+    box.add_pool("usb", 8)
+    box.texts = {
+        "tank": as_text("tank", "ONLINE", "/dev/sda1  FAULTED  12  0  0"),
+        "usb": as_text("usb", "ONLINE", "123456789  UNAVAIL  0  0  0  was /dev/x\nwhat fits nothing"),
+    }
+    tank, usb = await service(box).pools()
+    assert tank.trouble() == "has a device that is FAULTED: sda1"
+    assert (usb.guid, usb.state, usb.size, usb.vdevs) == ("8", "ONLINE", 100, ())
+    assert "was not understood" in usb.status
+    assert usb.trouble() == "does not tell whether files have errors"
 
 
 async def test_suspended_pool_that_hangs_is_told_from_the_kernel_and_not_asked_again(box: PlayedBox) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...text import ago, size
 from ..replication.coverage import Held, coverage
-from ..replication.freshness import AHEAD, ANEW, LATE, NEVER, anew_words, standing
+from ..replication.freshness import AHEAD, ANEW, LATE, NEVER, SKEW, anew_words, standing
 from ..zfs.model import HEALTHY, Pool, Vdev
 from .model import DiskHealth, Health, News, Temperature
 
@@ -115,8 +115,11 @@ def _pool(pool: Pool, now: float) -> list[News]:
     scan = pool.scan
     if scan is not None and scan.errors:
         tell("warn", f"had {_count(scan.errors, 'error')} in its last {scan.kind}.")
-    if scan is not None and scan.kind == "scrub" and scan.ended is not None and now - scan.ended > SCRUB_AGE:
-        tell("warn", f"was scrubbed last {ago(scan.ended, now)}.")
+    if scan is not None and scan.kind == "scrub" and scan.ended is not None:
+        if scan.ended > now + SKEW:
+            tell("unknown", "was scrubbed at a time that has not come yet: a clock is or was wrong.")
+        elif now - scan.ended > SCRUB_AGE:
+            tell("warn", f"was scrubbed last {ago(scan.ended, now)}.")
     return found
 
 

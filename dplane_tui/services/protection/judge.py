@@ -1,16 +1,22 @@
-"""Protected, partly or not: a pure function of what was read. What is not known never counts as good."""
+"""Protected, partly or not: a pure function of what was read. What is not known never counts as good.
+
+Nor does what is from a time that has not come yet: times come from clocks that were wrong once, and with streams.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...text import age, duration
+from ...text import age, clean, duration
+from ..replication.freshness import SKEW
 
 PROTECTED, PARTLY, NOT, UNKNOWN = "protected", "partly", "not", "?"
 FRESH = 2 * 86400.0
 """Seconds that the newest snapshot may be old: a daily one that was missed once."""
 SCRUBBED = 40 * 86400.0
 """Seconds that a good scrub may be past: a monthly one that was a week late."""
+
+_AHEAD = "is from a time that has not come yet: a clock is or was wrong."
 
 # Who took a snapshot, by the beginning of its name: the tools that people have.
 _BY = (
@@ -73,7 +79,7 @@ class Facts:
     name: str
     encryption: str = "off"
     snapshot: tuple[str, float] | None = None
-    """The newest one: its name behind the @, and when it was taken."""
+    """The one that was made last: its name behind the @, and when it was taken."""
     snapshots_known: bool = False
     copies: tuple[Copy, ...] | None = None
     pool: PoolFacts | None = None
@@ -143,6 +149,8 @@ def _snapshots(facts: Facts, now: float) -> tuple[Reason, ...]:
     if facts.snapshot is None:
         return (Reason("lacking", "It has no snapshot.", "snapshot-create"),)
     short, when = facts.snapshot
+    if when > now + SKEW:
+        return (Reason("unknown", f"Its newest snapshot @{short} {_AHEAD}", "snapshot-create"),)
     by = taken_by(short)
     text = f"Its newest snapshot is {age(when, now)}, allowed {duration(FRESH)}: @{short}{f', by {by}' if by else ''}."
     if now - when > FRESH:
@@ -171,7 +179,11 @@ def _policy(facts: Facts) -> tuple[Reason, ...]:
 def _copies(facts: Facts, now: float) -> tuple[Reason, ...]:
     if facts.peer:
         # Whether the original is still there, nothing on this box was read to say.
-        return (Reason("unknown", f"It is the copy of a dataset of {facts.peer}; the original was not looked at."),)
+        return (
+            Reason(
+                "unknown", f"It is the copy of a dataset of {clean(facts.peer, 63)}; the original was not looked at."
+            ),
+        )
     if facts.copies is None:
         return (Reason("unknown", "The replication tasks were not read."),)
     if not facts.copies:
@@ -214,6 +226,8 @@ def _pool(facts: Facts, now: float) -> tuple[Reason, ...]:
         found.append(Reason("lacking", "Its pool was never scrubbed to the end.", "section-pools"))
     elif pool.scrub_errors:
         found.append(Reason("lacking", f"The last scrub left {pool.scrub_errors} errors.", "section-pools"))
+    elif pool.scrubbed_at > now + SKEW:
+        found.append(Reason("unknown", f"The last scrub of its pool {_AHEAD}", "section-pools"))
     elif now - pool.scrubbed_at > SCRUBBED:
         found.append(
             Reason("lacking", f"Its pool was last scrubbed {_scrubbed(pool.scrubbed_at, now)}.", "section-pools")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ...text import age, duration, size
+from ..replication.freshness import SKEW
 from ..zfs.model import HEALTHY, LABEL_LOST, Disk, Pool, Scan, Vdev
 from ..zfs.vdevs import can_lose, disk_name, find_disk, fitting, needed, path_of, whereabouts
 from .model import Act, Advice
@@ -394,7 +395,7 @@ def _counted(pool: Pool, now: float) -> Advice:
         return _advice(pool, "wait", happened, [f"A scrub is looking at everything. {eta_words(scan)}"], about)
     clean_scrub = scan is not None and scan.kind == "scrub" and scan.state == "finished" and scan.errors == 0
     # Errors have no time: those found since an old scrub may have more behind them.
-    if clean_scrub and scan is not None and scan.ended is not None and now - scan.ended < _RECENT:
+    if clean_scrub and scan is not None and scan.ended is not None and -SKEW <= now - scan.ended < _RECENT:
         return _advice(
             pool, "clear", [*happened, f"The scrub that ended {age(scan.ended, now)} found everything whole after it."],
             ["Check cable and power of the disk, and its SMART values (Health, key 4).",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from privhelper import grammar
@@ -17,12 +18,13 @@ from ...errors import ChangedError, CommandError, MissingError, RefusedError
 from ...text import clean, size
 from ..door import Door
 from ..host import Host
-from .read import OWNER, is_missing, list_argv, parse
+from .read import LAST, OWNER, is_missing, list_argv, parse
+from .reread import reread
 
 ACCEPTED = "/var/lib/dplane/ssh-accept/authorized_keys"
 _PEER = re.compile(r" dplane:([A-Za-z0-9][A-Za-z0-9_.-]{0,62})$", re.MULTILINE)
 _NAMED = 5
-_ASKED = ("guid", "type", "written", "mounted", "readonly", OWNER)
+_ASKED = ("guid", "type", "written", "mounted", "readonly", OWNER, LAST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,10 @@ async def look(host: Host, peer: str, dataset: str, former: str = "") -> Adoptio
                     f"There is no dataset {dataset} here.", "`dplane dataset list` shows those there are."
                 )
             raise CommandError(f"{dataset} could not be looked at: {clean(output.error.strip(), 200)}")
-    side = parse(listed_points.text, got.text, _ASKED)
+    try:
+        side = parse(listed_points.text, got.text, _ASKED)
+    except CommandError:
+        side = parse(listed_points.text, await reread(partial(host.run, timeout=120), dataset, True, _ASKED), _ASKED)
     if dataset not in side:
         raise CommandError(f"ZFS listed nothing for {dataset}.")
     own = side[dataset]

@@ -173,7 +173,7 @@ class Agent(Granted):
         return {
             "ok": True,
             "list": listed.stdout,
-            "get": got.stdout,
+            "get": box.reread(name, recursive) if fields.get("apart") is True else got.stdout,
             "available": int(free) if free.isdigit() else None,
         }
 

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from .pump import Pump
-from .read import OWNER, is_missing
+from .read import ASKED, OWNER, is_missing
 
 MODULE = "/sys/module/zfs/version"
 ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -75,6 +75,22 @@ def value(name: str, prop: str) -> str:
     if found.returncode != 0:
         raise Refusal("failed", f"The far box could not look at {name}: {last(found.stderr)}")
     return found.stdout.removesuffix("\n")
+
+
+def reread(name: str, recursive: bool, asked: Sequence[str] = ASKED) -> str:
+    """The listing of `get_argv` in which no value speaks for anything else. Raises Refusal."""
+    from .reread import MOST, rereading
+
+    commands, said = rereading(name, recursive, asked), None
+    for _ in range(MOST):
+        try:
+            found = run(commands.send(said))
+        except StopIteration as done:
+            return str(done.value)
+        if found.returncode != 0 and not is_missing(found.stderr):
+            raise Refusal("failed", f"The far box could not look at {name}: {last(found.stderr)}")
+        said = found.stdout if found.returncode == 0 else None
+    raise Refusal("failed", f"What is set on {name} and below it on the far box cannot be told apart.")
 
 
 def refuse_anothers(name: str, peer: str) -> None:

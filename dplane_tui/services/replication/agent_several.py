@@ -121,7 +121,16 @@ def _there(top: str) -> dict[str, tuple[str, str, str]]:
         return {}
     if got.returncode != 0:
         raise box.Refusal("failed", f"The far box could not look at {top}: {box.last(got.stderr)}")
-    lines = got.stdout.split("\n")[:-1]
+    there = _rows(got.stdout)
+    if there is None:  # a value of one dataset must not keep the others from being received
+        there = _rows(box.reread(top, True, _ASKED))
+    if there is None:
+        raise box.Refusal("failed", f"What is below {top} cannot be read as one.")
+    return there
+
+
+def _rows(text: str) -> dict[str, tuple[str, str, str]] | None:
+    lines = text.split("\n")[:-1]
     found: dict[str, tuple[str, str, str]] = {}
     for start in range(0, len(lines), len(_ASKED)):
         rows = [line.split("\t") for line in lines[start : start + len(_ASKED)]]
@@ -131,7 +140,7 @@ def _there(top: str) -> dict[str, tuple[str, str, str]]:
             or name in found
             or any(len(row) != 4 for row in rows)
         ):
-            raise box.Refusal("failed", f"What is below {top} cannot be read as one.")
+            return None
         # An inherited mark is that of the dataset above, and says nothing of this one.
         found[name] = (rows[0][2], rows[1][2], rows[2][2] if rows[2][3] == "local" else "-")
     return found

@@ -16,6 +16,7 @@ from ...errors import AuthenticationError, ChangedError, CommandError, DPlaneErr
 from ...text import clean, quoted
 from ..host import Output
 from ..host.lines import CHUNK, LineReader, Read
+from .read import CONTROLS
 
 ANSWER_LIMIT = 1024 * 1024
 LISTING_LIMIT = 64 * 1024 * 1024
@@ -24,7 +25,6 @@ SAID_LIMIT = 64 * 1024
 _KILLED_SECONDS = 10.0
 _MARKS_LIMIT = 10_000
 _NAMES = re.compile(r"[A-Za-z0-9 _.:%@#/\t\n-]*")  # what the name of a snapshot or bookmark has, and numbers
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def too_much(name: str) -> CommandError:
@@ -137,7 +137,7 @@ def sound_listing(listed: object, got: object, name: str) -> tuple[str, str]:
         raise CommandError(f"{name} answered with a listing that cannot be understood.")
     if listed.count("\n") + got.count("\n") > LINES_LIMIT:
         raise too_much(name)
-    if not _NAMES.fullmatch(listed) or _CONTROLS.search(got):
+    if not _NAMES.fullmatch(listed) or CONTROLS.search(got):
         raise CommandError(f"{name} answered with names that no ZFS has, so its listing is not used.")
     return listed, got
 

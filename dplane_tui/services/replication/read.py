@@ -6,6 +6,7 @@ properties of datasets come from one `zfs get`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -40,8 +41,12 @@ def note(name: str) -> str:
     return f"{_NOTE}{name.replace('_', '-')}"
 
 
-ASKED = (*_PROPERTIES, OWNER, *PRESERVED, *map(note, PRESERVED))
-"""The properties that both sides are asked for, in this order."""
+LAST = "createtxg"
+ASKED = (*_PROPERTIES, OWNER, *PRESERVED, *map(note, PRESERVED), LAST)
+"""The properties that both sides are asked for, in this order: behind all texts of people's a number of ZFS's own, so
+that no value can make up a dataset and be the last of its own."""
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""What no value has that anybody needs."""
 _SOURCES = frozenset(("-", "none", "local", "default", "received", "temporary"))
 
 
@@ -141,7 +146,7 @@ def parse(listed: str, got: str, asked: Sequence[str] = ASKED) -> Side:
     """
     properties: dict[str, dict[str, str]] = {}
     local: dict[str, dict[str, str]] = {}
-    for name, prop, value, source in _settings(got, asked):
+    for name, prop, value, source in settings(got, asked):
         known = properties.setdefault(name, {})
         if prop in PRESERVED:
             if source == "local":
@@ -163,7 +168,7 @@ def parse(listed: str, got: str, asked: Sequence[str] = ASKED) -> Side:
     }
 
 
-def _settings(got: str, asked: Sequence[str]) -> Iterator[tuple[str, str, str, str]]:
+def settings(got: str, asked: Sequence[str]) -> Iterator[tuple[str, str, str, str]]:
     """Dataset, property, value and source, row by row. A value may hold tabs and line ends, which -H does not escape.
 
     Rows come dataset by dataset, in the order asked for, so a line that begins none belongs to the value before. One

@@ -6,6 +6,7 @@ import calendar
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from privhelper.kinds import DATASETS_LIMIT
@@ -19,6 +20,7 @@ from .convoy import requests
 from .model import Match, Peer, Plan, Step, Task
 from .plan import OWN_SNAPSHOT
 from .read import Side, get_argv, is_missing, list_argv, parse
+from .reread import reread
 from .stream import Command, Transfer
 
 if TYPE_CHECKING:
@@ -127,7 +129,11 @@ class LocalSource:
         listed = await self._host.run(list_argv(task.source, task.recursive), timeout=_LIST_SECONDS)
         if listed.status != 0:
             raise failures.of_zfs(listed.error, f"{task.source} could not be listed")
-        self._side = parse(listed.text, got)
+        try:
+            self._side = parse(listed.text, got)
+        except CommandError:
+            run = partial(self._host.run, timeout=_LIST_SECONDS)
+            self._side = parse(listed.text, await reread(run, task.source, task.recursive))
         return self._side
 
     async def settle(self) -> None:

@@ -6,9 +6,10 @@ import contextlib
 import json
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ...errors import MissingError, RefusedError
+from ...errors import CommandError, MissingError, RefusedError
 from ..door import Door, request_line
 from ..host import Host
 from ..host.quoting import command_line
@@ -16,6 +17,7 @@ from . import answers, failures
 from .convoy import requests
 from .model import Step
 from .read import Side, get_argv, is_missing, list_argv, note, parse
+from .reread import reread
 from .stream import Command, Transfer
 from .transport import Link
 
@@ -92,8 +94,15 @@ class AgentTarget:
     async def read(self, dataset: str, recursive: bool) -> tuple[Side, int | None]:
         request = {"op": "read", "dataset": dataset, "recursive": recursive, **({"look": True} if self._looks else {})}
         answer = await self._link.ask(request, limit=answers.LISTING_LIMIT)
-        listed, got = answers.sound_listing(answer.get("list"), answer.get("get"), self.name)
-        return within(parse(listed, got), dataset), answers.size_in_bytes(answer.get("available"), self.name)
+        try:
+            side = self._told(answer)
+        except CommandError:
+            answer = await self._link.ask({**request, "apart": True}, limit=answers.LISTING_LIMIT)
+            side = self._told(answer)
+        return within(side, dataset), answers.size_in_bytes(answer.get("available"), self.name)
+
+    def _told(self, answer: dict[str, Any]) -> Side:
+        return parse(*answers.sound_listing(answer.get("list"), answer.get("get"), self.name))
 
     async def receive(self, step: Step) -> Command:
         request = {"op": "receive", "dataset": step.target, "kind": step.dataset_kind, "guid": step.guid}
@@ -154,7 +163,12 @@ class PlainTarget:
         listed = await self._link.run(list_argv(dataset, recursive), limit=answers.LISTING_LIMIT)
         if listed.status != 0:
             raise failures.of_zfs(listed.error, f"{self.name} could not list {dataset}")
-        side = within(parse(*answers.sound_listing(listed.text, got.text, self.name)), dataset)
+        try:
+            side = parse(*answers.sound_listing(listed.text, got.text, self.name))
+        except CommandError:
+            apart = await reread(partial(self._link.run, limit=answers.LISTING_LIMIT), dataset, recursive)
+            side = parse(*answers.sound_listing(listed.text, apart, self.name))
+        side = within(side, dataset)
         free = side[dataset].number("available") if dataset in side else None
         return side, answers.size_in_bytes(free, self.name)
 
@@ -224,7 +238,11 @@ class LocalTarget:
         listed = await self._host.run(list_argv(dataset, recursive), timeout=120)
         if listed.status != 0:
             raise failures.of_zfs(listed.error, f"{dataset} could not be listed")
-        side = within(parse(listed.text, got.text), dataset)
+        try:
+            side = within(parse(listed.text, got.text), dataset)
+        except CommandError:
+            apart = await reread(partial(self._host.run, timeout=120), dataset, recursive)
+            side = within(parse(listed.text, apart), dataset)
         return side, side[dataset].number("available") if dataset in side else None
 
     async def _available(self, dataset: str) -> int | None:

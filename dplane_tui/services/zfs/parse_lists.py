@@ -1,12 +1,7 @@
-"""The tables of `zpool list -Hp` and `zfs list -Hp`: the same tab-separated text in every version of OpenZFS. Pure.
-
-A mountpoint or a property of a person's may hold a tab or a line end, which -H does not escape; so they come last, and
-take what begins no row.
-"""
+"""The tables of `zpool list -Hp` and `zfs list -Hp`: the same tab-separated text in every version of OpenZFS. Pure."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,13 +10,15 @@ from privhelper import grammar
 from ...errors import CommandError
 from ...text import clean
 from .model import Dataset, Pool, Snapshot
+from .table import Table
 
 POOL_COLUMNS = "name,guid,size,allocated,free,capacity,fragmentation,health,readonly"
-DATASET_COLUMNS = (
+DATASETS = Table(
     "name,type,guid,createtxg,used,available,referenced,mounted,encryption,keystatus,encryptionroot,"
-    "receive_resume_token,origin,compression,readonly,dplane:peer,mountpoint"
+    "receive_resume_token,origin,compression,readonly",
+    ("dplane:peer", "mountpoint"),
 )
-_BEGINS = re.compile(r"[^\t]+\t(?:filesystem|volume)\t\d+\t\d+\t")
+DATASET_COLUMNS = DATASETS.columns
 SNAPSHOT_COLUMNS = "name,guid,createtxg,creation,used,referenced"
 
 
@@ -60,17 +57,18 @@ def _not_understood(program: str, line: str) -> CommandError:
     )
 
 
-def _rows(text: str, columns: str, program: str) -> list[list[str]]:
+def rows(text: str, columns: str, program: str) -> list[list[str]]:
+    """What `program` listed, none of these columns a text of a person's. Raises CommandError."""
     width = columns.count(",") + 1
-    rows: list[list[str]] = []
+    found: list[list[str]] = []
     for line in text.split("\n"):
         if not line:
             continue
         row = line.split("\t", width - 1)
         if len(row) != width:
             raise _not_understood(program, line)
-        rows.append(row)
-    return rows
+        found.append(row)
+    return found
 
 
 def number(word: str) -> int | None:
@@ -86,7 +84,7 @@ def _word(word: str) -> str | None:
 def parse_spaces(text: str) -> dict[str, Space]:
     """`zpool list -Hpo POOL_COLUMNS`, by name. Raises CommandError."""
     found = {}
-    for row in _rows(text, POOL_COLUMNS, "zpool"):
+    for row in rows(text, POOL_COLUMNS, "zpool"):
         name, guid, size, allocated, free, capacity, fragmentation, health, readonly = row
         if grammar.guid_problem(guid) or not health:
             raise _not_understood("zpool", "\t".join(row))
@@ -104,21 +102,9 @@ def parse_spaces(text: str) -> dict[str, Space]:
     return found
 
 
-def parse_datasets(text: str) -> tuple[Dataset, ...]:
-    """`zfs list -Hpo DATASET_COLUMNS -t filesystem,volume`. Raises CommandError."""
-    width = DATASET_COLUMNS.count(",")
-    lines: list[str] = []
-    for line in text.split("\n"):
-        if _BEGINS.match(line):
-            lines.append(line)
-        elif line and not lines:
-            raise _not_understood("zfs", line)
-        elif line:  # a line end inside of a value of the row before
-            lines[-1] += "\n" + line
-    rows = [line.split("\t", width) for line in lines]
-    if short := next((row for row in rows if len(row) <= width), None):
-        raise _not_understood("zfs", "\t".join(short))
-    return tuple(_dataset(row) for row in rows)
+def parse_datasets(listed: Iterable[Sequence[str]]) -> tuple[Dataset, ...]:
+    """The rows of DATASETS. Raises CommandError."""
+    return tuple(map(_dataset, listed))
 
 
 def _dataset(row: Sequence[str]) -> Dataset:
@@ -151,7 +137,7 @@ def _dataset(row: Sequence[str]) -> Dataset:
 def parse_snapshots(text: str) -> tuple[Snapshot, ...]:
     """`zfs list -Hpo SNAPSHOT_COLUMNS -t snapshot,bookmark`. Raises CommandError."""
     found = []
-    for row in _rows(text, SNAPSHOT_COLUMNS, "zfs"):
+    for row in rows(text, SNAPSHOT_COLUMNS, "zfs"):
         name, guid, txg, created, used, referenced = row
         order, when = number(txg), number(created)
         if grammar.guid_problem(guid) or order is None or not ("@" in name or "#" in name):

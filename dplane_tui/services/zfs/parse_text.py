@@ -34,14 +34,16 @@ class _Row:
     children: list[_Row] = field(default_factory=list)
 
 
-def parse_status(text: str) -> tuple[Pool, ...]:
-    """The pools in `zpool status -ps`, run with TZ=UTC; GUIDs and sizes are not in it (GUID stays empty).
+def parse_status(text: str, name: str) -> Pool:
+    """The pool in `zpool status -ps NAME`, run with TZ=UTC; GUIDs and sizes are not in it (GUID stays empty).
 
-    Raises CommandError for anything that is not that output.
+    A path in a label may hold line ends, and then what looks like other pools: only the first block is ZFS's.
+    Raises CommandError for anything that is not that pool's output.
     """
-    if text.strip() in ("", "no pools available"):
-        return ()
-    return tuple(_pool(block) for block in _blocks(text, "zpool status"))
+    found = next((_pool(block) for block in _blocks(text, "zpool status")), None)
+    if found is None or found.name != name:
+        raise _not_understood("zpool status", f"it does not begin with the pool {name}")
+    return found
 
 
 def parse_importable(text: str) -> tuple[Importable, ...]:

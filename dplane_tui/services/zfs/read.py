@@ -16,16 +16,19 @@ from .model import Dataset, Disk, Importable, Pool, Snapshot
 from .parse_disks import LSBLK_COLUMNS, parse_disks, parse_links
 from .parse_json import parse_status as parse_json_status
 from .parse_lists import (
-    DATASET_COLUMNS,
+    DATASETS,
     POOL_COLUMNS,
     SNAPSHOT_COLUMNS,
+    Space,
     merge,
     parse_datasets,
     parse_snapshots,
     parse_spaces,
+    rows,
 )
 from .parse_text import parse_importable
 from .parse_text import parse_status as parse_text_status
+from .table import Table, key
 
 STUCK = 10.0  # seconds after which a zpool command is taken to wait for a pool that does not answer
 _KERNEL = "/proc/sys/kernel/osrelease"
@@ -33,6 +36,7 @@ _KSTAT = "/proc/spl/kstat/zfs"
 _NO_MODULE = ("modules cannot be auto-loaded", "modules are not loaded", "/dev/zfs", "failed to initialize the libzfs")
 _GONE = ("does not exist", "no such pool", "dataset not found")
 _JSON_SINCE = (2, 3)
+_DATASETS = "filesystem,volume"
 _BY_ID = "/dev/disk/by-id"
 
 
@@ -81,16 +85,28 @@ class ZfsReader:
 
     async def _ask_pools(self, only: Sequence[str], now: float | None) -> tuple[Pool, ...]:
         as_json = await self.version() >= _JSON_SINCE
-        # The text has dates in the box's own zone; in UTC they are the same everywhere.
-        status = ["zpool", "status", "-j", "--json-int"] if as_json else ["env", "TZ=UTC", "zpool", "status", "-ps"]
-        listed, told = await asyncio.gather(  # each is a round trip to a far box
-            self._run(["zpool", "list", "-Hpo", POOL_COLUMNS, *only], timeout=STUCK),
-            self._run([*status, *only], timeout=STUCK),
-        )
+        listing = self._run(["zpool", "list", "-Hpo", POOL_COLUMNS, *only], timeout=STUCK)
+        if not as_json:
+            spaces = parse_spaces((await listing).text)
+            return merge(await asyncio.gather(*map(self._ask_as_text, spaces.values())), spaces)
+        status = ["zpool", "status", "-j", "--json-int", *only]
+        listed, told = await asyncio.gather(listing, self._run(status, timeout=STUCK))  # each is a round trip
         spaces = parse_spaces(listed.text)
-        if not spaces:
-            return ()
-        return merge(parse_json_status(told.text, now) if as_json else parse_text_status(told.text), spaces)
+        return merge(parse_json_status(told.text, now), spaces) if spaces else ()
+
+    async def _ask_as_text(self, space: Space) -> Pool:
+        """One pool by its name, so that what the labels of another hold does not speak for it, nor hide it."""
+        # The text has dates in the box's own zone; in UTC they are the same everywhere.
+        argv = ["env", "TZ=UTC", "zpool", "status", "-ps", space.name]
+        try:
+            return parse_text_status((await self._run(argv, timeout=STUCK)).text, space.name)
+        except TimedOutError:
+            raise
+        except (
+            ChangedError,
+            CommandError,
+        ) as error:  # its tree is not known; that it is there, and its health, the list says
+            return Pool(space.name, space.guid, space.health, status=error.message)
 
     async def pool(self, name: str) -> Pool:
         """The imported pool of that name. Raises MissingError when there is none."""
@@ -103,15 +119,11 @@ class ZfsReader:
 
     async def datasets(self, pool: str | None = None) -> tuple[Dataset, ...]:
         """All file systems and volumes, or those of one pool, in the order of their names."""
-        if pool is None:
-            return parse_datasets((await self._list("filesystem,volume", DATASET_COLUMNS)).text)
-        name = names.dataset(pool)
-        return parse_datasets(await self._named("dataset", name, "filesystem,volume", DATASET_COLUMNS, "-r"))
+        return parse_datasets(await self._table(DATASETS, pool, "-r"))
 
     async def dataset(self, name: str) -> Dataset:
         """One file system or volume. Raises MissingError when there is none of that name."""
-        told = await self._named("dataset", names.dataset(name), "filesystem,volume", DATASET_COLUMNS)
-        found = parse_datasets(told)
+        found = parse_datasets(await self._table(DATASETS, name))
         if len(found) != 1:
             raise CommandError(f"zfs list told of {len(found)} datasets when asked for {clean(name)}.")
         return found[0]
@@ -162,11 +174,38 @@ class ZfsReader:
         try:
             return (await self._list(kinds, columns, *options, name, timeout=timeout)).text
         except ChangedError:
-            above = f" {clean(name.partition('@')[0])}" if "@" in name else ""
-            raise MissingError(
-                f"There is no {what} {clean(name)} on {self.host.name}.",
-                f"`dplane {what} list{above}` shows the ones there are.",
-            ) from None
+            raise self._none(what, name) from None
+
+    def _none(self, what: str, name: str) -> MissingError:
+        above = f" {clean(name.partition('@')[0])}" if "@" in name else ""
+        return MissingError(
+            f"There is no {what} {clean(name)} on {self.host.name}.",
+            f"`dplane {what} list{above}` shows the ones there are.",
+        )
+
+    async def _table(self, table: Table, name: str | None, *options: str) -> list[list[str]]:
+        """The rows of all datasets, or of the one called `name`, with `-r` and of those below it: one `zfs list`.
+
+        More only where a text has tabs or line ends in it. Raises MissingError when there is none of that name.
+        """
+
+        async def listed(columns: str) -> str:
+            if name is None:
+                return (await self._list(_DATASETS, columns)).text
+            return await self._named("dataset", names.dataset(name), _DATASETS, columns, *options)
+
+        told = await listed(table.columns)
+        whole = table.whole(told)
+        if whole is not None:
+            return whole
+        from .apart import texts_of
+
+        plain = rows(await listed(table.plain), table.plain, "zfs")
+        texts = await texts_of(self._run, table, [key(row) for row in plain], told)
+        found = [[*row, *texts[key(row)]] for row in plain if key(row) in texts]  # the others are gone by now
+        if name is not None and not found:
+            raise self._none("dataset", name)
+        return found
 
     async def _run(self, argv: Sequence[str], *, check: bool = True, timeout: float = 60.0) -> Output:
         try:

@@ -16,7 +16,7 @@ from .properties import Setting, parse_settings
 from .shares import ShareActs
 from .shelf import SHELF_COLUMNS, Shelf
 from .snapshot_acts import SnapshotActs
-from .tree import TREE_COLUMNS, Holding, parse_tree
+from .tree import TREE, Holding, parse_tree
 
 _PATIENCE = 600.0  # seconds for a listing of very many
 _BREATH = 2000  # lines after which keys are looked at
@@ -27,13 +27,11 @@ class StorageService(DatasetActs, SnapshotActs, AccountActs, AllowReader, ShareA
 
     async def tree(self, below: str | None = None) -> tuple[Holding, ...]:
         """All datasets, or one and those below it, in the order of their names: one `zfs list`."""
-        if below is None:
-            return parse_tree((await self._list("filesystem,volume", TREE_COLUMNS)).text)
-        return parse_tree(await self._named("dataset", names.dataset(below), "filesystem,volume", TREE_COLUMNS, "-r"))
+        return parse_tree(await self._table(TREE, below, "-r"))
 
     async def holding(self, name: str) -> Holding:
         """One dataset with its space. Raises MissingError when there is none of that name."""
-        return parse_tree(await self._named("dataset", names.dataset(name), "filesystem,volume", TREE_COLUMNS))[0]
+        return parse_tree(await self._table(TREE, name))[0]
 
     async def _tree_below(self, name: str) -> Sequence[Holding]:
         return await self.tree(name)
@@ -49,15 +47,20 @@ class StorageService(DatasetActs, SnapshotActs, AccountActs, AllowReader, ShareA
         return shelf
 
     async def newest(self) -> dict[str, tuple[str, float]]:
-        """The newest snapshot of each dataset: name behind the @, when it was taken. No sizes are asked for: cheap."""
+        """The newest snapshot of each dataset: name behind the @, when it was taken. No sizes are asked for: cheap.
+
+        Newest is what was made last here: the time comes from a clock, or with a stream from another box's.
+        """
+        last: dict[str, int] = {}
         found: dict[str, tuple[str, float]] = {}
-        argv = ["zfs", "list", "-Hpo", "name,creation", "-t", "snapshot"]
+        argv = ["zfs", "list", "-Hpo", "name,createtxg,creation", "-t", "snapshot"]
         async with aclosing(self._lines(argv, None)) as lines:
             async for line in lines:
-                name, _, created = line.partition("\t")
+                name, _, numbers = line.partition("\t")
+                txg, _, created = numbers.partition("\t")
                 dataset, _, short = name.partition("@")
-                if created.isdigit() and float(created) >= found.get(dataset, ("", 0.0))[1]:
-                    found[dataset] = (short, float(created))
+                if txg.isdigit() and created.isdigit() and int(txg) >= last.get(dataset, 0):
+                    last[dataset], found[dataset] = int(txg), (short, float(created))
         return found
 
     async def settings(self, dataset: str) -> tuple[Setting, ...]:

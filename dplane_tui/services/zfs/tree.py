@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .model import Dataset
-from .parse_lists import DATASET_COLUMNS, number, parse_datasets
+from .parse_lists import DATASETS, number, parse_datasets
+from .table import Table
 
 _MORE = (
     "compressratio,quota,refquota,reservation,refreservation,volsize,usedbysnapshots,usedbydataset,usedbychildren,"
-    "usedbyrefreservation,creation,canmount,keyformat,keylocation"
+    "usedbyrefreservation,creation,canmount,keyformat"
 )
-# The mountpoint stays last, as it may hold tabs and line ends.
-TREE_COLUMNS = f"{DATASET_COLUMNS.removesuffix(',mountpoint')},{_MORE},mountpoint"
-_BASIC = DATASET_COLUMNS.count(",")  # columns of a Dataset before the mountpoint
+TREE = Table(f"{DATASETS.plain},{_MORE}", (*DATASETS.texts, "keylocation"))
+TREE_COLUMNS = TREE.columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +47,15 @@ class Holding(Dataset):
         return self.encryption_root == self.name
 
 
-def parse_tree(text: str) -> tuple[Holding, ...]:
-    """`zfs list -Hpo TREE_COLUMNS -t filesystem,volume`. Raises CommandError."""
-    extra = _MORE.count(",") + 1
-    basic: list[str] = []
-    added: list[list[str]] = []
-    for line in text.split("\n"):
-        cells = line.split("\t", _BASIC + extra)
-        if len(cells) == _BASIC + extra + 1:
-            basic.append("\t".join([*cells[:_BASIC], cells[-1]]))
-            added.append(cells[_BASIC:-1])
-        elif line:  # a line end inside of the mountpoint before; parse_datasets refuses it where there is none
-            basic.append(line)
-    found = parse_datasets("\n".join(basic))
-    return tuple(_holding(one, more) for one, more in zip(found, added, strict=True))
+def parse_tree(listed: Iterable[Sequence[str]]) -> tuple[Holding, ...]:
+    """The rows of TREE. Raises CommandError."""
+    basic, more = DATASETS.plain.count(",") + 1, _MORE.count(",") + 1
+    found = []
+    for row in listed:
+        *texts, key_location = row[basic + more :]
+        [one] = parse_datasets([[*row[:basic], *texts]])
+        found.append(_holding(one, [*row[basic : basic + more], key_location]))
+    return tuple(found)
 
 
 def _holding(one: Dataset, more: list[str]) -> Holding:

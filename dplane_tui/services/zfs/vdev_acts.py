@@ -41,15 +41,14 @@ class VdevActs(ZfsService):
         try:  # before 2.3 the text has the one or the other
             trees = [
                 parse_status(
-                    (await self._run(["env", "TZ=UTC", "zpool", "status", flag, pool.name], timeout=STUCK)).text
+                    (await self._run(["env", "TZ=UTC", "zpool", "status", flag, pool.name], timeout=STUCK)).text,
+                    pool.name,
                 )
                 for flag in ("-gps", "-Pps")
             ]
         except DPlaneError:
             return pool  # suspended: what is known already has to do
-        if not all(len(tree) == 1 for tree in trees):
-            return pool
-        return replace(pool, vdevs=_joined(pool.vdevs, trees[0][0].vdevs, trees[1][0].vdevs))
+        return replace(pool, vdevs=_joined(pool.vdevs, trees[0].vdevs, trees[1].vdevs))
 
     async def _again(self, pool: Pool) -> Pool:
         return await self._with_ids(await self._same_pool(pool))

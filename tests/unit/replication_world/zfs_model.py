@@ -116,7 +116,7 @@ def token_of(partial: dict[str, Any]) -> str:
 
 COMPUTED = {
     *("type", "guid", "written", "keystatus", "referenced", "available", "encryptionroot", "receive_resume_token"),
-    "dplane:peer",
+    *("dplane:peer", "createtxg"),
 }
 
 
@@ -154,7 +154,7 @@ def prop(state: State, name: str, wanted: str) -> str:
     values = {
         "type": data["type"], "guid": data["guid"], "written": str(data["written"]), "keystatus": "none",
         "referenced": str(sum(s["size"] for s in data["snaps"]) + data["written"]),
-        "available": str(available(state, name.split("/")[0])), "encryptionroot": "-",
+        "available": str(available(state, name.split("/")[0])), "encryptionroot": "-", "createtxg": "5",
         "receive_resume_token": token_of(data["partial"]) if data["partial"] else "-",
     }  # fmt: skip
     return str(values[wanted])
@@ -254,7 +254,8 @@ def listing(folder: Path, words: list[str]) -> None:
         if asked not in state["datasets"]:
             die(f"cannot open '{asked}': dataset does not exist")
         if words[words.index("-o") + 1] == "name":
-            print(asked)
+            below = [name for name in sorted(state["datasets"]) if name.startswith(f"{asked}/")]
+            print("\n".join([asked, *(below if "-r" in words else [])]))
             return
         for name in sorted(state["datasets"]):
             if name == asked or ("-r" in words and name.startswith(f"{asked}/")):
