@@ -3,6 +3,7 @@
 # and nothing else runs. With LAB_ZFS=2.1 only the tests of the pair run, on that ZFS: the others know no ZFS. A section that fails ends the run; with CI set all are run, so that the log tells everything.
 set -eu
 cd "$(dirname "$0")/.."
+unset PYTHONDONTWRITEBYTECODE # else each of the thousands of programs that tests start compiles its modules again
 
 if [ $# -gt 0 ]; then exec .venv/bin/python -m pytest -q "$@"; fi
 

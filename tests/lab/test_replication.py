@@ -104,6 +104,7 @@ def test_a_killed_job_died_and_the_next_run_finishes_its_work(boxes: Boxes) -> N
     assert boxes.dplane("replicate", "run-show", run)["state"] == "died", "what died stays dead in the history"
 
 
+@pytest.mark.unproven  # long, and the held and stopped runs of the unit tests are of the same engine
 def test_a_run_can_be_held_and_stopped_and_goes_on_later(boxes: Boxes) -> None:
     boxes.dataset("books", 20)
     boxes.task("books", "", "--limit", "150K")
