@@ -547,7 +547,7 @@ def receive(folder: Path, words: list[str]) -> None:
         data = data or new_dataset(head["type"])
         data["props"].update(word.split("=", 1) for word in words if "=" in word)
         keep = {"toguid": head["items"][-1]["guid"], "toname": head["toname"], "fromguid": head["fromguid"]}
-        data["partial"] = {**keep, "raw": head["raw"], "bytes": head["offset"]}
+        data["partial"] = {**keep, "raw": head.get("raw", False), "bytes": head["offset"]}
         state["datasets"][name] = data
     got = 0
     while got < min(head["size"], free + 1) and (chunk := os.read(0, min(CHUNK, head["size"] - got))):
