@@ -16,7 +16,7 @@ from .far_source import FarSource
 from .model import Options, Restore, Task
 from .plan import target_of
 from .read import Dataset, Side
-from .restored import Settings, is_locked, put_back, told_of
+from .restored import Settings, few, is_locked, put_back, told_of
 from .rights import within
 from .targets import LocalTarget
 
@@ -73,7 +73,7 @@ async def bring_home(job: Job) -> Outcome:
         *said_of(back, side, await records.proven_guids(job.store, task.name)),
     ]
     if source.without:
-        told.append(f"Left out, as they have no @{wish.snapshot}: {', '.join(source.without)}.")
+        told.append(f"Left out, as they have no @{wish.snapshot}: {few(source.without, ', ')}.")
     return Outcome(outcome.state, " ".join([*told, *locked(side), *told_of(became)]))
 
 
@@ -100,7 +100,7 @@ def locked(side: Side) -> list[str]:
         return []
     return [
         "Came home locked, each with the key that its copy has, so neither mounted nor readable until "
-        f"`dplane dataset load-key NAME`: {', '.join(names)}."
+        f"`dplane dataset load-key NAME`: {few(names, ', ')}."
     ]
 
 

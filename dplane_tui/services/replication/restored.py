@@ -43,16 +43,17 @@ def told_of(settings: Sequence[Settings]) -> list[str]:
     by_kind = {
         (name, value): [one.dataset for one in settings if one.noted.get(name) == value] for name, value in _WEAKER
     }
-    weaker = [f"{'='.join(kind)} at {_few(of, ', ')} ({_WEAKER[kind]})" for kind, of in by_kind.items() if of]
+    weaker = [f"{'='.join(kind)} at {few(of, ', ')} ({_WEAKER[kind]})" for kind, of in by_kind.items() if of]
     noted = [f"{one.dataset}: {', '.join(map('='.join, one.noted.items()))}" for one in settings if one.noted]
     left = [f"{one.dataset}: {clause}" for one in settings for clause in one.left]
-    told = [f"Set as the copy notes it, which alone says what was set on the original: {_few(noted)}."] if noted else []
+    told = [f"Set as the copy notes it, which alone says what was set on the original: {few(noted)}."] if noted else []
     if weaker:
         told.append(f"Look at these, for they protect less: {'; '.join(weaker)}. `dplane dataset set` changes them.")
-    return [*told, *([f"Not put back: {_few(left)}."] if left else [])]
+    return [*told, *([f"Not put back: {few(left)}."] if left else [])]
 
 
-def _few(clauses: Sequence[str], between: str = "; ") -> str:
+def few(clauses: Sequence[str], between: str = "; ") -> str:
+    """The first of these and how many more, cleaned: for a sentence of bounded length."""
     more = f"{between}and {len(clauses) - _NAMED} more" if len(clauses) > _NAMED else ""
     return between.join(clean(one, 300) for one in clauses[:_NAMED]) + more
 
