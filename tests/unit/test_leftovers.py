@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -156,10 +154,7 @@ async def test_bookmarks_that_cannot_be_reached_are_told_with_what_removes_them(
 async def killed(world: World) -> str:
     """A run that was killed while it sent, so that nobody ended what it had begun; its id."""
     run_id, process = await world.start(rate=4 * MB)
-    file = world.path / "run" / "jobs" / f"{run_id}.json"
-    while not (file.exists() and json.loads(file.read_text()).get("bytes_done", 0) > MB):
-        await asyncio.sleep(0.05)
-        assert process.returncode is None, await process.communicate()
+    await world.until_sent(run_id, process)
     process.kill()
     await process.wait()
     return run_id

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -246,10 +244,7 @@ async def test_a_copy_that_no_run_came_to_read_back_has_its_key_known_once_it_wa
 async def test_a_run_that_is_killed_in_a_convoy_has_recorded_what_it_began(world: World) -> None:
     world.write("tank/photos/a", 8 * MB)
     run_id, process = await world.start(rate=4 * MB)
-    job = world.path / "run" / "jobs" / f"{run_id}.json"
-    while not (job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > MB):
-        await asyncio.sleep(0.05)
-        assert process.returncode is None, await process.communicate()
+    await world.until_sent(run_id, process)
     process.kill()
     await process.wait()
     assert any('"receive-several"' in command for command in world.commands)

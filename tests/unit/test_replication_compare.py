@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -163,10 +162,7 @@ async def test_a_transfer_that_is_at_work_is_not_disturbed(world: World) -> None
     world.write("tank/photos", 4 * MB)
     await set_options(world, Options(limit="1M"))
     run_id, process = await world.start()
-    job = world.path / "run" / "jobs" / f"{run_id}.json"
-    while not (job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > MB):
-        assert process.returncode is None, await process.communicate()
-        await asyncio.sleep(0.05)
+    await world.until_sent(run_id, process)
     assert (await comparison(world)).good
     await set_options(world, Options())
     await process.communicate()

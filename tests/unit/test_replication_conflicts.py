@@ -229,10 +229,7 @@ async def test_what_is_sent_is_held_meanwhile_and_a_killed_run_leaves_no_hold_fo
     base = world.points("near", "tank/photos")[-1][0]
     world.write("tank/photos", 8 * MB)
     run_id, process = await world.start(rate=4 * MB)
-    job = world.path / "run" / "jobs" / f"{run_id}.json"
-    while not (job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > MB):
-        await asyncio.sleep(0.05)
-        assert process.returncode is None, await process.communicate()
+    await world.until_sent(run_id, process)
     now = holds(world)
     newest = world.points("near", "tank/photos")[-1][0]
     assert now == {f"tank/photos@{name}": [f"dplane-{run_id}"] for name in (base, newest)}

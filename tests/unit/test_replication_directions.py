@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
@@ -195,10 +194,7 @@ async def test_what_is_pulled_is_held_there_meanwhile_and_a_killed_run_leaves_no
     base = world.points("far", SOURCE)[-1][0]
     far_write(world, 8 * MB)
     run_id, process = await world.start(rate=4 * MB)
-    job = world.path / "run" / "jobs" / f"{run_id}.json"
-    while not (job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > MB):
-        await asyncio.sleep(0.05)
-        assert process.returncode is None, await process.communicate()
+    await world.until_sent(run_id, process)
     now = far_holds(world)
     assert {f"{SOURCE}@{base}", f"{SOURCE}@{world.points('far', SOURCE)[-1][0]}"} <= set(now)
     assert all(tag.endswith(run_id) for tags in now.values() for tag in tags)
@@ -286,10 +282,7 @@ async def test_a_pull_that_breaks_off_is_told_and_resumes(world: World, plain: b
     slow = Options(limit="2M")
     await world.add(Task(**{**_fields(PULL), "options": slow}), may_read=SOURCE, may_snapshot=not plain)
     run_id, process = await world.start()
-    job = world.path / "run" / "jobs" / f"{run_id}.json"
-    while not (job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > MB):
-        await asyncio.sleep(0.05)
-        assert process.returncode is None, await process.communicate()
+    await world.until_sent(run_id, process)
     world.accepts = False
     world.cut()
     await process.wait()

@@ -283,6 +283,8 @@ def test_what_comes_home_locked_is_named() -> None:
     assert told.startswith("Came home locked")
     assert told.endswith("`dplane dataset load-key NAME`: tank/a/b.")
     assert locked({"tank/a": side["tank/a"]}) == []
+    many = {f"tank/{number}": Dataset(f"tank/{number}", {"keystatus": "unavailable"}) for number in range(1000)}
+    assert locked(many)[0].endswith("tank/9, and 990 more.")
 
 
 async def test_all_that_is_there_is_listed_with_what_is_proven_also_when_the_original_is_gone(world: World) -> None:
@@ -360,10 +362,7 @@ async def test_a_restore_that_breaks_off_goes_on(world: World) -> None:
     had = lose(world)
     await set_options(world, Options(limit="1M"))
     run_id, process = await world.start("restore", request=wish())
-    job = world.path / "run" / "jobs" / f"{run_id}.json"
-    while not (job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > MB):
-        await asyncio.sleep(0.05)
-        assert process.returncode is None, await process.communicate()
+    await world.until_sent(run_id, process)
     process.terminate()
     await process.wait()
     assert (await world.stored(run_id)).state == "cancelled"

@@ -139,10 +139,8 @@ async def test_a_far_box_that_loses_its_power_before_the_mark_is_on_its_disk_goe
     """ZFS keeps a first receive's resume state one transaction group before its properties: `begun.py`."""
     world.write("tank/photos", 8 * MB)
     run_id, process = await world.start(rate=4 * MB)
-    job = world.path / "run" / "jobs" / f"{run_id}.json"
-    while not (
-        job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > MB and TARGET in world.datasets("far")
-    ):
+    await world.until_sent(run_id, process)
+    while TARGET not in world.datasets("far"):
         await asyncio.sleep(0.05)
         assert process.returncode is None, await process.communicate()
     world.accepts = False
@@ -168,10 +166,7 @@ async def test_a_far_box_that_loses_its_power_before_the_mark_is_on_its_disk_goe
 async def test_a_connection_that_breaks_midway_is_told_and_the_next_run_resumes(world: World) -> None:
     world.write("tank/photos", 8 * MB)
     run_id, process = await world.start(rate=4 * MB)
-    job = world.path / "run" / "jobs" / f"{run_id}.json"
-    while not (job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > MB):
-        await asyncio.sleep(0.05)
-        assert process.returncode is None, await process.communicate()
+    await world.until_sent(run_id, process)
     world.accepts = False  # it does not come back by itself
     world.cut()
     await process.wait()
@@ -192,10 +187,7 @@ async def test_a_half_that_grew_while_it_was_asked_for_goes_on_in_the_same_run(w
     await world.make_plain()
     world.write("tank/photos", 8 * MB)
     run_id, process = await world.start(rate=4 * MB)
-    job = world.path / "run" / "jobs" / f"{run_id}.json"
-    while not (job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > MB):
-        await asyncio.sleep(0.05)
-        assert process.returncode is None, await process.communicate()
+    await world.until_sent(run_id, process)
     process.kill()
     await process.wait()
     while not world.datasets("far")[TARGET]["partial"]["bytes"]:
@@ -216,14 +208,7 @@ async def test_what_failed_as_the_far_box_went_down_is_tried_again_when_it_is_ba
     for name in ("a", "b"):
         world.write(f"tank/photos/{name}", 8 * MB)
     run_id, process = await world.start(rate=4 * MB)
-    job = world.path / "run" / "jobs" / f"{run_id}.json"
-
-    async def sent(count: int) -> None:
-        while not (job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > count):
-            await asyncio.sleep(0.05)
-            assert process.returncode is None, await process.communicate()
-
-    await sent(MB)
+    await world.until_sent(run_id, process)
     child = world.children[-1]
     assert child.stdin
     child.stdin.close()
@@ -274,10 +259,7 @@ async def test_what_is_refused_for_good_is_not_sent_again_with_what_was_busy(wor
 async def test_a_short_break_is_healed_within_the_run(world: World) -> None:
     world.write("tank/photos", 8 * MB)
     run_id, process = await world.start(rate=4 * MB)
-    job = world.path / "run" / "jobs" / f"{run_id}.json"
-    while not (job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > MB):
-        await asyncio.sleep(0.05)
-        assert process.returncode is None, await process.communicate()
+    await world.until_sent(run_id, process)
     world.cut()
     await process.wait()
     run = await world.stored(run_id)
@@ -424,15 +406,12 @@ async def test_another_host_key_a_refused_key_and_no_answer_are_told_apart(world
 async def test_stopping_a_run_is_recorded_and_leaves_nothing_behind(world: World) -> None:
     world.write("tank/photos", 8 * MB)
     run_id, process = await world.start(rate=2 * MB)
-    job = world.path / "run" / "jobs" / f"{run_id}.json"
-    while not (job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > MB):
-        await asyncio.sleep(0.05)
-        assert process.returncode is None, await process.communicate()
+    await world.until_sent(run_id, process)
     process.terminate()
     await process.wait()
     run = await world.stored(run_id)
     assert run.state == "cancelled"
-    assert json.loads(job.read_text())["state"] == "cancelled"
+    assert json.loads((world.path / "run" / "jobs" / f"{run_id}.json").read_text())["state"] == "cancelled"
     assert not list((world.path / "run" / "jobs").glob(".ssh-*"))
     assert (await world.run()).state == "succeeded"
     assert_equal(world)
@@ -554,10 +533,7 @@ async def test_a_cut_in_a_convoy_is_healed_and_what_had_arrived_is_not_sent_agai
     for name in ("a", "b"):
         world.write(f"tank/photos/{name}", 4 * MB)
     run_id, process = await world.start(rate=4 * MB)
-    job = world.path / "run" / "jobs" / f"{run_id}.json"
-    while not (job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > 5 * MB):
-        await asyncio.sleep(0.05)
-        assert process.returncode is None, await process.communicate()
+    await world.until_sent(run_id, process, 5 * MB)
     world.cut()
     await process.wait()
     run = await world.stored(run_id)
@@ -591,10 +567,7 @@ async def test_a_peer_with_only_zfs_and_sshd_resumes(world: World) -> None:
     await world.make_plain()
     world.write("tank/photos", 8 * MB)
     run_id, process = await world.start(rate=4 * MB)
-    job = world.path / "run" / "jobs" / f"{run_id}.json"
-    while not (job.exists() and json.loads(job.read_text()).get("bytes_done", 0) > MB):
-        await asyncio.sleep(0.05)
-        assert process.returncode is None, await process.communicate()
+    await world.until_sent(run_id, process)
     process.kill()
     await process.wait()
     for _ in range(100):  # the far zfs ends when its input does

@@ -262,6 +262,13 @@ class World:
             *argv, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
 
+    async def until_sent(self, run_id: str, process: asyncio.subprocess.Process, count: int = MB) -> None:
+        """Wait until the run tells of more than so many bytes."""
+        told = self.path / "run" / "jobs" / f"{run_id}.json"
+        while not (told.exists() and json.loads(told.read_text()).get("bytes_done", 0) > count):
+            assert process.returncode is None, await process.communicate()
+            await asyncio.sleep(0.05)
+
     async def run(self, mode: str = "run", request: str = "", task: str = "") -> Run:
         """Run the task to its end, and return what the store has about it."""
         run_id, process = await self.start(mode, request=request, task=task)
