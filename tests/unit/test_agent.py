@@ -17,7 +17,7 @@ import pytest
 
 from dplane_tui.services.replication import begun
 
-from .replication_world.zfs_model import new_dataset, new_guid, state_of, token_of
+from .replication_world.zfs_model import head_line, new_dataset, new_guid, read_state, script, state_of, token_of
 
 AGENT = Path(__file__).parent / "replication_world" / "far_agent.py"
 ROOT = Path(__file__).parents[2]
@@ -30,9 +30,7 @@ class Far:
         self.path = path
         for name in ("far", "far-bin", "far-state"):
             (path / name).mkdir()
-        script = path / "far-bin" / "zfs"
-        script.write_text(f'#!/bin/sh\nexec {sys.executable} -S {AGENT.parent}/zfs_model.py {path}/far "$@"\n')
-        script.chmod(0o755)
+        script(path / "far-bin", path / "far")
         with state_of(path / "far") as state:
             state["pools"]["vault"] = 10**9
             for name in ("vault", "vault/mine", "vault/mine/below", "vault/theirs", "vault/nobody"):
@@ -41,8 +39,8 @@ class Far:
             state["datasets"]["vault/theirs"]["props"]["dplane:peer"] = "box-b"
 
     @property
-    def state(self) -> str:
-        return (self.path / "far" / "state.json").read_text()
+    def state(self) -> dict[str, Any]:
+        return read_state(self.path / "far")
 
     def run(
         self,
@@ -75,7 +73,7 @@ def stream(name: str = "tank/x@s1", size: int = 100_000, guid: str = "", offset:
     item = {"name": name.split("@")[1], "guid": guid or new_guid(), "size": size, "txg": 1, "created": 1}
     left = size - offset
     head = {"items": [item], "fromguid": "", "toname": name, "offset": offset, "type": "filesystem", "size": left}
-    return json.dumps(head).encode() + b"\n" + b"x" * left + b"END"
+    return head_line(head) + b"x" * left + b"END"
 
 
 def test_there_is_no_shell(far: Far) -> None:
@@ -179,7 +177,7 @@ def test_the_root_is_the_end_of_the_world(far: Far) -> None:
         {"op": "receive", "dataset": "vault/inbox/a/b", "kind": "filesystem", "first": True},
         root="vault/inbox", stream=stream(),
     )["ok"]  # fmt: skip
-    made = json.loads(far.state)["datasets"]
+    made = far.state["datasets"]
     assert made["vault/inbox/a/b"]["props"]["dplane:peer"] == "box-a"
     assert "dplane:peer" not in made["vault/inbox"]["props"], "others may live beside it"
     assert far.ask({"op": "read", "dataset": "vault/inbox/a/b"}, peer="box-b")["error"]["code"] == "refused"
@@ -200,8 +198,8 @@ def test_it_can_neither_destroy_nor_roll_back(far: Far) -> None:
     assert "exists" in answer["error"]["message"]
     good = token_of({"bytes": 1, "toguid": "9", "toname": "tank/x@s9", "fromguid": ""})
     assert not far.ask({"op": "abort", "dataset": "vault/theirs", "token": good})["ok"]
-    assert json.loads(far.state)["datasets"]["vault/mine"]["snaps"] == [snap]
-    assert json.loads(far.state)["datasets"].keys() == json.loads(before)["datasets"].keys()
+    assert far.state["datasets"]["vault/mine"]["snaps"] == [snap]
+    assert far.state["datasets"].keys() == before["datasets"].keys()
 
 
 def test_a_stream_that_ends_early_is_not_received_and_is_kept_for_later(far: Far) -> None:
@@ -224,7 +222,7 @@ def test_a_new_connection_ends_the_one_that_hangs(far: Far) -> None:
     old.stdin.write(stream()[:60_000])
     old.stdin.flush()
     deadline = time.monotonic() + 60
-    while "vault/new" not in far.state and time.monotonic() < deadline:
+    while "vault/new" not in far.state["datasets"] and time.monotonic() < deadline:
         time.sleep(0.05)
     assert far.ask({"op": "read", "dataset": "vault/new"}, peer="box-b")["error"]["code"] == "refused"
     assert old.poll() is None, "another peer ends nothing"
@@ -246,7 +244,7 @@ def noted(far: Far) -> list[str]:
 
 def new(far: Far) -> Any:
     """The dataset that is received, as the far box has it."""
-    return json.loads(far.state)["datasets"]["vault/new"]
+    return far.state["datasets"]["vault/new"]
 
 
 def lose_power(far: Far, guid: str = "77") -> None:
@@ -259,7 +257,7 @@ def lose_power(far: Far, guid: str = "77") -> None:
     process.stdin.write(stream(guid="77")[:60_000])
     process.stdin.flush()
     deadline = time.monotonic() + 60
-    while "vault/new" not in far.state and time.monotonic() < deadline:
+    while "vault/new" not in far.state["datasets"] and time.monotonic() < deadline:
         time.sleep(0.05)
     process.kill()
     process.stdin.close()
@@ -302,7 +300,7 @@ def test_what_the_power_left_can_be_given_up(far: Far) -> None:
     token = token_of(new(far)["partial"])
     assert not far.ask({"op": "abort", "dataset": "vault/new", "token": token}, peer="box-b")["ok"]
     assert far.ask({"op": "abort", "dataset": "vault/new", "token": token})["ok"]
-    assert "vault/new" not in json.loads(far.state)["datasets"]
+    assert "vault/new" not in far.state["datasets"]
     assert not noted(far)
 
 
@@ -473,7 +471,7 @@ def test_who_may_take_snapshots_takes_ours_and_forgets_only_its_own_bookmarks(fa
         assert ask(peer, op="bookmark", tag="0123abcd", **taken)["ok"]
 
     def marks() -> list[str]:
-        found = json.loads(far.state)["datasets"]["vault/nobody"]["marks"]
+        found = far.state["datasets"]["vault/nobody"]["marks"]
         return [mark["name"] for mark in found]
 
     assert len(marks()) == 3, "one a peer, and somebody's"
@@ -548,7 +546,7 @@ def test_only_a_peers_own_copy_is_amended_and_taken_back_only_with_the_right(far
     assert amended(far, {"op": "details", "dataset": "vault/mine"})["may_rollback"] is False
     assert amended(far, back, *right)["ok"] is True
     assert amended(far, aside)["ok"] is True
-    after = json.loads(far.state)["datasets"]
+    after = far.state["datasets"]
     assert [snap["name"] for snap in after["vault/mine-kept-1"]["snaps"]] == ["s1"]
     assert "vault/mine-kept-1/below" in after
 
@@ -564,7 +562,7 @@ def test_nothing_of_one_peer_is_put_below_a_copy_of_another(far: Far) -> None:
     body = json.dumps({"streams": streams}).encode()
     several = {"op": "receive-several", "dataset": "vault/theirs", "bytes": len(body)}
     assert "of another peer" in far.ask(several, stream=body)["error"]["message"]
-    guid = json.loads(before)["datasets"]["vault/mine"]["guid"]
+    guid = before["datasets"]["vault/mine"]["guid"]
     aside = {"op": "aside", "dataset": "vault/mine", "to": "vault/theirs/mine", "guid": guid, "kind": "filesystem"}
     with state_of(far.path / "far") as state:
         state["datasets"]["vault/mine/below"]["props"]["dplane:peer"] = "box-a"

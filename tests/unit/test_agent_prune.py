@@ -43,7 +43,7 @@ def ask(
 
 
 def left(far: Far, dataset: str = "vault/mine") -> list[str]:
-    return [snap["name"] for snap in json.loads(far.state)["datasets"][dataset]["snaps"]]
+    return [snap["name"] for snap in far.state["datasets"][dataset]["snaps"]]
 
 
 def test_without_the_right_it_is_no_request_at_all(far: Far) -> None:
@@ -110,7 +110,7 @@ def test_holds_are_of_what_a_peer_reads_with_a_tag_of_its_own(far: Far) -> None:
 
     point = {f"vault/nobody@{OLD[0]}": "100"}
     assert held("hold", point)["ok"]
-    (tag,) = json.loads(far.state)["datasets"]["vault/nobody"]["snaps"][0]["holds"]
+    (tag,) = far.state["datasets"]["vault/nobody"]["snaps"][0]["holds"]
     assert tag.startswith("dplane-")
     assert tag.endswith("-run-1")
     before = far.state
@@ -123,7 +123,7 @@ def test_holds_are_of_what_a_peer_reads_with_a_tag_of_its_own(far: Far) -> None:
         assert held("hold", point, **more)["error"]["code"] == "refused", more
     assert far.state == before
     assert held("release", point)["ok"]
-    assert not json.loads(far.state)["datasets"]["vault/nobody"]["snaps"][0]["holds"]
+    assert not far.state["datasets"]["vault/nobody"]["snaps"][0]["holds"]
 
 
 @pytest.mark.parametrize("dataset", ["vault/theirs", "vault/nobody", "vault", "vault/gone", "vault/mine@x", "-r", None])

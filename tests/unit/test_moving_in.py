@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +21,7 @@ from dplane_tui.services.replication.read import Dataset, Point, Side
 
 from .privhelper_door import GUID, Door
 from .replication_world.world import World
-from .replication_world.zfs_model import new_dataset
+from .replication_world.zfs_model import new_dataset, state_of
 from .test_agent import Far, far  # noqa: F401 (a fixture)
 from .test_replication_plan import Zfs
 
@@ -97,12 +96,11 @@ async def test_a_target_that_syncoid_began_is_gone_on_with_after_it_was_adopted(
 def test_the_agent_opens_what_was_adopted_with_what_is_below(far: Far) -> None:  # noqa: F811
     read = {"op": "read", "dataset": "vault/nobody"}
     assert far.ask(read)["ok"] is False
-    state = json.loads(far.state)
-    state["datasets"]["vault/nobody"]["props"]["dplane:peer"] = "box-a"
-    state["datasets"]["vault/nobody/below"] = new_dataset()
-    state["datasets"]["vault/nobody/below"]["props"]["dplane:peer"] = "box-a"
-    state["datasets"]["vault/nobody/mine"] = new_dataset()
-    (far.path / "far" / "state.json").write_text(json.dumps(state))
+    with state_of(far.path / "far") as state:
+        state["datasets"]["vault/nobody"]["props"]["dplane:peer"] = "box-a"
+        state["datasets"]["vault/nobody/below"] = new_dataset()
+        state["datasets"]["vault/nobody/below"]["props"]["dplane:peer"] = "box-a"
+        state["datasets"]["vault/nobody/mine"] = new_dataset()
     assert far.ask(read)["ok"] is True
     assert far.ask({**read, "dataset": "vault/nobody/below"})["ok"] is True
     assert far.ask({**read, "dataset": "vault/nobody/mine"})["ok"] is False, "made below by the owner, later"

@@ -424,14 +424,14 @@ def test_a_note_is_one_of_ours_with_a_plain_value(far: Far) -> None:  # noqa: F8
         return far.ask({"op": "note", "dataset": dataset, "properties": properties})
 
     assert note({"quota": "5G", "mountpoint": "/srv/x", "atime": "unset"}) == {"ok": True, "left": []}
-    kept = json.loads(far.state)["datasets"]["vault/mine"]["props"]
+    kept = far.state["datasets"]["vault/mine"]["props"]
     assert (kept["dplane:was-quota"], kept["dplane:was-mountpoint"]) == ("5G", "/srv/x")
     assert note({"mountpoint": "/etc"})["left"], "what the door never sets is not noted"
     for bad in ({"dplane:peer": "box-b"}, {"quota": 5}, {"quota": "x" * 300}, ["quota"], {"quota": "\x1b[2J"}):
         answer = note(bad)
         assert answer["ok"] is False or answer["left"]
     assert note({"quota": "5G"}, "vault/theirs")["ok"] is False
-    assert json.loads(far.state)["datasets"]["vault/mine"]["props"]["dplane:peer"] == "box-a"
+    assert far.state["datasets"]["vault/mine"]["props"]["dplane:peer"] == "box-a"
 
 
 def test_a_stream_request_holds_nothing_but_what_the_helper_takes() -> None:

@@ -196,9 +196,9 @@ async def test_a_preview_changes_nothing_and_says_what_the_next_run_does(world: 
     edited(world, "near", old[1], holds=["by hand"])
     edited(world, "far", old[2], clones="vault/x")
     world.foreign_snapshot("near", SOURCE, "by hand")
-    before = [(world.path / side / "state.json").read_bytes() for side in ("near", "far")]
+    before = [(world.path / side / "state").read_bytes() for side in ("near", "far")]
     run, done = await by_hand(world, dry=True, keep_source="1", keep_target="2", ahead=True)
-    assert [(world.path / side / "state.json").read_bytes() for side in ("near", "far")] == before
+    assert [(world.path / side / "state").read_bytes() for side in ("near", "far")] == before
     assert (run.pruned, done.dry, [side.side for side in done.sides]) == ((), True, ["source", "target"])
     here, there = done.sides
     assert (here.problem, there.problem) == ("", "")

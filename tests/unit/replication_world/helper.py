@@ -12,15 +12,15 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[3]))
 
-from privhelper import bookmarks, checks, content, peers, programs, readback  # noqa: E402
-from privhelper.failure import Failure  # noqa: E402
-from privhelper.places import ZFS, ZPOOL  # noqa: E402
-from privhelper.request import Refused, argv, parse  # noqa: E402
-from privhelper.shape import Verb  # noqa: E402
-from privhelper.verbs import OURS  # noqa: E402
+from privhelper import bookmarks, checks, content, peers, programs, readback
+from privhelper.failure import Failure
+from privhelper.places import ZFS, ZPOOL
+from privhelper.request import Refused, argv, parse
+from privhelper.shape import Verb
+from privhelper.verbs import OURS
+from tests.unit.replication_world import zfs_model
 
 
 def fail(code: str, message: str, stream: bool) -> NoReturn:
@@ -88,7 +88,7 @@ def check_prune(model: list[str], verb: Verb, args: dict[str, object]) -> None:
 
 def main() -> None:
     folder = sys.argv[1]
-    model = [sys.executable, "-S", str(HERE / "zfs_model.py"), folder]
+    model = [*zfs_model.command(), folder]
     line = b""
     while not line.endswith(b"\n"):  # byte by byte: what follows belongs to the program
         line += os.read(0, 1) or b"\n"

@@ -19,11 +19,12 @@ from dplane_tui.services.replication import keys, records
 from dplane_tui.services.replication.model import Peer, Run, Task
 from dplane_tui.services.store import open_store
 
-from .zfs_model import new_dataset, new_guid, state_of
+from . import zfs_model
+from .zfs_model import new_dataset, new_guid, read_state, state_of
 
 HERE = Path(__file__).parent
 MB = 1024 * 1024
-_SAVED = ("near/state.json", "far/state.json", "state/store/dplane.db")
+_SAVED = ("near/state", "far/state", "state/store/dplane.db")
 
 
 class Server(asyncssh.SSHServer):
@@ -86,9 +87,7 @@ class World:
         zpool.write_text('#!/bin/sh\n[ "$1" = sync ]\n')
         zpool.chmod(0o755)
         for side in ("near", "far"):
-            script = self.path / f"{side}-bin" / "zfs"
-            script.write_text(f'#!/bin/sh\nexec {sys.executable} -S {HERE}/zfs_model.py {self.path}/{side} "$@"\n')
-            script.chmod(0o755)
+            zfs_model.script(self.path / f"{side}-bin", self.path / side)
         (self.path / "far-state" / "zfs-version").write_text("2.3.9-model\n")
         for side, pool in (("near", "tank"), ("far", "vault")):
             with state_of(self.path / side) as state:
@@ -212,13 +211,12 @@ class World:
 
     def datasets(self, side: str) -> dict[str, Any]:
         """What a side has, to look at."""
-        found: dict[str, Any] = json.loads((self.path / side / "state.json").read_text())["datasets"]
+        found: dict[str, Any] = read_state(self.path / side)["datasets"]
         return found
 
     def points(self, side: str, dataset: str) -> list[tuple[str, str]]:
         """Names and GUIDs of a dataset's snapshots."""
-        state = json.loads((self.path / side / "state.json").read_text())
-        found = state["datasets"].get(dataset)
+        found = self.datasets(side).get(dataset)
         return [(snap["name"], snap["guid"]) for snap in found["snaps"]] if found else []
 
     def foreign_snapshot(self, side: str, dataset: str, name: str) -> None:

@@ -1,30 +1,43 @@
-"""A model of the `zfs` command: snapshots, bookmarks, streams, resume tokens. The state is a JSON file.
+"""A model of the `zfs` command: snapshots, bookmarks, streams, resume tokens. The state is a marshalled file.
 
-Run as `zfs_model.py STATE_DIR ARGUMENTS…`. Before each command it takes a number from the world's counter, and at the
+Run as `command() STATE_DIR ARGUMENTS…`. Before each command it takes a number from the world's counter, and at the
 number the test has chosen it kills the process the test has named.
+
+A test starts it a hundred times, so it is imported, not compiled, and imports nothing that is slow to import.
 """
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
-import json
+import marshal
 import os
-import random
-import signal
 import sys
 import time
 import zlib
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[3]))
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
 
-from privhelper import resumetoken
+    State = dict[str, Any]
 
 CHUNK = 65536
-State = dict[str, Any]
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def command() -> list[str]:
+    """The first words of a command line that runs the model."""
+    start = f"import sys; sys.path.insert(0, {HERE!r}); import zfs_model; zfs_model.main()"
+    return [sys.executable, "-I", "-S", "-c", start]
+
+
+def script(folder: Path, state: Path) -> None:
+    """Lay a `zfs` into a folder that is this model, with its state in another."""
+    *words, start = command()
+    path = folder / "zfs"
+    path.write_text(f'#!/bin/sh\nexec {" ".join(words)} "{start}" "{state}" "$@"\n')
+    path.chmod(0o755)
 
 
 def die(message: str) -> None:
@@ -32,41 +45,65 @@ def die(message: str) -> None:
     sys.exit(1)
 
 
-@contextlib.contextmanager
-def state_of(folder: Path) -> Iterator[State]:
+class state_of:
     """The state, kept when the block ends well."""
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        path = folder / "state.json"
-        state = json.loads(path.read_text()) if path.exists() else {"txg": 1, "pools": {}, "datasets": {}}
-        yield state
-        keep_state(folder, state)
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = str(folder)
+
+    def __enter__(self) -> State:
+        self._lock = open(f"{self.folder}/lock", "w")
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._state = read_state(self.folder)
+        return self._state
+
+    def __exit__(self, failed: object, *_: object) -> None:
+        with self._lock:
+            if failed is None:
+                keep_state(self.folder, self._state)
 
 
-def keep_state(folder: Path, state: State) -> None:
-    fresh = folder / "state.new"
-    fresh.write_text(json.dumps(state))
-    fresh.replace(folder / "state.json")
+def read_state(folder: Path | str) -> State:
+    """The state as it is, or that of a new box."""
+    kept = content_of(f"{folder}/state")
+    state: State = marshal.loads(kept) if kept else {"txg": 1, "pools": {}, "datasets": {}}  # noqa: S302 - our own
+    return state
 
 
-def count_and_maybe_kill(folder: Path) -> None:
+def keep_state(folder: str, state: State) -> None:
+    with open(f"{folder}/state.new", "wb") as file:
+        file.write(marshal.dumps(state, 2))  # version 2: equal states are equal bytes
+    os.replace(f"{folder}/state.new", f"{folder}/state")
+
+
+def content_of(path: str) -> bytes:
+    """What a file holds; nothing when it is not there."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
+
+
+def count_and_maybe_kill(world: str) -> None:
     """One more command was run in this world; at the chosen one the victim dies."""
-    world = folder.parent
-    with (world / "count").open("a+") as file:
+    with open(f"{world}/count", "a+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
         lines = file.read().splitlines()
         file.write(f"{' '.join(sys.argv[2:5])}\n")
-    with contextlib.suppress(OSError, ValueError):
-        if len(lines) == int((world / "kill_at").read_text()):
-            victim = int((world / "victim").read_text())
-            (world / "kill_at").unlink()
-            os.kill(victim, signal.SIGKILL)
-            time.sleep(0.2)
+    chosen, victim = content_of(f"{world}/kill_at"), content_of(f"{world}/victim")
+    if chosen and victim and len(lines) == int(chosen):
+        os.unlink(f"{world}/kill_at")
+        try:
+            os.kill(int(victim), 9)
+        except ProcessLookupError:
+            return
+        time.sleep(0.2)
 
 
 def new_guid() -> str:
-    return str(random.SystemRandom().randrange(1, 2**63))
+    return str(1 + int.from_bytes(os.urandom(8), "little") % (2**63 - 1))
 
 
 def next_txg(state: State) -> int:
@@ -175,7 +212,7 @@ def valued(state: State, name: str, wanted: str) -> tuple[str, str]:
     return prop(state, name, wanted), "-"
 
 
-def get(folder: Path, words: list[str]) -> None:
+def get(folder: str, words: list[str]) -> None:
     columns = words[words.index("-o") + 1].split(",")
     rest = words[words.index("-o") + 2 :]
     if rest[0] == "creation" and "snapshot" in words:
@@ -202,7 +239,7 @@ def get(folder: Path, words: list[str]) -> None:
     return None
 
 
-def creations(folder: Path, words: list[str]) -> None:
+def creations(folder: str, words: list[str]) -> None:
     asked = words[-1]
     with state_of(folder) as state:
         if asked not in state["datasets"]:
@@ -213,7 +250,7 @@ def creations(folder: Path, words: list[str]) -> None:
                     print(f"{name}@{snap['name']}\t{int(snap['created'])}")
 
 
-def peers(folder: Path, words: list[str]) -> None:
+def peers(folder: str, words: list[str]) -> None:
     """For whom the snapshots of a dataset were taken."""
     asked = words[-1]
     with state_of(folder) as state:
@@ -223,7 +260,7 @@ def peers(folder: Path, words: list[str]) -> None:
             print(f"{asked}@{snap['name']}", *valued(state, f"{asked}@{snap['name']}", "dplane:peer"), sep="\t")
 
 
-def list_bookmarks(folder: Path, names: list[str]) -> None:
+def list_bookmarks(folder: str, names: list[str]) -> None:
     """Those of the named bookmarks that there are."""
     with state_of(folder) as state:
         for name in names:
@@ -233,7 +270,7 @@ def list_bookmarks(folder: Path, names: list[str]) -> None:
                     print(f"{name}\t{mark['guid']}")
 
 
-def program(folder: Path, words: list[str]) -> None:
+def program(folder: str, words: list[str]) -> None:
     """The helper's channel program: many bookmarks in one transaction."""
     script = sys.stdin.read()
     assert "zfs.sync.bookmark" in script
@@ -245,7 +282,7 @@ def program(folder: Path, words: list[str]) -> None:
         bookmark(folder, [words[at], words[at + 2]])
 
 
-def listing(folder: Path, words: list[str]) -> None:
+def listing(folder: str, words: list[str]) -> None:
     asked = words[-1]
     if "bookmark" in words:
         list_bookmarks(folder, words[words.index("--") + 1 :])
@@ -269,13 +306,13 @@ def listing(folder: Path, words: list[str]) -> None:
                         print(f"{name}{mark}{point['name']}\t{point['guid']}\t{point['txg']}")
 
 
-def snapshot(folder: Path, words: list[str]) -> None:
+def snapshot(folder: str, words: list[str]) -> None:
     asked = {dataset for dataset, at, _ in (word.partition("@") for word in words) if at}
     short = words[-1].partition("@")[2]
-    rival = folder.parent / "rival"
-    if rival.exists():  # somebody else takes one of that name a moment before
-        others = [f"{name}@{short}" for name in rival.read_text().split()]
-        rival.unlink()
+    rival = f"{os.path.dirname(folder)}/rival"
+    if os.path.exists(rival):  # somebody else takes one of that name a moment before
+        others = [f"{name}@{short}" for name in content_of(rival).decode().split()]
+        os.unlink(rival)
         snapshot(folder, others)
     with state_of(folder) as state:
         txg = next_txg(state)
@@ -295,7 +332,7 @@ def snapshot(folder: Path, words: list[str]) -> None:
                 data["written"] = 0
 
 
-def bookmark(folder: Path, words: list[str]) -> None:
+def bookmark(folder: str, words: list[str]) -> None:
     dataset, _, short = words[-2].partition("@")
     with state_of(folder) as state:
         data = state["datasets"][dataset]
@@ -306,7 +343,7 @@ def bookmark(folder: Path, words: list[str]) -> None:
         data["marks"].append({"name": mark, "guid": snap["guid"], "txg": snap["txg"]})
 
 
-def destroy_snapshots(folder: Path, dataset: str, names: list[str], words: list[str]) -> None:
+def destroy_snapshots(folder: str, dataset: str, names: list[str], words: list[str]) -> None:
     """All or none; one that is not there is passed over, as OpenZFS does."""
     with state_of(folder) as state:
         data = state["datasets"].get(dataset, new_dataset())
@@ -326,7 +363,7 @@ def destroy_snapshots(folder: Path, dataset: str, names: list[str], words: list[
         state["datasets"][dataset]["snaps"] = [snap for snap in snaps if snap not in going]
 
 
-def hold(folder: Path, words: list[str]) -> None:
+def hold(folder: str, words: list[str]) -> None:
     """`hold` and `release`: all or none for the first, each for itself for the second, as OpenZFS does."""
     tag, names = words[-len([word for word in words if "@" in word]) - 1], [word for word in words if "@" in word]
     adds = sys.argv[2] == "hold"
@@ -351,7 +388,7 @@ def hold(folder: Path, words: list[str]) -> None:
         die("\n".join(said))
 
 
-def rename(folder: Path, words: list[str]) -> None:
+def rename(folder: str, words: list[str]) -> None:
     old, new = words[-2:]
     with state_of(folder) as state:
         if new in state["datasets"]:
@@ -360,7 +397,7 @@ def rename(folder: Path, words: list[str]) -> None:
             state["datasets"][new + name[len(old) :]] = state["datasets"].pop(name)
 
 
-def rollback(folder: Path, words: list[str]) -> None:
+def rollback(folder: str, words: list[str]) -> None:
     dataset, _, short = words[-1].partition("@")
     with state_of(folder) as state:
         data = state["datasets"][dataset]
@@ -376,7 +413,7 @@ def rollback(folder: Path, words: list[str]) -> None:
         data["snaps"], data["written"] = data["snaps"][: at + 1], 0
 
 
-def destroy(folder: Path, words: list[str]) -> None:
+def destroy(folder: str, words: list[str]) -> None:
     if "@" in words[-1]:
         name, _, shorts = words[-1].partition("@")
         return destroy_snapshots(folder, name, shorts.split(","), words)
@@ -387,7 +424,7 @@ def destroy(folder: Path, words: list[str]) -> None:
     return None
 
 
-def create(folder: Path, words: list[str]) -> None:
+def create(folder: str, words: list[str]) -> None:
     with state_of(folder) as state:
         if words[-1].rpartition("/")[0] not in state["datasets"]:
             die(f"cannot create '{words[-1]}': parent does not exist")
@@ -397,20 +434,23 @@ def create(folder: Path, words: list[str]) -> None:
         }
 
 
-def set_one(folder: Path, words: list[str]) -> None:
+def set_one(folder: str, words: list[str]) -> None:
     with state_of(folder) as state:
         if words[-1] not in state["datasets"]:
             die(f"cannot open '{words[-1]}': dataset does not exist")
         state["datasets"][words[-1]]["props"].update(word.split("=", 1) for word in words[:-1] if "=" in word)
 
 
-def mount(folder: Path, words: list[str]) -> None:
+def mount(folder: str, words: list[str]) -> None:
     set_one(folder, ["mounted=yes", words[-1]])
 
 
-def send(folder: Path, words: list[str]) -> None:
+def send(folder: str, words: list[str]) -> None:
     with state_of(folder) as state:
         if "-t" in words:
+            sys.path.insert(0, f"{HERE}/../../..")
+            from privhelper import resumetoken
+
             fields = resumetoken.unpack(words[words.index("-t") + 1])
             name, offset = str(fields["toname"]), int(fields["bytes"])
             origin, raw = str(fields.get("fromguid", "")), bool(fields.get("rawok"))
@@ -439,7 +479,7 @@ def send(folder: Path, words: list[str]) -> None:
         "size": size,
     }  # fmt: skip
     out = sys.stdout.buffer
-    out.write(json.dumps(head).encode() + b"\n")
+    out.write(head_line(head))
     rate = float(os.environ.get("MODEL_RATE", "0"))
     while size > 0:
         out.write(b"\xa5" * min(CHUNK, size))
@@ -449,6 +489,11 @@ def send(folder: Path, words: list[str]) -> None:
         size -= CHUNK
     out.write(b"END")
     out.flush()
+
+
+def head_line(head: dict[str, Any]) -> bytes:
+    """What a stream begins with."""
+    return marshal.dumps(head, 2).hex().encode() + b"\n"
 
 
 def refuse_receive(state: State, name: str, head: dict[str, Any], data: dict[str, Any] | None) -> None:
@@ -493,7 +538,7 @@ def _three() -> bytes:
     return found
 
 
-def abort(folder: Path, name: str) -> None:
+def abort(folder: str, name: str) -> None:
     with state_of(folder) as state:
         data = state["datasets"][name]
         data["partial"] = None
@@ -514,16 +559,16 @@ def whole_ones(state: State, data: dict[str, Any], items: list[dict[str, Any]]) 
     partial["toname"] = f"{partial['toname'].partition('@')[0]}@{items[0]['name']}"
 
 
-def grow_late(folder: Path, state: State, data: dict[str, Any] | None) -> None:
+def grow_late(folder: str, state: State, data: dict[str, Any] | None) -> None:
     """The receive of a connection that is gone writes what it still had."""
-    late = folder.parent / "late"
-    if data is not None and data["partial"] and late.exists():
-        late.unlink()
+    late = f"{os.path.dirname(folder)}/late"
+    if data is not None and data["partial"] and os.path.exists(late):
+        os.unlink(late)
         data["partial"]["bytes"] += CHUNK
         keep_state(folder, state)
 
 
-def receive(folder: Path, words: list[str]) -> None:
+def receive(folder: str, words: list[str]) -> None:
     name = words[-1]
     if "-A" in words:
         return abort(folder, name)
@@ -533,11 +578,12 @@ def receive(folder: Path, words: list[str]) -> None:
         if not byte:
             die("cannot receive: failed to read from stream")
         line += byte
-    head = json.loads(line)
-    busy = folder.parent / "busy"  # a line for each time that somebody else has it
-    if busy.exists() and name in (lines := busy.read_text().splitlines()):
+    head = marshal.loads(bytes.fromhex(line.decode()))  # noqa: S302 - a stream of this model
+    busy = f"{os.path.dirname(folder)}/busy"  # a line for each time that somebody else has it
+    if name in (lines := content_of(busy).decode().splitlines()):
         lines.remove(name)
-        busy.write_text("\n".join(lines))
+        with open(busy, "w") as file:
+            file.write("\n".join(lines))
         die(f"cannot receive incremental stream: {name}: dataset is busy")
     with state_of(folder) as state:
         data = state["datasets"].get(name)
@@ -577,20 +623,18 @@ def receive(folder: Path, words: list[str]) -> None:
 
 
 def main() -> None:
-    folder, words = Path(sys.argv[1]), sys.argv[2:]
-    count_and_maybe_kill(folder)
+    folder, words = sys.argv[1], sys.argv[2:]
+    count_and_maybe_kill(os.path.dirname(folder))
     acts = {
         "get": get, "list": listing, "snapshot": snapshot, "bookmark": bookmark, "destroy": destroy, "create": create,
         "set": set_one, "mount": mount, "hold": hold, "release": hold, "rename": rename, "rollback": rollback,
         "program": program,
         "send": send, "receive": receive,
     }  # fmt: skip
-    if words[0] == "version":
-        print("zfs-2.3.9-model")
-    else:
-        acts[words[0]](folder, words[1:])
-
-
-if __name__ == "__main__":
-    with contextlib.suppress(BrokenPipeError):
-        main()
+    try:
+        if words[0] == "version":
+            print("zfs-2.3.9-model")
+        else:
+            acts[words[0]](folder, words[1:])
+    except BrokenPipeError:
+        pass
