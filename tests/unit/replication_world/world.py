@@ -167,7 +167,7 @@ class World:
     def _agent(self) -> list[str]:
         root = [self.root] if self.root else []
         given = [*self.rights, *(["--may-prune", "yes"] if self.may_prune else [])]
-        return [sys.executable, str(HERE / "far_agent.py"), str(self.path), self.called, *root, *given]
+        return [sys.executable, "-S", str(HERE / "far_agent.py"), str(self.path), self.called, *root, *given]
 
     @property
     def authorized(self) -> Path:
