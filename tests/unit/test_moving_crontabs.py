@@ -218,6 +218,8 @@ def test_what_the_lines_own_options_say_is_compared_as_well(
     [
         ("-r", Options(schedule="every 1h"), {}),
         ("-r", Options(schedule="daily 04:00", keep_source="10"), {"raw": True}),
+        ("--source-bwlimit=10m -r", Options(schedule="hourly", limit="10m"), {}),
+        ("--source-bwlimit=10m -r", Options(schedule="hourly", limit="10240K/s"), {}),
         ("", Options(schedule="daily 02:30", exclude=("*",)), {}),
         ("--exclude=x -r", Options(schedule="daily 02:30", exclude=("*x*",)), {}),
         ("--no-sync-snap --no-stream -r", Options(schedule="daily 02:30"), {}),
