@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from .. import text
 from ..errors import BadNewsError, DPlaneError
 from ..services.host import Host
-from ..services.replication.freshness import AHEAD, LATE, anew_words, of_age
+from ..services.replication.freshness import AHEAD, ENDED_BADLY, LATE, anew_words, of_age
 from ..services.replication.model import TaskStatus
 from ..services.replication.service import open_replication
 from .output import Result
@@ -108,13 +108,9 @@ def verdict(item: TaskStatus, now: float) -> Verdict:
     """One task at the Unix time `now`."""
     task, last = item.task, item.last
     age = None if item.fresh_at is None else now - item.fresh_at
-    ended = last.state if last is not None and last.state in {"failed", "died", "cancelled"} else ""
+    ended = ENDED_BADLY.get(last.state, "") if last is not None else ""
     said = text.clean(last.message).rstrip(".") if ended and last is not None else ""
-    run = (
-        f"its last run {'was cancelled' if ended == 'cancelled' else ended}{f': {said}' if said else ''}"
-        if ended
-        else ""
-    )
+    run = f"its last run {ended}{f': {said}' if said else ''}" if ended else ""
     target = task.target if task.peer is None else f"{task.peer}:{task.target}"
     proven = f"proven at {target} up to {text.duration(age)} ago, its limit is {text.duration(task.rpo)}"
 

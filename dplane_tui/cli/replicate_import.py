@@ -15,6 +15,7 @@ from ..errors import BadNewsError, CommandError, MissingError, UsageError
 from ..services.host import Host
 from ..services.replication import crontabs, moving, syncoid
 from ..services.replication.crontabs import Crontabs
+from ..services.replication.moving import Stored
 from ..services.replication.service import ReplicationService, open_replication
 from ..services.replication.syncoid import Proposal
 from .output import Result
@@ -49,7 +50,7 @@ async def _import(host: Host, args: argparse.Namespace) -> Result:
         )
     service = open_replication(host)
     peers = await service.peers()
-    tasks = await service.tasks()
+    tasks = await service.tasks(look=True)
     pools = await _pools(host)
     found: Sequence[Proposal]
     read = Crontabs({})
@@ -70,9 +71,11 @@ def _proposed(found: Sequence[Proposal]) -> Result:
     if not found:
         return Result([], "No syncoid is run by what was read. A script that a crontab starts is not looked into.")
     ready = sum(one.task is not None for one in found)
-    there = sum(bool(one.there) and not one.lacks for one in found)
+    there = sum(bool(one.there) and not one.lacks and not one.doubt for one in found)
+    doubtful = sum(bool(one.doubt) and not one.lacks for one in found)
     lacking = sum(bool(one.lacks) for one in found)
     none = f", {there} {'needs' if there == 1 else 'need'} none" if there else ""
+    none += f", {doubtful} {'has' if doubtful == 1 else 'have'} a task that is in doubt" if doubtful else ""
     none += f", {lacking} {'has' if lacking == 1 else 'have'} a task that does not do the same" if lacking else ""
     last = f"{ready} of {len(found)} can be a task{none}. "
     last += "Nothing was done: type the commands, or add --apply." if ready else "Nothing was done."
@@ -137,7 +140,8 @@ def _describe(one: Proposal) -> str:
     lines = [f"{place}{one.origin}"]
     lines += [f"  {command}" for command in one.commands]
     lines += [f"  NO TASK: {one.problem}"] if one.problem else []
-    lines += [f"  {'NOT THE SAME' if one.lacks else 'THERE ALREADY'}: {moving.there_words(one)}"] if one.there else []
+    how = "NOT THE SAME" if one.lacks else "DOUBTFUL" if one.doubt else "THERE ALREADY"
+    lines += [f"  {how}: {moving.there_words(one)}"] if one.there else []
     width = max((len(note.option) for note in one.notes), default=0)
     lines += [f"    {note.option.ljust(width)}  {note.fate}: {note.text}" for note in one.notes]
     lines += [f"    {said}" for said in doubt(one.task)] if one.task is not None else []
@@ -152,15 +156,34 @@ def _describe(one: Proposal) -> str:
 async def _apply(service: ReplicationService, found: Sequence[Proposal]) -> Result:
     """Store what can be stored, and say what was not and why."""
     done = await moving.store(service, found)
-    lines = [f"stored    {one.name}: late when it is older than {text.duration(one.rpo)}" for one in done.made]
-    lines += [f"there     {name}" for name in done.there]
-    lines += [f"NOT       {why}" for why in done.left]
-    if done.made or done.there:
-        lines.append("Look at each with `dplane replicate run NAME --dry-run`, then take its line out of the crontab.")
     stored = [task.name for task in done.made]
-    data = {"proposals": found, "stored": stored, "there": done.there, "left": done.left}
+    data = {
+        "proposals": found,
+        "stored": stored,
+        "there": done.there,
+        "doubtful": done.doubtful,
+        "left": done.left,
+    }
     problem = None
     if done.left:
         kind = BadNewsError if stored else CommandError
         problem = kind(f"{len(done.left)} of {len(found)} could not be stored: {done.left[0]}")
-    return Result(data, "\n".join([_shown(found), "", *map(text.clean, lines)]), problem)
+    return Result(data, "\n".join([_shown(found), "", *map(text.clean, outcome(done))]), problem)
+
+
+def outcome(done: Stored) -> list[str]:
+    """What came of it, and which lines can go from the crontab: only those whose copy is proven."""
+    lines = [f"stored    {one.name}: late when it is older than {text.duration(one.rpo)}" for one in done.made]
+    lines += [f"there     {name}" for name in done.there]
+    lines += [f"doubtful  {why}" for why in done.doubtful]
+    lines += [f"NOT       {why}" for why in done.left]
+    if done.there:
+        lines.append("The line of what is there can go from the crontab.")
+    if done.made:
+        lines.append("`dplane replicate run NAME --dry-run` shows what the first run of each would do.")
+    if done.made or done.doubtful:
+        lines.append(
+            f"Leave the line in the crontab of what is {'stored' if done.made else 'doubtful'} until a run has proven "
+            "the copy: this command, given again, then says `there`."
+        )
+    return lines

@@ -114,7 +114,10 @@ def stored_lines(done: Stored, others: Sequence[Proposal]) -> list[Pieces]:
     for one in others:
         said = moving.there_words(one) or _why_not(one) or f"{becomes(one).text}; `{one.commands[0]}`"
         lines.append([("  none  ", "dim"), (f"{where(one)}: {said}", "text")])
-    told = "y shows what a run of each would do. Then take their lines out of the crontabs: syncoid goes on until then."
+    told = (
+        "y shows what a run of each would do. Leave their lines in the crontabs until a run has proven each copy: "
+        "I then says `is there`. Take them out then, for syncoid goes on beside the tasks."
+    )
     return [*lines, [], [(told, "text")]]
 
 

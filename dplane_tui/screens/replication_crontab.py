@@ -44,7 +44,7 @@ async def from_syncoid(console: Console) -> Task | Stored | None:
     read = await crontabs.look(services.host)
     pools = [pool.name for pool in await services.zfs.pools()]
     peers = await services.replication.peers()
-    tasks = await services.replication.tasks()
+    tasks = await services.replication.tasks(look=True)
     found = moving.of_crontabs(read.texts, pools, peers, tasks)
     console.say("")
     if not found:

@@ -31,7 +31,7 @@ async def paste(console: Console, said: str = "") -> Task | None:
         return None
     pools = [pool.name for pool in await services.zfs.pools()]
     peers = await services.replication.peers()
-    tasks = await services.replication.tasks()
+    tasks = await services.replication.tasks(look=True)
     return await take(console, moving.of_line(values["line"], pools, peers, tasks))
 
 

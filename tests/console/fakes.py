@@ -324,7 +324,9 @@ class FakeReplication(FakeLooks):
         task = dataclasses.replace(TASK, options=self.options, recursive=self.recursive)
         due = time.time() + 3 * 3600 + 30 if self.options.schedule and not self.options.paused else None
         own = TaskStatus(task, self.last(), when, EVIDENCE.snapshot, when - 20, False, due, when - 20, (task.source,))
-        return (*(tuple(self.task_list) or (own,)), *(TaskStatus(task) for task in self.made))
+        listed = tuple(self.task_list) or (own,)
+        listed = listed if look else tuple(dataclasses.replace(one, anew=()) for one in listed)
+        return (*listed, *(TaskStatus(task) for task in self.made))
 
     async def task(self, name: str) -> Task:
         return next(status.task for status in await self.tasks() if status.task.name == name)

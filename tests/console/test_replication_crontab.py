@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from textual import events
+
 from dplane_tui.errors import DPlaneError
 from dplane_tui.services.host import Output
 from dplane_tui.services.replication.model import Options, Task, TaskStatus
@@ -179,13 +181,20 @@ async def test_a_box_that_cannot_list_its_crontabs_still_takes_a_pasted_line(con
 async def test_from_the_list_another_line_can_be_pasted(console: Opener) -> None:
     services = with_crontabs()
     first = dataclasses.replace(TASK, name="deep", recursive=True, options=Options(schedule="hourly"))
-    services.fake_replication.task_list = [TaskStatus(TASK), TaskStatus(first)]  # nothing is proven
+    proven = TaskStatus(first, None, 1.0, "s", 1.0, False, 2.0, 1.0, anew=("tank/home",))
+    services.fake_replication.task_list = [TaskStatus(TASK), proven]
     async with console(services, section="replication") as seen:
         await seen.until_text("nas-b")
         await seen.press("I")
         await seen.until_text("doubtful: deep")
         await seen.press("G", "enter")
         await seen.until_said("A syncoid command, or the line of a crontab that runs it.")
+        assert seen.app.focused is not None
+        seen.app.focused.post_message(events.Paste("0 * * * * syncoid tank/home 10.9.0.2:backup/home"))
+        await seen.settle()
+        await seen.press("enter", "enter")
+        await seen.until_said("But tank/home was made anew or brought back since it was proven: leave the line in")
+        await seen.press("escape")
 
 
 async def test_a_task_that_does_less_than_the_line_is_not_green_and_what_is_not_understood_says_why(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Sequence
@@ -10,14 +11,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from dplane_tui.cli.replicate_check import verdict
+from dplane_tui.cli.replicate_import import outcome
 from dplane_tui.errors import DPlaneError, UnreachableError
 from dplane_tui.screens.crontab_rows import becomes
+from dplane_tui.screens.replication_moving import proposal_lines
 from dplane_tui.services.host import LocalHost, Output
 from dplane_tui.services.host.base import FILE_LIMIT
 from dplane_tui.services.replication import crontabs, moving
 from dplane_tui.services.replication.crontab import LINES_LIMIT
-from dplane_tui.services.replication.model import Options, Peer, Task, TaskStatus
+from dplane_tui.services.replication.freshness import AHEAD, LATE, NEVER, of_age, with_proof
+from dplane_tui.services.replication.model import Evidence, Options, Peer, Run, Task, TaskStatus
+from dplane_tui.services.replication.records import Proof
+from dplane_tui.services.replication.service import LocalReplication
 from dplane_tui.services.replication.syncoid import Proposal
 from dplane_tui.services.replication.syncoid_options import KEPT
 from dplane_tui.widgets.layout import Cell
@@ -218,6 +227,8 @@ def test_what_the_lines_own_options_say_is_compared_as_well(
     [
         ("-r", Options(schedule="every 1h"), {}),
         ("-r", Options(schedule="daily 04:00", keep_source="10"), {"raw": True}),
+        ("--source-bwlimit=10m -r", Options(schedule="hourly", limit="10m"), {}),
+        ("--source-bwlimit=10m -r", Options(schedule="hourly", limit="10240K/s"), {}),
         ("", Options(schedule="daily 02:30", exclude=("*",)), {}),
         ("--exclude=x -r", Options(schedule="daily 02:30", exclude=("*x*",)), {}),
         ("--no-sync-snap --no-stream -r", Options(schedule="daily 02:30"), {}),
@@ -238,6 +249,16 @@ def test_what_a_task_does_beyond_the_line_takes_nothing_from_it(
         ({"late": True}, "its copy is late, or nobody knows"),
         ({"late": None}, "its copy is late, or nobody knows"),
         ({"next_run": None}, "systemd tells no next start of it"),
+        ({"anew": None}, "ZFS did not tell whether its datasets are still those that were proven"),
+        ({"anew": ("tank/vm",)}, "tank/vm was made anew or brought back since it was proven"),
+        ({"unproven": ("tank/vm/a", "tank/vm/b")}, "nothing of tank/vm/a (and 1 more) is proven yet"),
+        (
+            {"notes": ("x\x1b is not sent.", "More.")},
+            "its last run left something out (x\ufffd is not sent, and 1 more)",
+        ),
+        ({"last": Run("r", "v", "failed", 1.0, 2.0, error_code="diverged")}, "its last run failed"),
+        ({"last": Run("r", "v", "died", 1.0)}, "its last run died"),
+        ({"last": Run("r", "v", "cancelled", 1.0, 2.0)}, "its last run was cancelled"),
     ],
 )
 def test_a_task_that_is_set_to_do_the_same_is_not_good_without_evidence(changed: dict[str, Any], why: str) -> None:
@@ -246,6 +267,49 @@ def test_a_task_that_is_set_to_do_the_same_is_not_good_without_evidence(changed:
     assert (one.there, one.lacks, one.doubt) == ("v", (), why)
     assert f"nothing is to be made. But {why}: leave the line in" in moving.there_words(one)
     assert becomes(one) == Cell("doubtful: v", "warn")
+
+
+def test_what_is_set_after_the_last_run_is_proven_by_none() -> None:
+    """The command that `lacks` names changes what is copied from the next run on, and nothing before."""
+    task = Task("a", "tank/a", None, "backup/a", rpo=90000, options=Options(schedule="daily 01:00"))
+    run = Run(
+        "r",
+        "a",
+        "succeeded",
+        100.0,
+        200.0,
+        evidence=(Evidence("tank/a", "backup/a", "s", "5", "5", 1, None, 1.0, 200.0),),
+    )
+    proof = Proof(run, 100.0, ("tank/a",), False, (), {"tank/a": "5"})
+    [narrow, deep] = [
+        with_proof(TaskStatus(replace(task, recursive=recursive), run, next_run=3600.0), proof, 300.0)
+        for recursive in (False, True)
+    ]
+    line = {"": "0 1 * * * syncoid -r tank/a backup/a\n"}
+    (one,) = moving.of_crontabs(line, ["tank", "backup"], [], [narrow])
+    assert one.lacks == ("it copies nothing below its source (`dplane replicate set a --recursive`)",)
+    (one,) = moving.of_crontabs(line, ["tank", "backup"], [], [deep])
+    assert (one.lacks, becomes(one)) == ((), Cell("doubtful: a", "warn"))
+    assert "What lies below tank/a is sent from the next run on" in moving.there_words(one)
+
+
+@given(
+    st.sampled_from(["", "running", "succeeded", "nothing-new", "failed", "died", "cancelled"]),
+    st.sampled_from([None, 0.0, 200.0, 1e9]),
+    st.sampled_from([(), ("Something.",)]),
+    st.sampled_from([(), ("tank/vm",)]),
+)
+def test_a_task_is_in_doubt_whenever_its_check_is_not_ok(
+    state: str, fresh: float | None, notes: tuple[str, ...], anew: tuple[str, ...]
+) -> None:
+    now = 300.0
+    task = Task("v", "tank/vm", None, "vault/vm", True, rpo=200, options=Options(schedule="hourly"))
+    age = of_age(None if fresh is None else now - fresh, task.rpo)
+    late = None if age in (NEVER, AHEAD) else age == LATE
+    run = Run("r", "v", state, 1.0) if state else None
+    status = TaskStatus(task, run, fresh, "s", fresh, late, 400.0, fresh, notes=notes, anew=anew)
+    (one,) = moving.of_crontabs({"": LINE}, ["tank", "vault"], [], [status])
+    assert (verdict(status, now).state == "OK") == (one.doubt == "")
 
 
 def test_of_several_tasks_the_one_that_does_most_of_the_line_is_named() -> None:
@@ -318,7 +382,7 @@ async def test_what_fails_stops_no_other_and_what_is_made_is_what_is_listed() ->
     service = Service()
     done = await moving.store(service, found)  # type: ignore[arg-type]  # what of it is used
     assert [(task.name, task.created) for task in done.made] == [("good", 5.0)], "as it was read back"
-    assert done.there == ("good",)
+    assert (done.there, done.doubtful) == ((), ("good: no run of it has proven a copy yet",)), "made a moment ago"
     assert [re.split(r":", why)[0] for why in done.left[:3]] == ["bad", "x", "syncoid"]
     assert "pair first with `dplane peer add nas root@nas`" in done.left[1]
     assert "but not as the line does: it copies nothing below" in done.left[3]
@@ -332,6 +396,26 @@ async def test_what_fails_stops_no_other_and_what_is_made_is_what_is_listed() ->
     assert done.left == ("good: it was stored, but nobody knows whether it is there: The store is locked.",)
 
 
+async def test_only_of_what_is_proven_it_is_said_that_its_line_can_go() -> None:
+    good = proven(Task("v", "tank/vm", None, "vault/vm", True, options=Options(schedule="hourly")))
+    for status, there, doubtful in (
+        (good, ("v",), ()),
+        (replace(good, late=True), (), ("v: its copy is late, or nobody knows",)),
+    ):
+        found = moving.of_crontabs({"": LINE + LINE}, ["tank", "vault"], [], [status])
+        done = await moving.store(Service(), found)  # type: ignore[arg-type]  # what of it is used
+        assert (done.made, done.there, done.doubtful, done.left) == ((), there, doubtful, ())
+        assert any("can go from the crontab" in line for line in outcome(done)) == bool(there)
+        assert any(line.startswith("Leave the line in") for line in outcome(done)) == bool(doubtful)
+
+
+def test_a_line_that_an_earlier_one_becomes_is_not_good_before_a_run() -> None:
+    _, one = moving.of_crontabs({"": LINE + LINE}, ["tank", "vault"], [], [])
+    assert (one.there, one.planned, one.doubt) == ("vm", True, "no run of it has proven a copy yet")
+    assert becomes(one) == Cell("in task vm", "accent")
+    assert ("leave the line in" in moving.there_words(one), proposal_lines(one)[2][0][1]) == (True, "warn")
+
+
 def test_the_command_says_as_well_that_a_task_is_there_and_makes_no_second_one(
     cli: Cli,  # noqa: F811
     tmp_path: Path,
@@ -342,12 +426,17 @@ def test_the_command_says_as_well_that_a_task_is_there_and_makes_no_second_one(
     words = ("replicate", "import-syncoid")
     line = ("--", "-r", "tank/q", "vault/q")
     status, out, _ = cli(*words, "--apply", *line)
-    assert (status, "there     q" in out, "stored" in out) == (0, True, False)
+    assert (status, "there     q" in out, "stored" in out) == (0, False, False)
+    assert "doubtful  q: no run of it has proven a copy yet" in out
+    assert "take its line out" not in out
+    assert "Leave the line in the crontab of what is doubtful until" in out
+    data = json.loads(cli(*words, "--apply", "--json", *line)[1])["data"]
+    assert (data["there"], data["doubtful"]) == ([], ["q: no run of it has proven a copy yet"])
     assert [item["task"]["name"] for item in cli.json("replicate", "list")[1]["data"]] == ["q"]
     status, out, _ = cli(*words, *line)
-    assert (status, "THERE ALREADY: The task q copies it to the same place" in out) == (0, True)
+    assert (status, "DOUBTFUL: The task q copies it to the same place" in out) == (0, True)
     assert "But no run of it has proven a copy yet: leave the line in until that has changed." in out
-    assert out.rstrip().endswith("0 of 1 can be a task, 1 needs none. Nothing was done.")
+    assert out.rstrip().endswith("0 of 1 can be a task, 1 has a task that is in doubt. Nothing was done.")
 
     status, out, _ = cli(*words, "--crontab", str(file))
     assert (status, f"{file} line 1: syncoid -r tank/q vault/q" in out) == (3, True)
@@ -380,6 +469,14 @@ def test_the_command_looks_through_the_boxs_own_crontabs_and_says_what_it_could_
     assert cli.json(*words) == (0, {"ok": True, "data": {"proposals": [], "unseen": []}})
     assert "No syncoid is run by what was read." in cli(*words)[1]
     read = crontabs.Crontabs({"/etc/cron.d/x": LINE})
+
+    async def tasks(_self: object, *, look: bool = False) -> tuple[TaskStatus, ...]:
+        task = Task("v", "tank/vm", None, "vault/vm", True, options=Options(schedule="hourly"))
+        return (replace(proven(task), anew=None if look else ()),)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalReplication, "tasks", tasks)
+        assert "DOUBTFUL: The task v copies it to the same place" in cli(*words)[1], "ZFS is asked as well"
     status, answer = cli.json(*words, "--apply")
     assert (status, answer["data"]["stored"], answer["data"]["unseen"]) == (1, [], [])
     assert "systemd could not be told when vm runs" in answer["data"]["left"][0]

@@ -87,6 +87,18 @@ async def test_what_was_made_anew_is_found_by_one_question_for_all_tasks() -> No
     assert await looked(Box({"tank/photos": "1", "tank/photos/a": "9"}), left) == [()], "it is not copied any more"
 
 
+async def test_what_the_task_takes_and_no_run_has_proven_is_found_with_it() -> None:
+    box = Box(dict.fromkeys(("tank/photos", "tank/photos/a", "tank/photos/left", "tank/photos/left/x"), "1"))
+    task = replace(TASK, options=Options(exclude=("left",)))
+    [as_set, later, narrow] = await anew.looked(
+        box, [proven(task, a="1"), proven(a="1"), proven(replace(TASK, recursive=False))]
+    )
+    assert (as_set.unproven, narrow.unproven) == ((), ())
+    assert later.unproven == ("tank/photos/left", "tank/photos/left/x"), "it is left out no more, and was by the run"
+    assert answer([later], NOW).exit_code == 0, "a dataset that is new since the last run is no news by itself"
+    assert codec.decode(TaskStatus, json.loads(codec.dumps(later))) == later
+
+
 async def test_nobody_asks_where_the_answer_would_change_nothing() -> None:
     box = Box({"tank/photos": "9"})
     pulled = proven(replace(TASK, source_peer="nas", peer=None))

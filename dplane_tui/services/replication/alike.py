@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...text import clean
-from . import gaps
+from . import gaps, rates
 from .model import Task
 
 
@@ -49,5 +49,5 @@ def _sends(there: Task, wanted: Task) -> Iterator[str]:
         yield "its first run brings only the newest snapshot"
     if wanted.raw and there.raw is False:
         yield "it sends what is encrypted decrypted, the line as it is on disk"
-    if asked.limit and ours.limit != asked.limit:
+    if asked.limit and rates.parse(ours.limit) != rates.parse(asked.limit):
         yield f"its limit is {ours.limit or 'none'}, the line's {asked.limit}"

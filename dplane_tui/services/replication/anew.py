@@ -18,7 +18,7 @@ _SECONDS = 5.0
 
 
 async def looked(host: Host, statuses: Sequence[TaskStatus]) -> tuple[TaskStatus, ...]:
-    """`statuses` with their `anew`, by one `zfs get` for all of them, and none where it would change nothing.
+    """`statuses` with their `anew` and `unproven`, by one `zfs get` for all, and none where it would change nothing.
 
     Never raises for what ZFS does not tell: then `anew` is None.
     """
@@ -36,7 +36,10 @@ async def looked(host: Host, statuses: Sequence[TaskStatus]) -> tuple[TaskStatus
 
 
 def marked(statuses: Iterable[TaskStatus], guids: Mapping[str, str], at: float | None = None) -> tuple[TaskStatus, ...]:
-    """`statuses` with their `anew` by the GUIDs that datasets of this box have, or had at the Unix time `at`. Pure."""
+    """`statuses` with their `anew` and `unproven` by the GUIDs that datasets of this box have, or had at `at`. Pure.
+
+    `at` is a Unix time.
+    """
     return tuple(_marked(one, guids, at) if _matters(one) else one for one in statuses)
 
 
@@ -50,4 +53,8 @@ def _marked(status: TaskStatus, guids: Mapping[str, str], at: float | None) -> T
     if older or status.task.source not in guids:
         return replace(status, anew=None)
     names = taken(status.task, status.datasets)
-    return replace(status, anew=tuple(name for name in names if status.was_another(name, guids.get(name, ""))))
+    return replace(
+        status,
+        anew=tuple(name for name in names if status.was_another(name, guids.get(name, ""))),
+        unproven=tuple(name for name in taken(status.task, guids) if name not in names),
+    )

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from ...text import clean
 
 if TYPE_CHECKING:
-    from .model import TaskStatus
+    from .model import Task, TaskStatus
     from .records import Proof
 
 NEVER, AHEAD, LATE, ANEW, IN_TIME = "never", "ahead", "late", "anew", "in time"
+ENDED_BADLY = {"failed": "failed", "died": "died", "cancelled": "was cancelled"}
+"""The states of a last run that a person has to know of, each as what that run did."""
 SKEW = 300.0
 """Seconds by which two clocks may differ before an age means nothing."""
 
@@ -41,6 +43,37 @@ def anew_words(status: TaskStatus) -> str:
         return ""
     more = f" (and {len(status.anew) - 1} more)" if len(status.anew) > 1 else ""
     return f"{clean(status.anew[0])}{more} was made anew or brought back since it was proven"
+
+
+def doubt(status: TaskStatus) -> str:
+    """Why nobody should rely on a task yet, whatever it is set to do, a clause; empty when nothing speaks against it.
+
+    More is asked than for `replicate check`: that ZFS was looked at, that all the task takes is proven, and a next
+    start. `status` is to be read with `look`.
+    """
+    if status.verified_at is None:
+        return "no run of it has proven a copy yet"
+    if status.late is not False:
+        return "its copy is late, or nobody knows"
+    if status.anew is None:
+        return "ZFS did not tell whether its datasets are still those that were proven"
+    if status.last is not None and status.last.state in ENDED_BADLY:
+        return f"its last run {ENDED_BADLY[status.last.state]}"
+    return anew_words(status) or _left_out(status) or _no_start(status.task, status.next_run)
+
+
+def _left_out(status: TaskStatus) -> str:
+    if status.notes:
+        more = f", and {len(status.notes) - 1} more" if len(status.notes) > 1 else ""
+        return f"its last run left something out ({clean(status.notes[0], 200).rstrip('.')}{more})"
+    if status.unproven:
+        more = f" (and {len(status.unproven) - 1} more)" if len(status.unproven) > 1 else ""
+        return f"nothing of {clean(status.unproven[0])}{more} is proven yet"
+    return ""
+
+
+def _no_start(task: Task, next_run: float | None) -> str:
+    return "systemd tells no next start of it" if task.options.schedule and next_run is None else ""
 
 
 def with_proof(status: TaskStatus, proof: Proof, now: float) -> TaskStatus:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 
@@ -24,15 +25,37 @@ _WORDS = {
 _NUMBERS = r"[\d*/,.]+"
 _EXPRESSION = re.compile(
     rf"(?P<week>[A-Za-z][A-Za-z.,]*)?(?:(?:^| )(?:\*-)?(?P<month>{_NUMBERS})-(?P<day>{_NUMBERS}))?"
-    rf"(?:(?:^| )(?P<hour>{_NUMBERS}):(?P<minute>{_NUMBERS})(?::{_NUMBERS})?)?"
+    rf"(?:(?:^| )(?P<hour>{_NUMBERS}):(?P<minute>{_NUMBERS})(?::(?P<second>{_NUMBERS}))?)?"
 )
-_EVEN = re.compile(
-    r"every:\d+|calendar:(?:hourly|daily|weekly|monthly|\*-\*-\* \*:\d\d:\d\d|(?:[A-Za-z]{3} )?\*-\*-\* \d\d:\d\d:\d\d)"
-)
-"""What starts a task at even steps, so that it is known exactly how long they are."""
 _PART = re.compile(r"(\d{1,2})(?:\.\.(\d{1,2}))?(?:/(\d{1,2}))?")
-_FIRST, _LAST = date(2001, 1, 1).toordinal(), date(2009, 12, 31).toordinal()
-"""Years in which each day of a year comes twice at least, the 29th of February as well."""
+_FIRST, _LAST = date(2001, 1, 1).toordinal(), date(2057, 1, 1).toordinal()
+"""Twice the 28 years after which the days of a year fall on the same weekdays again, the 29th of February as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Starts:
+    """When one part of a schedule starts a task."""
+
+    days: tuple[int, ...]
+    """Ordinals of some days on which it does, in order: so many that each way between two of them is there."""
+    times: tuple[int, ...]
+    """Minutes of each of these days, in order, at least one."""
+    once: bool = True
+    """Whether only once in each of these minutes, as far as is known."""
+
+    def longest(self) -> int | None:
+        """Seconds; None where there are not two days."""
+        return max(self._gaps(), default=None)
+
+    def shortest(self) -> int | None:
+        """The same."""
+        return min(self._gaps(), default=None)
+
+    def _gaps(self) -> list[int]:
+        apart = {after - one for one, after in pairwise(self.days)}
+        night = self.times[-1] - self.times[0]
+        within = [after - one for one, after in pairwise(self.times)] if apart else []
+        return [minutes * 60 for minutes in (*within, *(days * rates.DAY - night for days in apart))]
 
 
 def usual_rpo(text: str, window: str = "") -> int:
@@ -55,13 +78,15 @@ def longest_gap(text: str, window: str = "") -> int | None:
 
 
 def as_often(text: str, other: str) -> bool:
-    """Whether the schedule `text` surely starts a task as often as `other`. Raises UsageError as `schedule.parse`."""
+    """Whether the schedule `text` surely starts a task between any two starts of `other`, or is the same.
+
+    Raises UsageError as `schedule.parse`.
+    """
     ours, wanted = parse(text), parse(other)
     if set(ours) >= set(wanted):
         return True
-    even = longest_gap(other) if len(wanted) == 1 and _EVEN.fullmatch(wanted[0]) else None
-    gap = longest_gap(text)
-    return gap is not None and even is not None and gap <= even
+    least, gap = _shortest_gap(wanted), longest_gap(text)
+    return gap is not None and least is not None and gap <= least
 
 
 def doubt(task: Task) -> str:
@@ -82,16 +107,35 @@ def _gap(when: str, span: rates.Span) -> int | None:
     kind, _, rest = when.partition(":")
     if kind == "every":
         return _every(int(rest), span)
-    found = _EXPRESSION.fullmatch(_WORDS.get(rest.lower(), rest)) if kind == "calendar" else None
+    starts = _starts(rest, span) if kind == "calendar" else None
+    return starts.longest() if starts else None
+
+
+def _shortest_gap(parts: Sequence[str]) -> int | None:
+    """At least how many seconds lie between two starts by these parts together; None where it is not known."""
+    if len(parts) == 1 and parts[0].startswith("every:"):
+        return int(parts[0].removeprefix("every:"))
+    found: list[_Starts] = []
+    for kind, _, rest in (when.partition(":") for when in parts):
+        starts = _starts(rest, rates.Span(0, 0), whole=len(parts) > 1) if kind == "calendar" else None
+        if starts is None or not starts.once:
+            return None
+        found.append(starts)
+    if len({starts.times for starts in found}) != 1:
+        return None  # by the clock, two parts may start it right after each other
+    return _Starts(tuple(sorted({day for starts in found for day in starts.days})), found[0].times).shortest()
+
+
+def _starts(text: str, span: rates.Span, *, whole: bool = False) -> _Starts | None:
+    """When a calendar expression starts a task; None where it is not understood, or never does."""
+    found = _EXPRESSION.fullmatch(_WORDS.get(text.lower(), text))
     if not found:
         return None
     hours, minutes = (_numbers(found[name] or "00", 0, last) for name, last in (("hour", 23), ("minute", 59)))
-    times = [hour * 60 + minute for hour in hours for minute in minutes if span.holds(hour * 60 + minute)]
-    days = _days_apart(found["week"] or "", found["month"] or "*", found["day"] or "*")
-    if not times or days is None:
-        return None
-    night = days * rates.DAY - (times[-1] - times[0])
-    return max(night, *(after - one for one, after in pairwise(times)), 0) * 60
+    times = tuple(hour * 60 + minute for hour in hours for minute in minutes if span.holds(hour * 60 + minute))
+    days = _days(found["week"] or "", found["month"] or "*", found["day"] or "*", whole=whole)
+    once = len(_numbers(found["second"] or "00", 0, 59)) == 1
+    return _Starts(days, times, once) if times and days else None
 
 
 def _every(seconds: int, span: rates.Span) -> int | None:
@@ -102,14 +146,18 @@ def _every(seconds: int, span: rates.Span) -> int | None:
     return outside + seconds if seconds <= _DAY - outside else None
 
 
-def _days_apart(week: str, month: str, day: str) -> int | None:
-    """The longest way between two days on which it starts; None where that is not known."""
+def _days(week: str, month: str, day: str, *, whole: bool) -> tuple[int, ...]:
+    """Ordinals of the days on which it starts, in order; none where that is not known.
+
+    Unless the `whole` time is asked for, two weeks stand for what depends on the weekday alone.
+    """
     months, days = _numbers(month, 1, 12), _numbers(day, 1, 31)
     weekdays = _weekdays(week) if week else set(range(7))
-    last = _FIRST + 14 if (len(months), len(days)) == (12, 31) else _LAST
+    last = _FIRST + 14 if (len(months), len(days)) == (12, 31) and not whole else _LAST
     known = (date.fromordinal(number) for number in range(_FIRST, last))
-    at = [one.toordinal() for one in known if one.month in months and one.day in days and one.weekday() in weekdays]
-    return max((after - one for one, after in pairwise(at)), default=None)
+    return tuple(
+        one.toordinal() for one in known if one.month in months and one.day in days and one.weekday() in weekdays
+    )
 
 
 def _numbers(text: str, low: int, high: int) -> Sequence[int]:

@@ -181,6 +181,8 @@ class TaskStatus:
     anew: tuple[str, ...] | None = ()
     """Those that were made anew, or brought back, since then, where it was looked for (`anew.py`): of what they hold
     now nothing is proven. None: it was looked for, and ZFS did not tell."""
+    unproven: tuple[str, ...] = ()
+    """Those that the task takes, looked for with `anew`, of which that run proved nothing: new, or left out then."""
 
     def was_another(self, dataset: str, guid: str) -> bool:
         """Whether what was proven then is of another dataset than the one with that GUID (empty: not known), which had

@@ -10,6 +10,7 @@ from ...errors import DPlaneError
 from ...text import clean
 from . import crontab, crontabs, syncoid
 from .alike import lacks
+from .freshness import doubt
 from .model import Peer, Task, TaskStatus
 from .syncoid import Note, Proposal
 from .syncoid_options import KEPT, NOT_SUPPORTED
@@ -25,7 +26,9 @@ class Stored:
     made: tuple[Task, ...] = ()
     """As they were listed afterwards."""
     there: tuple[str, ...] = ()
-    """Tasks that did the same already."""
+    """Tasks that did the same already, as is proven."""
+    doubtful: tuple[str, ...] = ()
+    """Tasks that are set to do the same, each with why it cannot be relied on yet."""
     left: tuple[str, ...] = ()
     """What was not made, and why."""
 
@@ -36,7 +39,7 @@ def of_crontabs(
     """What takes the place of each syncoid of these crontabs (texts by their names), in their order.
 
     A line for whose two places there is a task, one of `tasks` or that of an earlier line, has none of its own:
-    `there`, and `lacks` says what that one does not do.
+    `there`, and `lacks` says what that one does not do. `tasks` are those that were read with `look`.
     Raises UsageError for a crontab of too many lines.
     """
     found: list[Proposal] = []
@@ -45,8 +48,7 @@ def of_crontabs(
     for file, content in files.items():
         for run in crontab.programs(content, "syncoid", crontabs.has_users(file)):
             one = _of_run(run, pools, peers, known)
-            planned = bool(one.there) and one.there not in made
-            found.append(replace(one, file=file, planned=planned, doubt="" if planned else one.doubt))
+            found.append(replace(one, file=file, planned=bool(one.there) and one.there not in made))
             known += [TaskStatus(one.task)] if one.task is not None else []
     return tuple(found)
 
@@ -89,20 +91,11 @@ def settled(one: Proposal, tasks: Sequence[TaskStatus], beyond: tuple[Note, ...]
     same = [status for status in tasks if wanted is not None and _ends(status.task) == _ends(wanted)]
     if wanted is None or not same:
         return replace(one, notes=(*beyond, *one.notes))
-    there = min(same, key=lambda one: (len(lacks(one.task, wanted)), bool(_doubt(one)), not one.task.recursive))
+    there = min(same, key=lambda one: (len(lacks(one.task, wanted)), bool(doubt(one)), not one.task.recursive))
     missing = (*lacks(there.task, wanted), *(note.text for note in beyond))
     notes = tuple(note for note in one.notes if note.fate != KEPT)
     one = replace(one, task=None, commands=(), peer_missing="", there=there.task.name, lacks=missing, notes=notes)
-    return replace(one, doubt=_doubt(there))
-
-
-def _doubt(status: TaskStatus) -> str:
-    """Why nobody should rely on a task yet, whatever it is set to do."""
-    if status.verified_at is None:
-        return "no run of it has proven a copy yet"
-    if status.late is not False:
-        return "its copy is late, or nobody knows"
-    return "systemd tells no next start of it" if status.task.options.schedule and status.next_run is None else ""
+    return replace(one, doubt=doubt(there))
 
 
 def _ends(task: Task) -> tuple[str | None, str, str | None, str]:
@@ -116,8 +109,8 @@ def there_words(one: Proposal) -> str:
     task = f"The task {one.there}{', which an earlier line becomes,' if one.planned else ''}"
     if one.lacks:
         return f"{task} copies it to the same place, but not as the line does: {'; '.join(one.lacks)}."
-    doubt = f" But {one.doubt}: leave the line in until that has changed." if one.doubt else ""
-    return f"{task} copies it to the same place: nothing is to be made.{doubt}"
+    but = f" But {one.doubt}: leave the line in until that has changed." if one.doubt else ""
+    return f"{task} copies it to the same place: nothing is to be made.{but}"
 
 
 def why_none(one: Proposal) -> str:
@@ -152,7 +145,7 @@ async def store(service: ReplicationService, found: Sequence[Proposal]) -> Store
 async def _read_back(
     service: ReplicationService, made: list[str], others: Sequence[Proposal], left: list[str]
 ) -> Stored:
-    """What of `made` is listed, and which of the tasks that `others` need are there."""
+    """What of `made` is listed, and which of the tasks that `others` need are there, or are in doubt."""
     why = "it was stored, but is not listed"
     listed: dict[str, Task] = {}
     if made:
@@ -163,5 +156,7 @@ async def _read_back(
     left += [f"{name}: {why}" for name in made if name not in listed]
     away = [one for one in others if one.planned and one.there not in listed]
     left += [f"{one.origin}: the task {one.there}, which an earlier line becomes, was not made" for one in away]
-    there = tuple(dict.fromkeys(one.there for one in others if one not in away))
-    return Stored(tuple(listed[name] for name in made if name in listed), there, tuple(left))
+    stays = [one for one in others if one not in away]
+    there = tuple(dict.fromkeys(one.there for one in stays if not one.doubt))
+    doubtful = tuple(dict.fromkeys(f"{one.there}: {one.doubt}" for one in stays if one.doubt))
+    return Stored(tuple(listed[name] for name in made if name in listed), there, doubtful, tuple(left))
