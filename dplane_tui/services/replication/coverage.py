@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -59,23 +58,15 @@ def sent_here(dataset: Dataset) -> bool:
 def held(datasets: Iterable[Dataset]) -> Held:
     """From a listing. One whose size is not told counts as one with data: it is not known to be empty."""
     listed = tuple(datasets)
-    below: Counter[str] = Counter()
-    for one in listed:
-        below[one.name.rpartition("/")[0]] += one.used or 0
-    own = (one.name for one in listed if _has_data(one, below[one.name]) and not sent_here(one))
+    own = (one.name for one in listed if _has_data(one) and not sent_here(one))
     writable = frozenset(one.name for one in listed if not one.readonly)
     return Held(tuple(one.name for one in listed), tuple(own), writable)
 
 
-def _has_data(one: Dataset, below: int) -> bool:
-    """Whether there is something to lose: also in snapshots alone, as of what was emptied.
-
-    Of a pool's first dataset, and of a volume, only what they refer to is asked: what they use besides is also the
-    pool's own, or kept free for them.
-    """
-    if one.referenced is None or one.referenced >= SOME_DATA:
-        return True
-    return one.kind == "filesystem" and "/" in one.name and (one.used or 0) - below >= SOME_DATA
+def _has_data(one: Dataset) -> bool:
+    """Whether there is something to lose: also in snapshots alone, as of what was emptied. What it is said to use is
+    not asked: that is also what lies below it, and what is kept free for both."""
+    return any(size is None or size >= SOME_DATA for size in (one.referenced, one.by_snapshots))
 
 
 def taken(task: Task, names: Iterable[str]) -> dict[str, str]:
