@@ -75,6 +75,21 @@ def test_what_was_made_below_a_copy_on_this_box_is_ours() -> None:
     assert coverage(held((*box("usb/photos"), was, *mine)), [pulled]).bare == ("usb/photos/mine",)
 
 
+def test_below_a_pulled_copy_only_what_the_task_is_known_not_to_send_is_ours() -> None:
+    """Copies that syncoid made can be written to."""
+    listed = box("usb/photos", "usb/photos/2026", "usb/photos/cache", "usb/photos/cache/x")
+    pulled = Task("pulled", "data", None, "usb/photos", recursive=True, source_peer="nas-c")
+    assert coverage(held(listed), [pulled]) == Coverage()
+    assert source_rows(listed, [pulled]) == []
+    cache = ("usb/photos/cache", "usb/photos/cache/x")
+    assert coverage(held(listed), [replace(pulled, options=Options(exclude=("cache",)))]).bare == cache
+    assert coverage(held(listed), [replace(pulled, options=Options(include=("2026",)))]).bare == cache
+
+
+def test_copies_stay_copies_while_the_pool_of_their_source_is_away() -> None:
+    assert coverage(held(box(*USB)), [LOCAL]) == Coverage()
+
+
 def test_what_was_emptied_has_its_data_in_its_snapshots() -> None:
     emptied = replace(box("tank/a")[0], referenced=90_000, by_snapshots=70 * M)
     volume = replace(box("tank/v")[0], kind="volume", referenced=8_000, by_snapshots=2 * M)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -117,16 +117,25 @@ def coverage(box: Held, tasks: Sequence[Task]) -> Coverage:
 def copies_here(names: Collection[str], tasks: Iterable[Task], writable: Collection[str]) -> dict[str, str]:
     """Those of `names`, all of the box, that are a task's copy on this box, each with the task.
 
-    What is `writable` below a copy was made there, and is no copy, save where the task sends it to that very place.
+    What is `writable` below a copy was made there, and is no copy, save where the task sends, or may send, to that very
+    place: copies that another tool made can be written to, and a snapshot of ours would part them from their originals.
     """
     found: dict[str, str] = {}
     for task in tasks:
         if task.peer is None:
-            sent, tree = {task.target, *taken(task, names).values()}, f"{task.target}/"
+            sent, tree = {task.target, *_sent_to(task, names)}, f"{task.target}/"
             for name in names:
                 if name in sent or (name.startswith(tree) and name not in writable):
                     found.setdefault(name, task.name)
     return found
+
+
+def _sent_to(task: Task, names: Collection[str]) -> Iterable[str]:
+    """Where a task sends to on this box, out of `names`; where its source is not at hand, each place that it may."""
+    if task.source_peer is None and task.source in names:
+        return taken(task, names).values()
+    there = [task.source + name[len(task.target) :] for name in names if name.startswith(f"{task.target}/")]
+    return taken(replace(task, source_peer=None), there).values()
 
 
 def _leaves(name: str, goes: dict[str, list[tuple[str | None, str]]], seen: set[str]) -> bool:
