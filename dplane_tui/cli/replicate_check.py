@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from .. import text
 from ..errors import BadNewsError, DPlaneError
 from ..services.host import Host
+from ..services.replication.coverage import some
 from ..services.replication.freshness import AHEAD, ENDED_BADLY, LATE, anew_words, of_age
 from ..services.replication.model import TaskStatus
 from ..services.replication.service import open_replication
@@ -55,6 +56,8 @@ class Verdict:
     """A clause that begins with the task's name."""
     age: float | None
     rpo: int
+    anew_known: bool = True
+    """Whether it is known if one of its datasets was made anew since it was proven."""
 
     @property
     def perfdata(self) -> str:
@@ -95,13 +98,22 @@ def answer(tasks: Sequence[TaskStatus], now: float) -> Result:
         return _result("UNKNOWN", "no replication task is set up, so nothing is proven to be anywhere else", ())
     found = [verdict(item, now) for item in tasks]
     worst = min((item.state for item in found), key=_WORST_FIRST.index)
+    return _result(worst, f"{_said(found)}{_not_known(found)}", found)
+
+
+def _said(found: Sequence[Verdict]) -> str:
     if len(found) == 1:
-        return _result(worst, found[0].why, found)
+        return found[0].why
     told = sorted((item for item in found if item.state != "OK"), key=lambda item: _WORST_FIRST.index(item.state))
     if not told:
         oldest = max(found, key=lambda item: item.age or 0.0)
-        return _result(worst, f"all {len(found)} tasks are in time; the oldest: {oldest.why}", found)
-    return _result(worst, f"{len(told)} of {len(found)} tasks: {'; '.join(item.why for item in told)}", found)
+        return f"all {len(found)} tasks are in time; the oldest: {oldest.why}"
+    return f"{len(told)} of {len(found)} tasks: {'; '.join(item.why for item in told)}"
+
+
+def _not_known(found: Sequence[Verdict]) -> str:
+    names = [item.task for item in found if not item.anew_known]
+    return f"; whether a dataset of {some(names)} was made anew since is not known: ZFS did not tell" if names else ""
 
 
 def verdict(item: TaskStatus, now: float) -> Verdict:
@@ -115,7 +127,7 @@ def verdict(item: TaskStatus, now: float) -> Verdict:
     proven = f"proven at {target} up to {text.duration(age)} ago, its limit is {text.duration(task.rpo)}"
 
     def judged(state: str, why: str) -> Verdict:
-        return Verdict(task.name, state, f"{task.name} {why}", age, task.rpo)
+        return Verdict(task.name, state, f"{task.name} {why}", age, task.rpo, item.anew is not None)
 
     if item.verified_at is None:
         return judged("CRITICAL", f"was never proven at {target}{f'; {run}' if run else ''}")

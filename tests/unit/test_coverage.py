@@ -75,19 +75,41 @@ def test_what_was_made_below_a_copy_on_this_box_is_ours() -> None:
     assert coverage(held((*box("usb/photos"), was, *mine)), [pulled]).bare == ("usb/photos/mine",)
 
 
+def test_below_a_pulled_copy_only_what_the_task_is_known_not_to_send_is_ours() -> None:
+    """Copies that syncoid made can be written to."""
+    listed = box("usb/photos", "usb/photos/2026", "usb/photos/cache", "usb/photos/cache/x")
+    pulled = Task("pulled", "data", None, "usb/photos", recursive=True, source_peer="nas-c")
+    assert coverage(held(listed), [pulled]) == Coverage()
+    assert source_rows(listed, [pulled]) == []
+    cache = ("usb/photos/cache", "usb/photos/cache/x")
+    assert coverage(held(listed), [replace(pulled, options=Options(exclude=("cache",)))]).bare == cache
+    assert coverage(held(listed), [replace(pulled, options=Options(include=("2026",)))]).bare == cache
+
+
+def test_copies_stay_copies_while_the_pool_of_their_source_is_away() -> None:
+    assert coverage(held(box(*USB)), [LOCAL]) == Coverage()
+
+
 def test_what_was_emptied_has_its_data_in_its_snapshots() -> None:
-    emptied = replace(box("tank/a")[0], referenced=90_000, used=70 * M)
-    parent = replace(box("tank/p")[0], referenced=90_000, used=50 * M + 90_000)
-    child = replace(box("tank/p/c")[0], used=50 * M)
-    pool = replace(box("tank")[0], referenced=90_000, used=300 * M)
-    thick = replace(box("tank/v")[0], kind="volume", referenced=8_000, used=100 * M)
-    found = coverage(held((pool, emptied, parent, child, thick)), []).bare
-    assert found == ("tank/a", "tank/p/c"), "neither what is below, nor the pool's own, nor what is kept free, is data"
+    emptied = replace(box("tank/a")[0], referenced=90_000, by_snapshots=70 * M)
+    volume = replace(box("tank/v")[0], kind="volume", referenced=8_000, by_snapshots=2 * M)
+    pool = replace(box("tank")[0], referenced=90_000, used=300 * M, by_snapshots=0)
+    assert coverage(held((pool, emptied, volume)), []).bare == ("tank/a", "tank/v")
+
+
+def test_what_is_kept_free_is_no_data() -> None:
+    full = replace(box("tank/p/c")[0], used=50 * M, by_snapshots=0)
+    parent = replace(full, name="tank/p", referenced=90_000, used=10_000 * M)  # the one below has a reservation
+    thick = replace(full, name="tank/e", referenced=90_000, used=10_000 * M)  # it has a refreservation
+    volume = replace(thick, name="tank/v", kind="volume")
+    assert coverage(held((full, parent, thick, volume)), []).bare == ("tank/p/c",)
 
 
 def test_what_has_hardly_anything_is_left_out_and_an_unknown_size_is_not_little() -> None:
-    assert coverage(held(box("tank", referenced=90_000)), []).bare == ()
-    assert coverage(held(box("tank", referenced=None)), []).bare == ("tank",)
+    little = replace(box("tank", referenced=90_000)[0], by_snapshots=90_000)
+    assert coverage(held([little]), []).bare == ()
+    for unknown in (replace(little, referenced=None), replace(little, by_snapshots=None)):
+        assert coverage(held([unknown]), []).bare == ("tank",)
 
 
 def test_the_words_name_both() -> None:

@@ -23,7 +23,7 @@ from dplane_tui.services.policies.run import Runner, summary
 from dplane_tui.services.policies.service import LocalPolicies
 from dplane_tui.services.replication import records as task_records
 from dplane_tui.services.replication.lending import mark_prefix
-from dplane_tui.services.replication.model import Options, Task
+from dplane_tui.services.replication.model import Options, Peer, Task
 from dplane_tui.services.store import Store, open_store
 
 from .policy_world.model import ModelBox
@@ -241,14 +241,17 @@ async def test_a_copy_and_a_policy_from_a_stream_are_left_alone(world: World) ->
     async with open_store(world.store, write=True) as store:
         task = Task("local", "vault/a", None, "tank/backup/a", True, None, 3600, True, 0.0, Options())
         await task_records.add_task(store, task)
-    world.box.add("tank/backup/a", "tank/backup/a/was", "tank/backup/nas/was", "tank/backup/a/mine", "vault/a/sent")
-    world.box.add("tank/backup/nas/mine", "tank/backup/a/sent")
+        await task_records.put_peer(store, Peer("nas-b", "root", "10.0.0.2", 22, "key", "", "", False))
+        await task_records.add_task(store, replace(task, name="pull", target="tank/pulled", source_peer="nas-b"))
+    world.box.add("tank/backup/a", "tank/backup/a/was", "tank/backup/nas/was", "tank/backup/a/mine", "vault/a")
+    world.box.add("tank/backup/nas/mine", "tank/backup/a/sent", "vault/a/sent", "tank/pulled", "tank/pulled/sent")
     for below in ("a/was", "nas/was"):
         world.box.datasets[f"tank/backup/{below}"].readonly = True
     await world.service.set("tank", "hourly=2")
     await world.run()
     copies = ("nas", "nas/was", "a", "a/was", "a/sent")
     assert not any(world.box.names(f"tank/backup/{name}") for name in copies)
+    assert not any(world.box.names(name) for name in ("tank/pulled", "tank/pulled/sent")), "as syncoid leaves them"
     assert world.box.names("tank/came") == []
     assert world.box.names("tank/backup/a/mine"), "what was made below a copy is written to, and no copy"
     assert world.box.names("tank/backup/nas/mine")

@@ -315,7 +315,7 @@ def test_damaged_files_are_listed_cleaned_with_what_is_known(cli: Cli) -> None:
     cli.box.pools["tank"].update(state="ONLINE", vdevs=mirror(disk("ata-a", A), state="ONLINE"), error_count=1)
     listing = "errors: Permanent errors have been detected in the following files:\n\n        /tank/a/evil\x1b[2J\n"
     cli.box.answer = {"stdout": listing}
-    cli.box.datasets = ["tank/a\tfilesystem\t77\t1\t1\t1\t1\tyes\toff\t-\t-\t-\t-\ton\toff\t-\t/tank/a\ttank/a"]
+    cli.box.datasets = ["tank/a\tfilesystem\t77\t1\t1\t1\t1\tyes\toff\t-\t-\t-\t-\ton\toff\t0\t-\t/tank/a\ttank/a"]
     cli.box.snapshots = ["tank/a@x\t5\t10\t1\t1\t1"]
     cli.box.fails["/usr/local/bin/dplane"] = "not found"
     status, out, _ = cli("pool", "repair", "tank")

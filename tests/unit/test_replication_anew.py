@@ -45,7 +45,16 @@ class Box(LocalHost):
     def __init__(self, guids: dict[str, str] | DPlaneError, status: int = 0) -> None:
         super().__init__()
         self.guids, self.status = guids, status
+        self.suspended: tuple[str, ...] = ()
         self.asked: list[Sequence[str]] = []
+
+    async def read_files(self, paths: Sequence[str]) -> dict[str, str]:
+        pools = ("tank", *self.suspended)
+        return {
+            f"/proc/spl/kstat/zfs/{pool}/state": "SUSPENDED\n" if pool in self.suspended else "ONLINE\n"
+            for pool in pools
+            if paths == ["/proc/spl/kstat/zfs/*/state"]
+        }
 
     async def run(self, argv: Sequence[str], **_options: Any) -> Output:
         if argv[0] == "systemctl":
@@ -117,6 +126,31 @@ async def test_a_zfs_that_fails_or_hangs_changes_no_answer_and_ends_no_alarm(err
         assert in_time(status, NOW) == "yes"
         assert observe.of_task(status, NOW)[-1].active is None, "what is not known neither begins nor ends one"
         assert codec.decode(TaskStatus, json.loads(codec.dumps(status))) == status
+
+
+async def test_a_suspended_pool_hides_nothing_of_the_others() -> None:
+    stuck = proven(replace(TASK, name="stuck", source="usb/stuck"))
+    box = Box({"tank/photos": "9"})
+    box.suspended = ("usb",)
+    assert await looked(box, stuck, proven()) == [None, ("tank/photos",)]
+    assert [argv[-1] for argv in box.asked] == ["tank/photos"]
+    assert "usb/stuck" not in box.asked[0]
+    assert await looked(box, stuck) == [None]
+    assert len(box.asked) == 1, "a command would hang"
+
+
+def test_the_check_says_of_which_tasks_it_is_not_known() -> None:
+    unknown = replace(proven(), anew=None)
+    said = answer([unknown], NOW)
+    why = "; whether a dataset of photos was made anew since is not known: ZFS did not tell"
+    assert (said.exit_code, said.text.partition(" | ")[0].endswith(f"its limit is 1d 12h{why}")) == (0, True)
+    assert [one.anew_known for one in said.data["tasks"]] == [False]
+    well = replace(proven(replace(TASK, name="music")), fresh_at=NOW - 9000)
+    both = answer([unknown, well], NOW)
+    assert (both.exit_code, why in both.text) == (0, True)
+    failed = answer([unknown, replace(well, last=Run("r2", "music", "failed", NOW - 60, NOW))], NOW)
+    assert (failed.exit_code, why in failed.text) == (1, True)
+    assert "not known" not in answer([well], NOW).text
 
 
 async def test_a_zfs_that_never_answers_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,7 @@ async def test_of_very_many_zfs_s_own_count_is_told_and_no_dry_run_made() -> Non
     assert "all its 1001 snapshots would free 50B, which is what ZFS counts as used by them." in " ".join(
         sentences(space)
     )
-    box.datasets = [row("tank/try", 9).replace("\t-\ton\toff\t-\t/tank/try", "\ttank/a@s7\ton\toff\t-\t/tank/try")]
+    box.datasets = [row("tank/try", 9).replace("\t-\ton\toff\t0\t", "\ttank/a@s7\ton\toff\t0\t")]
     assert "tank/try is a clone of one of them" in (await look(box)).without_snapshots.why
     box.shelf[-1] = box.shelf[-1][:-1] + "1"
     held = await look(box)

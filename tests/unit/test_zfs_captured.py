@@ -209,11 +209,11 @@ def test_text_and_json_of_one_moment_tell_the_same(version: str) -> None:
 
 
 def apart(listed: str) -> list[list[str]]:
-    """The rows of a listing that was captured when the mountpoint stood alone at its end, a peer in none of them."""
+    """The rows of a listing that was captured with no peer nor what snapshots hold, the mountpoint alone at its end."""
     begins = re.compile(r"^(?=[^\t\n]+\t(?:filesystem|volume)\t\d+\t\d+\t)", re.MULTILINE)
-    cells = DATASETS.plain.count(",") + 1
+    cells = DATASETS.plain.count(",")
     rows = [row.removesuffix("\n").split("\t", cells) for row in begins.split(listed) if row]
-    return [[*row[:cells], "-", row[cells]] for row in rows]
+    return [[*row[:cells], "-", "-", row[cells]] for row in rows]
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -383,7 +383,7 @@ def test_garbage_gives_a_result_or_a_sentence(parser: Any, text: str) -> None:
         assert isinstance(found, (tuple, dict, list, Pool))
 
 
-DATASET = "tank/a\tfilesystem\t77\t12\t100\t200\t50\tyes\toff\t-\t-\t-\t-\tlz4\toff\t-\t/tank/a\ttank/a"
+DATASET = "tank/a\tfilesystem\t77\t12\t100\t200\t50\tyes\toff\t-\t-\t-\t-\tlz4\toff\t40\t-\t/tank/a\ttank/a"
 
 
 def datasets(text: str) -> tuple[Dataset, ...]:
@@ -395,15 +395,16 @@ def datasets(text: str) -> tuple[Dataset, ...]:
 
 def test_datasets_volumes_and_encrypted_ones() -> None:
     encrypted = (
-        "tank/e\tfilesystem\t78\t13\t1\t2\t3\tno\taes-256-gcm\tunavailable\ttank/e\t1-abc\t-\ton\ton\tattic\tnone"
+        "tank/e\tfilesystem\t78\t13\t1\t2\t3\tno\taes-256-gcm\tunavailable\ttank/e\t1-abc\t-\ton\ton\t0\tattic\tnone"
         "\ttank/e"
     )
-    volume = "tank/v\tvolume\t79\t14\t1\t2\t3\t-\toff\tnone\t-\t-\ttank/a@x\tzstd-3\toff\t-\t-\ttank/v"
+    volume = "tank/v\tvolume\t79\t14\t1\t2\t3\t-\toff\tnone\t-\t-\ttank/a@x\tzstd-3\toff\t-\t-\t-\ttank/v"
     a, e, v = datasets("\n".join([DATASET, encrypted, volume, ""]))
     assert (a.mountpoint, a.mounted, a.encryption, a.key_status, a.readonly) == ("/tank/a", True, "off", None, False)
     assert (e.encryption, e.key_status, e.encryption_root) == ("aes-256-gcm", "unavailable", "tank/e")
     assert (e.resume_token, e.mounted, e.readonly, e.peer) == ("1-abc", False, True, "attic")
     assert a.peer == v.peer == ""
+    assert (a.by_snapshots, e.by_snapshots, v.by_snapshots) == (40, 0, None)
     assert (v.kind, v.mounted, v.mountpoint, v.origin, v.compression) == ("volume", None, None, "tank/a@x", "zstd-3")
 
 

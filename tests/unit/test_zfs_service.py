@@ -119,7 +119,7 @@ def service(box: PlayedBox) -> ZfsService:
 def row(name: str, guid: int, mountpoint: str = "") -> str:
     """A file system as `zfs list` prints it."""
     texts = f"-\t{mountpoint or f'/{name}'}\t{name}"
-    return f"{name}\tfilesystem\t{guid}\t1\t1\t1\t1\tyes\toff\t-\t-\t-\t-\ton\toff\t{texts}"
+    return f"{name}\tfilesystem\t{guid}\t1\t1\t1\t1\tyes\toff\t-\t-\t-\t-\ton\toff\t0\t{texts}"
 
 
 TANK = Pool("tank", "7", "ONLINE")

@@ -13,13 +13,13 @@ from ..replication.coverage import copies_here
 from ..replication.model import Task
 from ..replication.read import OWNER, Dataset, parse
 from ..retention.policy import Policy
+from ..zfs.states import suspended_of
 from ..zfs.values import values_of
 from . import wording
 from .model import BROKEN, OFF, ON, REPLICA
 
 _SECONDS = 300.0
 _OWN = frozenset(("local", "received"))
-_STATES = "/proc/spl/kstat/zfs/*/state"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,9 @@ async def read_box(host: Host, tasks: Iterable[Task], *, always: bool = False) -
 
     A pool that is suspended would hang every command: the others are read without it.
     """
-    states = await host.read_files([_STATES])
-    suspended = sorted(path.split("/")[-2] for path, text in states.items() if text.strip() == "SUSPENDED")
-    pools = sorted({path.split("/")[-2] for path in states} - set(suspended)) if suspended else []
+    states = await suspended_of(host)
+    suspended = [name for name, is_so in states.items() if is_so]
+    pools = [name for name, is_so in states.items() if not is_so] if suspended else []
     problems = tuple(f"The pool {clean(name)} is suspended, so its policies wait." for name in suspended)
     if suspended and not pools:
         return Box({}, problems)

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...errors import DPlaneError
+from ..zfs.states import suspended_of
 from .coverage import taken
 
 if TYPE_CHECKING:
     from ..host import Host
-    from .model import TaskStatus
+    from .model import Task, TaskStatus
 
 _SECONDS = 5.0
 """A check has an answer without it: a pool that hangs is told of elsewhere."""
@@ -20,19 +21,27 @@ _SECONDS = 5.0
 async def looked(host: Host, statuses: Sequence[TaskStatus]) -> tuple[TaskStatus, ...]:
     """`statuses` with their `anew` and `unproven`, by one `zfs get` for all, and none where it would change nothing.
 
-    Never raises for what ZFS does not tell: then `anew` is None.
+    Sources on suspended pools are left out of it: it would wait for them, and tell nothing of the others. Never raises
+    for what ZFS does not tell: then `anew` is None.
     """
     asked = [one.task for one in statuses if _matters(one)]
     if not asked:
         return tuple(statuses)
-    deep = ["-r"] if any(task.recursive for task in asked) else []
-    sources = dict.fromkeys(task.source for task in asked)
-    argv = ["zfs", "get", "-Hp", *deep, "-t", "filesystem,volume", "-o", "name,value", "guid", *sources]
     try:
-        said = (await host.run(argv, timeout=_SECONDS)).text
+        suspended = await suspended_of(host)
+        said = await _guids(host, [task for task in asked if not suspended.get(task.source.split("/")[0])])
     except DPlaneError:
         said = ""
     return marked(statuses, dict(line.split("\t") for line in said.splitlines() if line.count("\t") == 1))
+
+
+async def _guids(host: Host, tasks: Sequence[Task]) -> str:
+    if not tasks:
+        return ""
+    deep = ["-r"] if any(task.recursive for task in tasks) else []
+    sources = dict.fromkeys(task.source for task in tasks)
+    argv = ["zfs", "get", "-Hp", *deep, "-t", "filesystem,volume", "-o", "name,value", "guid", *sources]
+    return (await host.run(argv, timeout=_SECONDS)).text
 
 
 def marked(statuses: Iterable[TaskStatus], guids: Mapping[str, str], at: float | None = None) -> tuple[TaskStatus, ...]:

@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -59,23 +58,15 @@ def sent_here(dataset: Dataset) -> bool:
 def held(datasets: Iterable[Dataset]) -> Held:
     """From a listing. One whose size is not told counts as one with data: it is not known to be empty."""
     listed = tuple(datasets)
-    below: Counter[str] = Counter()
-    for one in listed:
-        below[one.name.rpartition("/")[0]] += one.used or 0
-    own = (one.name for one in listed if _has_data(one, below[one.name]) and not sent_here(one))
+    own = (one.name for one in listed if _has_data(one) and not sent_here(one))
     writable = frozenset(one.name for one in listed if not one.readonly)
     return Held(tuple(one.name for one in listed), tuple(own), writable)
 
 
-def _has_data(one: Dataset, below: int) -> bool:
-    """Whether there is something to lose: also in snapshots alone, as of what was emptied.
-
-    Of a pool's first dataset, and of a volume, only what they refer to is asked: what they use besides is also the
-    pool's own, or kept free for them.
-    """
-    if one.referenced is None or one.referenced >= SOME_DATA:
-        return True
-    return one.kind == "filesystem" and "/" in one.name and (one.used or 0) - below >= SOME_DATA
+def _has_data(one: Dataset) -> bool:
+    """Whether there is something to lose: also in snapshots alone, as of what was emptied. What it is said to use is
+    not asked: that is also what lies below it, and what is kept free for both."""
+    return any(size is None or size >= SOME_DATA for size in (one.referenced, one.by_snapshots))
 
 
 def taken(task: Task, names: Iterable[str]) -> dict[str, str]:
@@ -126,16 +117,25 @@ def coverage(box: Held, tasks: Sequence[Task]) -> Coverage:
 def copies_here(names: Collection[str], tasks: Iterable[Task], writable: Collection[str]) -> dict[str, str]:
     """Those of `names`, all of the box, that are a task's copy on this box, each with the task.
 
-    What is `writable` below a copy was made there, and is no copy, save where the task sends it to that very place.
+    What is `writable` below a copy was made there, and is no copy, save where the task sends, or may send, to that very
+    place: copies that another tool made can be written to, and a snapshot of ours would part them from their originals.
     """
     found: dict[str, str] = {}
     for task in tasks:
         if task.peer is None:
-            sent, tree = {task.target, *taken(task, names).values()}, f"{task.target}/"
+            sent, tree = {task.target, *_sent_to(task, names)}, f"{task.target}/"
             for name in names:
                 if name in sent or (name.startswith(tree) and name not in writable):
                     found.setdefault(name, task.name)
     return found
+
+
+def _sent_to(task: Task, names: Collection[str]) -> Iterable[str]:
+    """Where a task sends to on this box, out of `names`; where its source is not at hand, each place that it may."""
+    if task.source_peer is None and task.source in names:
+        return taken(task, names).values()
+    there = [task.source + name[len(task.target) :] for name in names if name.startswith(f"{task.target}/")]
+    return taken(replace(task, source_peer=None), there).values()
 
 
 def _leaves(name: str, goes: dict[str, list[tuple[str | None, str]]], seen: set[str]) -> bool:

@@ -161,6 +161,8 @@ class Dataset:
     readonly: bool = False
     peer: str = ""
     """The box whose copy this is (`dplane:peer`); empty for our own data."""
+    by_snapshots: int | None = None
+    """Bytes that its snapshots alone hold."""
 
 
 @dataclass(frozen=True, slots=True)

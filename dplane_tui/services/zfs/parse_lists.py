@@ -15,7 +15,7 @@ from .table import Table
 POOL_COLUMNS = "name,guid,size,allocated,free,capacity,fragmentation,health,readonly"
 DATASETS = Table(
     "name,type,guid,createtxg,used,available,referenced,mounted,encryption,keystatus,encryptionroot,"
-    "receive_resume_token,origin,compression,readonly",
+    "receive_resume_token,origin,compression,readonly,usedbysnapshots",
     ("dplane:peer", "mountpoint"),
 )
 DATASET_COLUMNS = DATASETS.columns
@@ -109,7 +109,7 @@ def parse_datasets(listed: Iterable[Sequence[str]]) -> tuple[Dataset, ...]:
 
 def _dataset(row: Sequence[str]) -> Dataset:
     name, kind, guid, txg, used, available, referenced, mounted, encryption = row[:9]
-    key_status, root, token, origin, compression, readonly, peer, mountpoint = row[9:]
+    key_status, root, token, origin, compression, readonly, by_snapshots, peer, mountpoint = row[9:]
     created = number(txg)
     if kind not in ("filesystem", "volume") or grammar.guid_problem(guid) or created is None:
         raise _not_understood("zfs", "\t".join(row))
@@ -131,6 +131,7 @@ def _dataset(row: Sequence[str]) -> Dataset:
         compression=_word(compression),
         readonly=readonly == "on",
         peer=_word(peer) or "",
+        by_snapshots=number(by_snapshots),
     )
 
 

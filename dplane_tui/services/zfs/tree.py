@@ -10,7 +10,7 @@ from .parse_lists import DATASETS, number, parse_datasets
 from .table import Table
 
 _MORE = (
-    "compressratio,quota,refquota,reservation,refreservation,volsize,usedbysnapshots,usedbydataset,usedbychildren,"
+    "compressratio,quota,refquota,reservation,refreservation,volsize,usedbydataset,usedbychildren,"
     "usedbyrefreservation,creation,canmount,keyformat"
 )
 TREE = Table(f"{DATASETS.plain},{_MORE}", (*DATASETS.texts, "keylocation"))
@@ -27,7 +27,6 @@ class Holding(Dataset):
     reservation: int | None = None
     refreservation: int | None = None
     volsize: int | None = None
-    by_snapshots: int | None = None
     by_itself: int | None = None
     by_children: int | None = None
     by_refreservation: int | None = None
@@ -59,9 +58,9 @@ def parse_tree(listed: Iterable[Sequence[str]]) -> tuple[Holding, ...]:
 
 
 def _holding(one: Dataset, more: list[str]) -> Holding:
-    numbers = [number(word) for word in more[1:11]]
-    word = [cell if cell != "-" else "" for cell in more[11:]]
-    created = numbers[9]
+    numbers = [number(word) for word in more[1:10]]
+    word = [cell if cell != "-" else "" for cell in more[10:]]
+    created = numbers[8]
     return Holding(
         **{name: getattr(one, name) for name in Dataset.__slots__},
         ratio=_ratio(more[0]),
@@ -70,10 +69,9 @@ def _holding(one: Dataset, more: list[str]) -> Holding:
         reservation=numbers[2],
         refreservation=numbers[3],
         volsize=numbers[4],
-        by_snapshots=numbers[5],
-        by_itself=numbers[6],
-        by_children=numbers[7],
-        by_refreservation=numbers[8],
+        by_itself=numbers[5],
+        by_children=numbers[6],
+        by_refreservation=numbers[7],
         created=None if created is None else float(created),
         canmount=word[0],
         key_format=word[1],
