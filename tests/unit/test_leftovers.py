@@ -396,12 +396,41 @@ async def test_a_box_reached_by_its_other_name_is_cleaned_of_what_a_task_by_the_
     assert not await attic.rows("SELECT 1 FROM holds") + await attic.rows("SELECT 1 FROM left_there")
 
 
-async def test_what_a_run_that_lives_holds_is_not_what_a_removed_task_left(attic: Store) -> None:
+async def lives_again(attic: Store, former: int) -> None:
+    """The removed task is there as if it had never been removed, and its run is `former`."""
+    await records.add_task(attic, GONE)
     async with attic.transaction() as db:
-        await db.execute("UPDATE runs SET former = 0")
+        await db.execute("UPDATE runs SET former = ?", (former,))
+
+
+@pytest.mark.parametrize("former", [0, 1])
+async def test_what_a_task_that_lives_holds_is_not_what_a_removed_one_left(attic: Store, former: int) -> None:
+    await lives_again(attic, former)  # also when the box showed another host key since
     door = Released()
     assert await holds.release_left(attic, door, at("a/home"))
     assert door.names == set()
+
+
+async def test_what_a_killed_pull_held_is_released_also_when_its_task_sends_to_another_place_since(
+    attic: Store, done: list[str], tmp_path: Path
+) -> None:
+    await lives_again(attic, 0)
+    await records.place_changed(attic, "gone")
+    await records.set_target(attic, "gone", "tank/home2")
+    assert "holds of a run that was killed, are taken away" in await leftovers._later(attic, GONE, "attic")
+    now = await records.task(attic, "gone")
+    assert await leftovers.clean(attic, Paths(tmp_path, tmp_path, tmp_path, False), now) == []
+    assert done == ["opened", "forgotten"]
+    assert not await attic.rows("SELECT 1 FROM holds") + await attic.rows("SELECT 1 FROM left_there")
+
+
+async def test_a_new_task_releases_what_another_held_for_the_place_it_had_before(attic: Store) -> None:
+    await lives_again(attic, 1)
+    await records.set_target(attic, "gone", "tank/home2")
+    await records.add_task(attic, replace(GONE, name="again"))
+    door = Released()
+    await holds.sweep_far(attic, door, "again", "now", at("a/home"))
+    assert door.names == {"a/home@s"}
 
 
 @pytest.mark.parametrize("plain", [False, True])
