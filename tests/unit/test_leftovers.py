@@ -21,7 +21,7 @@ from dplane_tui.services.replication.divergence import BESIDE, Resolution
 from dplane_tui.services.replication.execute import Outcome
 from dplane_tui.services.replication.far_holds import FarHolds
 from dplane_tui.services.replication.job import Job
-from dplane_tui.services.replication.model import Peer, Task
+from dplane_tui.services.replication.model import Evidence, Peer, Task
 from dplane_tui.services.replication.read import Dataset, Point
 from dplane_tui.services.replication.service import LocalReplication
 from dplane_tui.services.replication.transport import Link
@@ -252,10 +252,10 @@ async def test_a_run_that_reached_the_box_cleans_there_however_it_ends(
 
 
 class Released(FarHolds):
-    """Holds at a box called attic that can all be released; `names` are those that were."""
+    """Holds at a box that can all be released; `names` are those that were."""
 
-    def __init__(self, target: str = "tank/home") -> None:
-        super().__init__(SimpleNamespace(peer=SimpleNamespace(name="attic")), "a/home", target)  # type: ignore[arg-type]
+    def __init__(self, target: str = "tank/home", box: str = "attic") -> None:
+        super().__init__(SimpleNamespace(peer=SimpleNamespace(name=box)), "a/home", target)  # type: ignore[arg-type]
         self.names: set[str] = set()
 
     async def _do(self, adds: bool, points: dict[str, str], tag: str) -> None:
@@ -357,9 +357,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
 
     def source_at(link: Link, gone: Task) -> Gone:
-        door = Released(gone.target)
-        door.where = f"@{link.peer.name}|"
-        return Gone(door, at("a/home"), found)
+        return Gone(Released(gone.target, link.peer.name), at("a/home"), found)
 
     monkeypatch.setattr(far_source, "source_at", source_at)
     return found
@@ -396,12 +394,128 @@ async def test_a_box_reached_by_its_other_name_is_cleaned_of_what_a_task_by_the_
     assert not await attic.rows("SELECT 1 FROM holds") + await attic.rows("SELECT 1 FROM left_there")
 
 
-async def test_what_a_run_that_lives_holds_is_not_what_a_removed_task_left(attic: Store) -> None:
+async def lives_again(attic: Store, former: int) -> None:
+    """The removed task is there as if it had never been removed, and its run is `former`."""
+    await records.add_task(attic, GONE)
     async with attic.transaction() as db:
-        await db.execute("UPDATE runs SET former = 0")
+        await db.execute("UPDATE runs SET former = ?", (former,))
+
+
+@pytest.mark.parametrize("former", [0, 1])
+async def test_what_a_task_that_lives_holds_is_not_what_a_removed_one_left(attic: Store, former: int) -> None:
+    await lives_again(attic, former)  # also when the box showed another host key since
     door = Released()
     assert await holds.release_left(attic, door, at("a/home"))
     assert door.names == set()
+
+
+async def test_what_a_killed_pull_held_is_released_also_when_its_task_sends_to_another_place_since(
+    attic: Store, done: list[str], tmp_path: Path
+) -> None:
+    await lives_again(attic, 0)
+    await records.place_changed(attic, "gone")
+    await records.set_target(attic, "gone", "tank/home2")
+    assert "holds of a run that was killed, are taken away" in await leftovers._later(attic, GONE, "attic")
+    now = await records.task(attic, "gone")
+    assert await leftovers.clean(attic, Paths(tmp_path, tmp_path, tmp_path, False), now) == []
+    assert done == ["opened", "forgotten"]
+    assert not await attic.rows("SELECT 1 FROM holds") + await attic.rows("SELECT 1 FROM left_there")
+
+
+async def test_a_new_task_releases_what_another_held_for_the_place_it_had_before(attic: Store) -> None:
+    await lives_again(attic, 1)
+    await records.set_target(attic, "gone", "tank/home2")
+    await records.add_task(attic, replace(GONE, name="again"))
+    door = Released()
+    await holds.sweep_far(attic, door, "again", "now", at("a/home"))
+    assert door.names == {"a/home@s"}
+
+
+async def test_a_task_finds_what_it_holds_also_when_runs_by_the_other_name_end_between_its_own(
+    attic: Store, done: list[str], tmp_path: Path
+) -> None:
+    await lives_again(attic, 0)
+    where, door = Paths(tmp_path, tmp_path, tmp_path, False), Released()
+    push = Task("push", "tank/own", "attic2", "b/x")
+    await records.add_task(attic, push)
+    assert await leftovers.clean(attic, where, push) == []
+    await holds.sweep_far(attic, door, "gone", "now", at("a/home"))
+    assert door.names == {"a/home@s"}
+    assert not await attic.rows("SELECT 1 FROM holds")
+    assert done == []
+
+
+async def test_a_task_by_the_other_name_releases_what_the_one_it_replaces_left_held(attic: Store) -> None:
+    door = Released(box="attic2")
+    await holds.sweep_far(attic, door, "again", "now", at("a/home"))
+    assert door.names == {"a/home@s"}
+    assert not await attic.rows("SELECT 1 FROM holds")
+
+
+PLAIN = replace(ATTIC, name="attic2", user="root", product=False, may_read=None, may_snapshot=False)
+"""The same box, paired when it had only ZFS."""
+BACKUP = replace(PLAIN, name="attic", user="backup")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (ATTIC, PLAIN),  # bookmarks and holds have other names
+        (BACKUP, PLAIN),  # an account may do no more than what was allowed to it
+        (ATTIC, replace(ATTIC, name="attic2", may_read=None, may_snapshot=False)),
+        (ATTIC, replace(ATTIC, name="attic2", may_read="a/other")),
+    ],
+)
+async def test_a_name_that_cannot_take_away_what_was_left_by_another_leaves_it_to_that(
+    attic: Store, done: list[str], tmp_path: Path, first: Peer, second: Peer
+) -> None:
+    where = Paths(tmp_path, tmp_path, tmp_path, False)
+    for peer in (first, second):
+        await records.put_peer(attic, peer)
+    other = Task("other", "tank/own", "attic2", "b/x")
+    await records.add_task(attic, other)
+    assert "there is none now" in await leftovers._later(attic, GONE, "attic")
+    assert await leftovers.clean(attic, where, other) == []
+    assert done == []
+    assert len(await attic.rows("SELECT 1 FROM holds WHERE tag LIKE '@attic|%'")) == 1
+    assert await leftovers.clean_for_good(attic, where, "attic") == "", "it is taken away by itself, not handed over"
+    assert done == ["opened", "forgotten"]
+    assert not await attic.rows("SELECT 1 FROM holds") + await attic.rows("SELECT 1 FROM left_there")
+
+
+async def test_a_task_by_the_other_kind_of_pairing_keeps_the_bookmarks_until_it_has_begun_from_them(
+    attic: Store, done: list[str], tmp_path: Path
+) -> None:
+    where = Paths(tmp_path, tmp_path, tmp_path, False)
+    await records.put_peer(attic, PLAIN)
+    again = replace(GONE, name="again", source_peer="attic2")
+    await records.add_task(attic, again)
+    assert "At attic its bookmarks" in await leftovers._later(attic, GONE, "attic"), "it removes none of that name"
+    ran = replace(GONE, name="other", source="a/away")
+    (left,) = await leftovers.clean(attic, where, ran)
+    assert not left.for_good
+    assert "again has not run yet" in str(left.why)
+    assert "again has not run yet" in await leftovers.clean_for_good(attic, where, "attic"), "no advice without it"
+    assert done == []
+    run = await records.new_run(attic, "again")
+    await records.add_evidence(attic, run.id, Evidence("a/home", "tank/home", "s", "7", "7", 1, None, 1.0, 1.0), 1.0)
+    await records.update_run(attic, run.id, state="succeeded")
+    assert await leftovers.clean(attic, where, ran) == []
+    assert done == ["opened", "forgotten"]
+    assert not await attic.rows("SELECT 1 FROM holds") + await attic.rows("SELECT 1 FROM left_there")
+
+
+async def test_bookmarks_that_a_task_by_another_account_goes_on_from_stay(
+    attic: Store, done: list[str], tmp_path: Path
+) -> None:
+    for peer in (BACKUP, PLAIN):  # accounts of this box name them alike
+        await records.put_peer(attic, peer)
+    await records.add_task(attic, replace(GONE, name="again", source_peer="attic2"))
+    assert "At attic its bookmarks" in await leftovers._later(attic, GONE, "attic"), "the hold is not that account's"
+    where = Paths(tmp_path, tmp_path, tmp_path, False)
+    assert await leftovers.clean(attic, where, replace(GONE, name="other", source="a/away")) == []
+    assert done == ["opened"]
+    assert not await attic.rows("SELECT 1 FROM holds") + await attic.rows("SELECT 1 FROM left_there")
 
 
 @pytest.mark.parametrize("plain", [False, True])

@@ -18,8 +18,8 @@ class FarHolds(abc.ABC):
     """What holds and releases snapshots of a peer."""
 
     def __init__(self, link: Link, source: str, target: str) -> None:
-        self.where = f"@{link.peer.name}|"
-        """What stands before the tags of its holds in the store."""
+        self.box = link.peer.name
+        """How that peer is called; `holds.py` keeps its holds under that name."""
         self.source = source
         """What that task reads there."""
         self.target = target

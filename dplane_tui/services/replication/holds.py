@@ -14,6 +14,7 @@ from ...aside import aside
 from ...errors import DPlaneError, UnreachableError
 from ..door import Door
 from ..store import Store
+from . import records
 from .model import Step
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 
 AT_ONCE = 100
 """How many one command takes."""
+# Of a run whose task was removed, or sends to another place now: no run of that task asks for that tag any more.
+_LEFT = (
+    "(coalesce(former, 2) = 2 "
+    "OR NOT EXISTS (SELECT 1 FROM tasks WHERE tasks.name = runs.task AND tasks.target = holds.target))"
+)
 
 
 def tag_of(run_id: str) -> str:
@@ -78,28 +84,32 @@ async def sweep(store: Store, door: Door, alive: Callable[[str], bool]) -> None:
 async def sweep_far(store: Store, door: Holder | None, task: str, run_id: str, there: Side) -> None:
     """Release at another box what earlier runs of this task left held there; one run of a task goes at a time.
 
-    So it does with those of a task that is gone, which sent the same to the same place. `there` is what it has now.
+    So it does with those of a task that sent the same to the same place, and is gone or sends elsewhere now. `there`
+    is what the source has now.
     """
     if door is None or isinstance(door, Door):
         return
     sql = (
-        "SELECT task, tag, snapshot, guid FROM holds JOIN runs ON runs.id = holds.run "
-        "WHERE run != ? AND (task = ? AND target IN ('', ?) OR former = 2 AND target = ?)"
+        "SELECT task, tag, snapshot, guid FROM holds JOIN runs ON runs.id = holds.run "  # noqa: S608
+        f"WHERE run != ? AND (task = ? AND target IN ('', ?) OR {_LEFT} AND target = ?)"
     )
     found = await store.rows(sql, (run_id, task, door.target, door.target))
-    here = [row for row in found if row["tag"].startswith(door.where)]
+    boxes = await records.alike(store, door.box)
+    here = [row for row in found if _box_of(row["tag"]) in boxes]
     names = _by_guid(there) if here else {}
     # Of another source it could not be asked for with this door.
     await _release_there(store, door, [row for row in here if row["task"] == task or _is_in(door, row, names)], names)
 
 
 async def left_of(store: Store, door: FarHolds, there: Side) -> list[Any]:
-    """What runs of removed tasks left held of the door's source, as far as it is known; `there` is what it has now."""
+    """What runs of tasks that were removed, or send elsewhere now, left held of the door's source, as far as it is
+    known; `there` is what it has now."""
     sql = (
-        "SELECT tag, snapshot, guid FROM holds LEFT JOIN runs ON runs.id = holds.run "
-        "WHERE target = ? AND coalesce(former, 2) = 2 AND substr(tag, 1, ?) = ?"
+        "SELECT tag, snapshot, guid FROM holds LEFT JOIN runs ON runs.id = holds.run "  # noqa: S608
+        f"WHERE target = ? AND {_LEFT}"
     )
-    rows = await store.rows(sql, (door.target, len(door.where), door.where))
+    boxes = await records.alike(store, door.box)
+    rows = [row for row in await store.rows(sql, (door.target,)) if _box_of(row["tag"]) in boxes]
     names = _by_guid(there) if rows else {}
     return [row for row in rows if _is_in(door, row, names)]
 
@@ -151,7 +161,12 @@ async def _renamed(store: Store, tag: str, before: str, now: Sequence[str]) -> N
 
 def _where(door: Holder) -> str:
     """What stands before the tag in the store: which other box a hold is at, nothing for this one."""
-    return "" if isinstance(door, Door) else door.where
+    return "" if isinstance(door, Door) else f"@{door.box}|"
+
+
+def _box_of(tag: str) -> str:
+    """The other box's name that the store has a tag under; empty for a hold of this one."""
+    return tag.rpartition("|")[0].removeprefix("@")
 
 
 def _target(door: Holder) -> str:

@@ -15,7 +15,7 @@ from ..door import Door
 from ..jobs import files
 from . import failures, holds, records
 from .bases import AT_ONCE, batched, mark_of
-from .model import Task
+from .model import Peer, Task
 from .read import is_missing, list_argv
 from .rights import within
 
@@ -106,8 +106,8 @@ async def _later(store: Store, gone: Task, peer: str) -> str:
     """Note what a run is to take away at the peer; only jobs have the key for it."""
     if not (await records.peer(store, peer)).takes_snapshots():
         return ""  # nothing was made there
-    tasks, names = await records.tasks(store), await records.names_of(store, peer)
-    if _goes_on(tasks, names, gone):
+    tasks, names = await records.tasks(store), await _stand_ins(store, peer, gone.source)
+    if _going_on(tasks, names, gone):
         return ""
     async with store.transaction() as db:
         sql = "INSERT OR REPLACE INTO left_there (peer, source, target, recursive) VALUES (?, ?, ?, ?)"
@@ -120,15 +120,46 @@ async def _later(store: Store, gone: Task, peer: str) -> str:
     return f"{left}; there is none now. Until then they keep their snapshots there."
 
 
-def _goes_on(tasks: Sequence[Task], names: set[str], gone: Task) -> bool:
-    """Whether a task goes on from the bookmarks that `gone` made at the box of these names: it sends what that sent, or
+async def _stand_ins(store: Store, name: str, dataset: str) -> set[str]:
+    """The names of the same box by which what was made in that dataset by the name `name`, one of them, can be taken
+    away."""
+    alike = await records.alike(store, name)
+    return {name, *(peer.name for peer in await records.peers(store) if peer.name in alike and _may(peer, dataset))}
+
+
+def _may(peer: Peer, dataset: str) -> bool:
+    if not peer.product:
+        return True
+    return peer.may_snapshot and peer.may_read is not None and within(dataset, peer.may_read)
+
+
+def _going_on(tasks: Sequence[Task], names: set[str], gone: Task) -> list[Task]:
+    """The tasks that go on from the bookmarks that `gone` made at the box of these names: they send what that sent, or
     a part of it, to the same place."""
-    return any(
-        task.source_peer in names
+    return [
+        task
+        for task in tasks
+        if task.source_peer in names
         and task.target == gone.target
         and (within(task.source, gone.source) or within(gone.source, task.source))
-        for task in tasks
-    )
+    ]
+
+
+async def _is_used(store: Store, gone: Task, box: str) -> bool:
+    """Whether a task has the bookmarks that `gone` made at the box for its own.
+
+    Raises CommandError while another may still need them: one by another kind of pairing, until it has run.
+    """
+    tasks, names = await records.tasks(store), await records.names_of(store, box)
+    peers = [peer for peer in await records.peers(store) if peer.name in names]
+    kind = {peer.product for peer in peers if peer.name == box}
+    same = {peer.name for peer in peers if peer.product in kind and peer.takes_snapshots()}
+    if _going_on(tasks, same, gone):
+        return True
+    for task in _going_on(tasks, names, gone):
+        if await records.newest_proof(store, task.name) is None:
+            raise CommandError(f"The task {task.name} has not run yet, and may start from these bookmarks.")
+    return False
 
 
 class Left(NamedTuple):
@@ -151,33 +182,30 @@ async def clean(store: Store, where: Paths, ran: Task) -> list[Left]:
     """
     left: list[Left] = []
     for box in sorted({name for name in (ran.peer, ran.source_peer) if name is not None}):
-        names = await records.names_of(store, box)
-        for other in names - {box}:
-            await _hand_over(store, other, box)
-        tasks = await records.tasks(store)
-        for row in await store.rows("SELECT source, target FROM left_there WHERE peer = ?", (box,)):
+        for row in await store.rows("SELECT peer, source, target FROM left_there"):
+            if box not in await _stand_ins(store, row["peer"], row["source"]):
+                continue
             gone = Task("", row["source"], None, row["target"], recursive=True, snapshot=False, source_peer=box)
             try:
-                await _clean_there(store, where, gone, box, used=_goes_on(tasks, names, gone))
+                await _clean_there(store, where, gone, box)
             except DPlaneError as error:
-                aside(f"what a task that is gone left at {box} is still there: {error}")
-                left.append(Left(box, gone.source, error))
+                aside(f"what a task that is gone left at {row['peer']} is still there: {error}")
+                left.append(Left(row["peer"], gone.source, error))
                 if not left[-1].for_good:
                     continue
             async with store.transaction() as db:
                 sql = "DELETE FROM left_there WHERE peer = ? AND source = ? AND target = ?"
-                await db.execute(sql, (box, gone.source, gone.target))
+                await db.execute(sql, tuple(row))
     return left
 
 
-async def _hand_over(store: Store, box: str, name: str) -> bool:
-    """Put what is left at a box that is paired under two names under the other one. Whether there was anything."""
+async def _hand_over(store: Store, box: str, name: str) -> None:
+    """Put what is left at a box under another name of it: the one `box` is about to be forgotten."""
     there, to = f"@{box}|", f"@{name}|"
     async with store.transaction() as db:
-        noted = await db.execute("UPDATE OR REPLACE left_there SET peer = ? WHERE peer = ?", (name, box))
+        await db.execute("UPDATE OR REPLACE left_there SET peer = ? WHERE peer = ?", (name, box))
         sql = "UPDATE OR REPLACE holds SET tag = ? || substr(tag, ?) WHERE substr(tag, 1, ?) = ?"
-        held = await db.execute(sql, (to, len(there) + 1, len(there), there))
-        return noted.rowcount + held.rowcount > 0
+        await db.execute(sql, (to, len(there) + 1, len(there), there))
 
 
 def told(left: Sequence[Left]) -> str:
@@ -196,25 +224,38 @@ async def clean_for_good(store: Store, where: Paths, peer: str) -> str:
 
     Returns a sentence about what is left there, empty when nothing is. Never raises DPlaneError.
     """
-    if others := sorted(await records.names_of(store, peer) - {peer}):
-        if not await _hand_over(store, peer, others[0]):
-            return ""
-        return f"What removed tasks left there goes with the next run of a task with {others[0]}, the same box."
-    left = await clean(store, where, Task("", "", None, "", source_peer=peer))
-    there = f"@{peer}|"
-    held = await store.rows("SELECT tag FROM holds WHERE substr(tag, 1, ?) = ?", (len(there), there))
+    noted = await store.rows("SELECT source FROM left_there WHERE peer = ?", (peer,))
+    places = {row["source"] for row in noted} | {name.partition("@")[0] for name in await _held_at(store, peer)}
+    if not places:
+        return ""
+    if others := set.intersection(*[await _stand_ins(store, peer, place) for place in places]) - {peer}:
+        await _hand_over(store, peer, min(others))
+        return f"What removed tasks left there goes with the next run of a task with {min(others)}, the same box."
+    ended = await clean(store, where, Task("", "", None, "", source_peer=peer))
+    left = [one for one in ended if one.peer == peer]
+    held = await _held_at(store, peer)
     if not (left or held):
         return ""
     what = [f"bookmarks below {', '.join(clean_text(one.source, 60) for one in left[:3])}"] if left else []
     what += [f"holds on {len(held)} snapshot(s)"] if held else []
-    return f"What removed tasks left there is still there, and keeps its snapshots: {' and '.join(what)}. {_BY_HAND}"
+    why = "".join(f"{reason} " for reason in sorted({one.why.message for one in left})[:3])
+    told = f"What removed tasks left there is still there, and keeps its snapshots: {' and '.join(what)}."
+    return f"{told} {why}{_BY_HAND}"
 
 
-async def _clean_there(store: Store, where: Paths, gone: Task, peer: str, *, used: bool) -> None:
-    """Release what is held for a task that is gone, and remove its bookmarks where none goes on from them (`used`)."""
+async def _held_at(store: Store, peer: str) -> list[str]:
+    """The snapshots at a box that are held under that name of it."""
+    there = f"@{peer}|"
+    rows = await store.rows("SELECT snapshot FROM holds WHERE substr(tag, 1, ?) = ?", (len(there), there))
+    return [row["snapshot"] for row in rows]
+
+
+async def _clean_there(store: Store, where: Paths, gone: Task, peer: str) -> None:
+    """Release what is held for a task that is gone, and remove its bookmarks where none goes on from them."""
     from .far_source import source_at
     from .transport import Link
 
+    used = await _is_used(store, gone, peer)
     source = source_at(Link(await records.peer(store, peer), where.ssh, where.jobs), gone)
     far = None if isinstance(source.door, Door) else source.door
     if used and (far is None or not await holds.left_of(store, far, {})):
@@ -229,6 +270,6 @@ async def _clean_there(store: Store, where: Paths, gone: Task, peer: str, *, use
         if not side and await holds.left_of(store, far, side):
             raise RefusedError(f"{gone.source} is gone there, but what was held of it may be under another name.")
         if not await holds.release_left(store, far, side):
-            raise CommandError("not every hold was released.")
+            raise CommandError("Not every hold was released.")
     finally:
         await source.close()

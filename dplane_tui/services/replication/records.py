@@ -84,6 +84,17 @@ async def names_of(store: Store, box: str) -> set[str]:
     return {box, *(row["name"] for row in await store.rows(sql, (box,)))}
 
 
+async def alike(store: Store, name: str) -> set[str]:
+    """The names, this one among them, under which the same box is paired in the same way: what is made there by one of
+    them has the names that the others give. D-Plane there names bookmarks and holds otherwise than an account does, and
+    an account may only do what was allowed to it."""
+    sql = (
+        "SELECT other.name FROM peers AS own JOIN peers AS other ON other.mark = own.mark "
+        "AND other.product = own.product AND (own.product OR other.user = own.user) WHERE own.name = ?"
+    )
+    return {name, *(row["name"] for row in await store.rows(sql, (name,)))}
+
+
 async def put_peer(store: Store, new: Peer) -> None:
     """Store a peer; one of the same name is replaced, its tasks stay.
 
