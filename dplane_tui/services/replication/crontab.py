@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ...errors import UsageError
-from . import launched, schedule
+from . import launched, schedule, shell_line
 
 LINES_LIMIT = 5000
 _LINE_LIMIT = 8192
@@ -91,7 +91,7 @@ def pasted(line: str, name: str) -> Found:
         return _only(programs(line.strip(), name), name)
     try:
         if name not in line:
-            return _only([Found(0, tuple(words), "") for words in launched.simple_commands(line)], name)
+            return _only([Found(0, tuple(one.words), "") for one in shell_line.read(line).commands], name)
         read = launched.read(line, name)
     except ValueError:
         raise UsageError("The line cannot be taken apart: its quotes do not match.", "Is it whole?") from None

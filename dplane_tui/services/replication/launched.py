@@ -6,13 +6,14 @@ Only behind what is known to run a program here it counts as run; a line that na
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
 from ...text import clean
+from . import shell_line
+from .shell_line import ShellLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +92,8 @@ _OF_NO_MATTER = frozenset((
     "cd", ":", "true", "false", "sleep", "umask", "export", "set", "exit", "ulimit", "wait", "echo", "printf", "logger",
 ))  # fmt: skip
 _ASSIGNED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
+_FILLED_IN = "it holds what only a shell would fill in ($… or `…`), and nothing is evaluated here"
 _COMMAND = re.compile(r"-[A-Za-z]*c|--(?:session-)?command")
-_EXPANDED = re.compile(r"\$[A-Za-z0-9_{(@*#?!$-]|`")
-_QUOTED = re.compile(r"'[^']*'|\\.")
-_QUOTED_SIGN = re.compile(r"(['\"])[<>|&;()]+\1|\\[<>|&;()]")
 
 
 def read(command: str, name: str) -> Line:
@@ -103,47 +102,22 @@ def read(command: str, name: str) -> Line:
     runs = tuple(part.run for part in parts if part.run is not None)
     others = tuple(dict.fromkeys(part.head for part in parts if part.counts))
     if not runs and others:
-        why = _unread(command) or f"it names {name}, but runs {others[0]}, which is not looked into"
+        why = _unread(shell_line.read(command)) or f"it names {name}, but runs {others[0]}, which is not looked into"
         return Line((Launch(problem=why),))
     return Line(runs, others)
 
 
 def _parts(command: str, name: str) -> list[_Part]:
-    parts = [part for words in simple_commands(command) for part in _of_command(words, name)]
-    if not (unread := _unread(command)):
+    line = shell_line.read(command)
+    parts = [part for one in line.commands for part in _of_command(one.words, name)]
+    if not (unread := _unread(line)):
         return parts
     return [replace(one, run=Launch(problem=one.run.problem or unread)) if one.run else one for one in parts]
 
 
-def _unread(command: str) -> str:
-    """Why a command is not what its words say."""
-    # Within single quotes and behind a backslash a shell fills in nothing.
-    if _EXPANDED.search(_QUOTED.sub("", command)):
-        return "it holds what only a shell would fill in ($… or `…`), and nothing is evaluated here"
-    return "it quotes a sign that a shell would read (; & | < >)" if _QUOTED_SIGN.search(command) else ""
-
-
-def simple_commands(command: str) -> list[list[str]]:
-    """The words of each command of a shell line, redirections left out. Raises ValueError for quotes that are open."""
-    lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
-    lexer.whitespace_split = True
-    lexer.commenters = ""
-    found: list[list[str]] = [[]]
-    skipping = False
-    for word in lexer:
-        operator = bool(word) and set(word) <= set("<>|&;()")
-        if operator and set(word) & set("<>"):
-            if found[-1] and found[-1][-1].isdigit():
-                found[-1].pop()  # the 2 of 2>&1
-            skipping = True
-        elif operator:
-            found.append([])
-            skipping = False
-        elif skipping:
-            skipping = False
-        else:
-            found[-1].append(word)
-    return [words for words in found if words]
+def _unread(line: ShellLine) -> str:
+    """Why a line is not what its words say; empty when it is."""
+    return _FILLED_IN if line.filled_in else ""
 
 
 def _of_command(words: Sequence[str], name: str) -> list[_Part]:
