@@ -88,6 +88,7 @@ _NOT_RUNNING = frozenset((
     "mkdir", "rm", "mv", "cp", "gzip", "chown", "chmod", "logrotate", "journalctl", "zfs", "zpool", "sanoid",
 ))  # fmt: skip
 """What runs no other program, so that naming one among its words is no run."""
+_EXECUTE = frozenset(("-exec", "-execdir", "-ok", "-okdir"))
 _OF_NO_MATTER = frozenset((
     "cd", ":", "true", "false", "sleep", "umask", "export", "set", "exit", "ulimit", "wait", "echo", "printf", "logger",
 ))  # fmt: skip
@@ -110,6 +111,8 @@ def read(command: str, name: str) -> Line:
 def _parts(command: str, name: str) -> list[_Part]:
     line = shell_line.read(command)
     parts = [part for one in line.commands for part in _of_command(one.words, name)]
+    if line.runs_within and name in line.text.lower() and not any(one.run for one in parts):
+        parts.append(_Part(name, Launch(problem=_FILLED_IN)))  # among the words of what runs nothing, as in echo "$(…)"
     if not (unread := _unread(line)):
         return parts
     return [replace(one, run=Launch(problem=one.run.problem or unread)) if one.run else one for one in parts]
@@ -174,7 +177,7 @@ def _other(words: Sequence[str], name: str) -> _Part:
         return _Part(head, Launch(problem=f"{head} is given on its input what it runs, which is not looked into"))
     if not any(name in word for word in words):
         return _Part(head, counts=head not in _OF_NO_MATTER)
-    if head in _NOT_RUNNING or head == "command":
+    if (head in _NOT_RUNNING or head == "command") and not _executes(words):
         return _Part(head)
     if head in _ELSEWHERE:
         why = f"{head} runs it {_ELSEWHERE[head]}, where names stand for other datasets than here"
@@ -183,6 +186,12 @@ def _other(words: Sequence[str], name: str) -> _Part:
     else:
         why = f"what {head} does with it is not understood here"
     return _Part(head, Launch(problem=why))
+
+
+def _executes(words: Sequence[str]) -> bool:
+    """Whether a command is a `find` that may run any program on what it finds."""
+    behind = [_base(after) for word, after in pairwise(words) if word in _EXECUTE]
+    return _base(words[0]) == "find" and not _NOT_RUNNING.issuperset(behind)
 
 
 def _base(word: str) -> str:

@@ -15,6 +15,7 @@ _TOKEN = re.compile(
 )
 _QUOTED = re.compile(r"'(?P<single>[^']*)'|\"(?P<double>(?:[^\"\\]|\\.)*)\"|\\(?P<one>.)", re.DOTALL)
 _ESCAPED = re.compile(r"\\([$`\"\\])")
+_RUN_WITHIN = re.compile(r"\$\(|`|[<>]\(")
 _FILLED_IN = re.compile(r"\$[A-Za-z0-9_{(@*#?!$\0-]|`|[<>]\(")
 
 
@@ -42,6 +43,11 @@ class ShellLine:
     def filled_in(self) -> bool:
         """Whether a shell would put something else in the place of a part of it, so that the words do not say all."""
         return bool(_FILLED_IN.search(self.open))
+
+    @property
+    def runs_within(self) -> bool:
+        """Whether a part of it is a command whose output a shell takes, which is no one of `commands`."""
+        return bool(_RUN_WITHIN.search(self.open))
 
 
 def read(line: str) -> ShellLine:
