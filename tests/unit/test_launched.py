@@ -129,6 +129,49 @@ def test_what_else_a_line_does_is_named_but_for_what_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize(
+    ("before", "behind"),
+    [
+        ("exit 0;", "exit"),
+        ("cd /; { exit; };", "exit"),
+        ("return;", "return"),
+        ("exec nice true;", "exec"),
+        ("true && exit 0;", "true"),
+        ("false &&", "false"),
+        ("/bin/false && cd / && nice", "false"),
+        ("false && (cd /;", "false"),
+        ("true ||", "true"),
+        (": || {", ":"),
+        ("if false; then", "false"),
+        ("until true; do", "true"),
+        ("! true &&", "true"),
+    ],
+)
+def test_what_a_line_may_never_get_to_is_no_run(before: str, behind: str) -> None:
+    (run,) = launched.read(f"{before} {RUN}", "syncoid").runs
+    assert run == launched.Launch(problem=f"it stands behind {behind}, and the line may never get to it")
+    first, second = launched.read(f"{RUN}; {before} ssh attic {RUN}", "syncoid").runs
+    assert (first.words, second.problem[:7]) == (WORDS, "ssh run")
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "cd /x || exit 1;",
+        "[ -x /usr/sbin/syncoid ] || exit 0;",
+        "pgrep syncoid && exit;",
+        "if pgrep syncoid; then exit; fi;",
+        "zpool import usb || true;",
+        "true;",
+        ": >/run/x;",
+        "exec >/var/log/x 2>&1;",
+        "sh -c 'exit 0';",
+    ],
+)
+def test_what_a_line_may_end_at_is_a_condition_like_any_other(before: str) -> None:
+    assert launched.read(f"{before} {RUN} || true", "syncoid").runs == (launched.Launch(WORDS),)
+
+
+@pytest.mark.parametrize(
     ("line", "words"),
     [
         ("syncoid tank/a usb/b --sshport 22 >/dev/null", ("tank/a", "usb/b", "--sshport", "22")),

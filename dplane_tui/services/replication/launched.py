@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 from typing import NamedTuple
 
 from ...text import clean
 from . import shell_line
-from .shell_line import ShellLine
+from .shell_line import Command
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,11 @@ _SHELLS = frozenset(("sh", "bash", "dash", "ash", "ksh", "zsh"))
 _SHELL = _Wrapper("oO", ("rcfile", "init-file"))
 _FROM_INPUT = frozenset(("at", "batch", "su"))
 _KEYWORDS = frozenset(("{", "}", "!", "if", "then", "elif", "else", "fi", "while", "until", "do", "done"))
+_CONDITION = frozenset(("if", "elif", "while", "until", "!"))
+_BRANCH = frozenset(("then", "else", "do"))
+_CONSTANT = frozenset(("true", "false", ":"))
+"""What always ends the same way: a condition of it switches off what follows, or is none."""
+_END = frozenset(("exit", "return"))
 _ELSEWHERE = {
     **dict.fromkeys(("ssh", "autossh", "mosh"), "on another box"),
     **dict.fromkeys(("docker", "podman", "lxc", "lxc-attach", "incus", "pct", "kubectl"), "in a container"),
@@ -103,24 +108,51 @@ def read(command: str, name: str) -> Line:
     runs = tuple(part.run for part in parts if part.run is not None)
     others = tuple(dict.fromkeys(part.head for part in parts if part.counts))
     if not runs and others:
-        why = _unread(shell_line.read(command)) or f"it names {name}, but runs {others[0]}, which is not looked into"
+        opaque = f"it names {name}, but runs {others[0]}, which is not looked into"
+        why = _FILLED_IN if shell_line.read(command).filled_in else opaque
         return Line((Launch(problem=why),))
     return Line(runs, others)
 
 
 def _parts(command: str, name: str) -> list[_Part]:
     line = shell_line.read(command)
-    parts = [part for one in line.commands for part in _of_command(one.words, name)]
+    unread = _FILLED_IN if line.filled_in else ""
+    signs = (*(one.before for one in line.commands[1:]), "")
+    parts: list[_Part] = []
+    stop = ""
+    for one, after in zip(line.commands, signs, strict=True):
+        doubt = unread or (stop and f"it stands behind {stop}, and the line may never get to it")
+        parts += [_doubted(part, doubt) for part in _of_command(one.words, name)]
+        stop = stop or _stop(one, after)
     if line.runs_within and name in line.text.lower() and not any(one.run for one in parts):
-        parts.append(_Part(name, Launch(problem=_FILLED_IN)))  # among the words of what runs nothing, as in echo "$(…)"
-    if not (unread := _unread(line)):
-        return parts
-    return [replace(one, run=Launch(problem=one.run.problem or unread)) if one.run else one for one in parts]
+        parts.append(_Part(name, Launch(problem=unread)))  # among the words of what runs nothing, as in echo "$(…)"
+    return parts
 
 
-def _unread(line: ShellLine) -> str:
-    """Why a line is not what its words say; empty when it is."""
-    return _FILLED_IN if line.filled_in else ""
+def _doubted(part: _Part, why: str) -> _Part:
+    """A command that may not be what its words say, or may not run."""
+    return replace(part, run=Launch(problem=part.run.problem or why)) if part.run and why else part
+
+
+def _stop(one: Command, after: str) -> str:
+    """The name of a command that keeps a line from what follows, whatever happens; empty when that depends.
+
+    `after` are the signs behind it.
+    """
+    words = list(dropwhile(_is_before, one.words))
+    keywords = one.words[: len(one.words) - len(words)]
+    head = _base(words[0]) if words else ""
+    if head in _CONSTANT:
+        stops = "&&" in after or "||" in after or not _CONDITION.isdisjoint(keywords)
+    else:
+        depends = one.before in ("&&", "||") or not _BRANCH.isdisjoint(keywords)
+        stops = (head in _END or (head == "exec" and len(words) > 1)) and not depends
+    return head if stops else ""
+
+
+def _is_before(word: str) -> bool:
+    """Whether a command's own name still follows the word."""
+    return word in _KEYWORDS or bool(_ASSIGNED.match(word))
 
 
 def _of_command(words: Sequence[str], name: str) -> list[_Part]:
@@ -128,7 +160,7 @@ def _of_command(words: Sequence[str], name: str) -> list[_Part]:
     left = list(words)
     while left:
         head = _base(left[0])
-        if _ASSIGNED.match(left[0]) or left[0] in _KEYWORDS:
+        if _is_before(left[0]):
             left = left[1:]
         elif head == name:
             return [_Part(head, Launch(tuple(left[1:])))]
