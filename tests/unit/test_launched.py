@@ -42,6 +42,9 @@ WORDS = ("-r", "tank/a", "usb/b")
         f"su -s /bin/sh -c '{RUN}' syncoid",
         f"runuser -u syncoid -- {RUN}",
         f"sudo su - root -c \"sh -c '{RUN}'\"",
+        f"{RUN} # photos; syncoid tank/b usb/c",
+        f"{RUN};# tank/b 'usb",
+        "syncoid -r tank/a usb\\/b 2>/dev/null",
     ],
 )
 def test_what_is_known_to_run_it_is_followed(line: str) -> None:
@@ -71,7 +74,21 @@ def test_what_is_known_to_run_it_is_followed(line: str) -> None:
         ("$(which syncoid) -r tank/a usb/b", "it holds what only a shell"),
         ("sh -c 'syncoid tank/$(hostname) usb/b'", "it holds what only a shell"),
         ("SYNCOID=/sbin/syncoid; $SYNCOID -r tank/a usb/b", "it holds what only a shell"),
-        (f"ssh attic cd / ';' {RUN}", "it quotes a sign that a shell would read"),
+        ("sh -c \"syncoid --sendoptions='$raw_w' tank/a usb/b\"", "it holds what only a shell"),
+        ('sh -c "syncoid --sendoptions=\\$raw_w tank/a usb/b"', "it holds what only a shell"),
+        ("syncoid --sendoptions=$'\\x77' tank/a usb/b", "it holds what only a shell"),
+        (f"ssh attic cd / ';' {RUN}", "ssh runs it on another box"),
+        (f'echo "$(date): $({RUN} 2>&1)" >> /var/log/sync', "it holds what only a shell"),
+        (f'logger -t sync "$(/usr/sbin/{RUN})"', "it holds what only a shell"),
+        (f"echo `{RUN}`", "it holds what only a shell"),
+        (f"sh -c 'echo \"$({RUN})\"'", "it holds what only a shell"),
+        (f'OUT="$({RUN})"', "it holds what only a shell"),
+        (f"echo ok < <({RUN})", "it holds what only a shell"),
+        ('logger "$($SYNCOID -r tank/a usb/b)"', "it holds what only a shell"),
+        (f'CALL="{RUN}"; echo "$($CALL)"', "it holds what only a shell"),
+        (f"find /x -name y -exec {RUN} \\;", "what find does with it"),
+        (f"find /x -exec rm {{}} ';' -execdir nice {RUN} +", "what find does with it"),
+        ("find /opt/syncoid.d -type f -exec sh {} \\;", "what find does with it"),
     ],
 )
 def test_what_runs_elsewhere_or_is_not_understood_is_named_and_is_no_run(line: str, why: str) -> None:
@@ -87,6 +104,10 @@ def test_what_runs_elsewhere_or_is_not_understood_is_named_and_is_no_run(line: s
         f"echo {RUN}",
         "pgrep syncoid || logger 'no syncoid'",
         "find /var/log/syncoid -mtime +7 -delete",
+        "find /var/log -name 'syncoid*' -exec gzip {} +",
+        "echo syncoid is off on $HOSTNAME",
+        "echo off #; syncoid -r tank/a usb/b",
+        "pgrep syncoid || logger '$(syncoid)' \"\\$(syncoid)\"",
         "command -v syncoid",
         "zfs destroy tank/syncoid@old",
     ],
@@ -105,6 +126,72 @@ def test_what_else_a_line_does_is_named_but_for_what_does_not_matter() -> None:
     line = launched.read(f"cd / && zpool import usb && {RUN}; sh /opt/x.sh; curl https://example.invalid", "syncoid")
     assert line.beside == ("zpool", "sh", "curl")
     assert launched.read(f"cd /; sleep 9; {RUN} | logger || echo syncoid failed", "syncoid").beside == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "behind"),
+    [
+        ("exit 0;", "exit"),
+        ("cd /; { exit; };", "exit"),
+        ("return;", "return"),
+        ("exec nice true;", "exec"),
+        ("true && exit 0;", "true"),
+        ("false &&", "false"),
+        ("/bin/false && cd / && nice", "false"),
+        ("false && (cd /;", "false"),
+        ("true ||", "true"),
+        (": || {", ":"),
+        ("if false; then", "false"),
+        ("until true; do", "true"),
+        ("! true &&", "true"),
+    ],
+)
+def test_what_a_line_may_never_get_to_is_no_run(before: str, behind: str) -> None:
+    (run,) = launched.read(f"{before} {RUN}", "syncoid").runs
+    assert run == launched.Launch(problem=f"it stands behind {behind}, and the line may never get to it")
+    first, second = launched.read(f"{RUN}; {before} ssh attic {RUN}", "syncoid").runs
+    assert (first.words, second.problem[:7]) == (WORDS, "ssh run")
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "cd /x || exit 1;",
+        "[ -x /usr/sbin/syncoid ] || exit 0;",
+        "pgrep syncoid && exit;",
+        "if pgrep syncoid; then exit; fi;",
+        "zpool import usb || true;",
+        "true;",
+        ": >/run/x;",
+        "exec >/var/log/x 2>&1;",
+        "sh -c 'exit 0';",
+    ],
+)
+def test_what_a_line_may_end_at_is_a_condition_like_any_other(before: str) -> None:
+    assert launched.read(f"{before} {RUN} || true", "syncoid").runs == (launched.Launch(WORDS),)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("syncoid tank/a usb/b --sshport 22 >/dev/null", ("tank/a", "usb/b", "--sshport", "22")),
+        ("syncoid tank/a usb/b --sshport 22 2>>/x 2>&1 </dev/null", ("tank/a", "usb/b", "--sshport", "22")),
+        ("syncoid tank/a usb/b --sshport 22>/dev/null", ("tank/a", "usb/b", "--sshport", "22")),
+        ("syncoid tank/a22>/x usb/b", ("tank/a22", "usb/b")),
+        ("syncoid tank/a'22'>/x usb/b", ("tank/a22", "usb/b")),
+        ("syncoid &>/x 'tank/a ; b' usb/b#1", ("tank/a ; b", "usb/b#1")),
+        (
+            "syncoid \"--identifier='x'\" ';' \"tank/\\\"a\" '' usb/b\\ c",
+            ("--identifier='x'", ";", 'tank/"a', "", "usb/b c"),
+        ),
+        (
+            "syncoid --exclude='/$x$' \"--exclude=/y$\" tank/a 'usb/`b'",
+            ("--exclude=/$x$", "--exclude=/y$", "tank/a", "usb/`b"),
+        ),
+    ],
+)
+def test_its_words_are_those_that_a_shell_gives_it(line: str, words: tuple[str, ...]) -> None:
+    assert launched.read(line, "syncoid").runs == (launched.Launch(words),)
 
 
 @given(st.lists(st.sampled_from([*launched._WRAPPERS, "-x", "-n", "sh", "su", "ssh", "x", "1", ";", "--"]), max_size=8))

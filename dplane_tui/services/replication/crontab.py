@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ...errors import UsageError
-from . import launched, schedule
+from . import launched, schedule, shell_line
 
 LINES_LIMIT = 5000
 _LINE_LIMIT = 8192
@@ -91,7 +91,7 @@ def pasted(line: str, name: str) -> Found:
         return _only(programs(line.strip(), name), name)
     try:
         if name not in line:
-            return _only([Found(0, tuple(words), "") for words in launched.simple_commands(line)], name)
+            return _only([Found(0, tuple(one.words), "") for one in shell_line.read(line).commands], name)
         read = launched.read(line, name)
     except ValueError:
         raise UsageError("The line cannot be taken apart: its quotes do not match.", "Is it whole?") from None
@@ -144,12 +144,13 @@ def schedule_of(when: tuple[str, ...]) -> str:
         return _NAMED[when[0]]
     minute, hour, day, month, weekday = when
     clock = f"{_field(hour, 0, 23)}:{_field(minute, 0, 59)}:00"
-    date = f"{_field(month, 1, 12, _MONTHS)}-{_field(day, 1, 31)}"
-    days = _weekdays(weekday)
+    months, dates, days = _field(month, 1, 12, _MONTHS), _field(day, 1, 31), _weekdays(weekday)
+    either = not day.startswith("*") and not weekday.startswith("*")  # else cron runs only when both fit
+    date = f"{months}-*" if either and not days else f"{months}-{dates}"
     if re.fullmatch(r"\d\d:\d\d:00", clock) and date == "*-*" and (not days or days.isalpha()):
         text = f"weekly {days} {clock[:5]}" if days else f"daily {clock[:5]}"
-    elif days and day != "*":  # cron runs when either fits
-        text = f"*-{date} {clock}; {days} *-{_field(month, 1, 12, _MONTHS)}-* {clock}"
+    elif days and either:
+        text = f"*-{date} {clock}; {days} *-{months}-* {clock}"
     else:
         text = f"{days} *-{date} {clock}" if days else f"*-{date} {clock}"
     try:

@@ -6,13 +6,14 @@ Only behind what is known to run a program here it counts as run; a line that na
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 from typing import NamedTuple
 
 from ...text import clean
+from . import shell_line
+from .shell_line import Command
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,11 @@ _SHELLS = frozenset(("sh", "bash", "dash", "ash", "ksh", "zsh"))
 _SHELL = _Wrapper("oO", ("rcfile", "init-file"))
 _FROM_INPUT = frozenset(("at", "batch", "su"))
 _KEYWORDS = frozenset(("{", "}", "!", "if", "then", "elif", "else", "fi", "while", "until", "do", "done"))
+_CONDITION = frozenset(("if", "elif", "while", "until", "!"))
+_BRANCH = frozenset(("then", "else", "do"))
+_CONSTANT = frozenset(("true", "false", ":"))
+"""What always ends the same way: a condition of it switches off what follows, or is none."""
+_END = frozenset(("exit", "return"))
 _ELSEWHERE = {
     **dict.fromkeys(("ssh", "autossh", "mosh"), "on another box"),
     **dict.fromkeys(("docker", "podman", "lxc", "lxc-attach", "incus", "pct", "kubectl"), "in a container"),
@@ -87,14 +93,13 @@ _NOT_RUNNING = frozenset((
     "mkdir", "rm", "mv", "cp", "gzip", "chown", "chmod", "logrotate", "journalctl", "zfs", "zpool", "sanoid",
 ))  # fmt: skip
 """What runs no other program, so that naming one among its words is no run."""
+_EXECUTE = frozenset(("-exec", "-execdir", "-ok", "-okdir"))
 _OF_NO_MATTER = frozenset((
     "cd", ":", "true", "false", "sleep", "umask", "export", "set", "exit", "ulimit", "wait", "echo", "printf", "logger",
 ))  # fmt: skip
 _ASSIGNED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
+_FILLED_IN = "it holds what only a shell would fill in ($… or `…`), and nothing is evaluated here"
 _COMMAND = re.compile(r"-[A-Za-z]*c|--(?:session-)?command")
-_EXPANDED = re.compile(r"\$[A-Za-z0-9_{(@*#?!$-]|`")
-_QUOTED = re.compile(r"'[^']*'|\\.")
-_QUOTED_SIGN = re.compile(r"(['\"])[<>|&;()]+\1|\\[<>|&;()]")
 
 
 def read(command: str, name: str) -> Line:
@@ -103,47 +108,51 @@ def read(command: str, name: str) -> Line:
     runs = tuple(part.run for part in parts if part.run is not None)
     others = tuple(dict.fromkeys(part.head for part in parts if part.counts))
     if not runs and others:
-        why = _unread(command) or f"it names {name}, but runs {others[0]}, which is not looked into"
+        opaque = f"it names {name}, but runs {others[0]}, which is not looked into"
+        why = _FILLED_IN if shell_line.read(command).filled_in else opaque
         return Line((Launch(problem=why),))
     return Line(runs, others)
 
 
 def _parts(command: str, name: str) -> list[_Part]:
-    parts = [part for words in simple_commands(command) for part in _of_command(words, name)]
-    if not (unread := _unread(command)):
-        return parts
-    return [replace(one, run=Launch(problem=one.run.problem or unread)) if one.run else one for one in parts]
+    line = shell_line.read(command)
+    unread = _FILLED_IN if line.filled_in else ""
+    signs = (*(one.before for one in line.commands[1:]), "")
+    parts: list[_Part] = []
+    stop = ""
+    for one, after in zip(line.commands, signs, strict=True):
+        doubt = unread or (stop and f"it stands behind {stop}, and the line may never get to it")
+        parts += [_doubted(part, doubt) for part in _of_command(one.words, name)]
+        stop = stop or _stop(one, after)
+    if line.runs_within and name in line.text.lower() and not any(one.run for one in parts):
+        parts.append(_Part(name, Launch(problem=unread)))  # among the words of what runs nothing, as in echo "$(…)"
+    return parts
 
 
-def _unread(command: str) -> str:
-    """Why a command is not what its words say."""
-    # Within single quotes and behind a backslash a shell fills in nothing.
-    if _EXPANDED.search(_QUOTED.sub("", command)):
-        return "it holds what only a shell would fill in ($… or `…`), and nothing is evaluated here"
-    return "it quotes a sign that a shell would read (; & | < >)" if _QUOTED_SIGN.search(command) else ""
+def _doubted(part: _Part, why: str) -> _Part:
+    """A command that may not be what its words say, or may not run."""
+    return replace(part, run=Launch(problem=part.run.problem or why)) if part.run and why else part
 
 
-def simple_commands(command: str) -> list[list[str]]:
-    """The words of each command of a shell line, redirections left out. Raises ValueError for quotes that are open."""
-    lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
-    lexer.whitespace_split = True
-    lexer.commenters = ""
-    found: list[list[str]] = [[]]
-    skipping = False
-    for word in lexer:
-        operator = bool(word) and set(word) <= set("<>|&;()")
-        if operator and set(word) & set("<>"):
-            if found[-1] and found[-1][-1].isdigit():
-                found[-1].pop()  # the 2 of 2>&1
-            skipping = True
-        elif operator:
-            found.append([])
-            skipping = False
-        elif skipping:
-            skipping = False
-        else:
-            found[-1].append(word)
-    return [words for words in found if words]
+def _stop(one: Command, after: str) -> str:
+    """The name of a command that keeps a line from what follows, whatever happens; empty when that depends.
+
+    `after` are the signs behind it.
+    """
+    words = list(dropwhile(_is_before, one.words))
+    keywords = one.words[: len(one.words) - len(words)]
+    head = _base(words[0]) if words else ""
+    if head in _CONSTANT:
+        stops = "&&" in after or "||" in after or not _CONDITION.isdisjoint(keywords)
+    else:
+        depends = one.before in ("&&", "||") or not _BRANCH.isdisjoint(keywords)
+        stops = (head in _END or (head == "exec" and len(words) > 1)) and not depends
+    return head if stops else ""
+
+
+def _is_before(word: str) -> bool:
+    """Whether a command's own name still follows the word."""
+    return word in _KEYWORDS or bool(_ASSIGNED.match(word))
 
 
 def _of_command(words: Sequence[str], name: str) -> list[_Part]:
@@ -151,7 +160,7 @@ def _of_command(words: Sequence[str], name: str) -> list[_Part]:
     left = list(words)
     while left:
         head = _base(left[0])
-        if _ASSIGNED.match(left[0]) or left[0] in _KEYWORDS:
+        if _is_before(left[0]):
             left = left[1:]
         elif head == name:
             return [_Part(head, Launch(tuple(left[1:])))]
@@ -200,7 +209,7 @@ def _other(words: Sequence[str], name: str) -> _Part:
         return _Part(head, Launch(problem=f"{head} is given on its input what it runs, which is not looked into"))
     if not any(name in word for word in words):
         return _Part(head, counts=head not in _OF_NO_MATTER)
-    if head in _NOT_RUNNING or head == "command":
+    if (head in _NOT_RUNNING or head == "command") and not _executes(words):
         return _Part(head)
     if head in _ELSEWHERE:
         why = f"{head} runs it {_ELSEWHERE[head]}, where names stand for other datasets than here"
@@ -209,6 +218,12 @@ def _other(words: Sequence[str], name: str) -> _Part:
     else:
         why = f"what {head} does with it is not understood here"
     return _Part(head, Launch(problem=why))
+
+
+def _executes(words: Sequence[str]) -> bool:
+    """Whether a command is a `find` that may run any program on what it finds."""
+    behind = [_base(after) for word, after in pairwise(words) if word in _EXECUTE]
+    return _base(words[0]) == "find" and not _NOT_RUNNING.issuperset(behind)
 
 
 def _base(word: str) -> str:
