@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import email
 import email.policy
+import errno
 import json
 import os
 import re
@@ -217,6 +218,29 @@ def test_an_address_that_answers_is_found_behind_one_that_does_not(
 
     monkeypatch.setattr(socket, "getaddrinfo", both)
     assert deliver(channel(WEBHOOK, server.url), LATE).accepted
+
+
+def test_a_family_that_the_kernel_lacks_ends_no_delivery(server: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, made = socket.getaddrinfo, socket.socket
+
+    def both(host: str, port: int, **how: Any) -> list[Any]:
+        there = real("127.0.0.1", port, **how)
+        lacking = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", port, 0, 0))
+        return [lacking, *there, lacking]
+
+    class Without(socket.socket):
+        def __init__(self, family: int = -1, *kind: Any, **more: Any) -> None:
+            if family == socket.AF_INET6:
+                raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+            super().__init__(family, *kind, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+    with made() as bound:  # and does not listen
+        bound.bind(("127.0.0.1", 0))
+        monkeypatch.setattr(socket, "socket", Without)
+        assert deliver(channel(WEBHOOK, server.url), LATE).accepted
+        done = deliver(channel(WEBHOOK, f"http://127.0.0.1:{bound.getsockname()[1]}/"), LATE)
+        assert done.answer.endswith("was not reached: it refused the connection.")
 
 
 def test_a_name_that_nobody_tells_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

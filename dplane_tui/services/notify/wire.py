@@ -115,12 +115,16 @@ def _addresses(host: str, port: int, seconds: float) -> list[Address]:
 
 def _reached(addresses: list[Address], until: float) -> socket.socket:
     """A connection to the first address that takes one; each may take its share of the time. Raises OSError."""
-    problem: OSError = TimeoutError()
+    problem: OSError | None = None
     for number, (family, kind, proto, _, address) in enumerate(addresses):
         share = (until - time.monotonic()) / (len(addresses) - number)
         if share <= 0:
             raise TimeoutError
-        sock = socket.socket(family, kind, proto)
+        try:
+            sock = socket.socket(family, kind, proto)
+        except OSError as error:  # a family that this kernel lacks says nothing of the server
+            problem = problem or error
+            continue
         sock.settimeout(min(CONNECT_SECONDS, share))
         try:
             sock.connect(address)
@@ -129,7 +133,7 @@ def _reached(addresses: list[Address], until: float) -> socket.socket:
             problem = error
         else:
             return sock
-    raise problem
+    raise problem or TimeoutError
 
 
 def _reason(error: Exception) -> str:
