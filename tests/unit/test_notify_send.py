@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dplane_tui.services.notify import compose, send, wire
-from dplane_tui.services.notify.mail import written
+from dplane_tui.services.notify.mail import as_sent, written
 from dplane_tui.services.notify.model import (
     FAILED,
     MAIL,
@@ -403,6 +403,16 @@ def test_base64_of_a_secret_is_hidden_wherever_a_server_cuts_it() -> None:
     hide = wire.hiding([], ["\0nas\0correct horse battery", "correct horse battery", "x"])
     assert hide("AG5hcwBjb3JyZWN0IGhvcnNl, Y29ycmVjdCBob3JzZSBiYXR0ZXJ5= and eA==") == "…, … and eA=="
     assert wire.hiding([], [])("as it is") == "as it is"
+
+
+@pytest.mark.parametrize("user", ["a", "jo", "ann", "anna", "nas@example.org"])
+def test_the_answer_to_a_challenge_is_hidden_whoever_logs_in(user: str) -> None:
+    """Its HMAC is of the password: who reads it can try passwords, as the server's challenge may be known."""
+    hide = wire.hiding(["hunter2"], as_sent(user, "hunter2"))
+    for digest in ("0123456789abcdef" * 2, "f" * 32, "9" * 32, "a0" * 16):
+        line = base64.b64encode(f"{user} {digest}".encode()).decode()
+        assert hide(f"535 bad: {line}, {line[:9]}") == "535 bad: …, …"
+    assert hide("535 5.7.8 Authentication failed: no") == "535 5.7.8 Authentication failed: no"
 
 
 def test_an_smtp_server_that_talks_without_end_is_left() -> None:
