@@ -226,7 +226,7 @@ async def _import(host: Host, args: argparse.Namespace) -> Result:
 
 def pick(found: Sequence[Importable], wanted: str) -> Importable:
     """The importable pool of that name or GUID. Raises MissingError (none) or UsageError (several of one name)."""
-    fitting = [pool for pool in found if wanted in (pool.name, pool.guid)]
+    fitting = [pool for pool in found if pool.guid == wanted] or [pool for pool in found if pool.name == wanted]
     if not fitting:
         raise MissingError(f"There is no pool {clean(wanted, 60)} to import.", "`dplane pool importable` lists them.")
     if len(fitting) > 1:

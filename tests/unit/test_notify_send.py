@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import email
 import email.policy
+import errno
 import json
 import os
 import re
@@ -22,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dplane_tui.services.notify import compose, send, wire
-from dplane_tui.services.notify.mail import written
+from dplane_tui.services.notify.mail import as_sent, written
 from dplane_tui.services.notify.model import (
     FAILED,
     MAIL,
@@ -219,6 +220,29 @@ def test_an_address_that_answers_is_found_behind_one_that_does_not(
     assert deliver(channel(WEBHOOK, server.url), LATE).accepted
 
 
+def test_a_family_that_the_kernel_lacks_ends_no_delivery(server: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, made = socket.getaddrinfo, socket.socket
+
+    def both(host: str, port: int, **how: Any) -> list[Any]:
+        there = real("127.0.0.1", port, **how)
+        lacking = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", port, 0, 0))
+        return [lacking, *there, lacking]
+
+    class Without(socket.socket):
+        def __init__(self, family: int = -1, *kind: Any, **more: Any) -> None:
+            if family == socket.AF_INET6:
+                raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+            super().__init__(family, *kind, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+    with made() as bound:  # and does not listen
+        bound.bind(("127.0.0.1", 0))
+        monkeypatch.setattr(socket, "socket", Without)
+        assert deliver(channel(WEBHOOK, server.url), LATE).accepted
+        done = deliver(channel(WEBHOOK, f"http://127.0.0.1:{bound.getsockname()[1]}/"), LATE)
+        assert done.answer.endswith("was not reached: it refused the connection.")
+
+
 def test_a_name_that_nobody_tells_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     hangs = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_asked, **_how: [][: hangs.wait(60)])
@@ -379,6 +403,16 @@ def test_base64_of_a_secret_is_hidden_wherever_a_server_cuts_it() -> None:
     hide = wire.hiding([], ["\0nas\0correct horse battery", "correct horse battery", "x"])
     assert hide("AG5hcwBjb3JyZWN0IGhvcnNl, Y29ycmVjdCBob3JzZSBiYXR0ZXJ5= and eA==") == "…, … and eA=="
     assert wire.hiding([], [])("as it is") == "as it is"
+
+
+@pytest.mark.parametrize("user", ["a", "jo", "ann", "anna", "nas@example.org"])
+def test_the_answer_to_a_challenge_is_hidden_whoever_logs_in(user: str) -> None:
+    """Its HMAC is of the password: who reads it can try passwords, as the server's challenge may be known."""
+    hide = wire.hiding(["hunter2"], as_sent(user, "hunter2"))
+    for digest in ("0123456789abcdef" * 2, "f" * 32, "9" * 32, "a0" * 16):
+        line = base64.b64encode(f"{user} {digest}".encode()).decode()
+        assert hide(f"535 bad: {line}, {line[:9]}") == "535 bad: …, …"
+    assert hide("535 5.7.8 Authentication failed: no") == "535 5.7.8 Authentication failed: no"
 
 
 def test_an_smtp_server_that_talks_without_end_is_left() -> None:

@@ -235,6 +235,9 @@ def test_pick_by_name_or_guid() -> None:
         pick(two, "a")
     with pytest.raises(MissingError):
         pick(two, "b")
+    assert pick((Importable("2", "3", "ONLINE"), *two), "2") is two[1], (
+        "a GUID is asked for, whatever has its digits for a name"
+    )
 
 
 def chain() -> list[bytes]:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from dplane_tui.errors import CommandError
 from dplane_tui.services.zfs import parse_json, parse_lists, parse_text
-from dplane_tui.services.zfs.model import Dataset, Pool
+from dplane_tui.services.zfs.model import Dataset, Importable, Pool
 from dplane_tui.text import clean
 
 NOW = 1_790_000_000.0
@@ -318,6 +318,102 @@ def test_importable() -> None:
     assert found.disks == ("virtio-a", "virtio-b", "virtio-c", "virtio-d")
     assert found.note.startswith("One or more devices are missing")
     assert parse_text.parse_importable("no pools available to import\n") == ()
+
+
+def importable(name: str = "tank", guid: str = "7", disk: str = "sda", comment: str = "") -> str:
+    """What `zpool import` prints of one pool, each text as the label has it."""
+    told = f"comment: {comment}\n" if comment else ""
+    return (
+        f"   pool: {name}\n     id: {guid}\n  state: ONLINE\n action: The pool can be imported.\n{told}"
+        f" config:\n\n\t{name:10}  ONLINE\n\t  {disk:8}  UNAVAIL  cannot open\n"
+    )
+
+
+def as_read(*told: str) -> dict[str, Importable]:
+    """The pools in that by what they go by."""
+    return {one.name: one for one in parse_text.parse_importable("\n".join(told))}
+
+
+GOOD = as_read(importable())["tank"]
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        importable("evil", "9", disk="/dev/evil\nhello"),
+        importable("evil", "9", disk="/dev/evil\n\tlogos\n\t  sdb"),
+        importable("evil", "9", comment="x\n  state: ONLINE"),
+        importable("evil", "9", comment="x\n     id: 9"),
+        importable("evil\nhello", "9"),
+        importable("ev“il", "9"),
+        importable("7", "9"),
+        importable("evil\n     id: 9", "9"),
+        importable("evil", "9") + "\tfuture\n\t  sdb  ONLINE\n",
+    ],
+)
+def test_the_label_of_one_disk_hides_no_other_pool(spoilt: str) -> None:
+    for told in ((spoilt, importable()), (importable(), spoilt)):
+        found = as_read(*told)
+        assert found["tank"] == GOOD
+        assert (set(found), found["9"].guid, found["9"].state) == ({"tank", "9"}, "9", "UNKNOWN")
+        assert "was not understood" in found["9"].note
+        assert found["9"].note.endswith("it goes by its GUID here.")
+        assert found["9"].note.count("”") <= 1, "the label's words end no quotes"
+
+
+def test_a_pool_that_a_label_poses_as_goes_by_its_guid() -> None:
+    posing = "/dev/x\n\n" + importable("safe", "7", disk="/dev/y")
+    found = as_read(importable(), importable("evil", "9", disk=posing))
+    assert set(found) == {"7", "evil"}
+    assert (found["7"].disks, found["7"].state) == ((), "UNKNOWN")
+    found = as_read(importable("evil", "9", disk="/dev/x\n     id: 7\n"), importable())
+    assert set(found) == {"7", "9"}
+
+
+LABELS = st.lists(
+    st.text(max_size=20)
+    | st.sampled_from(
+        ["\n", "\t", "   pool: tank", "     id: 7", "     id: 8", "  state: ONLINE", " config:", "\n\ttank  ONLINE"]
+    ),
+    max_size=12,
+).map("".join)
+
+
+@given(name=LABELS, disk=LABELS, comment=LABELS, first=st.booleans())
+def test_no_label_takes_a_pool_out_of_the_list(name: str, disk: str, comment: str, first: bool) -> None:
+    evil = importable(name, "9", disk, comment)
+    told = [evil, importable()] if first else [importable(), evil]
+    found = parse_text.parse_importable("\n".join(told))
+    guids = [one.guid for one in found]
+    assert {"7", "9"} <= set(guids)
+    assert len(set(guids)) == len(guids)
+    [good] = [one for one in found if one.guid == "7"]
+    assert good == GOOD or (good.name == "7" and "id: 7" in evil)
+
+
+def test_a_pool_of_which_a_disk_is_not_there_at_all_is_read() -> None:
+    rest = (
+        "\n\tAdditional devices are known to be part of this pool, though their\n"
+        "\texact configuration cannot be determined.\n"
+    )
+    assert as_read(importable() + rest, importable("b", "8")) == as_read(importable(), importable("b", "8"))
+
+
+def test_long_texts_of_labels_are_read_in_one_go() -> None:
+    """Neither takes time by the square, or the cube, of its length: half an hour for these."""
+    wide, many = "/dev/a" + " " * 200_000 + "b", "x\n" + "see: y\n" * 30_000
+    found = as_read(importable(disk=wide), importable("evil", "9", comment=many))
+    assert set(found) == {"tank", "9"}
+    spoilt = f"  pool: a\n state: ONLINE\nconfig:\n\n\ta  ONLINE\n\t  {many}"
+    assert parse_text.parse_status(spoilt, "a").state == "ONLINE"
+
+
+@pytest.mark.parametrize(
+    "text", ["what?\n", "     id: 7\n", "  pool: a\n", "  pool: a\n     id: ²\n", "  pool: a\n     id: 07\n", "\tx\n"]
+)
+def test_what_tells_of_no_pool_is_not_taken_for_none(text: str) -> None:
+    with pytest.raises(CommandError, match="`zpool import` said was not understood"):
+        parse_text.parse_importable(text)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import email.utils
 import re
 import smtplib
 import socket
+import string
 from typing import Any
 
 from ...text import clean
@@ -61,9 +62,7 @@ def send(channel: Channel, message: Message, password: str, seconds: float) -> t
     """
     context = None if channel.security == "none" else wire.tls(channel.ca_file)
     at_once = context if channel.security == "tls" else None
-    # As AUTH sends them: a server may repeat the line that it does not take.
-    sent = [f"\0{channel.user}\0{password}", password, channel.user] if channel.user else []
-    hide = wire.hiding([password], sent)
+    hide = wire.hiding([password], as_sent(channel.user, password))
     with wire.connected(channel.server, channel.port, at_once, seconds) as line:
         try:
             smtp = _Smtp(line, channel.server, channel.port, _own_name(message.host), seconds)
@@ -115,6 +114,15 @@ def written(channel: Channel, message: Message) -> bytes:
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(compose.body(message), cte="quoted-printable")
     return mail.as_bytes()
+
+
+def as_sent(user: str, password: str) -> list[str]:
+    """How what AUTH sends as base64 begins: a server may repeat the line that it does not take.
+
+    The answer to a challenge (CRAM-MD5) is the user and an HMAC of the password, at which passwords can be tried.
+    """
+    answers = [f"{user} {digit}" for digit in string.hexdigits[:16]]
+    return [f"\0{user}\0{password}", password, *answers] if user else []
 
 
 def _own_name(host: str) -> str:

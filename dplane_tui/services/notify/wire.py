@@ -25,6 +25,7 @@ from ...text import clean
 CONNECT_SECONDS = 10.0
 ANSWER_LIMIT = 2048
 _SHORTEST = 5  # characters of a part of an address that is taken for a secret
+_GROUP = 4  # characters of base64, three bytes: fewer begin too many words
 _ADDRESSES = 2  # of each family that are tried: behind them is the same server, or another one of its owner
 Hide = Callable[[str], str]
 Address = tuple[Any, ...]
@@ -115,12 +116,16 @@ def _addresses(host: str, port: int, seconds: float) -> list[Address]:
 
 def _reached(addresses: list[Address], until: float) -> socket.socket:
     """A connection to the first address that takes one; each may take its share of the time. Raises OSError."""
-    problem: OSError = TimeoutError()
+    problem: OSError | None = None
     for number, (family, kind, proto, _, address) in enumerate(addresses):
         share = (until - time.monotonic()) / (len(addresses) - number)
         if share <= 0:
             raise TimeoutError
-        sock = socket.socket(family, kind, proto)
+        try:
+            sock = socket.socket(family, kind, proto)
+        except OSError as error:  # a family that this kernel lacks says nothing of the server
+            problem = problem or error
+            continue
         sock.settimeout(min(CONNECT_SECONDS, share))
         try:
             sock.connect(address)
@@ -129,7 +134,7 @@ def _reached(addresses: list[Address], until: float) -> socket.socket:
             problem = error
         else:
             return sock
-    raise problem
+    raise problem or TimeoutError
 
 
 def _reason(error: Exception) -> str:
@@ -192,15 +197,21 @@ def _parts(url: SplitResult) -> list[str]:
 def hiding(words: Iterable[str], encoded: Iterable[str] = ()) -> Hide:
     """What puts `…` in place of these words, written in any of the usual ways, and of what is `encoded` as base64.
 
-    Many can read an answer, few the secret that was sent. Base64 goes from its beginning on: a server may cut it.
+    Many can read an answer, few the secret that was sent. Base64 goes from its beginning on: a server may cut it, and
+    what was sent may have gone on behind what is `encoded`.
     """
     plain = {one for word in words for one in (word, unquote(word)) if len(one) >= _SHORTEST}
     ways = {way for one in plain for way in (one, quote(one), quote(one, safe=""), html.escape(one))}
-    begun = {base64.b64encode(one.encode()).decode().rstrip("=")[:8] for one in encoded if one}
-    found = [f"{re.escape(one)}[a-z0-9+/=%]*" for one in sorted(begun) if len(one) >= _SHORTEST]
+    begun = {_begun(one.encode()) for one in encoded}
+    found = [f"{re.escape(one)}[a-z0-9+/=%]*" for one in sorted(begun) if len(one) >= _GROUP]
     found += [re.escape(way) for way in sorted(ways, key=lambda way: (-len(way), way))]
     pattern = re.compile("|".join(found), re.IGNORECASE)
     return lambda text: pattern.sub("…", text) if found else text
+
+
+def _begun(secret: bytes) -> str:
+    """The first characters of its base64, as far as they are the same whatever follows."""
+    return base64.b64encode(secret).decode()[: min(8, len(secret) * 8 // 6)]
 
 
 def _judge(status: int, reason: str, location: str | None, said: bytes, hide: Hide = str) -> str:

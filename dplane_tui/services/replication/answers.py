@@ -104,8 +104,8 @@ def answer_of(line: bytes, name: str) -> dict[str, Any]:
     """The object of an agent's answer. Raises `far_error` when that is an error, and CommandError for nonsense."""
     answer = parsed(line)
     if answer is None:
-        shown = clean(line[:200].decode("utf-8", "replace").strip(), 200)
-        raise CommandError(f"{name} answered what no D-Plane says: “{shown}”.", "Is D-Plane installed there?")
+        shown = quoted(line[:200].decode("utf-8", "replace").strip())
+        raise CommandError(f"{name} answered what no D-Plane says: {shown}.", "Is D-Plane installed there?")
     if answer.get("ok") is not True:
         raise far_error(answer.get("error"), name)
     return answer

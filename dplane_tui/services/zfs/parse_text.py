@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import calendar
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import CommandError
-from ...text import clean
+from ...text import clean, quoted
 from .model import Importable, Pool, Scan, Vdev
 
 _FIELD = re.compile(r"^ {0,7}(pool|id|state|status|action|see|scan|comment|config|errors|[a-z]+): ?(.*)$")
-_ROW = re.compile(r"^\t( *)(\S.*?)(?: {2,}([A-Z_]{4,})(?: +(\S.*))?)? *$")
+# Nothing here may be tried at each place of a long run of spaces, as a path may hold: that takes the square of it.
+_ROW = re.compile(r"^\t( *)(\S.*?)(?:(?<! ) {2,}([A-Z_]{4,})(?: +(\S.*))?)?$")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9 _.:-]*")  # ZFS takes no other for a pool
+_GUID = re.compile(r"[1-9][0-9]{0,19}")  # in one way only, so that none comes again unseen
+_MORE = "Additional devices are known to be part of this pool"
+_STATUS, _IMPORT = "zpool status", "zpool import"
 _SECTIONS = {"dedup": "dedup", "special": "special", "logs": "log", "cache": "cache", "spares": "spare"}
 _INNER = re.compile(r"^(mirror|raidz[123]?|draid[123]:[0-9a-z:]+|replacing|spare|indirect)-\d+$")
 _DRAID_SPARE = re.compile(r"^draid[123]-\d+-\d+$")
@@ -40,83 +46,126 @@ def parse_status(text: str, name: str) -> Pool:
     A path in a label may hold line ends, and then what looks like other pools: only the first block is ZFS's.
     Raises CommandError for anything that is not that pool's output.
     """
-    found = next((_pool(block) for block in _blocks(text, "zpool status")), None)
+    found = next((_pool(_fields(lines, _STATUS)) for lines in _blocks(text, _STATUS)), None)
     if found is None or found.name != name:
-        raise _not_understood("zpool status", f"it does not begin with the pool {name}")
+        raise _not_understood(_STATUS, f"it does not begin with the pool {name}")
     return found
 
 
 def parse_importable(text: str) -> tuple[Importable, ...]:
-    """The pools in the text of `zpool import`. Raises CommandError for anything else."""
+    """The pools in the text of `zpool import`, each GUID once. Raises CommandError for text that tells of none.
+
+    What stands on a label (names, comments, paths) may hold line ends, and so spoil its own pool's block, or make up
+    others. ZFS puts each GUID on a line of its own, so none is lost; a pool goes by its GUID alone, with a note why,
+    where its block is not understood or its GUID comes again.
+    """
     if text.strip() in ("", "no pools available to import"):
         return ()
-    return tuple(_importable(block) for block in _blocks(text, "zpool import"))
+    blocks = [(lines, _guids(lines)) for lines in _blocks(text, _IMPORT)]
+    times = Counter(guid for _, guids in blocks for guid in guids)
+    found = {guid: _by_name_or_guid(lines, guid, times[guid]) for lines, guids in blocks for guid in guids}
+    if not found:
+        raise _not_understood(_IMPORT, "it tells of pools without an id")
+    return tuple(found.values())
 
 
-def _not_understood(program: str, why: str) -> CommandError:
+def _by_name_or_guid(lines: Sequence[str], guid: str, times: int) -> Importable:
+    try:
+        if times > 1:
+            raise _not_understood(_IMPORT, f"the id {guid} comes {times} times")
+        return _importable(_fields(lines, _IMPORT), guid)
+    except CommandError as error:
+        note = f"{error.message} The label of a disk may speak for another pool, so it goes by its GUID here."
+        return Importable(name=guid, guid=guid, state="UNKNOWN", note=note)
+
+
+def _not_understood(program: str, why: str, words: str = "") -> CommandError:
+    """With the `words` that are the reason; they may come off a label."""
+    told = f"{clean(why, 120)} {quoted(words.strip(), 80)}" if words else clean(why, 120)
     return CommandError(
-        f"What `{program}` said was not understood: {clean(why, 120)}.",
+        f"What `{program}` said was not understood: {told}.",
         "Please report it with the version of ZFS (`zfs version`).",
     )
 
 
-_Block = dict[str, list[str]]
+_Block = dict[str, list[list[str]]]
+"""The fields of a pool, each with its lines as often as it came: of two scans, or because a label holds it."""
 
 
-def _blocks(text: str, program: str) -> Iterator[_Block]:
-    """One dict a pool: field to its lines. A field that comes again (`scan`) gets a prime behind its name."""
-    block: _Block = {}
+def _blocks(text: str, program: str) -> Iterator[list[str]]:
+    """The lines of each pool. Raises CommandError for text that does not begin with one."""
     lines: list[str] = []
     for line in text.splitlines():
         matched = _FIELD.match(line)
-        if line.startswith("\t") and block:
+        if matched and matched[1] == "pool":
+            if lines:
+                yield lines
+            lines = [line]
+        elif lines:
             lines.append(line)
-        elif matched:
-            name = matched[1]
-            if name == "pool":
-                if block:
-                    yield block
-                block = {}
-            while name in block:
-                name += "'"
-            lines = [matched[2]]
-            block[name] = lines
-            if "pool" not in block:
-                raise _not_understood(program, f"it does not begin with a pool but with “{line.strip()}”")
         elif line.strip():
-            raise _not_understood(program, f"the line “{line.strip()}”")
-    if block:
-        yield block
+            raise _not_understood(program, "it does not begin with a pool but with", line)
+    if lines:
+        yield lines
+
+
+def _fields(lines: Sequence[str], program: str) -> _Block:
+    """What stands in the lines of a pool. Raises CommandError for a line that belongs to nothing."""
+    block: _Block = {}
+    last: list[str] = []
+    for line in lines:
+        matched = _FIELD.match(line)
+        if matched:
+            last = [matched[2]]
+            block.setdefault(matched[1], []).append(last)
+        elif line.startswith("\t"):
+            last.append(line)
+        elif line.strip():
+            raise _not_understood(program, "the line", line)
+    return block
+
+
+def _guids(lines: Sequence[str]) -> set[str]:
+    """Every id in the lines of a pool."""
+    found = (_FIELD.match(line) for line in lines)
+    return {one[2].strip() for one in found if one and one[1] == "id" and _GUID.fullmatch(one[2].strip())}
 
 
 def _words(block: _Block, name: str) -> str:
-    return " ".join(" ".join(block.get(name, ())).split())
+    return " ".join(" ".join(block.get(name, [[]])[0]).split())
 
 
 def _pool(block: _Block) -> Pool:
     name, state = _words(block, "pool"), _words(block, "state")
     if not name or not state:
-        raise _not_understood("zpool status", f"the pool “{name}” has no state")
+        raise _not_understood(_STATUS, "there is no state of the pool", name)
     errors = _words(block, "errors")
     counted = re.match(r"(\d+) data errors", errors)
-    scans = [scan for key, lines in block.items() if key.rstrip("'") == "scan" if (scan := _scan(lines)) is not None]
+    scans = [scan for lines in block.get("scan", ()) if (scan := _scan(lines)) is not None]
     return Pool(
         name=name,
         guid="",
         state=state,
         scan=max(scans, key=lambda scan: (scan.state in ("scanning", "paused"), scan.ended or 0), default=None),
-        vdevs=_vdevs(block.get("config", ()), "zpool status"),
+        vdevs=_vdevs(block.get("config", [[]])[0], _STATUS),
         data_errors=0 if errors == "No known data errors" else int(counted[1]) if counted else None,
         status=_words(block, "status"),
         action=_words(block, "action"),
     )
 
 
-def _importable(block: _Block) -> Importable:
-    name, guid, state = _words(block, "pool"), _words(block, "id"), _words(block, "state")
-    if not name or not guid.isdigit() or not state:
-        raise _not_understood("zpool import", f"the pool “{name}” has no id or no state")
-    vdevs = _vdevs(block.get("config", ()), "zpool import")
+def _importable(block: _Block, guid: str) -> Importable:
+    again = next((name for name, told in block.items() if len(told) > 1), "")
+    if again:
+        raise _not_understood(_IMPORT, f"of one pool it tells {again} twice")
+    name, state = _words(block, "pool"), _words(block, "state")
+    if not _NAME.fullmatch(name):
+        raise _not_understood(_IMPORT, "no pool can have the name", name)
+    if not state:
+        raise _not_understood(_IMPORT, "there is no state of the pool", name)
+    config = block.get("config", [[]])[0]
+    more = next((at for at, line in enumerate(config) if line.strip().startswith(_MORE)), len(config))
+    vdevs = _vdevs(config[:more], _IMPORT)
     leaves = tuple(leaf.name for top in vdevs for _, leaf in top.walk() if not leaf.children)
     note = " ".join(filter(None, (_words(block, "status"), _words(block, "action"))))
     return Importable(name=name, guid=guid, state=state, note=note, disks=leaves)
@@ -131,9 +180,9 @@ def _vdevs(lines: Sequence[str], program: str) -> tuple[Vdev, ...]:
     for line in lines:
         if not line.strip():
             continue
-        matched = _ROW.match(line)
+        matched = _ROW.match(line.rstrip(" "))
         if matched is None:
-            raise _not_understood(program, f"the line “{line.strip()}” of a config")
+            raise _not_understood(program, "in a config stands", line)
         depth, name = len(matched[1]), matched[2]
         if not tops and not path and name.split() and name.split()[0] == "NAME":
             columns = [word for word in line.split() if word in _COUNTERS]
@@ -142,7 +191,7 @@ def _vdevs(lines: Sequence[str], program: str) -> tuple[Vdev, ...]:
             # A heading has no state behind it; the pool's own line, which may have the same name, has.
             role = "data" if matched[3] else _SECTIONS.get(name.strip(), "")
             if not role:
-                raise _not_understood(program, f"the section “{name}” of a config")
+                raise _not_understood(program, "a config has the section", name)
             path = []
             continue
         row = _Row(name, matched[3] or "UNKNOWN", (matched[4] or "").split(), role)
@@ -221,12 +270,13 @@ def _seconds(text: str) -> float | None:
 
 _ENDED = re.compile(r"^(?:(scrub) repaired|(resilver)ed(?: \(.+?\))?) (\S+) in (.+?) with (\d+) errors on (.+)$")
 _CANCELED = re.compile(r"^(scrub|resilver)(?: \(.+?\))? canceled on (.+)$")
+_LONGEST = 1000  # characters: some of these take the square of them, and a label may hold what looks like a scan
 _RUNNING = re.compile(r"^(scrub|resilver)(?: \(.+?\))? (in progress|paused) since (.+)$")
 
 
 def _scan(lines: Sequence[str]) -> Scan | None:
     """What a `scan:` field says; None for `none requested` and for words we do not know."""
-    first, more = lines[0].strip(), " ".join(line.strip() for line in lines[1:])
+    first, more = lines[0].strip()[:_LONGEST], " ".join(line.strip() for line in lines[1:])[:_LONGEST]
     if ended := _ENDED.match(first):
         end, took = _date(ended[6]), _seconds(ended[4])
         return Scan(
