@@ -244,7 +244,7 @@ def test_after_months_off_history_goes_by_itself_in_the_time_that_it_would_have_
     left = [one.point for one in found if one.keep]
     assert len(left) >= len(before)
     stays = next(one for one in found if one.why.startswith(PAUSED))
-    assert stays.why.endswith(f"none was taken between {before[-1].name} and dplane-{back}")
+    assert stays.why.endswith(f"none is left between {before[-1].name} and dplane-{back}")
     by_hand = plan(left, policy, datetime.fromtimestamp(back, UTC), by_hand=True)
     assert sum(one.keep for one in by_hand) < len(before)
     told = next(one for one in by_hand if one.point == stays.point)
@@ -271,6 +271,34 @@ def test_the_last_of_each_year_and_a_pause_of_some_weeks_are_no_reason_to_keep_m
     times = range(END, END + 9 * 365 * DAY, DAY)
     left = lived(policy, [*times, times[-1] + 44 * DAY])
     assert left == pruned(left, policy, by_hand=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "every", "days"),
+    [
+        *[("14x1d | 1x360d", 1, 800), ("7x1d | 4x7d | 12x30d | 1x360d", 1, 1200), ("1x1d | 1x360d", 1, 800)],
+        *[("7x1d | 1x360d", 3, 1200), ("10,1w1m,1m1y,1y2y", 7, 3000), ("30x1d | 12x30d | 5x360d", 2, 1500)],
+    ],
+)
+def test_where_a_policy_leaves_one_a_year_a_year_is_no_pause(text: str, every: int, days: int) -> None:
+    policy, left = parse(text), list[Point]()
+    for when in range(END, END + days * DAY, every * DAY):
+        found = plan(taken(left, when), policy, datetime.fromtimestamp(when, UTC))
+        assert not [one.why for one in found if one.why.startswith(PAUSED)]
+        left = [one.point for one in found if one.keep]
+
+
+@pytest.mark.parametrize("days", [60, 360, 500, 700])
+@pytest.mark.parametrize(("text", "reach"), [("14x1d | 1x360d", 13), ("1d1m,1y5y", 29), ("1d1m,1m1y,1y5y", 29)])
+def test_a_jump_of_a_year_lets_no_history_go_while_snapshots_since_are_in_finer_rows(
+    text: str, reach: int, days: int
+) -> None:
+    policy = parse(text)
+    true = shown = lived(policy, range(END - 500 * DAY, END, DAY))
+    for day in range(reach):
+        true = pruned(taken(true, END + day * DAY), policy)
+        shown = pruned(taken(shown, END + (days + day) * DAY), policy)
+        assert {point.createtxg for point in true} <= {point.createtxg for point in shown}
 
 
 def test_the_cap_of_what_waits_holds_whatever_the_clock_did() -> None:

@@ -154,10 +154,10 @@ def _verdicts(
     mine = [points[index] for index in dated]
     verdicts = judge(policy, mine, at)
     # Nor does a clock that jumped ahead, once a run has taken one by it: that one is the newest then.
-    unseen = uncounted([point.creation for point in mine])
-    if any(unseen):
+    unseen = uncounted([point.creation for point in mine], policy.rows)
+    if any(unseen):  # what was taken in that time may have been pruned, or destroyed by hand
         after = longest(unseen)
-        why = f"{PAUSED}: none was taken between {mine[after - 1].name} and {mine[after].name}"
+        why = f"{PAUSED}: none is left between {mine[after - 1].name} and {mine[after].name}"
         younger = judge(policy, mine, at, unseen)
         verdicts = [_either(*both, why, by_hand=by_hand) for both in zip(verdicts, younger, strict=True)]
     return found | dict(zip(dated, verdicts, strict=True))
