@@ -310,8 +310,25 @@ def test_the_cap_of_what_waits_holds_whatever_the_clock_did() -> None:
         for _ in range(30):
             clock += HOUR
             left = pruned(taken(left, clock), policy, protected={base.guid}, backlog=Backlog(base.createtxg, most=20))
+            ahead = [one for one in left if one.creation > clock + SKEW]
             assert base in left
-            assert len(left) <= 21
+            assert len(left) - len(ahead) <= 21
+            assert len(ahead) <= 20, "what a wrong clock took was under the cap when it did"
+
+
+@pytest.mark.parametrize("most", [9, 5, 3])
+def test_what_is_dated_ahead_takes_no_place_of_what_waits_and_stays(most: int) -> None:
+    points = at(*(day * DAY for day in range(10)))
+    ahead = replace(points[4], creation=END + 90 * DAY, written=10**9)
+    without = [*points[:4], *points[5:]]
+    for cap in (Backlog(most=most), Backlog(most_bytes=most)):
+        left = plan([replace(one, written=1) for one in without], parse("daily=30"), NOW, backlog=cap)
+        mixed = sorted([*(one.point for one in left), ahead], key=lambda one: one.createtxg)
+        found = plan(mixed, parse("daily=30"), NOW, backlog=cap)
+        assert sum(not one.keep for one in left) == 9 - most
+        stays = {one.point: one.keep for one in found}
+        assert stays.pop(ahead)
+        assert stays == {one.point: one.keep for one in left}
 
 
 jumps = st.integers(3, 50).map(lambda count: count * 210 * DAY)
