@@ -121,22 +121,13 @@ def test_a_hostile_mark_below_keeps_no_other_dataset_from_being_received(monkeyp
     marks = {"v/a": "me", "v/a/b": forged, "v/a/c": "me"}
 
     def run(argv: list[str]) -> subprocess.CompletedProcess[str]:
-        names = [name for name in argv if name in marks]
-        if argv[1] == "list" or "-r" in argv:
-            names = list(marks)
-        text = listing(*((name, "filesystem", "-", marks[name]) for name in names))
-        if argv[1] == "list":
-            text = "".join(f"{name}\n" for name in names)
-        elif "name,property,value,source" not in argv:  # of one dataset alone
-            cells = [
-                ("type", "filesystem", "-"),
-                ("receive_resume_token", "-", "-"),
-                ("dplane:peer", marks[names[0]], "local"),
-            ]
-            asked = argv[argv.index("-o") + 2].split(",")
-            columns = {"property": 0, "value": 1, "source": 2}
-            wanted = [columns[one] for one in argv[argv.index("-o") + 1].split(",")]
-            text = "".join("\t".join(cell[at] for at in wanted) + "\n" for cell in cells if cell[0] in asked)
+        assert (argv[1], "-r" in argv, argv[-1]) == ("get", True, "v/a")
+        values = {"type": ("filesystem", "-"), "receive_resume_token": ("-", "-")}
+        text = ""
+        for name in marks:
+            for prop in argv[argv.index("-o") + 2].split(","):
+                known = {**values, "dplane:peer": (marks[name], "local")}.get(prop, ("-", "-"))
+                text += "\t".join((name, prop, *known)) + "\n"
         return subprocess.CompletedProcess(argv, 0, text, "")
 
     monkeypatch.setattr(agent_box, "run", run)

@@ -471,11 +471,13 @@ class Marks(LocalHost):
         self.status = 0
 
     async def run(self, argv: Sequence[str], **_more: Any) -> Output:
-        columns = argv[argv.index("-o") + 1].split(",")
-        of = list(argv[argv.index("dplane:peer") + 1 :]) or list(self.marks)
-        assert argv[-1] != "dplane:peer" or "local" in argv
-        rows = [{"name": name, "value": self.marks[name]} for name in of]
-        told = "".join("\t".join(row[column] for column in columns) + "\n" for row in rows)
+        at = argv.index("-o") + 2
+        of = argv[at + 1 :] or list(self.marks)
+        prop, _, end = argv[at].partition(",")
+        assert (argv[at - 1], end) == ("name", "") if "local" in argv else end
+        told = "".join(
+            f"{name}\t{prop}\t{self.marks[name]}\tlocal\n{name}\t{end}\t-\t-\n" if end else f"{name}\n" for name in of
+        )
         return Output(self.status, told.encode(), b"")
 
 

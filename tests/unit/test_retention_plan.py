@@ -244,7 +244,7 @@ def test_after_months_off_history_goes_by_itself_in_the_time_that_it_would_have_
     left = [one.point for one in found if one.keep]
     assert len(left) >= len(before)
     stays = next(one for one in found if one.why.startswith(PAUSED))
-    assert stays.why.endswith(f"none was taken between {before[-1].name} and dplane-{back}")
+    assert stays.why.endswith(f"none is left between {before[-1].name} and dplane-{back}")
     by_hand = plan(left, policy, datetime.fromtimestamp(back, UTC), by_hand=True)
     assert sum(one.keep for one in by_hand) < len(before)
     told = next(one for one in by_hand if one.point == stays.point)
@@ -273,6 +273,34 @@ def test_the_last_of_each_year_and_a_pause_of_some_weeks_are_no_reason_to_keep_m
     assert left == pruned(left, policy, by_hand=True)
 
 
+@pytest.mark.parametrize(
+    ("text", "every", "days"),
+    [
+        *[("14x1d | 1x360d", 1, 800), ("7x1d | 4x7d | 12x30d | 1x360d", 1, 1200), ("1x1d | 1x360d", 1, 800)],
+        *[("7x1d | 1x360d", 3, 1200), ("10,1w1m,1m1y,1y2y", 7, 3000), ("30x1d | 12x30d | 5x360d", 2, 1500)],
+    ],
+)
+def test_where_a_policy_leaves_one_a_year_a_year_is_no_pause(text: str, every: int, days: int) -> None:
+    policy, left = parse(text), list[Point]()
+    for when in range(END, END + days * DAY, every * DAY):
+        found = plan(taken(left, when), policy, datetime.fromtimestamp(when, UTC))
+        assert not [one.why for one in found if one.why.startswith(PAUSED)]
+        left = [one.point for one in found if one.keep]
+
+
+@pytest.mark.parametrize("days", [60, 360, 500, 700])
+@pytest.mark.parametrize(("text", "reach"), [("14x1d | 1x360d", 13), ("1d1m,1y5y", 29), ("1d1m,1m1y,1y5y", 29)])
+def test_a_jump_of_a_year_lets_no_history_go_while_snapshots_since_are_in_finer_rows(
+    text: str, reach: int, days: int
+) -> None:
+    policy = parse(text)
+    true = shown = lived(policy, range(END - 500 * DAY, END, DAY))
+    for day in range(reach):
+        true = pruned(taken(true, END + day * DAY), policy)
+        shown = pruned(taken(shown, END + (days + day) * DAY), policy)
+        assert {point.createtxg for point in true} <= {point.createtxg for point in shown}
+
+
 def test_the_cap_of_what_waits_holds_whatever_the_clock_did() -> None:
     """A target that is away, and the clock ahead, set right, ahead again, and months off."""
     policy, left = parse("24x1h | 30x1d"), at(DAY)
@@ -282,8 +310,25 @@ def test_the_cap_of_what_waits_holds_whatever_the_clock_did() -> None:
         for _ in range(30):
             clock += HOUR
             left = pruned(taken(left, clock), policy, protected={base.guid}, backlog=Backlog(base.createtxg, most=20))
+            ahead = [one for one in left if one.creation > clock + SKEW]
             assert base in left
-            assert len(left) <= 21
+            assert len(left) - len(ahead) <= 21
+            assert len(ahead) <= 20, "what a wrong clock took was under the cap when it did"
+
+
+@pytest.mark.parametrize("most", [9, 5, 3])
+def test_what_is_dated_ahead_takes_no_place_of_what_waits_and_stays(most: int) -> None:
+    points = at(*(day * DAY for day in range(10)))
+    ahead = replace(points[4], creation=END + 90 * DAY, written=10**9)
+    without = [*points[:4], *points[5:]]
+    for cap in (Backlog(most=most), Backlog(most_bytes=most)):
+        left = plan([replace(one, written=1) for one in without], parse("daily=30"), NOW, backlog=cap)
+        mixed = sorted([*(one.point for one in left), ahead], key=lambda one: one.createtxg)
+        found = plan(mixed, parse("daily=30"), NOW, backlog=cap)
+        assert sum(not one.keep for one in left) == 9 - most
+        stays = {one.point: one.keep for one in found}
+        assert stays.pop(ahead)
+        assert stays == {one.point: one.keep for one in left}
 
 
 jumps = st.integers(3, 50).map(lambda count: count * 210 * DAY)

@@ -107,7 +107,7 @@ async def test_a_name_from_the_future_stays_stops_no_other_and_the_run_says_so(w
 
 
 async def test_a_run_with_the_clock_years_ahead_takes_no_history_and_a_person_can(world: World) -> None:
-    """On neither side; the run says between which two none was taken, and by hand they go."""
+    """On neither side; the run says between which two none is left, and by hand they go."""
     old = history(world, 12)
     with world.edit("near") as near, world.edit("far") as far:
         for state, dataset in ((near, SOURCE), (far, TARGET)):
@@ -119,7 +119,7 @@ async def test_a_run_with_the_clock_years_ahead_takes_no_history_and_a_person_ca
     run = await world.run()
     assert run.state == "succeeded", run.message
     assert names(world, "near")[:-1] == names(world, "far")[:-1] == old
-    told = f" none was taken between {old[-1]} and {run.evidence[-1].snapshot}"
+    told = f" none is left between {old[-1]} and {run.evidence[-1].snapshot}"
     for place in ("at the source", "at vault-box"):
         assert f"Retention {place}: 1" in run.message
     assert run.message.count(told) == 2

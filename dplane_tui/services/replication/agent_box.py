@@ -79,18 +79,22 @@ def value(name: str, prop: str) -> str:
 
 def reread(name: str, recursive: bool, asked: Sequence[str] = ASKED) -> str:
     """The listing of `get_argv` in which no value speaks for anything else. Raises Refusal."""
-    from .reread import MOST, rereading
+    from .reread import listing, rereading
 
-    commands, said = rereading(name, recursive, asked), None
-    for _ in range(MOST):
-        try:
-            found = run(commands.send(said))
-        except StopIteration as done:
-            return str(done.value)
+    commands = rereading(name, recursive, asked)
+    argv = next(commands)
+    while True:
+        found = run(argv)
         if found.returncode != 0 and not is_missing(found.stderr):
             raise Refusal("failed", f"The far box could not look at {name}: {last(found.stderr)}")
-        said = found.stdout if found.returncode == 0 else None
-    raise Refusal("failed", f"What is set on {name} and below it on the far box cannot be told apart.")
+        try:
+            argv = commands.send(found.stdout)
+        except StopIteration as done:
+            rows = done.value
+            break
+    if rows is None:
+        raise Refusal("failed", f"What is set on {name} and below it on the far box cannot be told apart.")
+    return listing(rows)
 
 
 def refuse_anothers(name: str, peer: str) -> None:

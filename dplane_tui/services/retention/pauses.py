@@ -1,8 +1,11 @@
-"""Long times in which no snapshot was taken: the box was off, or its clock jumped ahead. Pure.
+"""Long times of which no snapshot is left: the box was off, or its clock jumped ahead. Pure.
 
 Names and dates cannot tell the one from the other. So such a time does not make a snapshot older. What is known of its
 age is how long snapshots were taken since: after a jump that is its age, and a box that was off keeps what it had for
 as long again as it takes new ones.
+
+A policy makes such times, too, where it leaves one snapshot of a year. It does so only among what is that old by the
+measure above, so there a time of that length is an ordinary one.
 """
 
 from __future__ import annotations
@@ -11,28 +14,46 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
 
+Row = tuple[int, int]
+"""Of a policy: from which age on, in seconds, it leaves snapshots how far apart."""
+
 LONG = 45 * 86400
 """Seconds. A shorter time without a snapshot is an ordinary one: every month is."""
+_BUCKETS = 2  # so many lie between the oldest of one and that of the next: the first of one year, the last of another
 _RHYTHM = 3  # and so is one of up to so many times the one before or after it: every quarter, or the last yearly ones
 
 
-def uncounted(times: Sequence[int]) -> list[int]:
+def uncounted(times: Sequence[int], rows: Sequence[Row] = ()) -> list[int]:
     """For each of `times` (when snapshots say that they were taken, in the order of createtxg), the seconds since then
-    that do not make it older.
+    that do not make it older. `rows` are those of the policy that pruned them.
 
     Dates that a wrong clock gave between right ones, ahead or behind, tell of no time that went by.
     """
     line = _agreeing(times)
     gaps = [times[after] - times[before] for before, after in pairwise(line)]
     found = [0] * len(times)
-    for place, gap in enumerate(gaps):
+    seen = step = 0  # how long snapshots were taken since the end of a gap, and the time to the next of them
+    for place in range(len(gaps) - 1, -1, -1):
+        gap = gaps[place]
         beside = [*gaps[max(0, place - 1) : place], *gaps[place + 1 : place + 2]]
-        if gap > max(LONG, *(_RHYTHM * other for other in beside), 0):
+        if gap > max(_ordinary(rows, seen, step), *(_RHYTHM * other for other in beside), 0):
             found[line[place + 1] - 1] += gap
+            step = 0
+        else:
+            seen, step = seen + gap, gap
     for index in range(len(found) - 1, 0, -1):
         found[index - 1] += found[index]
     newest = times[-1] if times else 0
     return [max(0, min(seconds, newest - time)) for seconds, time in zip(found, times, strict=True)]
+
+
+def _ordinary(rows: Sequence[Row], seen: int, step: int) -> int:
+    """How long a time without a snapshot can be that ends at one of age `seen`, with the next one `step` later."""
+    found = LONG
+    for (_, finer), (begins, apart) in pairwise(rows):
+        if begins <= min(seen + max(finer, step), 2 * seen):  # the last of the row before, if that has more than one
+            found = max(found, _BUCKETS * apart)
+    return found
 
 
 def _agreeing(times: Sequence[int]) -> list[int]:

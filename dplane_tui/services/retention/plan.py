@@ -75,7 +75,7 @@ def plan(
     held_back: set[int] = set()
     for mine in origins if backlog is not None else ():
         assert backlog is not None
-        waiting = [index for index in mine if ordered[index].createtxg > backlog.after]
+        waiting = [index for index in mine if ordered[index].createtxg > backlog.after and verdicts[index][1] != _AHEAD]
         thin |= _thin(ordered, waiting, never, verdicts, backlog)
         held_back.update(waiting)
     found: list[Decision] = []
@@ -143,7 +143,8 @@ def _when(creation: int, now: datetime) -> str:
 def _verdicts(
     points: Sequence[Point], chosen: Sequence[int], policy: Policy, now: datetime, *, by_hand: bool
 ) -> dict[int, Verdict]:
-    """What the policy says of those it is for. What is dated ahead stays, and takes no place of another."""
+    """What the policy says of those it is for. What is dated ahead stays, and takes no place of another, nor does it
+    count for the cap of what waits: a person is told of it, and decides."""
     found: dict[int, Verdict] = {index: (True, _AHEAD) for index in chosen if _is_ahead(points[index], now)}
     dated = [index for index in chosen if index not in found]
     if not dated:
@@ -154,10 +155,10 @@ def _verdicts(
     mine = [points[index] for index in dated]
     verdicts = judge(policy, mine, at)
     # Nor does a clock that jumped ahead, once a run has taken one by it: that one is the newest then.
-    unseen = uncounted([point.creation for point in mine])
-    if any(unseen):
+    unseen = uncounted([point.creation for point in mine], policy.rows)
+    if any(unseen):  # what was taken in that time may have been pruned, or destroyed by hand
         after = longest(unseen)
-        why = f"{PAUSED}: none was taken between {mine[after - 1].name} and {mine[after].name}"
+        why = f"{PAUSED}: none is left between {mine[after - 1].name} and {mine[after].name}"
         younger = judge(policy, mine, at, unseen)
         verdicts = [_either(*both, why, by_hand=by_hand) for both in zip(verdicts, younger, strict=True)]
     return found | dict(zip(dated, verdicts, strict=True))

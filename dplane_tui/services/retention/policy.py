@@ -90,6 +90,20 @@ class Policy:
         """Whether it keeps everything."""
         return not (self.counts or self.grid or self.last or self.rules)
 
+    @property
+    def rows(self) -> tuple[tuple[int, int], ...]:
+        """From which age on, in seconds, it leaves snapshots how far apart; none for counts, which go by no age."""
+        found: list[tuple[int, int]] = []
+        begins = 0
+        for one in self.grid:
+            found.append((begins, 0 if one.keep is None else one.length))
+            begins += one.times * one.length
+        for rule in self.rules:
+            if rule.ttl > begins:  # else a finer one leaves them for as long
+                found.append((begins, rule.period))
+                begins = rule.ttl
+        return tuple(found)
+
     def __str__(self) -> str:
         """The one text for it: `parse` makes an equal policy of that."""
         if self.counts:

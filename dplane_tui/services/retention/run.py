@@ -201,7 +201,7 @@ def _paused(judged: tuple[Judged, ...]) -> str:
     asked = sum(not (one.keep or one.destroyed) and PAUSED in one.why for one in judged)
     if asked:
         return (
-            f"{asked} snapshot(s) are old enough only by a long time in which no snapshot was taken, so no run lets "
+            f"{asked} snapshot(s) are old enough only by a long time of which no snapshot is left, so no run lets "
             "them go yet. A clock that is wrong looks the same: see that it is right before you prune by hand."
         )
     if not waits:

@@ -1,53 +1,34 @@
-"""The texts of datasets whose rows fit no listing: asked for without the others, down to each value alone."""
+"""The texts of datasets whose rows fit no listing: asked for without the rest, each with its end."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
-from ...errors import ChangedError
+from ...errors import CommandError
 from ..host import Output
-from .table import Key, Table
+from .fence import ask
+from .table import Key, Table, key
 
-Ask = Callable[[list[str]], Awaitable[Output]]
-"""Runs a command. Raises ChangedError when a dataset of it is gone, and other kinds of DPlaneError."""
-_AT_ONCE = 300  # names in one command: to a far box it goes as one word of at most 128 KiB
+_KNOWN_BY = ("type", "guid")
 
 
-async def texts_of(ask: Ask, table: Table, keys: Sequence[Key], listed: str) -> dict[Key, list[str]]:
-    """The texts of these datasets, out of what was `listed` of all where that is certain; without those that are gone.
+async def texts_of(
+    run: Callable[[list[str]], Awaitable[Output]], table: Table, options: Sequence[str], names: Sequence[str]
+) -> dict[Key, list[str]]:
+    """The texts of all datasets that `zfs get` with these `options` tells of `names`, or of all without any.
 
-    A few commands for each value that has line ends in it, whatever the number of datasets.
+    Raises CommandError, and what `run` raises.
     """
-    found = table.sure(listed, set(keys))
-    groups = _halves(keys, found)
-    while groups:
-        group = groups.pop()
-        if len(group) == 1:
-            found |= await _alone(ask, table, group[0])
-        else:
-            told = await _together(ask, table, group)
-            found |= told
-            groups += _halves(group, told)
+
+    async def printed(argv: list[str]) -> str:
+        return (await run(argv)).text
+
+    asked = (*_KNOWN_BY, *table.texts)
+    rows = await ask(printed, asked, options, names)
+    if rows is None:
+        raise CommandError("What is set on the datasets cannot be told apart.", "Look again.")
+    found = {}
+    for start in range(0, len(rows), len(asked)):
+        values = [value for _, _, value, _ in rows[start : start + len(asked)]]
+        found[key([rows[start][0], *values])] = values[len(_KNOWN_BY) :]
     return found
-
-
-def _halves(group: Sequence[Key], told: Mapping[Key, list[str]]) -> list[list[Key]]:
-    """Those that were not told, in groups of at most half as many."""
-    left, most = [one for one in group if one not in told], max(1, min(_AT_ONCE, len(group) // 2))
-    return [left[start : start + most] for start in range(0, len(left), most)]
-
-
-async def _together(ask: Ask, table: Table, group: Sequence[Key]) -> dict[Key, list[str]]:
-    try:
-        output = await ask(["zfs", "list", "-Hpo", table.columns, *(name for name, *_ in group)])
-    except ChangedError:  # one of them is gone: smaller groups tell which
-        return {}
-    return table.sure(output.text, set(group))
-
-
-async def _alone(ask: Ask, table: Table, one: Key) -> dict[Key, list[str]]:
-    try:
-        told = [await ask(["zfs", "get", "-Hpo", "value", text, one[0]]) for text in table.texts]
-    except ChangedError:
-        return {}
-    return {one: [output.text.removesuffix("\n") for output in told]}

@@ -201,7 +201,10 @@ class ZfsReader:
         from .apart import texts_of
 
         plain = rows(await listed(table.plain), table.plain, "zfs")
-        texts = await texts_of(self._run, table, [key(row) for row in plain], told)
+        try:
+            texts = await texts_of(self._run, table, [*options, "-t", _DATASETS], [] if name is None else [name])
+        except ChangedError:
+            texts = {}
         found = [[*row, *texts[key(row)]] for row in plain if key(row) in texts]  # the others are gone by now
         if name is not None and not found:
             raise self._none("dataset", name)

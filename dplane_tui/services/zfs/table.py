@@ -7,8 +7,7 @@ behind the value ends with the name of the value's own dataset: a row of another
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 Key = tuple[str, ...]
@@ -34,19 +33,6 @@ class Table:
         rows = _cells(text)
         once = len({row[0] for row in rows}) == len(rows)
         return [row[:-1] for row in rows] if once and all(map(self._fits, rows)) else None
-
-    def sure(self, text: str, keys: Collection[Key]) -> dict[Key, list[str]]:
-        """The texts of those of `keys` whose row is certainly theirs, and ends where it seems to."""
-        rows = _cells(text)
-        begun = Counter(row[0] for row in rows)
-        # Each dataset's own row begins a line. Where one line alone begins so, that is it, and the row before it ends.
-        own = [begun[row[0]] == 1 and key(row) in keys for row in rows]
-        before = self.plain.count(",") + 1
-        return {
-            key(row): row[before:-1]
-            for row, theirs, ends in zip(rows, own, [*own[1:], True], strict=False)
-            if theirs and ends and self._fits(row)
-        }
 
     def _fits(self, row: Sequence[str]) -> bool:
         return len(row) == self.columns.count(",") + 1 and row[0] == row[-1]

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ..host import Host
+from .fence import ask
 
 _SECONDS = 300.0
+_MOST = 64 * 1024  # characters of names in one command: to a far box it goes as one word of at most 128 KiB
+_QUOTES = 3  # and the space between two names
 
 
 async def values_of(host: Host, prop: str, names: Sequence[str]) -> dict[str, str]:
-    """The value of `prop` at each of `names`, from listings in which it cannot be taken for another's.
+    """The value of `prop`, a text of a person's, at each of `names`; a command for each 64 KiB of names.
 
     One that cannot be read is left out. Raises DPlaneError when the host is lost.
     """
-    argv = ["zfs", "get", "-Hp", "-o", "name,value", prop]
-    answer = await host.run([*argv, *names], timeout=_SECONDS) if names else None
-    rows = answer.text.split("\n")[:-1] if answer and answer.status == 0 else []
-    told = dict(row.split("\t") for row in rows if row.count("\t") == 1)
-    if len(rows) == len(told) == len(names) and set(told) == set(names):
-        return told
-    found = {}
-    for name in names:  # some value has a line end, or a dataset was taken away since: each is asked for alone
-        alone = await host.run(["zfs", "get", "-Hp", "-o", "value", prop, name], timeout=_SECONDS)
-        if alone.status == 0:
-            found[name] = alone.text.removesuffix("\n")
+
+    async def printed(argv: list[str]) -> str:
+        return (await host.run(argv, timeout=_SECONDS)).text  # of what is gone it says so, and prints the others
+
+    found: dict[str, str] = {}
+    for batch in _batches(names):
+        rows = await ask(printed, (prop,), (), batch)
+        found.update((name, value) for name, _, value, _ in rows or ())
     return found
+
+
+def _batches(names: Sequence[str]) -> Iterator[list[str]]:
+    batch: list[str] = []
+    size = 0
+    for name in names:
+        size += len(name) + _QUOTES
+        if batch and size > _MOST:
+            yield batch
+            batch, size = [], len(name) + _QUOTES
+        batch.append(name)
+    if batch:
+        yield batch

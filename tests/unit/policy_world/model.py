@@ -116,11 +116,11 @@ class ModelBox:
                 "".join(f"{n}\t{prop}\t{self._source(n, prop)[1]}\n" for n in sorted(self.datasets) for prop in wanted)
             )
         if words[:2] == ["zfs", "get"]:
-            columns, prop, names = words[4], words[5], sorted(words[6:])
+            (prop, end), names = words[5].split(","), sorted(words[6:])
+            assert words[4] == "name,property,value,source"
             assert names, "all values of a box are never read from one listing"
-            named = "name" in columns
-            there = [n for n in names if n not in self.vanished]
-            said = "".join(f"{n}\t" * named + f"{self._source(n, prop)[0]}\n" for n in there)
+            there = [(n, "\t".join(self._source(n, prop))) for n in names if n not in self.vanished]
+            said = "".join(f"{n}\t{prop}\t{value}\n{n}\t{end}\t-\t-\n" for n, value in there)
             gone = "".join(f"cannot open '{n}': dataset does not exist\n" for n in names if n in self.vanished)
             return Output(1 if gone else 0, said.encode(), gone.encode())
         if words[:2] == ["zfs", "list"] and "name,guid,type,readonly" in words:
