@@ -43,8 +43,9 @@ trap leave EXIT
 trap 'exit 130' INT TERM
 
 if [ "${LAB_ZFS:=2.3}" = 2.3 ]; then
-    # On every core: these wait for the processor alone. Terminals and boxes are waited for, and stay one by one.
-    section "without a box, an engine or a terminal" "not lab and not docker and not pty" -n auto --dist worksteal
+    # Twice as many as cores: they start processes and wait for them. Terminals and boxes are waited for one by one.
+    section "without a box, an engine or a terminal" "not lab and not docker and not pty" \
+        -n "$(($(nproc) * 2))" --dist worksteal
     section "real terminals and a real Docker engine" "(docker or pty) and not lab$proven"
 fi
 pair=used

@@ -231,8 +231,11 @@ async def test_whose_copies_a_key_gets_by_its_name_is_said_before_it_is_let_in(
         asked.append(list(argv))
         if argv[0] != "zfs":
             return await plain(argv)
-        rows = marks if argv[-1] == "dplane:peer" else [f"{name}\t{marks[name]}" for name in argv if name in marks]
-        return Output(0, "".join(f"{row}\n" for row in rows).encode(), b"")
+        if argv[-1] == "dplane:peer":
+            return Output(0, "".join(f"{name}\n" for name in marks).encode(), b"")
+        prop, end = argv[argv.index("-o") + 2].split(",")
+        rows = [f"{name}\t{prop}\t{marks[name]}\tlocal\n{name}\t{end}\t-\t-\n" for name in argv if name in marks]
+        return Output(0, "".join(rows).encode(), b"")
 
     monkeypatch.setattr(services.host, "run", run)
     async with console(services, section="replication") as seen:
