@@ -6,9 +6,11 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dplane_tui.errors import CommandError
 from dplane_tui.services.host.base import Host, Output
 from dplane_tui.services.zfs.fence import Row, fenced, told
 from dplane_tui.services.zfs.values import values_of
@@ -77,3 +79,12 @@ async def test_values_cost_a_command_for_what_fits_one_however_strange_they_are(
     box = Box(values)
     assert await values_of(cast(Host, box), "dplane:peer", []) == {}
     assert box.lines == []
+
+
+async def test_values_that_cannot_be_told_apart_are_no_values_that_are_set_nowhere() -> None:
+    class Cut:
+        async def run(self, argv: Sequence[str], **_more: object) -> Output:
+            return Output(0, b"tank\tdplane:peer\tnas", b"")
+
+    with pytest.raises(CommandError, match="cannot be told apart"):
+        await values_of(cast(Host, Cut()), "dplane:peer", ["tank"])

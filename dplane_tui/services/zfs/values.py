@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ...errors import CommandError
 from ..host import Host
 from .fence import ask
 
@@ -15,7 +16,8 @@ _QUOTES = 3  # and the space between two names
 async def values_of(host: Host, prop: str, names: Sequence[str]) -> dict[str, str]:
     """The value of `prop`, a text of a person's, at each of `names`; a command for each 64 KiB of names.
 
-    One that cannot be read is left out. Raises DPlaneError when the host is lost.
+    One that is gone is left out. Raises CommandError when they cannot be told apart, and DPlaneError when the host is
+    lost.
     """
 
     async def printed(argv: list[str]) -> str:
@@ -24,7 +26,9 @@ async def values_of(host: Host, prop: str, names: Sequence[str]) -> dict[str, st
     found: dict[str, str] = {}
     for batch in _batches(names):
         rows = await ask(printed, (prop,), (), batch)
-        found.update((name, value) for name, _, value, _ in rows or ())
+        if rows is None:  # nobody may take that for a property that is set nowhere
+            raise CommandError("What is set on the datasets cannot be told apart.", "Look again.")
+        found.update((name, value) for name, _, value, _ in rows)
     return found
 
 
