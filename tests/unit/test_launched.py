@@ -129,6 +129,21 @@ def test_what_else_a_line_does_is_named_but_for_what_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "beside"),
+    [
+        (f"zfs snapshot -r tank/a@syncoid && {RUN}", ("zfs",)),
+        (f"sanoid --take-snapshots --configdir /etc/syncoid && {RUN}", ("sanoid",)),
+        (f"{RUN} && touch /run/syncoid.ok", ("touch",)),
+        (f"{RUN} || mail -s 'syncoid failed' root", ("mail",)),
+        (f"{RUN}; find /var/log/syncoid -mtime +7 -delete", ("find",)),
+        (f"[ -x /usr/sbin/syncoid ] && command -v syncoid && ! pgrep -f 'syncoid tank' && {RUN}", ()),
+    ],
+)
+def test_what_a_line_does_besides_is_named_also_where_it_speaks_of_the_program(line: str, beside: tuple[str]) -> None:
+    assert launched.read(line, "syncoid") == launched.Line((launched.Launch(WORDS),), beside)
+
+
+@pytest.mark.parametrize(
     ("before", "behind"),
     [
         ("exit 0;", "exit"),

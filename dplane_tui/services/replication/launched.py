@@ -43,6 +43,8 @@ class _Part:
     run: Launch | None = None
     counts: bool = False
     """Whether it does something that is not the program's."""
+    names: bool = False
+    """Whether it names the program among its words without running it."""
 
 
 class _Wrapper(NamedTuple):
@@ -87,10 +89,14 @@ _ELSEWHERE = {
     **dict.fromkeys(("systemd-nspawn", "machinectl"), "in a container"),
     **dict.fromkeys(("chroot", "nsenter", "unshare"), "in a system of its own"),
 }
-_NOT_RUNNING = frozenset((
-    "[", "[[", "test", "which", "type", "echo", "printf", "logger", "mail", "mailx", "sendmail", "pgrep", "pidof",
-    "pkill", "killall", "grep", "egrep", "cat", "head", "tail", "tee", "sort", "wc", "ls", "stat", "find", "touch",
-    "mkdir", "rm", "mv", "cp", "gzip", "chown", "chmod", "logrotate", "journalctl", "zfs", "zpool", "sanoid",
+_LOOKING = frozenset((
+    "[", "[[", "test", "which", "type", "command", "pgrep", "pidof", "grep", "egrep", "cat", "head", "tail", "sort",
+    "wc", "ls", "stat",
+))  # fmt: skip
+"""What only looks: at the program, where it names it, so that nothing is lost without it."""
+_NOT_RUNNING = _LOOKING | frozenset((
+    "echo", "printf", "logger", "mail", "mailx", "sendmail", "pkill", "killall", "tee", "find", "touch", "mkdir", "rm",
+    "mv", "cp", "gzip", "chown", "chmod", "logrotate", "journalctl", "zfs", "zpool", "sanoid",
 ))  # fmt: skip
 """What runs no other program, so that naming one among its words is no run."""
 _EXECUTE = frozenset(("-exec", "-execdir", "-ok", "-okdir"))
@@ -106,12 +112,12 @@ def read(command: str, name: str) -> Line:
     """What `command`, which names the program `name` somewhere, does with it. Raises ValueError for open quotes."""
     parts = _parts(command, name)
     runs = tuple(part.run for part in parts if part.run is not None)
-    others = tuple(dict.fromkeys(part.head for part in parts if part.counts))
-    if not runs and others:
-        opaque = f"it names {name}, but runs {others[0]}, which is not looked into"
+    unknown = [part.head for part in parts if part.counts and not part.names]
+    if not runs and unknown:
+        opaque = f"it names {name}, but runs {unknown[0]}, which is not looked into"
         why = _FILLED_IN if shell_line.read(command).filled_in else opaque
         return Line((Launch(problem=why),))
-    return Line(runs, others)
+    return Line(runs, tuple(dict.fromkeys(part.head for part in parts if part.counts)))
 
 
 def _parts(command: str, name: str) -> list[_Part]:
@@ -209,8 +215,8 @@ def _other(words: Sequence[str], name: str) -> _Part:
         return _Part(head, Launch(problem=f"{head} is given on its input what it runs, which is not looked into"))
     if not any(name in word for word in words):
         return _Part(head, counts=head not in _OF_NO_MATTER)
-    if (head in _NOT_RUNNING or head == "command") and not _executes(words):
-        return _Part(head)
+    if head in _NOT_RUNNING and not _executes(words):
+        return _Part(head, counts=head not in _LOOKING | _OF_NO_MATTER, names=True)
     if head in _ELSEWHERE:
         why = f"{head} runs it {_ELSEWHERE[head]}, where names stand for other datasets than here"
     elif name in head or head in _SHELLS:
