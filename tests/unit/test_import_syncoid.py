@@ -298,6 +298,22 @@ def test_every_syncoid_of_a_crontab_is_found_with_its_time() -> None:
     assert [(one.words, one.schedule) for one in user] == [(("tank/a", "vault/a"), "daily 03:15")]
 
 
+def test_a_line_that_takes_syncoid_from_a_variable_of_the_crontab_is_not_passed_over() -> None:
+    text = """
+SYNC=/usr/sbin/syncoid
+@daily $SYNC -r tank/z vault/z
+@daily logger "${SYNC_TOO} $(${SYNC} tank/y vault/y)"
+@daily $SYNCED tank/x vault/x
+SYNC=rsync
+@daily $SYNC tank/w vault/w
+"""
+    found = crontab.programs(text, "syncoid", False)
+    assert [(one.line, one.schedule, one.problem[:24]) for one in found] == [
+        (3, "daily 00:00", "it holds what only a she"),
+        (4, "daily 00:00", "it holds what only a she"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("cron", "ours"),
     [

@@ -89,6 +89,13 @@ def test_what_is_known_to_run_it_is_followed(line: str) -> None:
         (f"find /x -name y -exec {RUN} \\;", "what find does with it"),
         (f"find /x -exec rm {{}} ';' -execdir nice {RUN} +", "what find does with it"),
         ("find /opt/syncoid.d -type f -exec sh {} \\;", "what find does with it"),
+        (f'echo "$(date "+%F # begin")" >> /x; {RUN}', "it holds what only a shell"),
+        (f"echo `date # now`; {RUN}", "it holds what only a shell"),
+        (f"echo ${{X:-a # b}}; {RUN}", "it holds what only a shell"),
+        (f'echo "${{X:-"\'"}}"; {RUN} # \'', "it holds what only a shell"),
+        (f'env --split-string="{RUN}"', "what env does with it"),
+        (f'sudo env -S"{RUN}"', "what env does with it"),
+        (f"perl -e'system(\"{RUN}\")'", "what perl does with it"),
     ],
 )
 def test_what_runs_elsewhere_or_is_not_understood_is_named_and_is_no_run(line: str, why: str) -> None:
@@ -105,7 +112,7 @@ def test_what_runs_elsewhere_or_is_not_understood_is_named_and_is_no_run(line: s
         "pgrep syncoid || logger 'no syncoid'",
         "find /var/log/syncoid -mtime +7 -delete",
         "find /var/log -name 'syncoid*' -exec gzip {} +",
-        "echo syncoid is off on $HOSTNAME",
+        "echo syncoid is off on $HOSTNAME and ${HOST}",
         "echo off #; syncoid -r tank/a usb/b",
         "pgrep syncoid || logger '$(syncoid)' \"\\$(syncoid)\"",
         "command -v syncoid",

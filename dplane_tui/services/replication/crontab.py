@@ -12,6 +12,7 @@ from . import launched, schedule, shell_line
 LINES_LIMIT = 5000
 _LINE_LIMIT = 8192
 _ENVIRONMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\s*=")
+_VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 _TIMES = tuple("0123456789*@")
 """What a crontab's line begins with; no pool's name does so, nor does a command's."""
 _FIELD = r"[0-9A-Za-z*,/~-]+"
@@ -61,6 +62,7 @@ def programs(text: str, name: str, users: bool | None = None) -> tuple[Found, ..
         raise UsageError(f"The crontab has more than {LINES_LIMIT} lines.", "Give only the lines that matter.")
     named = any(_ROOTS.match(line) for line in lines) if users is None else users
     found: list[Found] = []
+    holding: set[str] = set()
     zone = ""
     for number, line in enumerate(lines, 1):
         if not line or line.startswith("#"):
@@ -68,9 +70,11 @@ def programs(text: str, name: str, users: bool | None = None) -> tuple[Found, ..
         if _ENVIRONMENT.match(line):
             key, _, value = line.partition("=")
             zone = value.strip().strip("\"'")[:60] if key.strip() in ("CRON_TZ", "TZ") else zone
+            (holding.add if name in value.lower() else holding.discard)(key.strip())
             continue
         when, command = _split(line[:_LINE_LIMIT])
-        if name not in command.lower():  # a variable of that name counts
+        held = not holding.isdisjoint(_VARIABLE.findall(command))
+        if name not in command.lower() and not held:  # a variable of that name counts
             continue
         if when and named:
             command = command.partition(" ")[2].lstrip() or command
@@ -78,7 +82,8 @@ def programs(text: str, name: str, users: bool | None = None) -> tuple[Found, ..
             problem = "the line is too long, or holds what is not text"
             found.append(Found(number, (), "", problem, command=command))
             continue
-        found += _runs(number, when, command, name, zone)
+        runs = _runs(number, when, command, name, zone)
+        found += runs or ([Found(number, (), _when(when)[0], launched.FILLED_IN, command=command)] if held else [])
     return tuple(found)
 
 
@@ -115,11 +120,16 @@ def _split(line: str) -> tuple[tuple[str, ...], str]:
     return (entry.groups()[:5], entry[6]) if entry else ((), line)
 
 
-def _runs(number: int, when: tuple[str, ...], command: str, name: str, zone: str) -> list[Found]:
+def _when(when: tuple[str, ...]) -> tuple[str, str]:
+    """A crontab's time as a schedule, and else why it is none."""
     try:
-        planned, unplanned = schedule_of(when), ""
+        return schedule_of(when), ""
     except ValueError as error:
-        planned, unplanned = "", str(error)
+        return "", str(error)
+
+
+def _runs(number: int, when: tuple[str, ...], command: str, name: str, zone: str) -> list[Found]:
+    planned, unplanned = _when(when)
     try:
         line = launched.read(without_input(command), name)
     except ValueError:

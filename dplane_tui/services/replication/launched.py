@@ -104,7 +104,7 @@ _OF_NO_MATTER = frozenset((
     "cd", ":", "true", "false", "sleep", "umask", "export", "set", "exit", "ulimit", "wait", "echo", "printf", "logger",
 ))  # fmt: skip
 _ASSIGNED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
-_FILLED_IN = "it holds what only a shell would fill in ($… or `…`), and nothing is evaluated here"
+FILLED_IN = "it holds what only a shell would fill in ($… or `…`), and nothing is evaluated here"
 _COMMAND = re.compile(r"-[A-Za-z]*c|--(?:session-)?command")
 
 
@@ -115,14 +115,14 @@ def read(command: str, name: str) -> Line:
     unknown = [part.head for part in parts if part.counts and not part.names]
     if not runs and unknown:
         opaque = f"it names {name}, but runs {unknown[0]}, which is not looked into"
-        why = _FILLED_IN if shell_line.read(command).filled_in else opaque
+        why = FILLED_IN if shell_line.read(command).filled_in else opaque
         return Line((Launch(problem=why),))
     return Line(runs, tuple(dict.fromkeys(part.head for part in parts if part.counts)))
 
 
 def _parts(command: str, name: str) -> list[_Part]:
     line = shell_line.read(command)
-    unread = _FILLED_IN if line.filled_in else ""
+    unread = FILLED_IN if line.filled_in else ""
     signs = (*(one.before for one in line.commands[1:]), "")
     parts: list[_Part] = []
     stop = ""
@@ -130,8 +130,8 @@ def _parts(command: str, name: str) -> list[_Part]:
         doubt = unread or (stop and f"it stands behind {stop}, and the line may never get to it")
         parts += [_doubted(part, doubt) for part in _of_command(one.words, name)]
         stop = stop or _stop(one, after)
-    if line.runs_within and name in line.text.lower() and not any(one.run for one in parts):
-        parts.append(_Part(name, Launch(problem=unread)))  # among the words of what runs nothing, as in echo "$(…)"
+    if line.nested and name in command.lower() and not any(one.run for one in parts):
+        parts.append(_Part(name, Launch(problem=unread)))  # as in echo "$(…)", or behind a # that begins no comment
     return parts
 
 
@@ -175,7 +175,10 @@ def _of_command(words: Sequence[str], name: str) -> list[_Part]:
         elif head not in _WRAPPERS or (head == "command" and left[1:2] in (["-v"], ["-V"])):
             return [_other(left, name)]
         else:
-            left = _behind(left, _WRAPPERS[head])
+            wrapped = _behind(left, _WRAPPERS[head])
+            if not wrapped and any(name in word for word in left):
+                return [_other(left, name)]  # in an option's own value, as in env -S"…"
+            left = wrapped
     return []
 
 

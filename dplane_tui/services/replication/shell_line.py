@@ -15,7 +15,7 @@ _TOKEN = re.compile(
 )
 _QUOTED = re.compile(r"'(?P<single>[^']*)'|\"(?P<double>(?:[^\"\\]|\\.)*)\"|\\(?P<one>.)", re.DOTALL)
 _ESCAPED = re.compile(r"\\([$`\"\\])")
-_RUN_WITHIN = re.compile(r"\$\(|`|[<>]\(")
+_NESTED = re.compile(r"\$\(|`|[<>]\(|\$\{(?![A-Za-z0-9_]+\})")
 _FILLED_IN = re.compile(r"\$[A-Za-z0-9_{(@*#?!$\0-]|`|[<>]\(")
 
 
@@ -34,10 +34,8 @@ class ShellLine:
     """What is known of a line without running a shell."""
 
     commands: tuple[Command, ...]
-    text: str
-    """All of it but comments."""
     open: str
-    """The part of `text` in which a shell looks for something to fill in."""
+    """The part of it in which a shell looks for something to fill in, without comments."""
 
     @property
     def filled_in(self) -> bool:
@@ -45,9 +43,12 @@ class ShellLine:
         return bool(_FILLED_IN.search(self.open))
 
     @property
-    def runs_within(self) -> bool:
-        """Whether a part of it is a command whose output a shell takes, which is no one of `commands`."""
-        return bool(_RUN_WITHIN.search(self.open))
+    def nested(self) -> bool:
+        """Whether a part of it is a line of its own (`$(…)`, `${x:-…}`), with commands, quotes and `#` of its own.
+
+        Such commands are none of `commands`, and what is told of quotes and comments need not be so.
+        """
+        return bool(_NESTED.search(self.open))
 
 
 def read(line: str) -> ShellLine:
@@ -66,7 +67,7 @@ def read(line: str) -> ShellLine:
         elif token["word"] and not target:
             found[-1].words.append(_QUOTED.sub(_meant, token[0]))
         target = bool(token["redirection"])
-    return ShellLine(tuple(one for one in found if one.words), text, _QUOTED.sub(_looked_into, text))
+    return ShellLine(tuple(one for one in found if one.words), _QUOTED.sub(_looked_into, text))
 
 
 def _tokens(line: str) -> Iterator[re.Match[str]]:
