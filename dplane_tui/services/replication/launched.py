@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import dropwhile, pairwise
+from itertools import pairwise
 from typing import NamedTuple
 
 from ...text import clean
-from . import shell_line
-from .shell_line import Command
+from . import shell_flow, shell_line
+from .shell_flow import base, is_before
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +77,6 @@ _WRAPPERS = {
 _SHELLS = frozenset(("sh", "bash", "dash", "ash", "ksh", "zsh"))
 _SHELL = _Wrapper("oO", ("rcfile", "init-file"))
 _FROM_INPUT = frozenset(("at", "batch", "su"))
-_KEYWORDS = frozenset(("{", "}", "!", "if", "then", "elif", "else", "fi", "while", "until", "do", "done"))
-_CONDITION = frozenset(("if", "elif", "while", "until", "!"))
-_BRANCH = frozenset(("then", "else", "do"))
-_CONSTANT = frozenset(("true", "false", ":"))
-"""What always ends the same way: a condition of it switches off what follows, or is none."""
-_END = frozenset(("exit", "return"))
 _ELSEWHERE = {
     **dict.fromkeys(("ssh", "autossh", "mosh"), "on another box"),
     **dict.fromkeys(("docker", "podman", "lxc", "lxc-attach", "incus", "pct", "kubectl"), "in a container"),
@@ -103,7 +97,6 @@ _EXECUTE = frozenset(("-exec", "-execdir", "-ok", "-okdir"))
 _OF_NO_MATTER = frozenset((
     "cd", ":", "true", "false", "sleep", "umask", "export", "set", "exit", "ulimit", "wait", "echo", "printf", "logger",
 ))  # fmt: skip
-_ASSIGNED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
 FILLED_IN = "it holds what only a shell would fill in ($… or `…`), and nothing is evaluated here"
 _COMMAND = re.compile(r"-[A-Za-z]*c|--(?:session-)?command")
 
@@ -123,13 +116,10 @@ def read(command: str, name: str) -> Line:
 def _parts(command: str, name: str) -> list[_Part]:
     line = shell_line.read(command)
     unread = FILLED_IN if line.filled_in else ""
-    signs = (*(one.before for one in line.commands[1:]), "")
     parts: list[_Part] = []
-    stop = ""
-    for one, after in zip(line.commands, signs, strict=True):
+    for one, stop in zip(line.commands, shell_flow.barriers(line.commands), strict=True):
         doubt = unread or (stop and f"it stands behind {stop}, and the line may never get to it")
         parts += [_doubted(part, doubt) for part in _of_command(one.words, name)]
-        stop = stop or _stop(one, after)
     if line.nested and name in command.lower() and not any(one.run for one in parts):
         parts.append(_Part(name, Launch(problem=unread)))  # as in echo "$(…)", or behind a # that begins no comment
     return parts
@@ -140,33 +130,12 @@ def _doubted(part: _Part, why: str) -> _Part:
     return replace(part, run=Launch(problem=part.run.problem or why)) if part.run and why else part
 
 
-def _stop(one: Command, after: str) -> str:
-    """The name of a command that keeps a line from what follows, whatever happens; empty when that depends.
-
-    `after` are the signs behind it.
-    """
-    words = list(dropwhile(_is_before, one.words))
-    keywords = one.words[: len(one.words) - len(words)]
-    head = _base(words[0]) if words else ""
-    if head in _CONSTANT:
-        stops = "&&" in after or "||" in after or not _CONDITION.isdisjoint(keywords)
-    else:
-        depends = one.before in ("&&", "||") or not _BRANCH.isdisjoint(keywords)
-        stops = (head in _END or (head == "exec" and len(words) > 1)) and not depends
-    return head if stops else ""
-
-
-def _is_before(word: str) -> bool:
-    """Whether a command's own name still follows the word."""
-    return word in _KEYWORDS or bool(_ASSIGNED.match(word))
-
-
 def _of_command(words: Sequence[str], name: str) -> list[_Part]:
     """What one simple command does with the program, behind all that it is wrapped in."""
     left = list(words)
     while left:
-        head = _base(left[0])
-        if _is_before(left[0]):
+        head = base(left[0])
+        if is_before(left[0]):
             left = left[1:]
         elif head == name:
             return [_Part(head, Launch(tuple(left[1:])))]
@@ -213,7 +182,7 @@ def _behind(words: Sequence[str], wrapper: _Wrapper) -> list[str]:
 
 def _other(words: Sequence[str], name: str) -> _Part:
     """A command that is neither the program nor known to run what stands behind it."""
-    head = clean(_base(words[0]), 40)
+    head = clean(base(words[0]), 40)
     if head in _FROM_INPUT or (head in _SHELLS and not _behind(words, _SHELL)):
         return _Part(head, Launch(problem=f"{head} is given on its input what it runs, which is not looked into"))
     if not any(name in word for word in words):
@@ -231,9 +200,5 @@ def _other(words: Sequence[str], name: str) -> _Part:
 
 def _executes(words: Sequence[str]) -> bool:
     """Whether a command is a `find` that may run any program on what it finds."""
-    behind = [_base(after) for word, after in pairwise(words) if word in _EXECUTE]
-    return _base(words[0]) == "find" and not _NOT_RUNNING.issuperset(behind)
-
-
-def _base(word: str) -> str:
-    return word.rpartition("/")[2]
+    behind = [base(after) for word, after in pairwise(words) if word in _EXECUTE]
+    return base(words[0]) == "find" and not _NOT_RUNNING.issuperset(behind)
