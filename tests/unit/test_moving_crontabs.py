@@ -190,6 +190,8 @@ def proven(task: Task) -> TaskStatus:
         (Options(schedule="hourly", include=("a",)), {}, "it takes only a"),
         (Options(schedule="hourly", intermediates=False), {}, "it leaves out the snapshots between two runs"),
         (Options(schedule="hourly", initial="newest"), {}, "its first run brings only the newest snapshot"),
+        (Options(schedule="hourly", limit="0"), {}, "its limit of 0 holds every stream"),
+        (Options(schedule="hourly", limit="22:00-06:00=0 0K"), {}, "its limit of 22:00-06:00=0 0K holds every stream"),
         (Options(schedule="hourly"), {"snapshot": False}, "it takes no snapshot of its own"),
         (
             Options(schedule="hourly"),
@@ -228,6 +230,7 @@ def test_what_the_lines_own_options_say_is_compared_as_well(
         ("-r", Options(schedule="every 1h"), {}),
         ("-r", Options(schedule="daily 04:00", keep_source="10"), {"raw": True}),
         ("--source-bwlimit=10m -r", Options(schedule="hourly", limit="10m"), {}),
+        ("-r", Options(schedule="hourly", limit="08:00-18:00=0"), {}),
         ("--source-bwlimit=10m -r", Options(schedule="hourly", limit="10240K/s"), {}),
         ("", Options(schedule="daily 02:30", exclude=("*",)), {}),
         ("--exclude=x -r", Options(schedule="daily 02:30", exclude=("*x*",)), {}),

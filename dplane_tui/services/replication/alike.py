@@ -49,5 +49,7 @@ def _sends(there: Task, wanted: Task) -> Iterator[str]:
         yield "its first run brings only the newest snapshot"
     if wanted.raw and there.raw is False:
         yield "it sends what is encrypted decrypted, the line as it is on disk"
-    if asked.limit and rates.parse(ours.limit) != rates.parse(asked.limit):
+    if rates.parse(ours.limit).holds_all():
+        yield f"its limit of {ours.limit} holds every stream"
+    elif asked.limit and rates.parse(ours.limit) != rates.parse(asked.limit):
         yield f"its limit is {ours.limit or 'none'}, the line's {asked.limit}"

@@ -45,6 +45,10 @@ class Rates:
         """The rate at that minute of the day."""
         return next((rate for span, rate in self.windows if span.holds(minute)), self.otherwise)
 
+    def holds_all(self) -> bool:
+        """Whether nothing is sent at any time of the day."""
+        return all(self.at(minute) == 0 for minute in range(DAY))
+
 
 def parse(text: str) -> Rates:
     """The rates that `text` says; empty is no limit. Raises UsageError."""
