@@ -7,6 +7,7 @@ import asyncio
 import os
 import stat
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +23,13 @@ from .output import Result
 from .task_words import doubt
 
 _LIMIT = 1024 * 1024
+_THERE, _PLANNED, _DOUBTFUL, _LACKS = "THERE ALREADY", "IN THAT TASK", "DOUBTFUL", "NOT THE SAME"
+_COUNTED = (
+    (_THERE, "needs none", "need none"),
+    (_PLANNED, "is in the task of an earlier line", "are in tasks of earlier lines"),
+    (_DOUBTFUL, "has a task that is in doubt", "have a task that is in doubt"),
+    (_LACKS, "has a task that does not do the same", "have a task that does not do the same"),
+)
 
 
 def add(verbs: Any) -> None:
@@ -71,12 +79,12 @@ def _proposed(found: Sequence[Proposal]) -> Result:
     if not found:
         return Result([], "No syncoid is run by what was read. A script that a crontab starts is not looked into.")
     ready = sum(one.task is not None for one in found)
-    there = sum(bool(one.there) and not one.lacks and not one.doubt for one in found)
-    doubtful = sum(bool(one.doubt) and not one.lacks for one in found)
-    lacking = sum(bool(one.lacks) for one in found)
-    none = f", {there} {'needs' if there == 1 else 'need'} none" if there else ""
-    none += f", {doubtful} {'has' if doubtful == 1 else 'have'} a task that is in doubt" if doubtful else ""
-    none += f", {lacking} {'has' if lacking == 1 else 'have'} a task that does not do the same" if lacking else ""
+    heads = Counter(_head(one) for one in found)
+    none = "".join(
+        f", {heads[head]} {single if heads[head] == 1 else several}"
+        for head, single, several in _COUNTED
+        if heads[head]
+    )
     last = f"{ready} of {len(found)} can be a task{none}. "
     last += "Nothing was done: type the commands, or add --apply." if ready else "Nothing was done."
     problem = next((said for one in found if (said := moving.why_none(one))), "")
@@ -131,6 +139,15 @@ def _read(path: str) -> str:
     return raw.decode("utf-8", "replace")
 
 
+def _head(one: Proposal) -> str:
+    """How the task that is for the same two places stands to the line; empty where there is none."""
+    if not one.there:
+        return ""
+    if one.lacks:
+        return _LACKS
+    return _PLANNED if one.planned else _DOUBTFUL if one.doubt else _THERE
+
+
 def _shown(found: Sequence[Proposal]) -> str:
     return "\n\n".join(map(_describe, found))
 
@@ -140,8 +157,7 @@ def _describe(one: Proposal) -> str:
     lines = [f"{place}{one.origin}"]
     lines += [f"  {command}" for command in one.commands]
     lines += [f"  NO TASK: {one.problem}"] if one.problem else []
-    how = "NOT THE SAME" if one.lacks else "DOUBTFUL" if one.doubt else "THERE ALREADY"
-    lines += [f"  {how}: {moving.there_words(one)}"] if one.there else []
+    lines += [f"  {_head(one)}: {moving.there_words(one)}"] if one.there else []
     width = max((len(note.option) for note in one.notes), default=0)
     lines += [f"    {note.option.ljust(width)}  {note.fate}: {note.text}" for note in one.notes]
     lines += [f"    {said}" for said in doubt(one.task)] if one.task is not None else []

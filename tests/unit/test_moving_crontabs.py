@@ -385,7 +385,7 @@ async def test_what_fails_stops_no_other_and_what_is_made_is_what_is_listed() ->
     service = Service()
     done = await moving.store(service, found)  # type: ignore[arg-type]  # what of it is used
     assert [(task.name, task.created) for task in done.made] == [("good", 5.0)], "as it was read back"
-    assert (done.there, done.doubtful) == ((), ("good: no run of it has proven a copy yet",)), "made a moment ago"
+    assert (done.there, done.doubtful) == ((), ()), "its second line stays with what was made a moment ago"
     assert [re.split(r":", why)[0] for why in done.left[:3]] == ["bad", "x", "syncoid"]
     assert "pair first with `dplane peer add nas root@nas`" in done.left[1]
     assert "but not as the line does: it copies nothing below" in done.left[3]
@@ -417,6 +417,18 @@ def test_a_line_that_an_earlier_one_becomes_is_not_good_before_a_run() -> None:
     assert (one.there, one.planned, one.doubt) == ("vm", True, "no run of it has proven a copy yet")
     assert becomes(one) == Cell("in task vm", "accent")
     assert ("leave the line in" in moving.there_words(one), proposal_lines(one)[2][0][1]) == (True, "warn")
+
+
+def test_the_command_does_not_call_a_task_doubtful_that_an_earlier_line_becomes(
+    cli: Cli,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "crontab"
+    file.write_text(LINE + LINE)
+    status, out, _ = cli("replicate", "import-syncoid", "--crontab", str(file))
+    assert (status, "  IN THAT TASK: The task vm, which an earlier line becomes," in out) == (0, True)
+    assert "1 of 2 can be a task, 1 is in the task of an earlier line. Nothing was done: type" in out
+    assert "doubt" not in out.lower()
 
 
 def test_the_command_says_as_well_that_a_task_is_there_and_makes_no_second_one(

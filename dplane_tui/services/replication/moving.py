@@ -158,5 +158,6 @@ async def _read_back(
     left += [f"{one.origin}: the task {one.there}, which an earlier line becomes, was not made" for one in away]
     stays = [one for one in others if one not in away]
     there = tuple(dict.fromkeys(one.there for one in stays if not one.doubt))
-    doubtful = tuple(dict.fromkeys(f"{one.there}: {one.doubt}" for one in stays if one.doubt))
+    known = [one for one in stays if one.there not in made]  # of what was made a moment ago nothing is proven
+    doubtful = tuple(dict.fromkeys(f"{one.there}: {one.doubt}" for one in known if one.doubt))
     return Stored(tuple(listed[name] for name in made if name in listed), there, doubtful, tuple(left))
