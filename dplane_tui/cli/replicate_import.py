@@ -24,10 +24,12 @@ from .task_words import doubt
 
 _LIMIT = 1024 * 1024
 _THERE, _PLANNED, _DOUBTFUL, _LACKS = "THERE ALREADY", "IN THAT TASK", "DOUBTFUL", "NOT THE SAME"
+_COMPARE = "TO BE COMPARED"
 _COUNTED = (
     (_THERE, "needs none", "need none"),
     (_PLANNED, "is in the task of an earlier line", "are in tasks of earlier lines"),
     (_DOUBTFUL, "has a task that is in doubt", "have a task that is in doubt"),
+    (_COMPARE, "has a task whose times are to be compared", "have a task whose times are to be compared"),
     (_LACKS, "has a task that does not do the same", "have a task that does not do the same"),
 )
 
@@ -145,7 +147,9 @@ def _head(one: Proposal) -> str:
         return ""
     if one.lacks:
         return _LACKS
-    return _PLANNED if one.planned else _DOUBTFUL if one.doubt else _THERE
+    if one.planned:
+        return _PLANNED
+    return _DOUBTFUL if one.doubt else _COMPARE if one.compare else _THERE
 
 
 def _shown(found: Sequence[Proposal]) -> str:
@@ -178,6 +182,7 @@ async def _apply(service: ReplicationService, found: Sequence[Proposal]) -> Resu
         "stored": stored,
         "there": done.there,
         "doubtful": done.doubtful,
+        "compare": done.compare,
         "left": done.left,
     }
     problem = None
@@ -188,18 +193,21 @@ async def _apply(service: ReplicationService, found: Sequence[Proposal]) -> Resu
 
 
 def outcome(done: Stored) -> list[str]:
-    """What came of it, and which lines can go from the crontab: only those whose copy is proven."""
+    """What came of it, and which lines can go from the crontab: only those of known times whose copy is proven."""
     lines = [f"stored    {one.name}: late when it is older than {text.duration(one.rpo)}" for one in done.made]
     lines += [f"there     {name}" for name in done.there]
     lines += [f"doubtful  {why}" for why in done.doubtful]
+    lines += [f"compare   {why}" for why in done.compare]
     lines += [f"NOT       {why}" for why in done.left]
     if done.there:
         lines.append("The line of what is there can go from the crontab.")
+    if done.compare:
+        lines.append("A line that was given without its times can go once you compared them; --crontab reads both.")
     if done.made:
         lines.append("`dplane replicate run NAME --dry-run` shows what the first run of each would do.")
     if done.made or done.doubtful:
         lines.append(
             f"Leave the line in the crontab of what is {'stored' if done.made else 'doubtful'} until a run has proven "
-            "the copy: this command, given again, then says `there`."
+            "the copy: this command, given again, then calls it doubtful no more."
         )
     return lines

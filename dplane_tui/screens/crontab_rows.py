@@ -82,12 +82,14 @@ def becomes(one: Proposal) -> Cell:
 
 
 def _there(one: Proposal) -> Cell:
-    """Green only for a task that does the same, and of which that is proven."""
+    """Green only for a task that does the same at known times, and of which that is proven."""
     if one.lacks:
         return Cell(f"not the same: {one.there}", "warn")
     if one.planned:
         return Cell(f"in task {one.there}", "accent")
-    return Cell(f"doubtful: {one.there}", "warn") if one.doubt else Cell(f"is there: {one.there}", "good")
+    if one.doubt:
+        return Cell(f"doubtful: {one.there}", "warn")
+    return Cell(f"compare: {one.there}", "warn") if one.compare else Cell(f"is there: {one.there}", "good")
 
 
 def _why_not(one: Proposal) -> str:

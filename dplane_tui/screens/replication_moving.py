@@ -56,7 +56,8 @@ def proposal_lines(found: Proposal, run: Sequence[str] = ()) -> list[Pieces]:
     if found.problem:
         lines.append([(f"No task: {found.problem}", "bad")])
     if found.there:
-        lines.append([(moving.there_words(found), "warn" if found.lacks or found.doubt else "good")])
+        sure = not (found.lacks or found.doubt or found.compare)
+        lines.append([(moving.there_words(found), "good" if sure else "warn")])
     if found.task is not None:
         lines.append([(promise(found.task), "strong")])
         lines.append([(f"The task is called {found.task.name}.", "text")])

@@ -320,7 +320,7 @@ def test_of_several_tasks_the_one_that_does_most_of_the_line_is_named() -> None:
     tasks = [Task("a", *ends, True, options=Options(paused=True)), Task("b", *ends, True)]
     tasks.append(Task("c", *ends, options=Options(schedule="hourly")))
     (one,) = moving.of_crontabs({"": LINE}, ["tank", "vault"], [], [proven(task) for task in tasks[:2]])
-    assert one.there == "b"
+    assert (one.there, one.compare) == ("b", "")
     (one,) = moving.of_crontabs({"": LINE.replace("-r", "")}, ["tank", "vault"], [], [proven(task) for task in tasks])
     assert (one.there, one.lacks) == ("c", ())
     twice = [TaskStatus(replace(tasks[2], name="d")), proven(tasks[2])]
@@ -410,6 +410,40 @@ async def test_only_of_what_is_proven_it_is_said_that_its_line_can_go() -> None:
         assert (done.made, done.there, done.doubtful, done.left) == ((), there, doubtful, ())
         assert any("can go from the crontab" in line for line in outcome(done)) == bool(there)
         assert any(line.startswith("Leave the line in") for line in outcome(done)) == bool(doubtful)
+
+
+@pytest.mark.parametrize(
+    ("options", "ours"),
+    [
+        (Options(), "starts only by hand"),
+        (Options(schedule="boot 1m"), "runs boot 1m"),
+        (Options(schedule="weekly Sun 02:30"), "runs weekly Sun 02:30"),
+    ],
+)
+async def test_a_line_without_its_times_is_to_be_compared_and_never_said_to_be_one_that_can_go(
+    options: Options, ours: str
+) -> None:
+    status = proven(Task("v", "tank/vm", None, "vault/vm", True, options=options))
+    one = moving.of_line("/usr/sbin/syncoid -r tank/vm vault/vm", ["tank", "vault"], [], [status])
+    why = f"when the line runs was not given, and the task {ours}"
+    assert (one.there, one.lacks, one.doubt, one.compare) == ("v", (), "", why)
+    said = f"nothing is to be made. But {why}: compare that before you take the line out."
+    assert moving.there_words(one).endswith(said)
+    assert (becomes(one), proposal_lines(one)[2][0][1]) == (Cell("compare: v", "warn"), "warn")
+    done = await moving.store(Service(), [one])  # type: ignore[arg-type]  # what of it is used
+    assert (done.there, done.doubtful, done.compare, done.left) == ((), (), (f"v: {why}",), ())
+    assert not any("can go from the crontab" in line for line in outcome(done))
+    late = replace(one, doubt="its copy is late, or nobody knows")
+    assert "nothing is to be made. But its copy is late" in moving.there_words(late)
+    timed = moving.of_line("30 2 * * 0 syncoid -r tank/vm vault/vm", ["tank", "vault"], [], [status])
+    assert timed.compare == ""
+
+
+def test_a_line_without_its_times_is_compared_with_a_task_that_starts_by_itself() -> None:
+    tasks = [Task(name, "tank/vm", None, "vault/vm", True) for name in ("a", "b")]
+    tasks[1] = replace(tasks[1], options=Options(schedule="hourly"))
+    one = moving.of_line("syncoid -r tank/vm vault/vm", ["tank", "vault"], [], [proven(task) for task in tasks])
+    assert one.there == "b"
 
 
 def test_a_line_that_an_earlier_one_becomes_is_not_good_before_a_run() -> None:

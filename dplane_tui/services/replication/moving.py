@@ -29,6 +29,8 @@ class Stored:
     """Tasks that did the same already, as is proven."""
     doubtful: tuple[str, ...] = ()
     """Tasks that are set to do the same, each with why it cannot be relied on yet."""
+    compare: tuple[str, ...] = ()
+    """Tasks that did the same already, as far as is known of the line, each with what is not."""
     left: tuple[str, ...] = ()
     """What was not made, and why."""
 
@@ -91,11 +93,24 @@ def settled(one: Proposal, tasks: Sequence[TaskStatus], beyond: tuple[Note, ...]
     same = [status for status in tasks if wanted is not None and _ends(status.task) == _ends(wanted)]
     if wanted is None or not same:
         return replace(one, notes=(*beyond, *one.notes))
-    there = min(same, key=lambda one: (len(lacks(one.task, wanted)), bool(doubt(one)), not one.task.recursive))
+    there = min(same, key=lambda one: _falls_short(one, wanted))
     missing = (*lacks(there.task, wanted), *(note.text for note in beyond))
     notes = tuple(note for note in one.notes if note.fate != KEPT)
     one = replace(one, task=None, commands=(), peer_missing="", there=there.task.name, lacks=missing, notes=notes)
-    return replace(one, doubt=doubt(there))
+    return replace(one, doubt=doubt(there), compare=_not_given(there.task, wanted))
+
+
+def _falls_short(status: TaskStatus, wanted: Task) -> tuple[int, bool, bool, bool]:
+    """How far a task is from doing what `wanted` would, the least first."""
+    task = status.task
+    return len(lacks(task, wanted)), bool(doubt(status)), not task.options.schedule, not task.recursive
+
+
+def _not_given(there: Task, wanted: Task) -> str:
+    """What is not known of a line that was given without its times: whether the task runs as often."""
+    ours = there.options.schedule
+    runs = f"runs {ours}" if ours else "starts only by hand"
+    return "" if wanted.options.schedule else f"when the line runs was not given, and the task {runs}"
 
 
 def _ends(task: Task) -> tuple[str | None, str, str | None, str]:
@@ -109,7 +124,8 @@ def there_words(one: Proposal) -> str:
     task = f"The task {one.there}{', which an earlier line becomes,' if one.planned else ''}"
     if one.lacks:
         return f"{task} copies it to the same place, but not as the line does: {'; '.join(one.lacks)}."
-    but = f" But {one.doubt}: leave the line in until that has changed." if one.doubt else ""
+    but = f" But {one.compare}: compare that before you take the line out." if one.compare else ""
+    but = f" But {one.doubt}: leave the line in until that has changed." if one.doubt else but
     return f"{task} copies it to the same place: nothing is to be made.{but}"
 
 
@@ -145,7 +161,7 @@ async def store(service: ReplicationService, found: Sequence[Proposal]) -> Store
 async def _read_back(
     service: ReplicationService, made: list[str], others: Sequence[Proposal], left: list[str]
 ) -> Stored:
-    """What of `made` is listed, and which of the tasks that `others` need are there, or are in doubt."""
+    """What of `made` is listed, and which of the tasks that `others` need are there, in doubt or to be compared."""
     why = "it was stored, but is not listed"
     listed: dict[str, Task] = {}
     if made:
@@ -157,7 +173,8 @@ async def _read_back(
     away = [one for one in others if one.planned and one.there not in listed]
     left += [f"{one.origin}: the task {one.there}, which an earlier line becomes, was not made" for one in away]
     stays = [one for one in others if one not in away]
-    there = tuple(dict.fromkeys(one.there for one in stays if not one.doubt))
+    there = tuple(dict.fromkeys(one.there for one in stays if not one.doubt and not one.compare))
+    compare = tuple(dict.fromkeys(f"{one.there}: {one.compare}" for one in stays if one.compare and not one.doubt))
     known = [one for one in stays if one.there not in made]  # of what was made a moment ago nothing is proven
     doubtful = tuple(dict.fromkeys(f"{one.there}: {one.doubt}" for one in known if one.doubt))
-    return Stored(tuple(listed[name] for name in made if name in listed), there, doubtful, tuple(left))
+    return Stored(tuple(listed[name] for name in made if name in listed), there, doubtful, compare, tuple(left))

@@ -67,6 +67,8 @@ class Proposal:
     """What the line does and that task does not, clauses; without any no other task is needed."""
     doubt: str = ""
     """Why that task cannot be relied on yet, a clause."""
+    compare: str = ""
+    """What of the line is not known, so that a person has to compare it with that task, a clause."""
 
 
 _SHORT = {"r": "recursive", "c": "sshcipher", "o": "sshoption"}
