@@ -23,8 +23,8 @@ from dplane_tui.services.host import LocalHost, Output
 from dplane_tui.services.host.base import FILE_LIMIT
 from dplane_tui.services.replication import crontabs, moving
 from dplane_tui.services.replication.crontab import LINES_LIMIT
-from dplane_tui.services.replication.freshness import AHEAD, LATE, NEVER, of_age, with_proof
-from dplane_tui.services.replication.model import Evidence, Options, Peer, Run, Task, TaskStatus
+from dplane_tui.services.replication.freshness import AHEAD, LATE, NEVER, doubt, of_age, with_proof
+from dplane_tui.services.replication.model import Evidence, Options, Peer, Run, Scope, Task, TaskStatus
 from dplane_tui.services.replication.records import Proof
 from dplane_tui.services.replication.service import LocalReplication
 from dplane_tui.services.replication.syncoid import Proposal
@@ -283,7 +283,7 @@ def test_what_is_set_after_the_last_run_is_proven_by_none() -> None:
         200.0,
         evidence=(Evidence("tank/a", "backup/a", "s", "5", "5", 1, None, 1.0, 200.0),),
     )
-    proof = Proof(run, 100.0, ("tank/a",), False, (), {"tank/a": "5"})
+    proof = Proof(run, 100.0, ("tank/a",), ALONE, (), {"tank/a": "5"})
     [narrow, deep] = [
         with_proof(TaskStatus(replace(task, recursive=recursive), run, next_run=3600.0), proof, 300.0)
         for recursive in (False, True)
@@ -294,6 +294,52 @@ def test_what_is_set_after_the_last_run_is_proven_by_none() -> None:
     (one,) = moving.of_crontabs(line, ["tank", "backup"], [], [deep])
     assert (one.lacks, becomes(one)) == ((), Cell("doubtful: a", "warn"))
     assert "What lies below tank/a is sent from the next run on" in moving.there_words(one)
+
+
+ALONE = Scope(False, (), ())
+DEEP = Scope(True, (), ())
+
+
+@pytest.mark.parametrize(
+    ("took", "now", "why"),
+    [
+        (DEEP, DEEP, ""),
+        (Scope(True, (), ("photos",)), Scope(True, (), ("photos",)), ""),
+        (DEEP, Scope(True, ("a*",), ("photos",)), ""),  # less is taken, and all of it is proven
+        (Scope(True, ("a", "b"), ("x",)), Scope(True, ("b",), ("y", "x")), ""),
+        (Scope(True, (), ("photos",)), DEEP, "More of what lies below tank/a"),
+        (Scope(True, (), ("photos",)), Scope(True, (), ("other",)), "More of what lies below tank/a"),
+        (Scope(True, ("a",), ()), DEEP, "More of what lies below tank/a"),
+        (Scope(True, ("a",), ()), Scope(True, ("b",), ()), "More of what lies below tank/a"),
+        (ALONE, DEEP, "What lies below tank/a"),
+        (ALONE, ALONE, ""),
+        (DEEP, ALONE, ""),
+        (None, ALONE, ""),
+    ],
+)
+def test_a_pull_that_takes_more_than_its_last_run_did_is_not_proven(took: Scope | None, now: Scope, why: str) -> None:
+    """Its tree is at the other box, and is not looked at from here."""
+    status = pulled(took, now)
+    said = f"its last run left something out ({why} is sent from the next run on)" if why else ""
+    assert doubt(status) == said
+    assert verdict(status, 300.0).state == ("WARNING" if why else "OK")
+
+
+def pulled(took: Scope | None, now: Scope) -> TaskStatus:
+    """A pull that takes `now`, and whose last run took `took`."""
+    options = Options(schedule="daily 01:00", include=now.include, exclude=now.exclude)
+    task = Task("a", "tank/a", None, "backup/a", now.recursive, rpo=90000, options=options, source_peer="nas")
+    evidence = Evidence("tank/a", "backup/a", "s", "5", "5", 1, None, 1.0, 200.0)
+    run = Run("r", "a", "succeeded", 100.0, 200.0, evidence=(evidence,))
+    return with_proof(
+        TaskStatus(task, run, next_run=3600.0), Proof(run, 100.0, ("tank/a",), took, (), {"tank/a": "5"}), 300.0
+    )
+
+
+def test_a_pull_of_which_an_older_release_kept_no_patterns_is_in_doubt_and_no_alarm() -> None:
+    status = pulled(None, DEEP)
+    assert doubt(status) == "its last run kept no record of what exactly it took (older releases did not)"
+    assert verdict(status, 300.0).state == "OK"
 
 
 @given(

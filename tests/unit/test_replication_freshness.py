@@ -16,7 +16,8 @@ from dplane_tui.services.notify import observe
 from dplane_tui.services.protection.gather import copies_of, verdicts
 from dplane_tui.services.replication import codec, freshness, records
 from dplane_tui.services.replication.execute import nothing_new
-from dplane_tui.services.replication.model import Evidence, Match, Peer, Plan, Task, TaskStatus
+from dplane_tui.services.replication.model import Evidence, Match, Options, Peer, Plan, Scope, Task, TaskStatus
+from dplane_tui.services.replication.plan import make_plan
 from dplane_tui.services.replication.read import Dataset as Near
 from dplane_tui.services.retention.claims import claims_of
 from dplane_tui.services.store import Store, open_store, prepare
@@ -86,6 +87,19 @@ async def test_a_dataset_made_anew_under_an_old_name_is_not_proven_by_what_was_b
     for broken in ('{"steps": {"a": 1}, "matches": [[]]}', "[]", ""):
         await ran(store, "succeeded", *names, plan=broken)
         assert (await stands(store, OLD)).guids == ("", "", "")
+
+
+def test_what_a_stored_plan_took_is_known_only_as_far_as_it_was_kept() -> None:
+    def took(plan: str) -> Scope | None:
+        return codec.told_by(plan)[0]
+
+    new = make_plan(
+        replace(TASK, options=Options(include=("a*",), exclude=("ab",))), {"tank/photos": Near("x")}, {}, None
+    )
+    assert took(codec.dumps(new)) == Scope(True, ("a*",), ("ab",))
+    assert took('{"recursive": false}') == Scope(False, (), ()), "there was nothing to choose from"
+    for older in ('{"recursive": true}', '{"recursive": true, "include": [], "exclude": [5]}', "{}", "[]", "", "no"):
+        assert took(older) is None
 
 
 async def test_a_task_of_the_same_name_starts_with_nothing_proven(store: Store, tmp_path: Path) -> None:

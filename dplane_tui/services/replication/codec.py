@@ -9,6 +9,8 @@ import math
 import types
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from .model import Scope
+
 T = TypeVar("T")
 
 
@@ -63,21 +65,30 @@ def _plain(hint: Any, value: Any, where: str) -> Any:
     raise ValueError(f"{where} is not {hint.__name__}")
 
 
-def told_by(plan: str) -> tuple[bool | None, tuple[str, ...], dict[str, str]]:
-    """Whether a stored plan took what is below its source, its notes, and the GUIDs of its datasets, without taking the
-    rest of it apart; None and nothing where it cannot be understood, or was not kept."""
+def told_by(plan: str) -> tuple[Scope | None, tuple[str, ...], dict[str, str]]:
+    """What a stored plan took of its source's tree, its notes, and the GUIDs of its datasets, without taking the rest
+    of it apart; None and nothing where it cannot be understood, or was not kept."""
     try:
         found = json.loads(plan) if plan else {}
     except ValueError:
         return None, (), {}
     if not isinstance(found, dict):
         return None, (), {}
-    deep, notes = found.get("recursive"), found.get("notes", ())
+    notes = found.get("notes", ())
     return (
-        deep if isinstance(deep, bool) else None,
+        _scope(found),
         tuple(str(note) for note in notes) if isinstance(notes, list) else (),
         {**_guids(found.get("steps")), **_guids(found.get("matches"))},
     )
+
+
+def _scope(plan: dict[str, Any]) -> Scope | None:
+    # A plan of an older release has no patterns; where the source was taken alone there is nothing for them to choose.
+    alone: dict[str, Any] = {"include": [], "exclude": []} if plan.get("recursive") is False else {}
+    try:
+        return decode(Scope, {**alone, **plan})
+    except ValueError:
+        return None
 
 
 def _guids(parts: Any) -> dict[str, str]:

@@ -36,11 +36,7 @@ def reach(task: Task) -> str:
 
 def differs(before: Task, after: Task) -> bool:
     """Whether a change is one of what of the tree is taken."""
-    return _chosen(before) != _chosen(after)
-
-
-def _chosen(task: Task) -> tuple[bool, tuple[str, ...], tuple[str, ...]]:
-    return task.recursive, task.options.include, task.options.exclude
+    return before.scope != after.scope
 
 
 async def known(host: Host, task: Task, proven: Collection[str] = ()) -> Tree:

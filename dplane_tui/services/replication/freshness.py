@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from ...text import clean
 
 if TYPE_CHECKING:
-    from .model import Task, TaskStatus
+    from .model import Scope, Task, TaskStatus
     from .records import Proof
 
 NEVER, AHEAD, LATE, ANEW, IN_TIME = "never", "ahead", "late", "anew", "in time"
 ENDED_BADLY = {"failed": "failed", "died": "died", "cancelled": "was cancelled"}
 """The states of a last run that a person has to know of, each as what that run did."""
+_NO_RECORD = "its last run kept no record of what exactly it took (older releases did not)"
 SKEW = 300.0
 """Seconds by which two clocks may differ before an age means nothing."""
 
@@ -59,7 +60,7 @@ def doubt(status: TaskStatus) -> str:
         return "ZFS did not tell whether its datasets are still those that were proven"
     if status.last is not None and status.last.state in ENDED_BADLY:
         return f"its last run {ENDED_BADLY[status.last.state]}"
-    return anew_words(status) or _left_out(status) or _no_start(status.task, status.next_run)
+    return anew_words(status) or _left_out(status) or _not_kept(status) or _no_start(status.task, status.next_run)
 
 
 def _left_out(status: TaskStatus) -> str:
@@ -72,18 +73,29 @@ def _left_out(status: TaskStatus) -> str:
     return ""
 
 
+def _not_kept(status: TaskStatus) -> str:
+    """That nobody can tell whether all that a pull takes is proven: its tree is not looked at from here."""
+    task = status.task
+    if task.source_peer is not None and task.recursive and status.scope is None:
+        return _NO_RECORD
+    return ""
+
+
 def _no_start(task: Task, next_run: float | None) -> str:
     return "systemd tells no next start of it" if task.options.schedule and next_run is None else ""
+
+
+def _widened(task: Task, then: Scope | None) -> tuple[str, ...]:
+    """That a task takes more than a run did that took `then`, a sentence; nothing where that is not known."""
+    if then is None or then.covers(task.scope):
+        return ()
+    what = "More of what" if then.recursive else "What"
+    return (f"{what} lies below {task.source} is sent from the next run on.",)
 
 
 def with_proof(status: TaskStatus, proof: Proof, now: float) -> TaskStatus:
     """`status` with what the last good run proved."""
     run = proof.run
-    below = (
-        (f"What lies below {status.task.source} is sent from the next run on.",)
-        if status.task.recursive and proof.recursive is False
-        else ()
-    )
     # A task that takes its own snapshots holds everything written before the run began, also when nothing was new.
     fresh = run.started if status.task.snapshot else proof.oldest
     stands = of_age(None if fresh is None else now - fresh, status.task.rpo)
@@ -95,6 +107,7 @@ def with_proof(status: TaskStatus, proof: Proof, now: float) -> TaskStatus:
         fresh_at=fresh,
         late=None if stands in (NEVER, AHEAD) else stands == LATE,
         datasets=proof.datasets,
-        notes=(*below, *proof.notes),
+        notes=(*_widened(status.task, proof.scope), *proof.notes),
+        scope=proof.scope,
         guids=tuple(proof.guids.get(name, "") for name in proof.datasets),
     )

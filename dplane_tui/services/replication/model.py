@@ -80,6 +80,22 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """What is taken of a source's tree; patterns as in `Options`."""
+
+    recursive: bool
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+
+    def covers(self, other: Scope) -> bool:
+        """Whether it takes all that `other` does, whatever there is; False also where only the tree could tell."""
+        if not other.recursive:
+            return True
+        included = not self.include or (bool(other.include) and set(other.include) <= set(self.include))
+        return self.recursive and included and set(self.exclude) <= set(other.exclude)
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """Replicate `source` (here, or on `source_peer`) to `target` on `peer` (None: here). One of the ends is here."""
 
@@ -98,6 +114,11 @@ class Task:
     options: Options = Options()
     source_peer: str | None = None
     """The peer that it is pulled from; None: the source is here."""
+
+    @property
+    def scope(self) -> Scope:
+        """What it takes of its source's tree."""
+        return Scope(self.recursive, self.options.include, self.options.exclude)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +204,8 @@ class TaskStatus:
     now nothing is proven. None: it was looked for, and ZFS did not tell."""
     unproven: tuple[str, ...] = ()
     """Those that the task takes, looked for with `anew`, of which that run proved nothing: new, or left out then."""
+    scope: Scope | None = None
+    """What that run took of the source's tree; None: it was not kept."""
 
     def was_another(self, dataset: str, guid: str) -> bool:
         """Whether what was proven then is of another dataset than the one with that GUID (empty: not known), which had
@@ -281,6 +304,9 @@ class Plan:
     snapshot: str | None = None
     """The snapshot that is taken first (name behind the `@`); None takes none."""
     recursive: bool = False
+    include: tuple[str, ...] = ()
+    """The patterns by which it chose, as those of the task may be others when it is asked what was proven."""
+    exclude: tuple[str, ...] = ()
     aborts: tuple[Abort, ...] = ()
     steps: tuple[Step, ...] = ()
     matches: tuple[Match, ...] = ()

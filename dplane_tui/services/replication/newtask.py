@@ -26,9 +26,7 @@ def refuse_idle_patterns(new: Task, before: Task | None = None) -> None:
     What `before` had already is let be, so that an older task can still be paused.
     """
     patterns = (*new.options.include, *new.options.exclude)
-    same = before is not None and (new.recursive, new.options.include, new.options.exclude) == (
-        *(before.recursive, before.options.include, before.options.exclude),
-    )
+    same = before is not None and new.scope == before.scope
     if new.recursive or same or not patterns:
         return
     raise RefusedError(

@@ -107,6 +107,8 @@ def make_plan(
         task=task.name,
         snapshot=snapshot,
         recursive=task.recursive,
+        include=task.options.include,
+        exclude=task.options.exclude,
         aborts=tuple(draft.aborts),
         steps=tuple(draft.steps),
         matches=tuple(draft.matches),

@@ -14,7 +14,7 @@ from ...errors import CommandError, MissingError, RefusedError
 from ..retention.model import Pruned
 from ..store import Store
 from . import codec
-from .model import Evidence, Options, Peer, Run, Task
+from .model import Evidence, Options, Peer, Run, Scope, Task
 from .rights import FLAGS
 
 ACTIVE = frozenset({"queued", "running"})
@@ -351,8 +351,8 @@ class Proof:
     member."""
     datasets: tuple[str, ...]
     """The datasets of the source whose copies were read back."""
-    recursive: bool | None
-    """Whether the run took what is below the source; None: that is not known."""
+    scope: Scope | None
+    """What the run took of the source's tree; None: that is not known."""
     notes: tuple[str, ...]
     """What the run said of datasets that it did not send."""
     guids: Mapping[str, str]
