@@ -12,7 +12,7 @@ from .. import text
 from ..errors import BadNewsError, DPlaneError
 from ..services.host import Host
 from ..services.replication.coverage import some
-from ..services.replication.freshness import AHEAD, ENDED_BADLY, LATE, anew_words, of_age
+from ..services.replication.freshness import AHEAD, ENDED_BADLY, LATE, anew_words, can_look, of_age
 from ..services.replication.model import TaskStatus
 from ..services.replication.service import open_replication
 from .output import Result
@@ -56,8 +56,9 @@ class Verdict:
     """A clause that begins with the task's name."""
     age: float | None
     rpo: int
-    anew_known: bool = True
-    """Whether it is known if one of its datasets was made anew since it was proven."""
+    anew_known: bool
+    """Whether it is known if one of its datasets was made anew since it was proven; of a pull, and of what is late, it
+    is not asked."""
 
     @property
     def perfdata(self) -> str:
@@ -98,7 +99,7 @@ def answer(tasks: Sequence[TaskStatus], now: float) -> Result:
         return _result("UNKNOWN", "no replication task is set up, so nothing is proven to be anywhere else", ())
     found = [verdict(item, now) for item in tasks]
     worst = min((item.state for item in found), key=_WORST_FIRST.index)
-    return _result(worst, f"{_said(found)}{_not_known(found)}", found)
+    return _result(worst, f"{_said(found)}{_not_told(tasks)}", found)
 
 
 def _said(found: Sequence[Verdict]) -> str:
@@ -111,8 +112,8 @@ def _said(found: Sequence[Verdict]) -> str:
     return f"{len(told)} of {len(found)} tasks: {'; '.join(item.why for item in told)}"
 
 
-def _not_known(found: Sequence[Verdict]) -> str:
-    names = [item.task for item in found if not item.anew_known]
+def _not_told(tasks: Sequence[TaskStatus]) -> str:
+    names = [item.task.name for item in tasks if item.anew is None]
     return f"; whether a dataset of {some(names)} was made anew since is not known: ZFS did not tell" if names else ""
 
 
@@ -127,7 +128,7 @@ def verdict(item: TaskStatus, now: float) -> Verdict:
     proven = f"proven at {target} up to {text.duration(age)} ago, its limit is {text.duration(task.rpo)}"
 
     def judged(state: str, why: str) -> Verdict:
-        return Verdict(task.name, state, f"{task.name} {why}", age, task.rpo, item.anew is not None)
+        return Verdict(task.name, state, f"{task.name} {why}", age, task.rpo, can_look(item) and item.anew is not None)
 
     if item.verified_at is None:
         return judged("CRITICAL", f"was never proven at {target}{f'; {run}' if run else ''}")

@@ -324,6 +324,7 @@ class FakeReplication(FakeLooks):
         task = dataclasses.replace(TASK, options=self.options, recursive=self.recursive)
         due = time.time() + 3 * 3600 + 30 if self.options.schedule and not self.options.paused else None
         own = TaskStatus(task, self.last(), when, EVIDENCE.snapshot, when - 20, False, due, when - 20, (task.source,))
+        own = dataclasses.replace(own, guids=("2001",))
         listed = tuple(self.task_list) or (own,)
         listed = listed if look else tuple(dataclasses.replace(one, anew=()) for one in listed)
         return (*listed, *(TaskStatus(task) for task in self.made))

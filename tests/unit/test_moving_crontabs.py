@@ -34,6 +34,7 @@ from dplane_tui.widgets.layout import Cell
 from .test_cli_outcomes import Cli, cli  # noqa: F401 (a fixture)
 
 LINE = "30 2 * * * root syncoid -r tank/vm vault/vm\n"
+NO_RECORD = "its last run kept no record of what exactly it took (older releases did not)"
 FOLDER = crontabs.FOLDER
 ATTIC = Peer("attic", "dplane", "10.0.0.7", 22, "ssh-ed25519 k", "SHA256:f", "SHA256:g", True)
 
@@ -175,7 +176,7 @@ def settled(line: str, options: Options, **fields: Any) -> Proposal:
 
 def proven(task: Task) -> TaskStatus:
     """A task whose copy is there and in time, and that starts again."""
-    return TaskStatus(task, None, 1.0, "s", 1.0, False, 2.0)
+    return TaskStatus(task, None, 1.0, "s", 1.0, False, 2.0, datasets=(task.source,), guids=("5",))
 
 
 @pytest.mark.parametrize(
@@ -254,6 +255,9 @@ def test_what_a_task_does_beyond_the_line_takes_nothing_from_it(
         ({"next_run": None}, "systemd tells no next start of it"),
         ({"anew": None}, "ZFS did not tell whether its datasets are still those that were proven"),
         ({"anew": ("tank/vm",)}, "tank/vm was made anew or brought back since it was proven"),
+        ({"guids": ("",)}, NO_RECORD),
+        ({"guids": ()}, NO_RECORD),
+        ({"datasets": ("tank/vm", "tank/vm/a"), "guids": ("5", "")}, NO_RECORD),
         ({"unproven": ("tank/vm/a", "tank/vm/b")}, "nothing of tank/vm/a (and 1 more) is proven yet"),
         (
             {"notes": ("x\x1b is not sent.", "More.")},
@@ -338,7 +342,7 @@ def pulled(took: Scope | None, now: Scope) -> TaskStatus:
 
 def test_a_pull_of_which_an_older_release_kept_no_patterns_is_in_doubt_and_no_alarm() -> None:
     status = pulled(None, DEEP)
-    assert doubt(status) == "its last run kept no record of what exactly it took (older releases did not)"
+    assert doubt(status) == NO_RECORD
     assert verdict(status, 300.0).state == "OK"
 
 
@@ -356,7 +360,7 @@ def test_a_task_is_in_doubt_whenever_its_check_is_not_ok(
     age = of_age(None if fresh is None else now - fresh, task.rpo)
     late = None if age in (NEVER, AHEAD) else age == LATE
     run = Run("r", "v", state, 1.0) if state else None
-    status = TaskStatus(task, run, fresh, "s", fresh, late, 400.0, fresh, notes=notes, anew=anew)
+    status = TaskStatus(task, run, fresh, "s", fresh, late, 400.0, fresh, notes=notes, anew=anew, guids=("5",))
     (one,) = moving.of_crontabs({"": LINE}, ["tank", "vault"], [], [status])
     assert (verdict(status, now).state == "OK") == (one.doubt == "")
 

@@ -151,6 +151,11 @@ def test_the_check_says_of_which_tasks_it_is_not_known() -> None:
     failed = answer([unknown, replace(well, last=Run("r2", "music", "failed", NOW - 60, NOW))], NOW)
     assert (failed.exit_code, why in failed.text) == (1, True)
     assert "not known" not in answer([well], NOW).text
+    pulled = proven(replace(TASK, peer=None, source_peer="nas"))
+    unasked = [pulled, replace(proven(), guids=("",)), replace(proven(), late=True), TaskStatus(TASK)]
+    said = answer([well, *unasked], NOW)
+    assert [one.anew_known for one in said.data["tasks"]] == [True, False, False, False, False]
+    assert "not known" not in said.text, "ZFS was not asked"
 
 
 async def test_a_zfs_that_never_answers_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ...errors import DPlaneError
 from ..zfs.states import suspended_of
 from .coverage import taken
+from .freshness import can_look
 
 if TYPE_CHECKING:
     from ..host import Host
@@ -24,7 +25,7 @@ async def looked(host: Host, statuses: Sequence[TaskStatus]) -> tuple[TaskStatus
     Sources on suspended pools are left out of it: it would wait for them, and tell nothing of the others. Never raises
     for what ZFS does not tell: then `anew` is None.
     """
-    asked = [one.task for one in statuses if _matters(one)]
+    asked = [one.task for one in statuses if can_look(one)]
     if not asked:
         return tuple(statuses)
     try:
@@ -49,12 +50,7 @@ def marked(statuses: Iterable[TaskStatus], guids: Mapping[str, str], at: float |
 
     `at` is a Unix time.
     """
-    return tuple(_marked(one, guids, at) if _matters(one) else one for one in statuses)
-
-
-def _matters(status: TaskStatus) -> bool:
-    """Whether it is of datasets here, in time, and known by GUID: else nothing is said of it that could be untrue."""
-    return status.task.source_peer is None and status.late is False and any(status.guids)
+    return tuple(_marked(one, guids, at) if can_look(one) else one for one in statuses)
 
 
 def _marked(status: TaskStatus, guids: Mapping[str, str], at: float | None) -> TaskStatus:

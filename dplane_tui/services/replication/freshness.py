@@ -46,6 +46,11 @@ def anew_words(status: TaskStatus) -> str:
     return f"{clean(status.anew[0])}{more} was made anew or brought back since it was proven"
 
 
+def can_look(status: TaskStatus) -> bool:
+    """Whether looking may find out if datasets were made anew: they are here, in time, and known by GUID."""
+    return status.task.source_peer is None and status.late is False and any(status.guids)
+
+
 def doubt(status: TaskStatus) -> str:
     """Why nobody should rely on a task yet, whatever it is set to do, a clause; empty when nothing speaks against it.
 
@@ -74,11 +79,15 @@ def _left_out(status: TaskStatus) -> str:
 
 
 def _not_kept(status: TaskStatus) -> str:
-    """That nobody can tell whether all that a pull takes is proven: its tree is not looked at from here."""
-    task = status.task
-    if task.source_peer is not None and task.recursive and status.scope is None:
-        return _NO_RECORD
-    return ""
+    """That what there is now cannot be compared with what was proven: here by GUIDs, of a pull by what it is to take,
+    as its tree is not looked at from here."""
+    if status.task.source_peer is None:
+        return "" if _has_guids(status) else _NO_RECORD
+    return _NO_RECORD if status.task.recursive and status.scope is None else ""
+
+
+def _has_guids(status: TaskStatus) -> bool:
+    return bool(status.guids) and all(status.guids)
 
 
 def _no_start(task: Task, next_run: float | None) -> str:
