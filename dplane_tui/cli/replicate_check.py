@@ -119,7 +119,7 @@ def _not_told(tasks: Sequence[TaskStatus]) -> str:
 
 def verdict(item: TaskStatus, now: float) -> Verdict:
     """One task at the Unix time `now`."""
-    task, last = item.task, item.last
+    task, last = item.task, item.ended
     age = None if item.fresh_at is None else now - item.fresh_at
     ended = ENDED_BADLY.get(last.state, "") if last is not None else ""
     said = text.clean(last.message).rstrip(".") if ended and last is not None else ""

@@ -67,22 +67,22 @@ def _measured(status: TaskStatus, now: float) -> str:
 def _trouble(status: TaskStatus, now: float) -> tuple[tuple[int, float], str] | None:
     """What is wrong with a task, and how bad compared with others; None when nothing is."""
     name, over = status.task.name, late(status, now)
-    broken = status.last is not None and status.last.state in _BROKEN
+    broken = status.ended is not None and status.ended.state in _BROKEN
     if over:
         held = ", and it is paused" if status.task.options.paused else ""
         badness = (proof_age(status, now) or 0.0) / status.task.rpo
         return (0, -badness), f"{name} is late: {_measured(status, now)}{held}"
     if over is None:
-        tried = f", and its last run {status.last.state}" if broken and status.last else ""
+        tried = f", and its last run {status.ended.state}" if broken and status.ended else ""
         if standing(status, now) == AHEAD:
             return (0, 0.0), f"{name} is proven up to a time that has not come yet: a clock is wrong"
         if standing(status, now) == ANEW:
             return (1, 0.0), f"{name} is not proven: {anew_words(status)}"
         return (1, 0.0), f"{name} was never proven{tried}"
-    if broken and status.last and status.last.word == "diverged":
+    if broken and status.ended and status.ended.word == "diverged":
         return (2, -1.0), f"{name} has diverged and cannot go on by itself"
-    if broken and status.last:
-        return (2, 0.0), f"the last run of {name} {status.last.state}"
+    if broken and status.ended:
+        return (2, 0.0), f"the last run of {name} {status.ended.state}"
     if status.notes:
         return (3, 0.0), f"{name} left something out"
     return ((3, 0.0), f"{name} is paused") if status.task.options.paused else None

@@ -266,6 +266,10 @@ def test_what_a_task_does_beyond_the_line_takes_nothing_from_it(
         ({"last": Run("r", "v", "failed", 1.0, 2.0, error_code="diverged")}, "its last run failed"),
         ({"last": Run("r", "v", "died", 1.0)}, "its last run died"),
         ({"last": Run("r", "v", "cancelled", 1.0, 2.0)}, "its last run was cancelled"),
+        (
+            {"last": Run("s", "v", "queued", 3.0), "before": Run("r", "v", "failed", 1.0, 2.0)},
+            "its last run failed",
+        ),
     ],
 )
 def test_a_task_that_is_set_to_do_the_same_is_not_good_without_evidence(changed: dict[str, Any], why: str) -> None:

@@ -22,6 +22,8 @@ from dplane_tui.screens import replication_answer
 from dplane_tui.screens.replication_detail import detail_lines
 from dplane_tui.services.health import news
 from dplane_tui.services.host import LocalHost, Output
+from dplane_tui.services.jobs import files
+from dplane_tui.services.jobs.model import Progress
 from dplane_tui.services.notify import observe
 from dplane_tui.services.notify.look import look
 from dplane_tui.services.notify.records import alarms
@@ -233,6 +235,41 @@ async def test_the_service_asks_only_when_it_is_to_look_and_the_next_run_heals_i
     [status] = await service.tasks(look=True)
     assert (status.anew, answer([status], time.time()).exit_code) == ((), 0)
     assert observe.of_task(status, time.time())[-1].active is False
+
+
+async def test_a_run_that_is_at_work_hides_nothing_of_how_the_one_before_it_ended(state: Path) -> None:
+    service = LocalReplication(Box({"tank/photos": "1"}))
+    paths.current().jobs.mkdir(parents=True)
+    await service.add_task(replace(TASK, peer=None, target="vault/photos"))
+
+    async def found() -> tuple[TaskStatus, str]:
+        [status] = await service.tasks(look=True)
+        return status, freshness.doubt(status)
+
+    async def begun() -> Run:
+        run = await service.queue("photos")
+        files.write(paths.current().jobs, Progress(run.id, "replicate", "queued", updated=time.time()))
+        return run
+
+    await ran("1")
+    first = await begun()
+    assert (await found())[1] == ""
+    async with open_store(paths.current().database, write=True) as store:
+        await records.update_run(store, first.id, state="failed", ended=time.time(), error_code="diverged")
+    assert (await found())[0].before is None
+    again = await begun()
+    for run_state in ("queued", "running"):
+        async with open_store(paths.current().database, write=True) as store:
+            await records.update_run(store, again.id, state=run_state)
+        status, said = await found()
+        assert (status.last and status.last.state, said) == (run_state, "its last run failed")
+        assert answer([status], time.time()).exit_code == 1
+        assert news._task(status, time.time()).level == "bad"
+        assert replication_answer.verdict([status], time.time())[1] == "bad"
+        assert observe.of_task(status, time.time())[0].active is None, "whether it works again is not known yet"
+    async with open_store(paths.current().database, write=True) as store:
+        await records.update_run(store, again.id, state="nothing-new", ended=time.time())
+    assert (await found())[1] == ""
 
 
 async def test_every_command_and_the_alarms_look(

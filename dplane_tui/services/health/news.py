@@ -150,14 +150,14 @@ def _task(status: TaskStatus, now: float) -> News:
 
     proven = f"the newest proven snapshot is from {ago(status.snapshot_created, now)}"
     stands = standing(status, now)
-    broken = status.last is not None and status.last.state in {"failed", "died"}
+    broken = status.ended is not None and status.ended.state in {"failed", "died"}
     if stands == LATE:
         return told("bad", f"{name} is late{', and it is paused' if paused else ''}: {proven}", run)
     if stands == AHEAD:
         return told("bad", f"{name} is proven up to a time that has not come yet: a clock is wrong", run)
     if stands == NEVER or status.snapshot_created is None:
         return told("bad" if broken else "unknown", f"{name} has never been proven at its target", run)
-    if status.last is not None and broken and status.last.error_code == "diverged":
+    if status.ended is not None and broken and status.ended.error_code == "diverged":
         return told("bad", f"{name} has diverged, and its copy cannot go on by itself: {_said(status)}", proven)
     if broken:
         return told("bad", f"The last run of replication {status.task.name} {run.removeprefix('its last run ')}")
@@ -174,16 +174,16 @@ def _task(status: TaskStatus, now: float) -> News:
 
 def _ended(status: TaskStatus) -> str:
     """How its last run ended, in a clause; empty when it ended well or has not ended."""
-    if status.last is None or status.last.state not in {"failed", "died", "cancelled"}:
+    if status.ended is None or status.ended.state not in {"failed", "died", "cancelled"}:
         return ""
-    if status.last.state == "cancelled":
+    if status.ended.state == "cancelled":
         return "its last run was cancelled"
     said = _said(status)
-    return f"its last run {status.last.state}{f': {said}' if said else ''}"
+    return f"its last run {status.ended.state}{f': {said}' if said else ''}"
 
 
 def _said(status: TaskStatus) -> str:
-    return status.last.message.rstrip(".") if status.last is not None else ""
+    return status.ended.message.rstrip(".") if status.ended is not None else ""
 
 
 def _disks(disks: Sequence[DiskHealth]) -> list[News]:

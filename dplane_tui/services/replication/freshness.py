@@ -63,8 +63,8 @@ def doubt(status: TaskStatus) -> str:
         return "its copy is late, or nobody knows"
     if status.anew is None:
         return "ZFS did not tell whether its datasets are still those that were proven"
-    if status.last is not None and status.last.state in ENDED_BADLY:
-        return f"its last run {ENDED_BADLY[status.last.state]}"
+    if status.ended is not None and status.ended.state in ENDED_BADLY:
+        return f"its last run {ENDED_BADLY[status.ended.state]}"
     return anew_words(status) or _left_out(status) or _not_kept(status) or _no_start(status.task, status.next_run)
 
 

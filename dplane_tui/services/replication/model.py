@@ -206,6 +206,13 @@ class TaskStatus:
     """Those that the task takes, looked for with `anew`, of which that run proved nothing: new, or left out then."""
     scope: Scope | None = None
     """What that run took of the source's tree; None: it was not kept."""
+    before: Run | None = None
+    """The run before `last`, while that is queued or at work."""
+
+    @property
+    def ended(self) -> Run | None:
+        """The last run that has ended: one that is at work says nothing yet."""
+        return self.before if self.last is not None and self.last.state in ("queued", "running") else self.last
 
     def was_another(self, dataset: str, guid: str) -> bool:
         """Whether what was proven then is of another dataset than the one with that GUID (empty: not known), which had

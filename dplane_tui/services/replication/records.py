@@ -299,6 +299,16 @@ async def last_run(store: Store, task_name: str) -> tuple[Run | None, Run | None
     return run, found[0] if found and found[0].kind == "restore" else None
 
 
+async def run_before(store: Store, run: Run) -> Run | None:
+    """The run that its task, the one that is there now, had begun before `run`."""
+    sql = (
+        "SELECT * FROM runs WHERE task = ? AND former < 2 AND mode = 'run' "
+        "AND rowid < (SELECT rowid FROM runs WHERE id = ?) ORDER BY rowid DESC LIMIT 1"
+    )
+    found = await _with_evidence(store, await store.rows(sql, (run.task, run.id)))
+    return found[0] if found else None
+
+
 async def run(store: Store, run_id: str) -> Run:
     """One run, dry or not. Raises MissingError."""
     rows = await store.rows("SELECT * FROM runs WHERE id = ?", (run_id,))

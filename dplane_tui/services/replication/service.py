@@ -169,11 +169,14 @@ class LocalReplication(LocalLooks):
     async def _status(self, store: Store, task: Task, due: float | None) -> TaskStatus:
         last, restore = await records.last_run(store, task.name)
         proof = await records.newest_proof(store, task.name)
+        last = self._true(last) if last else None
+        before = await records.run_before(store, last) if last is not None and last.state in records.ACTIVE else None
         status = TaskStatus(
             task,
-            self._true(last) if last else None,
+            last,
             next_run=due,
             restore=self._true(restore) if restore else None,
+            before=self._true(before) if before else None,
         )
         return status if proof is None else freshness.with_proof(status, proof, time.time())
 
