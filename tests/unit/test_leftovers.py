@@ -394,6 +394,24 @@ async def test_a_box_reached_by_its_other_name_is_cleaned_of_what_a_task_by_the_
     assert not await attic.rows("SELECT 1 FROM holds") + await attic.rows("SELECT 1 FROM left_there")
 
 
+async def test_what_is_refused_to_the_other_name_is_left_to_the_one_that_made_it(
+    attic: Store, done: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def forget_all(self: Gone, _side: dict[str, Dataset]) -> None:
+        if self.door.box == "attic2":
+            raise RefusedError("This key may not take snapshots any more.")  # taken back there since, unknown here
+        done.append("forgotten")
+
+    monkeypatch.setattr(Gone, "forget_all", forget_all)
+    where = Paths(tmp_path, tmp_path, tmp_path, False)
+    await leftovers._later(attic, GONE, "attic")
+    assert await leftovers.clean(attic, where, replace(GONE, source="a/away", source_peer="attic2")) == []
+    assert [row["peer"] for row in await attic.rows("SELECT peer FROM left_there")] == ["attic"]
+    assert await leftovers.clean(attic, where, replace(GONE, source="a/away")) == []
+    assert done == ["opened", "opened", "forgotten"]
+    assert not await attic.rows("SELECT 1 FROM holds") + await attic.rows("SELECT 1 FROM left_there")
+
+
 async def lives_again(attic: Store, former: int) -> None:
     """The removed task is there as if it had never been removed, and its run is `former`."""
     await records.add_task(attic, GONE)
