@@ -294,7 +294,11 @@ async def test_a_task_made_again_under_another_name_releases_what_the_one_before
         assert len(await store.rows("SELECT 1 FROM holds")) == 8
 
 
-ATTIC = Peer("attic", "dplane", "10.0.0.2", 22, "key", "", "", True, may_read="a", may_snapshot=True)
+ATTIC = Peer(
+    "attic", "dplane", "10.0.0.2", 22, "key", "", "", True, may_read="a", may_snapshot=True, own_name="nas-1a2b3c"
+)
+RENAMED = replace(ATTIC, name="attic2", own_name="store-9f8e7d")
+"""The same box, paired once more when this one had another name: its marks and holds there have other names."""
 GONE = replace(PULL, name="gone", source="a/home", target="tank/home", source_peer="attic")
 
 
@@ -482,6 +486,9 @@ BACKUP = replace(PLAIN, name="attic", user="backup")
         (BACKUP, PLAIN),  # an account may do no more than what was allowed to it
         (ATTIC, replace(ATTIC, name="attic2", may_read=None, may_snapshot=False)),
         (ATTIC, replace(ATTIC, name="attic2", may_read="a/other")),
+        (ATTIC, RENAMED),
+        (ATTIC, replace(RENAMED, own_name="")),  # not known
+        (replace(ATTIC, own_name=""), replace(RENAMED, own_name="")),
     ],
 )
 async def test_a_name_that_cannot_take_away_what_was_left_by_another_leaves_it_to_that(
@@ -501,11 +508,12 @@ async def test_a_name_that_cannot_take_away_what_was_left_by_another_leaves_it_t
     assert not await attic.rows("SELECT 1 FROM holds") + await attic.rows("SELECT 1 FROM left_there")
 
 
+@pytest.mark.parametrize("second", [PLAIN, RENAMED])
 async def test_a_task_by_the_other_kind_of_pairing_keeps_the_bookmarks_until_it_has_begun_from_them(
-    attic: Store, done: list[str], tmp_path: Path
+    attic: Store, done: list[str], tmp_path: Path, second: Peer
 ) -> None:
     where = Paths(tmp_path, tmp_path, tmp_path, False)
-    await records.put_peer(attic, PLAIN)
+    await records.put_peer(attic, second)
     again = replace(GONE, name="again", source_peer="attic2")
     await records.add_task(attic, again)
     assert "At attic its bookmarks" in await leftovers._later(attic, GONE, "attic"), "it removes none of that name"
@@ -521,6 +529,31 @@ async def test_a_task_by_the_other_kind_of_pairing_keeps_the_bookmarks_until_it_
     assert await leftovers.clean(attic, where, ran) == []
     assert done == ["opened", "forgotten"]
     assert not await attic.rows("SELECT 1 FROM holds") + await attic.rows("SELECT 1 FROM left_there")
+
+
+async def test_bookmarks_that_may_be_a_tasks_own_stay_until_it_is_known(
+    attic: Store, done: list[str], tmp_path: Path
+) -> None:
+    """After an upgrade it is not known yet by which name that box accepts which key."""
+    where, ran = Paths(tmp_path, tmp_path, tmp_path, False), replace(GONE, name="other", source="a/away")
+    await records.put_peer(attic, replace(RENAMED, own_name=""))
+    await records.add_task(attic, replace(GONE, name="again", source_peer="attic2"))
+    assert "At attic its bookmarks" in await leftovers._later(attic, GONE, "attic")
+    (left,) = await leftovers.clean(attic, where, ran)
+    assert not left.for_good
+    assert "Whether the task again goes on from these bookmarks is not known. `dplane peer test` of" in str(left.why)
+    assert done == []
+    await records.put_peer(attic, replace(RENAMED, own_name=ATTIC.own_name))
+    assert await leftovers.clean(attic, where, ran) == []
+    assert done == ["opened"], "the hold is released, the bookmarks are the task's"
+
+
+async def test_what_was_held_by_another_name_of_this_box_is_not_taken_for_released(attic: Store) -> None:
+    await records.put_peer(attic, RENAMED)
+    door = Released(box="attic2")
+    await holds.sweep_far(attic, door, "again", "now", at("a/home"))
+    assert door.names == set()
+    assert len(await attic.rows("SELECT 1 FROM holds")) == 1
 
 
 async def test_bookmarks_that_a_task_by_another_account_goes_on_from_stay(

@@ -424,6 +424,7 @@ async def test_two_boxes_are_paired_by_two_lines(world: World, monkeypatch: pyte
     peer = await near.adopt("new-box", answer)
     assert (peer.user, peer.product, peer.host_fingerprint) == ("dplane", True, world.host_key.get_fingerprint())
     assert (peer.root, peer.may_read, peer.may_snapshot) == ("vault/in", "vault/home", True), "as the far box says"
+    assert peer.own_name == "near-box", "what it makes there is named by that"
 
     with monkeypatch.context() as far_box:
         far_box.setenv("DPLANE_STATE_DIR", str(world.path / "far"))

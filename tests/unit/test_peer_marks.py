@@ -76,6 +76,29 @@ async def test_a_new_host_key_forgets_neither_the_copies_nor_the_bookmarks(store
     assert conflict.kind == "key-changed", "the copy whose key was changed there is still not overwritten"
 
 
+async def test_the_name_by_which_that_box_accepts_this_one_is_as_it_says(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict[str, Any] = {"peer": "nas-1a2b3c"}
+
+    async def let_in(_peer: Peer, _key: Path | None = None) -> dict[str, Any]:
+        return told
+
+    monkeypatch.setattr(worker, "hello", let_in)
+    assert (await attic(store)).own_name == "", "one that was paired by an older release"
+    await worker.test("attic")
+    assert (await attic(store)).own_name == "nas-1a2b3c"
+    told["peer"] = "store-9f8e7d"
+    assert (await worker.adopt(pairing("attic-2", key=OLD))).own_name == "store-9f8e7d"
+    assert await records.alike(store, "attic") == {"attic"}
+    await worker.test("attic")
+    assert await records.alike(store, "attic") == {"attic", "attic-2"}
+    for nonsense in ("a b", "\x1b[2J", ["a"], None):
+        told["peer"] = nonsense
+        await worker.test("attic")
+        assert (await attic(store)).own_name == ""
+
+
 @pytest.mark.parametrize("way", ["trust", "pair"])
 async def test_what_was_proven_under_another_host_key_counts_no_more_until_the_next_run(store: Store, way: str) -> None:
     pull = replace(TASK, name="pull", source="vault/home", peer=None, target="tank/home", source_peer="attic")

@@ -145,18 +145,33 @@ def _going_on(tasks: Sequence[Task], names: set[str], gone: Task) -> list[Task]:
     ]
 
 
+def _names_alike(gone: Peer, other: Peer) -> bool | None:
+    """Whether bookmarks that are made at one box by one of its names are those of the other; None: not known."""
+    if gone.product != other.product or not other.takes_snapshots():
+        return False
+    if gone.name == other.name or not gone.product:
+        return True
+    return gone.own_name == other.own_name if gone.own_name and other.own_name else None
+
+
 async def _is_used(store: Store, gone: Task, box: str) -> bool:
     """Whether a task has the bookmarks that `gone` made at the box for its own.
 
-    Raises CommandError while another may still need them: one by another kind of pairing, until it has run.
+    Raises CommandError while another may still need them: one by another kind of pairing, or by a name that this box
+    had at another time, until it has run; and while it is not known whether it is such a name.
     """
     tasks, names = await records.tasks(store), await records.names_of(store, box)
-    peers = [peer for peer in await records.peers(store) if peer.name in names]
-    kind = {peer.product for peer in peers if peer.name == box}
-    same = {peer.name for peer in peers if peer.product in kind and peer.takes_snapshots()}
-    if _going_on(tasks, same, gone):
+    peers = {peer.name: peer for peer in await records.peers(store)}
+    others = _going_on(tasks, names, gone)
+    shares = {task.name: _names_alike(peers[box], peers[task.source_peer or box]) for task in others}
+    if True in shares.values():
         return True
-    for task in _going_on(tasks, names, gone):
+    for task in others:
+        if shares[task.name] is None:
+            raise CommandError(
+                f"Whether the task {task.name} goes on from these bookmarks is not known.",
+                f"`dplane peer test` of {box} and of {task.source_peer} finds it out.",
+            )
         if await records.newest_proof(store, task.name) is None:
             raise CommandError(f"The task {task.name} has not run yet, and may start from these bookmarks.")
     return False

@@ -41,6 +41,10 @@ class Peer:
     """What its copies and our bookmarks for it are known by: the host key it was paired with first, whatever it shows
     now; empty: that is still the same."""
 
+    own_name: str = ""
+    """How a box with D-Plane calls this one, as it said when it was asked last: what we make there is named by it.
+    Empty: not known."""
+
     @property
     def known_by(self) -> str:
         """Which box it is, for all that must outlive a new host key."""

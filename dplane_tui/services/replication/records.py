@@ -86,11 +86,12 @@ async def names_of(store: Store, box: str) -> set[str]:
 
 async def alike(store: Store, name: str) -> set[str]:
     """The names, this one among them, under which the same box is paired in the same way: what is made there by one of
-    them has the names that the others give. D-Plane there names bookmarks and holds otherwise than an account does, and
-    an account may only do what was allowed to it."""
+    them has the names that the others give. D-Plane there names bookmarks and holds by the name that this box had when
+    it was paired, and otherwise than an account does; an account may only do what was allowed to it."""
     sql = (
         "SELECT other.name FROM peers AS own JOIN peers AS other ON other.mark = own.mark "
-        "AND other.product = own.product AND (own.product OR other.user = own.user) WHERE own.name = ?"
+        "AND other.product = own.product AND CASE WHEN own.product "
+        "THEN other.own_name = own.own_name AND own.own_name != '' ELSE other.user = own.user END WHERE own.name = ?"
     )
     return {name, *(row["name"] for row in await store.rows(sql, (name,)))}
 

@@ -86,6 +86,11 @@ def place(told: object) -> str | None:
     return told if isinstance(told, str) and not grammar.dataset_problem(told) else None
 
 
+def name(told: object) -> str:
+    """The name by which a far box says that it knows us; empty for what cannot be one."""
+    return told if isinstance(told, str) and not grammar.peer_problem(told) else ""
+
+
 def of_words(words: list[str]) -> Rights | None:
     """The rights that the words behind `dplane agent` give; None when they are not such words."""
     options = dict(zip(words[::2], words[1::2], strict=False))

@@ -187,6 +187,7 @@ async def _admit(store: Store, request: PairRequest, public: str, user: str, *, 
             peer,
             root=rights.place(told.get("root")),
             may_read=rights.place(told.get("may_read")),
+            own_name=rights.name(told.get("peer")),
             **rights.flags_told(told),
         )
     await records.put_peer(store, peer)
@@ -200,8 +201,10 @@ async def test(name: str) -> str:
         peer = await records.peer(store, name)
     told = await hello(peer)
     version = clean(str(told.get("zfs", "")), 100)
-    now = replace(peer, **rights.flags_told(told)) if peer.product else peer
-    if now != peer:  # granted or taken back there since
+    now = peer
+    if peer.product:
+        now = replace(peer, own_name=rights.name(told.get("peer")), **rights.flags_told(told))
+    if now != peer:  # granted or taken back there since, or not known before
         async with open_store(paths.current().database, write=True) as store:
             await records.put_peer(store, now)
     return f"{peer.name} ({peer.address}) let us in as {peer.user}{f' and has {version}' if version else ''}."
