@@ -404,6 +404,10 @@ def test_long_texts_of_labels_are_read_in_one_go() -> None:
     wide, many = "/dev/a" + " " * 200_000 + "b", "x\n" + "see: y\n" * 30_000
     found = as_read(importable(disk=wide), importable("evil", "9", comment=many))
     assert set(found) == {"tank", "9"}
+    ids = "".join(f"\nid:{100 + number}" for number in range(12_000))
+    found = as_read(importable(), importable("evil", "9", comment="x" + ids))
+    assert (len(found), found["tank"]) == (12_002, GOOD)
+    assert "it tells 12001 ids" in found["9"].note
     spoilt = f"  pool: a\n state: ONLINE\nconfig:\n\n\ta  ONLINE\n\t  {many}"
     assert parse_text.parse_status(spoilt, "a").state == "ONLINE"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import CommandError
@@ -63,20 +63,24 @@ def parse_importable(text: str) -> tuple[Importable, ...]:
         return ()
     blocks = [(lines, _guids(lines)) for lines in _blocks(text, _IMPORT)]
     times = Counter(guid for _, guids in blocks for guid in guids)
-    found = {guid: _by_name_or_guid(lines, guid, times[guid]) for lines, guids in blocks for guid in guids}
+    found = {one.guid: one for lines, guids in blocks for one in _by_name_or_guid(lines, guids, times)}
     if not found:
         raise _not_understood(_IMPORT, "it tells of pools without an id")
     return tuple(found.values())
 
 
-def _by_name_or_guid(lines: Sequence[str], guid: str, times: int) -> Importable:
+def _by_name_or_guid(lines: Sequence[str], guids: Collection[str], times: Mapping[str, int]) -> list[Importable]:
+    """What one block tells of; it is read once, however many ids a label makes up in it."""
     try:
-        if times > 1:
-            raise _not_understood(_IMPORT, f"the id {guid} comes {times} times")
-        return _importable(_fields(lines, _IMPORT), guid)
+        if len(guids) > 1:
+            raise _not_understood(_IMPORT, f"of one pool it tells {len(guids)} ids")
+        for guid in guids:
+            if times[guid] > 1:
+                raise _not_understood(_IMPORT, f"the id {guid} comes {times[guid]} times")
+        return [_importable(_fields(lines, _IMPORT), guid) for guid in guids]
     except CommandError as error:
         note = f"{error.message} The label of a disk may speak for another pool, so it goes by its GUID here."
-        return Importable(name=guid, guid=guid, state="UNKNOWN", note=note)
+        return [Importable(name=guid, guid=guid, state="UNKNOWN", note=note) for guid in guids]
 
 
 def _not_understood(program: str, why: str, words: str = "") -> CommandError:
