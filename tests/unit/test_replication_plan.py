@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -373,7 +374,7 @@ class Zfs:
 
     def __init__(self, there: dict[str, dict[str, str]]) -> None:
         self.there = there
-        self.ran = 0
+        self.ran = self.told = 0
 
     def value(self, name: str, prop: str) -> tuple[str, str]:
         """A property and where it comes from."""
@@ -400,9 +401,14 @@ class Zfs:
         told = ""
         for name, prop in ((name, prop) for name in names if name in self.there for prop in props):
             value, source = self.value(name, prop)
+            if "-s" in argv and source.partition(" ")[0] not in argv[argv.index("-s") + 1].replace("none", "-").split(
+                ","
+            ):
+                continue
             row = {"name": name, "property": prop, "value": value, "source": source}
             told += "\t".join(row[column] for column in columns) + "\n"
         gone = [name for name in names if name not in self.there]
+        self.told += len(told)
         return Output(len(gone), told.encode(), "".join(f"{name} does not exist" for name in gone).encode())
 
     def got(self) -> str:
@@ -438,6 +444,20 @@ async def test_a_hostile_value_that_many_inherit_costs_no_more_commands_and_is_n
     assert [name for name, one in found.items() if "mountpoint" in one.local] == ["tank/joe"]
     assert {one.originals["atime"] for name, one in found.items() if name != "tank/joe"} == {"off"}
     assert text.count("\ufffdtank/joe\ufffddplane:peer") == 1, "and the listing grows by it once"
+
+
+async def test_long_values_that_many_inherit_are_fetched_once_and_read_without_an_object_for_each_line() -> None:
+    names = ["dplane:peer", *(f"dplane:was-{name}" for name in ("atime", "exec", "mountpoint", "quota"))]
+    zfs = Zfs({"tank/joe": dict.fromkeys(names, "ab\n" * 20_000)})
+    zfs.there |= {f"tank/joe/{at}": {"dplane:was-sync": "always"} for at in range(50)}
+    tracemalloc.start()
+    found = parse("", await reread(zfs.run, "tank/joe", True))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert zfs.told < 900_000
+    assert most < 10 * zfs.told
+    assert {one.originals.get("sync") for one in found.values()} == {None, "always"}
+    assert len(found["tank/joe"].properties["dplane:peer"]) == 60_000
 
 
 async def test_who_can_guess_the_end_of_a_text_stops_the_reading_and_speaks_for_nothing() -> None:
