@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import subprocess
 import tracemalloc
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dplane_tui.errors import CommandError
+from dplane_tui.errors import CommandError, TooMuchError
 from dplane_tui.services.host.base import Output
-from dplane_tui.services.replication import halves
+from dplane_tui.services.replication import agent_box, halves
 from dplane_tui.services.replication.model import Plan, Task
 from dplane_tui.services.replication.plan import make_plan, wants_snapshot
-from dplane_tui.services.replication.read import ASKED, PRESERVED, Dataset, Point, Side, note, parse
+from dplane_tui.services.replication.read import ASKED, PRESERVED, Dataset, Point, Side, note, parse, top_values
 from dplane_tui.services.replication.reread import reread
+from dplane_tui.services.replication.source import LocalSource
+from dplane_tui.services.replication.targets import AgentTarget, LocalTarget, PlainTarget
 
 from .replication_world.zfs_model import token_of
 
@@ -458,6 +464,52 @@ async def test_long_values_that_many_inherit_are_fetched_once_and_read_without_a
     assert most < 10 * zfs.told
     assert {one.originals.get("sync") for one in found.values()} == {None, "always"}
     assert len(found["tank/joe"].properties["dplane:peer"]) == 60_000
+
+
+async def test_what_is_too_much_because_many_inherit_it_is_read_without_that_on_each_side() -> None:
+    zfs = Zfs({"tank/joe": {"dplane:peer": "x" * 8000}, "tank/joe/a": {"dplane:was-sync": "always"}})
+    asked: list[dict[str, object]] = []
+
+    async def runs(argv: list[str], **_more: object) -> Output:
+        output = await zfs.run(argv)
+        if len(output.stdout) > 16_000:
+            raise TooMuchError("zfs wrote too much and was ended.")
+        return output
+
+    async def asks(request: dict[str, object], **_more: object) -> dict[str, object]:
+        asked.append(request)
+        if "apart" not in request:
+            raise TooMuchError("far answered with more than can be true.")
+        return {"ok": True, "list": "", "get": await reread(zfs.run, "tank/joe", True), "available": 7}
+
+    box = cast(Any, SimpleNamespace(run=runs, ask=asks, peer=SimpleNamespace(name="far")))
+    task = Task("joe", "tank/joe", None, "b/joe", recursive=True)
+    sides = [await LocalSource(box, cast(Any, None), task, None).read()]
+    targets = (AgentTarget(box), PlainTarget(box), LocalTarget(box, cast(Any, None)))
+    sides += [(await target.read("tank/joe", True))[0] for target in targets]
+    assert len(asked) == 2
+    for side in sides:
+        assert set(side) == {"tank/joe", "tank/joe/a"}
+        assert side["tank/joe/a"].originals == {"sync": "always"}
+        assert "dplane:peer" not in side["tank/joe/a"].properties
+
+
+def test_an_agent_answers_without_what_many_inherit_when_that_is_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    zfs = Zfs({"tank/joe": {"dplane:peer": "x" * 8000}, "tank/joe/a": {"dplane:was-sync": "always"}})
+
+    def run(argv: list[str]) -> subprocess.CompletedProcess[str]:
+        output = asyncio.run(zfs.run(argv))
+        return subprocess.CompletedProcess(argv, output.status, output.text, output.error)
+
+    monkeypatch.setattr(agent_box, "run", run)
+    whole = agent_box.properties("tank/joe", True)
+    assert (zfs.ran, whole.count("x" * 8000)) == (1, 2)
+    monkeypatch.setattr(agent_box, "_LISTING_MOST", len(whole) - 1)
+    less = agent_box.properties("tank/joe", True)
+    assert (zfs.ran, less.count("x" * 8000)) == (3, 1)
+    assert parse("", less) == parse("", whole)
+    assert top_values(less, "tank/joe") == top_values(whole, "tank/joe") != {}
+    assert agent_box.properties("tank/gone", False) == ""
 
 
 async def test_who_can_guess_the_end_of_a_text_stops_the_reading_and_speaks_for_nothing() -> None:

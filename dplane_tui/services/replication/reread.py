@@ -6,12 +6,13 @@ its line ends and controls are replaced. Light: agents load it.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from ...errors import CommandError
+from ...errors import CommandError, TooMuchError
 from ..zfs.fence import Commands, Row, ask, asking, is_text
-from .read import ASKED, CONTROLS, PRESERVED, is_missing
+from .read import ASKED, CONTROLS, PRESERVED, Side, get_argv, is_missing
 
 if TYPE_CHECKING:
     from ..host import Output
@@ -34,6 +35,28 @@ def listing(rows: Iterable[Row]) -> str:
         f"{name}\t{prop}\t{_harmless(value) if source == 'local' or not is_text(prop) else '-'}\t{source}\n"
         for name, prop, value, source in rows
     )
+
+
+async def properties(run: Callable[[list[str]], Awaitable[Output]], dataset: str, recursive: bool) -> Output | None:
+    """What `get_argv` leaves; None when that is too much to be read, as it is when many inherit long texts."""
+    try:
+        return await run(get_argv(dataset, recursive))
+    except TooMuchError:
+        return None
+
+
+async def side_of(
+    parsed: Callable[[str], Side],
+    got: Output | None,
+    run: Callable[[list[str]], Awaitable[Output]],
+    dataset: str,
+    recursive: bool,
+) -> Side:
+    """What `parsed` makes of those properties. Where they were too much, or it raises CommandError, of them reread."""
+    if got is not None:
+        with contextlib.suppress(CommandError):
+            return parsed(got.text)
+    return parsed(await reread(run, dataset, recursive))
 
 
 async def reread(
