@@ -464,6 +464,12 @@ async def test_long_values_that_many_inherit_are_fetched_once_and_read_without_a
     assert most < 10 * zfs.told
     assert {one.originals.get("sync") for one in found.values()} == {None, "always"}
     assert len(found["tank/joe"].properties["dplane:peer"]) == 60_000
+    plain = zfs.got()
+    tracemalloc.start()
+    assert parse("", plain)["tank/joe"].properties["dplane:peer"] == "ab\n" * 20_000
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 5 * len(plain)
 
 
 async def test_what_is_too_much_because_many_inherit_it_is_read_without_that_on_each_side() -> None:
