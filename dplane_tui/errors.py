@@ -108,6 +108,10 @@ class TimedOutError(CommandError):
     """A program did not end within its time; whether it still works is not known."""
 
 
+class TooMuchError(CommandError):
+    """A program wrote more than anybody can want, and was ended."""
+
+
 class NoSpaceError(CommandError):
     """The target ran out of room, or met a quota, while it received."""
 

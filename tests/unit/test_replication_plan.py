@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import subprocess
+import tracemalloc
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dplane_tui.errors import CommandError
+from dplane_tui.errors import CommandError, TooMuchError
 from dplane_tui.services.host.base import Output
-from dplane_tui.services.replication import halves
+from dplane_tui.services.replication import agent_box, halves
 from dplane_tui.services.replication.model import Plan, Task
 from dplane_tui.services.replication.plan import make_plan, wants_snapshot
-from dplane_tui.services.replication.read import ASKED, PRESERVED, Dataset, Point, Side, note, parse
+from dplane_tui.services.replication.read import ASKED, PRESERVED, Dataset, Point, Side, note, parse, top_values
 from dplane_tui.services.replication.reread import reread
+from dplane_tui.services.replication.source import LocalSource
+from dplane_tui.services.replication.targets import AgentTarget, LocalTarget, PlainTarget
 
 from .replication_world.zfs_model import token_of
 
@@ -373,7 +380,7 @@ class Zfs:
 
     def __init__(self, there: dict[str, dict[str, str]]) -> None:
         self.there = there
-        self.ran = 0
+        self.ran = self.told = 0
 
     def value(self, name: str, prop: str) -> tuple[str, str]:
         """A property and where it comes from."""
@@ -400,9 +407,14 @@ class Zfs:
         told = ""
         for name, prop in ((name, prop) for name in names if name in self.there for prop in props):
             value, source = self.value(name, prop)
+            if "-s" in argv and source.partition(" ")[0] not in argv[argv.index("-s") + 1].replace("none", "-").split(
+                ","
+            ):
+                continue
             row = {"name": name, "property": prop, "value": value, "source": source}
             told += "\t".join(row[column] for column in columns) + "\n"
         gone = [name for name in names if name not in self.there]
+        self.told += len(told)
         return Output(len(gone), told.encode(), "".join(f"{name} does not exist" for name in gone).encode())
 
     def got(self) -> str:
@@ -438,6 +450,72 @@ async def test_a_hostile_value_that_many_inherit_costs_no_more_commands_and_is_n
     assert [name for name, one in found.items() if "mountpoint" in one.local] == ["tank/joe"]
     assert {one.originals["atime"] for name, one in found.items() if name != "tank/joe"} == {"off"}
     assert text.count("\ufffdtank/joe\ufffddplane:peer") == 1, "and the listing grows by it once"
+
+
+async def test_long_values_that_many_inherit_are_fetched_once_and_read_without_an_object_for_each_line() -> None:
+    names = ["dplane:peer", *(f"dplane:was-{name}" for name in ("atime", "exec", "mountpoint", "quota"))]
+    zfs = Zfs({"tank/joe": dict.fromkeys(names, "ab\n" * 20_000)})
+    zfs.there |= {f"tank/joe/{at}": {"dplane:was-sync": "always"} for at in range(50)}
+    tracemalloc.start()
+    found = parse("", await reread(zfs.run, "tank/joe", True))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert zfs.told < 900_000
+    assert most < 10 * zfs.told
+    assert {one.originals.get("sync") for one in found.values()} == {None, "always"}
+    assert len(found["tank/joe"].properties["dplane:peer"]) == 60_000
+    plain = zfs.got()
+    tracemalloc.start()
+    assert parse("", plain)["tank/joe"].properties["dplane:peer"] == "ab\n" * 20_000
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 5 * len(plain)
+
+
+async def test_what_is_too_much_because_many_inherit_it_is_read_without_that_on_each_side() -> None:
+    zfs = Zfs({"tank/joe": {"dplane:peer": "x" * 8000}, "tank/joe/a": {"dplane:was-sync": "always"}})
+    asked: list[dict[str, object]] = []
+
+    async def runs(argv: list[str], **_more: object) -> Output:
+        output = await zfs.run(argv)
+        if len(output.stdout) > 16_000:
+            raise TooMuchError("zfs wrote too much and was ended.")
+        return output
+
+    async def asks(request: dict[str, object], **_more: object) -> dict[str, object]:
+        asked.append(request)
+        if "apart" not in request:
+            raise TooMuchError("far answered with more than can be true.")
+        return {"ok": True, "list": "", "get": await reread(zfs.run, "tank/joe", True), "available": 7}
+
+    box = cast(Any, SimpleNamespace(run=runs, ask=asks, peer=SimpleNamespace(name="far")))
+    task = Task("joe", "tank/joe", None, "b/joe", recursive=True)
+    sides = [await LocalSource(box, cast(Any, None), task, None).read()]
+    targets = (AgentTarget(box), PlainTarget(box), LocalTarget(box, cast(Any, None)))
+    sides += [(await target.read("tank/joe", True))[0] for target in targets]
+    assert len(asked) == 2
+    for side in sides:
+        assert set(side) == {"tank/joe", "tank/joe/a"}
+        assert side["tank/joe/a"].originals == {"sync": "always"}
+        assert "dplane:peer" not in side["tank/joe/a"].properties
+
+
+def test_an_agent_answers_without_what_many_inherit_when_that_is_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    zfs = Zfs({"tank/joe": {"dplane:peer": "x" * 8000}, "tank/joe/a": {"dplane:was-sync": "always"}})
+
+    def run(argv: list[str]) -> subprocess.CompletedProcess[str]:
+        output = asyncio.run(zfs.run(argv))
+        return subprocess.CompletedProcess(argv, output.status, output.text, output.error)
+
+    monkeypatch.setattr(agent_box, "run", run)
+    whole = agent_box.properties("tank/joe", True)
+    assert (zfs.ran, whole.count("x" * 8000)) == (1, 2)
+    monkeypatch.setattr(agent_box, "_LISTING_MOST", len(whole) - 1)
+    less = agent_box.properties("tank/joe", True)
+    assert (zfs.ran, less.count("x" * 8000)) == (3, 1)
+    assert parse("", less) == parse("", whole)
+    assert top_values(less, "tank/joe") == top_values(whole, "tank/joe") != {}
+    assert agent_box.properties("tank/gone", False) == ""
 
 
 async def test_who_can_guess_the_end_of_a_text_stops_the_reading_and_speaks_for_nothing() -> None:

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dplane_tui.services.retention.backlog import Backlog
-from dplane_tui.services.retention.plan import PAUSED, SKEW, Decision, plan, what_is_ahead
+from dplane_tui.services.retention.plan import PAUSED, SKEW, UNSHOWN, Decision, plan, what_is_ahead
 from dplane_tui.services.retention.points import Point
 from dplane_tui.services.retention.policy import PERIODS, Policy, parse
 
@@ -278,14 +278,16 @@ def test_the_last_of_each_year_and_a_pause_of_some_weeks_are_no_reason_to_keep_m
     [
         *[("14x1d | 1x360d", 1, 800), ("7x1d | 4x7d | 12x30d | 1x360d", 1, 1200), ("1x1d | 1x360d", 1, 800)],
         *[("7x1d | 1x360d", 3, 1200), ("10,1w1m,1m1y,1y2y", 7, 3000), ("30x1d | 12x30d | 5x360d", 2, 1500)],
+        *[("10,1y1y", 3, 1500), ("7,1y1y", 7, 2000), ("1x360d", 3, 1200), ("2x180d", 5, 1200)],
     ],
 )
 def test_where_a_policy_leaves_one_a_year_a_year_is_no_pause(text: str, every: int, days: int) -> None:
     policy, left = parse(text), list[Point]()
     for when in range(END, END + days * DAY, every * DAY):
         found = plan(taken(left, when), policy, datetime.fromtimestamp(when, UTC))
-        assert not [one.why for one in found if one.why.startswith(PAUSED)]
+        assert not [one.why for one in found if PAUSED in one.why]
         left = [one.point for one in found if one.keep]
+        assert sum(one.why == UNSHOWN for one in found) <= 2, "on the safe side a little stays, and not for ever"
 
 
 @pytest.mark.parametrize("days", [60, 360, 500, 700])
@@ -299,6 +301,18 @@ def test_a_jump_of_a_year_lets_no_history_go_while_snapshots_since_are_in_finer_
         true = pruned(taken(true, END + day * DAY), policy)
         shown = pruned(taken(shown, END + (days + day) * DAY), policy)
         assert {point.createtxg for point in true} <= {point.createtxg for point in shown}
+
+
+@pytest.mark.parametrize("days", [500, 700])
+@pytest.mark.parametrize("text", ["14x1d | 1x360d", "1x1d | 1x360d"])
+def test_a_jump_of_more_than_a_year_takes_not_the_last_of_the_history_once_the_finer_rows_are_over(
+    text: str, days: int
+) -> None:
+    policy = parse(text)
+    before = shown = lived(policy, range(END - 500 * DAY, END, DAY))
+    for day in range(200):
+        shown = pruned(taken(shown, END + (days + day) * DAY), policy)
+        assert any(point in before for point in shown)
 
 
 def test_the_cap_of_what_waits_holds_whatever_the_clock_did() -> None:

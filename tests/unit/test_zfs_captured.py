@@ -36,7 +36,8 @@ def pools(version: str, name: str, case: str) -> tuple[Pool, ...]:
     if name == "status.json":
         return merge(parse_json(told), spaces)
     # Captured at once; the service asks for each by its name, and is told the same of it.
-    return merge([parse_text(told[told.index(f"  pool: {pool}\n") :], pool) for pool in spaces], spaces)
+    each = (f"  pool: {one}" for one in told.split("  pool: ")[1:])
+    return merge([parse_text(one, one.split("\n")[0].removeprefix("  pool: ")) for one in each], spaces)
 
 
 def shape(vdev: Vdev) -> str:

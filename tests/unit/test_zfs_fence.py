@@ -47,10 +47,35 @@ def test_a_text_is_read_as_it_is_and_who_knows_the_end_of_it_makes_nothing_up(va
     assert rows == (None if known else real)
 
 
+OWN = ("dplane:peer", "mountpoint", "quota")
+
+
+@given(st.lists(st.tuples(TEXT, st.none() | TEXT, st.none() | st.just("5G")), min_size=1, max_size=3))
+def test_a_row_that_is_left_out_where_it_is_inherited_is_set_nowhere(
+    each: list[tuple[str, str | None, str | None]],
+) -> None:
+    asked = ("type", "quota", "dplane:peer", "mountpoint", "guid")
+    out, real = "", list[Row]()
+    for at, (peer, mountpoint, quota) in enumerate(each):
+        name = f"t/{'abc'[at]}"
+        here = {"type": "filesystem", "quota": quota, "dplane:peer": peer, "mountpoint": mountpoint, "guid": "7"}
+        for prop in fenced(asked, MARK).split(","):
+            value = here.get(prop, "-")
+            out += "" if value is None else f"{name}\t{prop}\t{value}\t{'local' if prop in here else '-'}\n"
+        real += [(name, prop, *(("-", "-") if value is None else (value, "local"))) for prop, value in here.items()]
+    known = any(MARK in text for peer, mountpoint, _ in each for text in (peer, mountpoint or ""))
+    assert told(out, asked, MARK, OWN) == (None if known else real)
+    if any(None in one for one in each):
+        assert told(out, asked, MARK) is None, "nobody takes it for that who asked for all"
+
+
 def test_a_listing_that_is_cut_off_is_none() -> None:
     whole = printed([("t/a", of("me", "/a")), ("t/b", of("me", "/b"))], fenced(ASKED, MARK))
     assert len(told(whole, ASKED, MARK) or ()) == 8
     one = whole.index("t/b\ttype")
+    assert [told(whole[:end], ASKED, MARK, OWN) for end in range(1, len(whole)) if end != one] == [None] * (
+        len(whole) - 2
+    )
     assert [told(whole[:end], ASKED, MARK) for end in range(1, len(whole)) if end != one] == [None] * (len(whole) - 2)
     assert told("", ASKED, MARK) == []
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 # ruff: noqa: E101, W291 (zpool indents with a tab and spaces)
 import json
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -188,7 +189,8 @@ errors: No known data errors
 
 def both() -> list[Pool]:
     """The two pools of TEXT, each as it is told when it is asked for by its name."""
-    return [parse_text.parse_status(TEXT[TEXT.index(f"  pool: {name}") :], name) for name in ("tank", "second")]
+    second = TEXT.index("  pool: second")
+    return [parse_text.parse_status(TEXT[:second], "tank"), parse_text.parse_status(TEXT[second:], "second")]
 
 
 def test_text_tree_of_every_kind() -> None:
@@ -404,8 +406,89 @@ def test_long_texts_of_labels_are_read_in_one_go() -> None:
     wide, many = "/dev/a" + " " * 200_000 + "b", "x\n" + "see: y\n" * 30_000
     found = as_read(importable(disk=wide), importable("evil", "9", comment=many))
     assert set(found) == {"tank", "9"}
+    ids = "".join(f"\nid:{100 + number}" for number in range(12_000))
+    found = as_read(importable(), importable("evil", "9", comment="x" + ids))
+    assert (len(found), found["tank"]) == (12_002, GOOD)
+    assert "it tells 12001 ids" in found["9"].note
     spoilt = f"  pool: a\n state: ONLINE\nconfig:\n\n\ta  ONLINE\n\t  {many}"
     assert parse_text.parse_status(spoilt, "a").state == "ONLINE"
+
+
+def member_gone(path: str) -> str:
+    """What `zpool status -ps` prints before 2.3 of a pool with a member that is not there, by the path on its label."""
+    return (
+        "  pool: a\n state: DEGRADED\n  scan: none requested\nconfig:\n\n\tNAME   STATE     READ WRITE CKSUM\n"
+        f"\ta      DEGRADED     0     0     0\n\t  123  UNAVAIL      0     0     0  was {path}\n\n"
+        "errors: 7 data errors, use '-v' for a list\n"
+    )
+
+
+CLEAN = "errors: No known data errors"
+SCRUBBED = "  scan: scrub repaired 0B in 00:10:00 with 0 errors on Sun Nov 22 10:00:00 2026"
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        *(f"x\n{CLEAN}", f"x\n{CLEAN}\n  pool: b\n state: ONLINE", f"x\nconfig:\n{CLEAN}", "x\n  pool: a"),
+        *(f"x\nstatus: {CLEAN}\naction: all is well", "x\n state: ONLINE"),
+    ],
+)
+def test_a_label_says_of_its_own_pool_neither_that_it_was_scrubbed_nor_that_it_is_free_of_errors(label: str) -> None:
+    told = member_gone(f"{label}\n{SCRUBBED}")
+    found = parse_text.parse_status(told, "a")
+    assert (found.state, found.status, found.action, found.scan) == ("DEGRADED", "", "", None)
+    assert found.data_errors in (None, 7)
+    if CLEAN in label.splitlines():
+        assert found.data_errors is None
+    scrubbed = parse_text.parse_status(
+        told.replace("  scan: none requested", SCRUBBED.replace("0 errors", "3 errors")), "a"
+    )
+    assert scrubbed.scan is not None
+    assert scrubbed.scan.errors == 3
+
+
+def test_a_pool_with_a_member_that_is_gone_tells_its_own_errors() -> None:
+    found = parse_text.parse_status(member_gone("/dev/x"), "a")
+    assert (found.data_errors, found.scan, [leaf.note for leaf in found.vdevs]) == (7, None, ["was /dev/x"])
+
+
+NUMBERS = ["7", "9" * 21, "9" * 400, "9" * 5000, "9" * 400 + "Z", "9" * 30 + "." + "9" * 30 + "K", "\u0669"]
+SPOKEN = [
+    *("x", "\n", "{}", "\n\tNAME  STATE  READ", "\n\t  y  ONLINE  {}  0  0", "\nerrors: {} data errors"),
+    "\n  scan: scrub repaired 0B in {} days 00:00:00 with {} errors on Sun Nov {} 10:00:04 {}",
+    "\n  scan: scrub in progress since x\n\t{} issued, {} total, {}% done, {} days 00:00:00 to go",
+    "\n   pool: b\n     id: 8\n  state: ONLINE\n config:\n\n\tb  ONLINE  {}",
+]
+
+
+@given(
+    st.lists(
+        st.builds(lambda line, number: line.replace("{}", number), st.sampled_from(SPOKEN), st.sampled_from(NUMBERS)),
+        max_size=5,
+    ).map("".join)
+)
+def test_a_number_of_any_length_in_a_label_is_unknown_and_hides_nothing(label: str) -> None:
+    with suppress(CommandError):
+        assert parse_text.parse_status(member_gone(label), "a").state == "DEGRADED"
+    for evil in (importable("evil", "9", disk=label), importable(f"evil{label}", "9")):
+        assert as_read(importable(), evil)["tank"] == GOOD
+
+
+@pytest.mark.parametrize("number", ["9" * 21, "9" * 400, "9" * 5000])
+def test_a_number_that_zfs_cannot_have_written_is_unknown(number: str) -> None:
+    told = "  pool: a\n state: ONLINE\n  scan: {}\nerrors: {} data errors\n".format
+    scrub = "scrub repaired 0B in {} days 00:00:00 with {} errors on Sun Nov 22 10:00:04 2026".format
+    found = parse_text.parse_status(told(scrub(number[:400], 0), number), "a")
+    assert found.data_errors is None
+    assert found.scan is not None
+    assert (found.scan.ended, found.scan.started, found.scan.errors) == (1_795_341_604.0, None, 0)
+    found = parse_text.parse_status(told(scrub(1, number[:400]), 3), "a")
+    assert found.data_errors == 3
+    assert found.scan is not None
+    assert (found.scan.started, found.scan.errors) == (1_795_341_604.0 - 86_400, None)
+    tree = f"config:\n\n\tNAME  STATE  READ WRITE CKSUM\n\ta  ONLINE  0  0  0\n\t  b  ONLINE  {number}  0  0\n"
+    assert parse_text.parse_status(f"  pool: a\n state: ONLINE\n{tree}", "a").vdevs[0].read_errors is None
 
 
 @pytest.mark.parametrize(

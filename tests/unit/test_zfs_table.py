@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dplane_tui.errors import CommandError, MissingError
+from dplane_tui.errors import ChangedError, CommandError, MissingError
 from dplane_tui.services.host.base import DEFAULT_TIMEOUT, Output
 from dplane_tui.services.zfs.parse_lists import DATASET_COLUMNS, DATASETS
 from dplane_tui.services.zfs.storage import StorageService
@@ -132,6 +132,25 @@ async def test_what_is_gone_between_two_commands_is_left_out_and_one_asked_for_i
     zfs = box(cells("tank/odd", 2, "a\nb"), goes="tank/odd")
     with pytest.raises(MissingError, match="There is no dataset tank/odd"):
         await StorageService(zfs).holding("tank/odd")  # type: ignore[arg-type]  # it needs no `open`
+
+
+async def test_a_listing_that_breaks_off_because_one_is_gone_is_neither_empty_nor_of_nothing() -> None:
+    class Broken(Zfs):
+        async def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = DEFAULT_TIMEOUT) -> Output:
+            if argv[1] == "list":
+                return await super().run(argv)
+            self.there.pop(self.goes, None)
+            return Output(1, b"tank\ttype\tfilesystem\t-\n", b"cannot open 'tank/x': dataset does not exist\n")
+
+    there = {name: cells(name, at, "a\nb") for at, name in enumerate(("tank", "tank/odd"), 1)}
+    service = StorageService(Broken(there))  # type: ignore[arg-type]  # it needs no `open`
+    with pytest.raises(ChangedError, match="tank/x"):
+        await service.datasets()
+    with pytest.raises(ChangedError, match="tank/x"):
+        await service.datasets("tank")
+    service = StorageService(Broken(there, goes="tank"))  # type: ignore[arg-type]  # it needs no `open`
+    with pytest.raises(MissingError, match="There is no dataset tank on box"):
+        await service.datasets("tank")
 
 
 async def test_what_is_no_listing_at_all_is_told() -> None:

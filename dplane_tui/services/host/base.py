@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ...errors import CommandError
+from ...errors import TooMuchError
 
 DEFAULT_TIMEOUT = 30.0
 OUTPUT_LIMIT = 64 * 1024 * 1024
@@ -15,9 +15,9 @@ FILE_LIMIT = 1024 * 1024
 PROGRAM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def too_much_output(program: str, host: str) -> CommandError:
+def too_much_output(program: str, host: str) -> TooMuchError:
     """The error for a command that wrote more than OUTPUT_LIMIT and was ended."""
-    return CommandError(f"{program} on {host} wrote more than {OUTPUT_LIMIT >> 20} MiB and was ended.")
+    return TooMuchError(f"{program} on {host} wrote more than {OUTPUT_LIMIT >> 20} MiB and was ended.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from privhelper import grammar, resumetoken, strictjson
 from . import agent_box as box
 from . import begun
 from .agent_granted import Granted
-from .read import OWNER, get_argv, is_missing, list_argv, times_argv, top_values
+from .read import OWNER, is_missing, list_argv, times_argv, top_values
 from .rights import Rights, flags_of, of_words
 
 REQUEST_LIMIT = 64 * 1024
@@ -154,26 +154,20 @@ class Agent(Granted):
         if fields.get("look") is not True and self._rights.may_write(name):
             self._take_over(name)
             self._forget_whole(name)
-        got = box.run(get_argv(name, recursive))
-        if got.returncode != 0 and is_missing(got.stderr):
+        got = box.reread(name, recursive) if fields.get("apart") is True else box.properties(name, recursive)
+        if not got:
             return {"ok": True, "list": "", "get": "", "available": box.available(name)}
-        top = top_values(got.stdout, name)
-        if (
-            got.returncode == 0
-            and not self._rights.reads(name)
-            and top.get(OWNER) != self._peer
-            and self._standing(name) == ABSENT
-        ):
+        top = top_values(got, name)
+        if not self._rights.reads(name) and top.get(OWNER) != self._peer and self._standing(name) == ABSENT:
             raise box.Refusal("failed", f"{name} went away on the far box while it was read.", "Run again.")
         listed = box.run(list_argv(name, recursive))
-        for output in (got, listed):
-            if output.returncode != 0:
-                raise box.Refusal("failed", f"The far box could not list {name}: {box.last(output.stderr)}")
+        if listed.returncode != 0:
+            raise box.Refusal("failed", f"The far box could not list {name}: {box.last(listed.stderr)}")
         free = top.get("available", "")
         return {
             "ok": True,
             "list": listed.stdout,
-            "get": box.reread(name, recursive) if fields.get("apart") is True else got.stdout,
+            "get": got,
             "available": int(free) if free.isdigit() else None,
         }
 

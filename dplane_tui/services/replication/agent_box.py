@@ -13,11 +13,12 @@ from types import FrameType
 from typing import Any
 
 from .pump import Pump
-from .read import ASKED, OWNER, is_missing
+from .read import ASKED, OWNER, get_argv, is_missing
 
 MODULE = "/sys/module/zfs/version"
 ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 _READ_SECONDS = 120.0
+_LISTING_MOST = 16 << 20  # characters of an answer: a peer takes in 64 MiB, and here it is held several times
 
 
 class Refusal(Exception):
@@ -77,8 +78,21 @@ def value(name: str, prop: str) -> str:
     return found.stdout.removesuffix("\n")
 
 
+def properties(name: str, recursive: bool) -> str:
+    """The listing of `get_argv`; empty when there is no such dataset. Raises Refusal.
+
+    One that is long may be so by texts that many datasets inherit: it is read once more without them.
+    """
+    got = run(get_argv(name, recursive))
+    if got.returncode != 0 and is_missing(got.stderr):
+        return ""
+    if got.returncode != 0 or not got.stdout:
+        raise Refusal("failed", f"The far box could not list {name}: {last(got.stderr)}")
+    return got.stdout if len(got.stdout) <= _LISTING_MOST else reread(name, recursive)
+
+
 def reread(name: str, recursive: bool, asked: Sequence[str] = ASKED) -> str:
-    """The listing of `get_argv` in which no value speaks for anything else. Raises Refusal."""
+    """The listing of `get_argv` in which no value speaks for anything else; empty as that. Raises Refusal."""
     from .reread import listing, rereading
 
     commands = rereading(name, recursive, asked)

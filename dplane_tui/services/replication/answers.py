@@ -12,7 +12,15 @@ import json
 import re
 from typing import Any, NoReturn
 
-from ...errors import AuthenticationError, ChangedError, CommandError, DPlaneError, MissingError, RefusedError
+from ...errors import (
+    AuthenticationError,
+    ChangedError,
+    CommandError,
+    DPlaneError,
+    MissingError,
+    RefusedError,
+    TooMuchError,
+)
 from ...text import clean, quoted
 from ..host import Output
 from ..host.lines import CHUNK, LineReader, Read
@@ -27,9 +35,9 @@ _MARKS_LIMIT = 10_000
 _NAMES = re.compile(r"[A-Za-z0-9 _.:%@#/\t\n-]*")  # what the name of a snapshot or bookmark has, and numbers
 
 
-def too_much(name: str) -> CommandError:
+def too_much(name: str) -> TooMuchError:
     """The exception for a far box that never stops talking."""
-    return CommandError(
+    return TooMuchError(
         f"{name} answered with more than can be true, so the answer was cut off and not used.",
         "Something is wrong with that box: look at it before the next run.",
     )

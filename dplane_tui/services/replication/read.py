@@ -176,17 +176,18 @@ def settings(got: str, asked: Sequence[str]) -> Iterator[tuple[str, str, str, st
     """
     order = {prop: number for number, prop in enumerate(asked)}
     seen: set[str] = set()
-    name, at, row = "", -1, ""
+    name, at = "", -1
+    row, behind = -1, 0  # where the row that is read begins, and where the line that is read ends
     for line in _lines(got):
+        begins, behind = behind, behind + len(line) + 1
         head = line.split("\t", 2)
         number = order.get(head[1], -1) if len(head) == 3 else -1
-        if number < 0 and not row:
+        if number < 0 and row < 0:
             raise _strange(line)
         if number < 0:
-            row = f"{row}\n{line}"
             continue
-        if row:
-            yield _setting(row)
+        if row >= 0:
+            yield _setting(got[row : begins - 1])
         if head[0] != name:
             name, at = head[0], -1
             if name in seen:
@@ -194,9 +195,9 @@ def settings(got: str, asked: Sequence[str]) -> Iterator[tuple[str, str, str, st
             seen.add(name)
         if number <= at:
             raise _strange(line)
-        at, row = number, line
-    if row:
-        yield _setting(row)
+        at, row = number, begins
+    if row >= 0:
+        yield _setting(got[row:-1])
 
 
 def _setting(row: str) -> tuple[str, str, str, str]:
@@ -211,12 +212,15 @@ def _ordered(points: list[Point]) -> tuple[Point, ...]:
     return tuple(sorted(points, key=lambda point: (point.createtxg, point.name)))
 
 
-def _lines(text: str) -> list[str]:
-    """The lines of a listing; a last one that is cut off is one that cannot be understood."""
-    *lines, rest = text.split("\n")
-    if rest:
-        raise _strange(rest)
-    return lines
+def _lines(text: str) -> Iterator[str]:
+    """The lines of a listing, of which there may be millions; a last one that is cut off cannot be understood."""
+    if text and not text.endswith("\n"):
+        raise _strange(text[text.rfind("\n") + 1 :])
+    at = 0
+    while at < len(text):
+        end = text.index("\n", at)
+        yield text[at:end]
+        at = end + 1
 
 
 def _digits(text: str) -> bool:

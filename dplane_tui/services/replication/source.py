@@ -13,14 +13,14 @@ from privhelper.kinds import DATASETS_LIMIT
 
 from ...errors import ChangedError, CommandError, MissingError, RefusedError, UnreachableError
 from ..door import Door, request_line
-from ..host import Host
+from ..host import Host, Output
 from . import estimates, failures
 from .bases import Bases
 from .convoy import requests
 from .model import Match, Peer, Plan, Step, Task
 from .plan import OWN_SNAPSHOT
-from .read import Side, get_argv, is_missing, list_argv, parse
-from .reread import reread
+from .read import Side, is_missing, list_argv, parse
+from .reread import properties, side_of
 from .stream import Command, Transfer
 
 if TYPE_CHECKING:
@@ -126,14 +126,10 @@ class LocalSource:
     async def read(self) -> Side:
         task = self._task
         got = await self._properties()
-        listed = await self._host.run(list_argv(task.source, task.recursive), timeout=_LIST_SECONDS)
+        listed = await self._run(list_argv(task.source, task.recursive))
         if listed.status != 0:
             raise failures.of_zfs(listed.error, f"{task.source} could not be listed")
-        try:
-            self._side = parse(listed.text, got)
-        except CommandError:
-            run = partial(self._host.run, timeout=_LIST_SECONDS)
-            self._side = parse(listed.text, await reread(run, task.source, task.recursive))
+        self._side = await side_of(partial(parse, listed.text), got, self._run, task.source, task.recursive)
         return self._side
 
     async def settle(self) -> None:
@@ -143,16 +139,21 @@ class LocalSource:
         except ChangedError:
             raise self._gone() from None
 
-    async def _properties(self) -> str:
+    async def _run(self, argv: Sequence[str]) -> Output:
+        return await self._host.run(argv, timeout=_LIST_SECONDS)
+
+    async def _properties(self) -> Output | None:
         task = self._task
-        got = await self._host.run(get_argv(task.source, task.recursive), timeout=_LIST_SECONDS)
+        got = await properties(self._run, task.source, task.recursive)
+        if got is None:
+            return None
         if got.status != 0 and is_missing(got.error):
             raise self._gone()
         if got.status != 0:
             raise failures.of_zfs(got.error, f"{task.source} could not be looked at")
         if not got.text.startswith(f"{task.source}\t"):
             raise CommandError(f"ZFS listed nothing for {task.source}.")
-        return got.text
+        return got
 
     def _gone(self) -> MissingError:
         return MissingError(

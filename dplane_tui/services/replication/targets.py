@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ...errors import CommandError, MissingError, RefusedError
+from ...errors import CommandError, MissingError, RefusedError, TooMuchError
 from ..door import Door, request_line
 from ..host import Host
 from ..host.quoting import command_line
 from . import answers, failures
 from .convoy import requests
 from .model import Step
-from .read import Side, get_argv, is_missing, list_argv, note, parse
-from .reread import reread
+from .read import Side, is_missing, list_argv, note, parse
+from .reread import properties, side_of
 from .stream import Command, Transfer
 from .transport import Link
 
@@ -93,7 +93,9 @@ class AgentTarget:
 
     async def read(self, dataset: str, recursive: bool) -> tuple[Side, int | None]:
         request = {"op": "read", "dataset": dataset, "recursive": recursive, **({"look": True} if self._looks else {})}
-        answer = await self._link.ask(request, limit=answers.LISTING_LIMIT)
+        answer: dict[str, Any] = {}
+        with contextlib.suppress(TooMuchError):  # texts that many datasets inherit: those are left out apart
+            answer = await self._link.ask(request, limit=answers.LISTING_LIMIT)
         try:
             side = self._told(answer)
         except CommandError:
@@ -155,20 +157,20 @@ class PlainTarget:
             raise MissingError(f"OpenZFS does not work on {self.name}.", "Is it installed, and its module loaded?")
 
     async def read(self, dataset: str, recursive: bool) -> tuple[Side, int | None]:
-        got = await self._link.run(get_argv(dataset, recursive), limit=answers.LISTING_LIMIT)
-        if got.status != 0:
+        run = partial(self._link.run, limit=answers.LISTING_LIMIT)
+        got = await properties(run, dataset, recursive)
+        if got is not None and got.status != 0:
             if is_missing(got.error):
                 return {}, await self._available(dataset)
             raise failures.of_zfs(got.error, f"{self.name} could not list {dataset}")
-        listed = await self._link.run(list_argv(dataset, recursive), limit=answers.LISTING_LIMIT)
+        listed = await run(list_argv(dataset, recursive))
         if listed.status != 0:
             raise failures.of_zfs(listed.error, f"{self.name} could not list {dataset}")
-        try:
-            side = parse(*answers.sound_listing(listed.text, got.text, self.name))
-        except CommandError:
-            apart = await reread(partial(self._link.run, limit=answers.LISTING_LIMIT), dataset, recursive)
-            side = parse(*answers.sound_listing(listed.text, apart, self.name))
-        side = within(side, dataset)
+
+        def parsed(text: str) -> Side:
+            return parse(*answers.sound_listing(listed.text, text, self.name))
+
+        side = within(await side_of(parsed, got, run, dataset, recursive), dataset)
         free = side[dataset].number("available") if dataset in side else None
         return side, answers.size_in_bytes(free, self.name)
 
@@ -230,19 +232,16 @@ class LocalTarget:
         return None
 
     async def read(self, dataset: str, recursive: bool) -> tuple[Side, int | None]:
-        got = await self._host.run(get_argv(dataset, recursive), timeout=120)
-        if got.status != 0:
+        run = partial(self._host.run, timeout=120)
+        got = await properties(run, dataset, recursive)
+        if got is not None and got.status != 0:
             if is_missing(got.error):
                 return {}, await self._available(dataset)
             raise failures.of_zfs(got.error, f"{dataset} could not be listed")
-        listed = await self._host.run(list_argv(dataset, recursive), timeout=120)
+        listed = await run(list_argv(dataset, recursive))
         if listed.status != 0:
             raise failures.of_zfs(listed.error, f"{dataset} could not be listed")
-        try:
-            side = within(parse(listed.text, got.text), dataset)
-        except CommandError:
-            apart = await reread(partial(self._host.run, timeout=120), dataset, recursive)
-            side = within(parse(listed.text, apart), dataset)
+        side = within(await side_of(partial(parse, listed.text), got, run, dataset, recursive), dataset)
         return side, side[dataset].number("available") if dataset in side else None
 
     async def _available(self, dataset: str) -> int | None:

@@ -4,8 +4,9 @@ Names and dates cannot tell the one from the other. So such a time does not make
 age is how long snapshots were taken since: after a jump that is its age, and a box that was off keeps what it had for
 as long again as it takes new ones.
 
-A policy makes such times, too, where it leaves one snapshot of a year. It does so only among what is that old by the
-measure above, so there a time of that length is an ordinary one.
+A policy makes such times, too, where it leaves one snapshot of a year. Nor can that be told from a clock that stayed
+ahead, so there as well nothing gets older by it; but people are sent to look at a clock only for what is no work of the
+policy's. It makes such times among what is that old by the measure above.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _RHYTHM = 3  # and so is one of up to so many times the one before or after it: 
 
 def uncounted(times: Sequence[int], rows: Sequence[Row] = ()) -> list[int]:
     """For each of `times` (when snapshots say that they were taken, in the order of createtxg), the seconds since then
-    that do not make it older. `rows` are those of the policy that pruned them.
+    that do not make it older. With the `rows` of the policy that pruned them, only those that it cannot have made.
 
     Dates that a wrong clock gave between right ones, ahead or behind, tell of no time that went by.
     """
@@ -50,7 +51,7 @@ def uncounted(times: Sequence[int], rows: Sequence[Row] = ()) -> list[int]:
 def _ordinary(rows: Sequence[Row], seen: int, step: int) -> int:
     """How long a time without a snapshot can be that ends at one of age `seen`, with the next one `step` later."""
     found = LONG
-    for (_, finer), (begins, apart) in pairwise(rows):
+    for (_, finer), (begins, apart) in pairwise([(0, 0), *rows]):  # those of the first row may begin with the newest
         if begins <= min(seen + max(finer, step), 2 * seen):  # the last of the row before, if that has more than one
             found = max(found, _BUCKETS * apart)
     return found

@@ -22,6 +22,7 @@ from .rules import Verdict, judge
 
 NEXT_BASE = "a target's next increment starts from it"
 PAUSED = "only a long time without snapshots makes it old enough"
+UNSHOWN = "no snapshot near it shows that it is that old"  # where the policy leaves none, which is nobody's concern
 SKEW = 3600  # seconds by which the clock may be behind the newest snapshot; clocks of two boxes differ a little
 _AHEAD = "it says that it was taken at a time that has not come yet"
 
@@ -155,13 +156,20 @@ def _verdicts(
     mine = [points[index] for index in dated]
     verdicts = judge(policy, mine, at)
     # Nor does a clock that jumped ahead, once a run has taken one by it: that one is the newest then.
-    unseen = uncounted([point.creation for point in mine], policy.rows)
-    if any(unseen):  # what was taken in that time may have been pruned, or destroyed by hand
-        after = longest(unseen)
-        why = f"{PAUSED}: none is left between {mine[after - 1].name} and {mine[after].name}"
-        younger = judge(policy, mine, at, unseen)
+    unseen = uncounted([point.creation for point in mine])
+    if any(unseen):
+        younger, why = judge(policy, mine, at, unseen), _why_younger(mine, policy)
         verdicts = [_either(*both, why, by_hand=by_hand) for both in zip(verdicts, younger, strict=True)]
     return found | dict(zip(dated, verdicts, strict=True))
+
+
+def _why_younger(mine: Sequence[Point], policy: Policy) -> str:
+    """Why a time without snapshots makes them no older: to be looked at, unless the policy itself may have made it."""
+    unseen = uncounted([point.creation for point in mine], policy.rows)
+    if not any(unseen):
+        return UNSHOWN
+    after = longest(unseen)  # what was taken in that time may have been pruned, or destroyed by hand
+    return f"{PAUSED}: none is left between {mine[after - 1].name} and {mine[after].name}"
 
 
 def _either(by_date: Verdict, younger: Verdict, why: str, *, by_hand: bool) -> Verdict:

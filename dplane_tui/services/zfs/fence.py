@@ -8,7 +8,7 @@ command is enough, however many texts are strange and however many datasets inhe
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Generator, Sequence
 
 Row = tuple[str, str, str, str]
 """Dataset, property, value and source."""
@@ -31,61 +31,69 @@ def fenced(asked: Sequence[str], mark: str) -> str:
     return ",".join(f"{prop},{mark}-{at}" if is_text(prop) else prop for at, prop in enumerate(asked))
 
 
-def told(text: str, asked: Sequence[str], mark: str) -> list[Row] | None:
+def told(text: str, asked: Sequence[str], mark: str, own: Collection[str] = ()) -> list[Row] | None:
     """The rows of what was printed for `fenced`, dataset by dataset in the order asked for; None when it is not that.
 
+    Those of `own` were printed only where they are not inherited; one that is left out is told as set nowhere (`-`).
     Each row of the mark has to end a text. One that somebody made up would be one too many for its dataset, or lie
-    within a text.
+    within a text. Takes no more memory than the text twice: it may hold millions of line ends.
     """
-    *lines, rest = text.split("\n")
     found: list[Row] = []
     seen: set[str] = set()
     at = 0
-    while at < len(lines):
-        name = lines[at].partition("\t")[0]
+    while at < len(text):
+        name = text[at : text.find("\t", at)]
         if name in seen:
             return None
         seen.add(name)
         for number, prop in enumerate(asked):
-            end = _end(lines, at, f"{name}\t{mark}-{number}\t-\t-") if is_text(prop) else at + 1
-            row = _row("\n".join(lines[at:end]), name, prop, mark)
-            if row is None:
+            fence = f"{name}\t{mark}-{number}\t-\t-\n" if is_text(prop) else ""
+            left_out = prop in own and not text.startswith(f"{name}\t{prop}\t", at)
+            end = at if left_out else _end(text, at, fence)
+            row = (name, prop, "-", "-") if left_out else _row(text[at:end], name, prop, mark)
+            if row is None or not text.startswith(fence, end):
                 return None
             found.append(row)
-            at = end + is_text(prop)
-    return None if rest else found
+            at = end + len(fence)
+    return found
 
 
-def _end(lines: Sequence[str], start: int, fence: str) -> int:
-    try:
-        return lines.index(fence, start)
-    except ValueError:
-        return start  # no row at all
+def _end(text: str, start: int, fence: str) -> int:
+    """Where the row ends that begins at `start`, behind its line end; there is none when that is `start`."""
+    at = text.find(f"\n{fence}", start)
+    return at + 1 if at >= 0 else start
 
 
 def _row(row: str, name: str, prop: str, mark: str) -> Row | None:
     head = f"{name}\t{prop}\t"
     value, tab, source = row.removeprefix(head).rpartition("\t")
     whole = row.startswith(head) and tab and mark not in value and (is_text(prop) or "\t" not in value)
-    return (name, prop, value, source) if whole else None
+    return (name, prop, value, source.removesuffix("\n")) if whole else None
 
 
-def asking(asked: Sequence[str], options: Sequence[str], names: Sequence[str]) -> Commands:
-    """The commands that read those properties of `names`, with `options` of `zfs get`; one unless it is disturbed."""
+def asking(asked: Sequence[str], options: Sequence[str], names: Sequence[str], own: Collection[str] = ()) -> Commands:
+    """The commands that read those properties of `names`, with `options` of `zfs get`; one unless it is disturbed.
+
+    Those of `own` are not printed by these options where they are inherited.
+    """
     for _ in range(_TRIES):
         mark = f"dplane:end-{os.urandom(8).hex()}"
         columns = ["-o", "name,property,value,source"]
-        rows = told((yield ["zfs", "get", "-Hp", *options, *columns, fenced(asked, mark), *names]), asked, mark)
+        rows = told((yield ["zfs", "get", "-Hp", *options, *columns, fenced(asked, mark), *names]), asked, mark, own)
         if rows is not None:
             return rows
     return None
 
 
 async def ask(
-    run: Callable[[list[str]], Awaitable[str]], asked: Sequence[str], options: Sequence[str], names: Sequence[str]
+    run: Callable[[list[str]], Awaitable[str]],
+    asked: Sequence[str],
+    options: Sequence[str],
+    names: Sequence[str],
+    own: Collection[str] = (),
 ) -> list[Row] | None:
     """Those rows, by commands that `run` answers with what they printed; None when they could not be told apart."""
-    commands = asking(asked, options, names)
+    commands = asking(asked, options, names, own)
     argv = next(commands)
     while True:
         printed = await run(argv)

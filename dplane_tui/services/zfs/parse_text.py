@@ -5,12 +5,13 @@ from __future__ import annotations
 import calendar
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import CommandError
 from ...text import clean, quoted
 from .model import Importable, Pool, Scan, Vdev
+from .parse_lists import number
 
 _FIELD = re.compile(r"^ {0,7}(pool|id|state|status|action|see|scan|comment|config|errors|[a-z]+): ?(.*)$")
 # Nothing here may be tried at each place of a long run of spaces, as a path may hold: that takes the square of it.
@@ -24,8 +25,8 @@ _INNER = re.compile(r"^(mirror|raidz[123]?|draid[123]:[0-9a-z:]+|replacing|spare
 _DRAID_SPARE = re.compile(r"^draid[123]-\d+-\d+$")
 _DATE = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) +(\d{1,2}) (\d\d):(\d\d):(\d\d) (\d{4})")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_TIME = re.compile(r"(?:(\d+) days )?(\d\d):(\d\d):(\d\d)")
-_NICE = re.compile(r"^(\d+(?:\.\d+)?)([BKMGTPEZ]?)$")
+_TIME = re.compile(r"(?:([0-9]+) days )?([0-9]{2}):([0-9]{2}):([0-9]{2})")
+_NICE = re.compile(r"^([0-9]{1,20}(?:\.[0-9]{1,20})?)([BKMGTPEZ]?)$")  # what is longer is no number of ZFS's
 _COUNTERS = ("READ", "WRITE", "CKSUM", "SLOW")
 
 
@@ -43,10 +44,12 @@ class _Row:
 def parse_status(text: str, name: str) -> Pool:
     """The pool in `zpool status -ps NAME`, run with TZ=UTC; GUIDs and sizes are not in it (GUID stays empty).
 
-    A path in a label may hold line ends, and then what looks like other pools: only the first block is ZFS's.
+    A path in a label may hold line ends, and then what looks like fields, or like other pools: ZFS's own is what stands
+    before the first config. Whether files have errors is told behind it, and unknown where anything comes twice.
     Raises CommandError for anything that is not that pool's output.
     """
-    found = next((_pool(_fields(lines, _STATUS)) for lines in _blocks(text, _STATUS)), None)
+    blocks = list(_blocks(text, _STATUS))
+    found = _pool(blocks[0], alone=len(blocks) == 1) if blocks else None
     if found is None or found.name != name:
         raise _not_understood(_STATUS, f"it does not begin with the pool {name}")
     return found
@@ -63,20 +66,24 @@ def parse_importable(text: str) -> tuple[Importable, ...]:
         return ()
     blocks = [(lines, _guids(lines)) for lines in _blocks(text, _IMPORT)]
     times = Counter(guid for _, guids in blocks for guid in guids)
-    found = {guid: _by_name_or_guid(lines, guid, times[guid]) for lines, guids in blocks for guid in guids}
+    found = {one.guid: one for lines, guids in blocks for one in _by_name_or_guid(lines, guids, times)}
     if not found:
         raise _not_understood(_IMPORT, "it tells of pools without an id")
     return tuple(found.values())
 
 
-def _by_name_or_guid(lines: Sequence[str], guid: str, times: int) -> Importable:
+def _by_name_or_guid(lines: Sequence[str], guids: Collection[str], times: Mapping[str, int]) -> list[Importable]:
+    """What one block tells of; it is read once, however many ids a label makes up in it."""
     try:
-        if times > 1:
-            raise _not_understood(_IMPORT, f"the id {guid} comes {times} times")
-        return _importable(_fields(lines, _IMPORT), guid)
+        if len(guids) > 1:
+            raise _not_understood(_IMPORT, f"of one pool it tells {len(guids)} ids")
+        for guid in guids:
+            if times[guid] > 1:
+                raise _not_understood(_IMPORT, f"the id {guid} comes {times[guid]} times")
+        return [_importable(_fields(lines, _IMPORT), guid) for guid in guids]
     except CommandError as error:
         note = f"{error.message} The label of a disk may speak for another pool, so it goes by its GUID here."
-        return Importable(name=guid, guid=guid, state="UNKNOWN", note=note)
+        return [Importable(name=guid, guid=guid, state="UNKNOWN", note=note) for guid in guids]
 
 
 def _not_understood(program: str, why: str, words: str = "") -> CommandError:
@@ -135,22 +142,29 @@ def _words(block: _Block, name: str) -> str:
     return " ".join(" ".join(block.get(name, [[]])[0]).split())
 
 
-def _pool(block: _Block) -> Pool:
-    name, state = _words(block, "pool"), _words(block, "state")
+def _pool(lines: Sequence[str], *, alone: bool) -> Pool:
+    """The pool of these lines. Without being `alone`, some of what is told of it may lie behind a made-up pool."""
+    block = _fields(lines, _STATUS)
+    above = next(
+        (at for at, line in enumerate(lines) if (one := _FIELD.match(line)) and one[1] == "config"), len(lines)
+    )
+    own = _fields(lines[:above], _STATUS)
+    once = alone and all(len(told) == 1 for name, told in block.items() if name != "scan")
+    name, state = _words(own, "pool"), _words(own, "state")
     if not name or not state:
         raise _not_understood(_STATUS, "there is no state of the pool", name)
-    errors = _words(block, "errors")
-    counted = re.match(r"(\d+) data errors", errors)
-    scans = [scan for lines in block.get("scan", ()) if (scan := _scan(lines)) is not None]
+    errors = _words(block, "errors") if once else ""
+    counted = re.match(r"([0-9]+) data errors", errors)
+    scans = [scan for told in own.get("scan", ()) if (scan := _scan(told)) is not None]
     return Pool(
         name=name,
         guid="",
         state=state,
         scan=max(scans, key=lambda scan: (scan.state in ("scanning", "paused"), scan.ended or 0), default=None),
         vdevs=_vdevs(block.get("config", [[]])[0], _STATUS),
-        data_errors=0 if errors == "No known data errors" else int(counted[1]) if counted else None,
-        status=_words(block, "status"),
-        action=_words(block, "action"),
+        data_errors=0 if errors == "No known data errors" else number(counted[1]) if counted else None,
+        status=_words(own, "status"),
+        action=_words(own, "action"),
     )
 
 
@@ -264,7 +278,9 @@ def _seconds(text: str) -> float | None:
     matched = _TIME.search(text)
     if matched is None:
         return None
-    days, hours, minutes, seconds = (int(part or 0) for part in matched.groups())
+    days, hours, minutes, seconds = (number(part or "0") for part in matched.groups())
+    if days is None or hours is None or minutes is None or seconds is None:
+        return None
     return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
 
 
@@ -284,7 +300,7 @@ def _scan(lines: Sequence[str]) -> Scan | None:
             state="finished",
             started=end - took if end is not None and took is not None else None,
             ended=end,
-            errors=int(ended[5]),
+            errors=number(ended[5]),
         )
     if canceled := _CANCELED.match(first):
         return Scan(kind=canceled[1], state="canceled", ended=_date(canceled[2]))

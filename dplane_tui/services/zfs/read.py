@@ -186,7 +186,8 @@ class ZfsReader:
     async def _table(self, table: Table, name: str | None, *options: str) -> list[list[str]]:
         """The rows of all datasets, or of the one called `name`, with `-r` and of those below it: one `zfs list`.
 
-        More only where a text has tabs or line ends in it. Raises MissingError when there is none of that name.
+        More only where a text has tabs or line ends in it. Raises MissingError when there is none of that name, and
+        ChangedError when another one went away meanwhile, so that a part is not taken for all.
         """
 
         async def listed(columns: str) -> str:
@@ -204,7 +205,8 @@ class ZfsReader:
         try:
             texts = await texts_of(self._run, table, [*options, "-t", _DATASETS], [] if name is None else [name])
         except ChangedError:
-            texts = {}
+            await listed(table.plain)  # whether it is what was asked for that is gone
+            raise
         found = [[*row, *texts[key(row)]] for row in plain if key(row) in texts]  # the others are gone by now
         if name is not None and not found:
             raise self._none("dataset", name)

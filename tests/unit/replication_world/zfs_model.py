@@ -220,6 +220,7 @@ def get(folder: str, words: list[str]) -> None:
     if rest[0] == "dplane:peer" and "snapshot" in words:
         return peers(folder, words)
     wanted, names = rest[0].split(","), [name for name in rest[1:] if name != "--"]
+    sources = words[words.index("-s") + 1].replace("none", "-").split(",") if "-s" in words else None
     with state_of(folder) as state:
         missing = False
         for asked in names:
@@ -231,6 +232,8 @@ def get(folder: str, words: list[str]) -> None:
             for name in [asked, *below]:
                 for each in wanted:
                     value, source = valued(state, name, each)
+                    if sources is not None and source.partition(" ")[0] not in sources:
+                        continue
                     row = {"name": name, "property": each, "value": value, "source": source}
                     print("\t".join(row[column] for column in columns))
         if missing:
