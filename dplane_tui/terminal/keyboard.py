@@ -14,6 +14,8 @@ from textual.message import Message
 # A slow link delivers Esc and the next key together. Textual takes that for Alt (and the Esc for `^`); nothing here
 # needs Alt, so they are two keys. What begins a terminal's own sequences (`[`, `O`, `]`) is left to the parser.
 _SPLIT = re.compile(r"(?<=\x1b)(?=[a-z0-9:/?\r\t ])")
+_SEQUENCE = re.compile(r"(\x1b\[(?:M.{3}|(?!\[)[0-?]*[ -/]*[@-~]))", re.DOTALL)
+"""A whole sequence of a terminal (ECMA-48's CSI; a mouse's has three more), but for the Linux console's `ESC [ [ A`."""
 _TAKEN = (events.Key, events.Paste, events.CursorPosition)
 """Mouse, focus, window and mode reports were never asked for: whatever looks like one is noise."""
 _PASTE_START, _PASTE_END = "\x1b[200~", "\x1b[201~"
@@ -56,20 +58,38 @@ class Keyboard:
             self._begin_again()
             self._noisy_until = now + HUSH
             return
+        pasted = bool(self._pasting_until) or _PASTE_START in text
         self._watch_paste(text, now)
         if self._escaped and _SPLIT.search("\x1b" + text[0]):
             yield from self._expire()
-        for number, piece in enumerate(_SPLIT.split(text) if not self._pasting_until else [text]):
-            if number:
-                yield from self._expire()
-            yield from self._wanted(self._parser.feed(piece))
+        for number, piece in enumerate([text] if pasted else _SEQUENCE.split(text)):
+            if piece:
+                yield from self._sequence(piece) if number % 2 else self._keys(piece)
         self._escaped = text.endswith("\x1b")
 
     def tick(self) -> Iterator[Message]:
         """The events of keys that have waited long enough."""
         if self._pasting_until and get_time() >= self._pasting_until:
             self._begin_again()
-        yield from self._wanted(self._parser.tick())
+        yield from self._waited()
+
+    def _keys(self, text: str) -> Iterator[Message]:
+        for number, piece in enumerate(_SPLIT.split(text) if not self._pasting_until else [text]):
+            if number:
+                yield from self._expire()
+            yield from self._wanted(self._parser.feed(piece))
+
+    def _sequence(self, whole: str) -> Iterator[Message]:
+        """The event of a terminal's sequence; none of one that the parser does not know, which would wait for more."""
+        yield from self._wanted(self._parser.feed(whole))
+        if self._parser._timeout_time is not None:
+            self._begin_again()
+
+    def _waited(self) -> Iterator[Message]:
+        """What waits after an Esc is an Esc, or a sequence that nobody knows: its letters are no keys."""
+        found = list(self._wanted(self._parser.tick()))
+        if found and isinstance(found[0], events.Key) and found[0].key == "escape":
+            yield from found
 
     def _watch_paste(self, text: str, now: float) -> None:
         """A paste that never ends would swallow every key."""
@@ -94,7 +114,6 @@ class Keyboard:
             self._begin_again()
 
     def _expire(self) -> Iterator[Message]:
-        """What waits after an Esc is an Esc."""
         if self._parser._timeout_time is not None:
             self._parser._timeout_time = 0.0
-            yield from self._wanted(self._parser.tick())
+            yield from self._waited()

@@ -29,6 +29,8 @@ def keys(*chunks: bytes) -> list[str]:
         ([b"\x1b\r"], ["escape", "enter"]),
         ([b"\x1b[", b"B"], ["down"]),
         ([b"\x1bOA\x1b[1~"], ["up", "home"]),
+        ([b"\x1b[[A\x1b[[E"], ["f1", "f5"]),
+        ([b"\x1b[A\x1b[1;5Cj\x1b[3~"], ["up", "ctrl+right", "j", "delete"]),
         (["é".encode()[:1], "é".encode()[1:]], ["é"]),
     ],
 )
@@ -48,14 +50,35 @@ def test_noise_never_ends_it(noise: list[bytes]) -> None:
 
 @pytest.mark.parametrize(
     "noise",
-    [b"\xff", b"\x1b[97;1;99999999999u", b"\x1b[99999999999u", b"\x1b[M\xff\xff\xff", b"q\x80D\r", b"\x1b[48;9;9;9;9t"],
+    [
+        b"\xff",
+        b"\x1b[97;1;99999999999u",
+        b"\x1b[99999999999u",
+        b"\x1b[M\xff\xff\xff",
+        b"q\x80D\r",
+        b"\x1b[48;9;9;9;9t",
+        b"\x1b[M!!!",
+        b"\x1b[>0q",
+    ],
 )
-def test_noise_is_no_key_and_the_next_key_is_one(noise: bytes) -> None:
+@pytest.mark.parametrize("kitty", [False, True])
+def test_noise_is_no_key_and_the_next_key_is_one(noise: bytes, kitty: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("textual.constants.DISABLE_KITTY_KEY", not kitty)  # the console reads none of those keys
     keyboard = Keyboard()
     found = list(keyboard.feed(noise))
     assert not [event for event in found if isinstance(event, Key) and event.key in {"q", "D", "enter"}]
     keyboard._noisy_until = 0.0
     assert [event.key for event in keyboard.feed(b"j") if isinstance(event, Key)] == ["j"]
+
+
+def test_letters_of_a_sequence_that_nobody_knows_are_no_keys_however_it_comes() -> None:
+    for chunks in ([b"\x1b[>1;9u"], [bytes([one]) for one in b"\x1b[>1;9u"], [b"\x1b[>1;", b"9u"]):
+        keyboard = Keyboard()
+        found = [event for chunk in chunks for event in keyboard.feed(chunk)]
+        if keyboard._parser._timeout_time is not None:
+            keyboard._parser._timeout_time = 0.0
+        found += [*keyboard.tick(), *keyboard.feed(b"j")]
+        assert [event.key for event in found if isinstance(event, Key)] == ["j"]
 
 
 def test_what_follows_noise_at_once_is_noise_too() -> None:
