@@ -375,3 +375,25 @@ async def test_folders_of_odd_names_end_no_login(far: Far) -> None:
     await far.link.open()
     assert not (far.folder / ".ssh-²-x").exists()
     assert (far.folder / "ssh").exists()
+
+
+@pytest.mark.parametrize("mark", [",", "[", "{", '"', "\\", '\\"', '",{['])
+def test_what_is_within_a_text_of_an_answer_is_no_part_of_it(mark: str) -> None:
+    answer = {"ok": True, "get": mark * 10_001, "list": ""}
+    assert answers.parsed(json.dumps(answer).encode()) == answer
+
+
+@pytest.mark.parametrize("before", ["", '"\\""', '"\\\\"', '"\\\\\\"",', "\\", '\\"', "\\\\"])
+@pytest.mark.parametrize("part", ["[", "{},", "1,", '"a":0,'])
+def test_an_answer_of_many_parts_is_not_taken_apart(before: str, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[str] = []
+
+    def loads(text: str, **_: object) -> object:
+        with pytest.raises(ValueError) as wrong:
+            json.loads(text)
+        taken.append(text[: getattr(wrong.value, "pos", 0)])
+        raise wrong.value
+
+    monkeypatch.setattr(answers, "json", SimpleNamespace(loads=loads))
+    assert answers.parsed(f'{{"ok": [{before}{part * 10_001}'.encode()) is None
+    assert all(len(one) < 20 for one in taken), "the parser stops before it"

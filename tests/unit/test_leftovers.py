@@ -408,12 +408,28 @@ async def test_what_is_refused_to_the_other_name_is_left_to_the_one_that_made_it
 
     monkeypatch.setattr(Gone, "forget_all", forget_all)
     where = Paths(tmp_path, tmp_path, tmp_path, False)
+    await records.add_task(attic, replace(GONE, name="other", source="a/else", target="tank/else"))
     await leftovers._later(attic, GONE, "attic")
     assert await leftovers.clean(attic, where, replace(GONE, source="a/away", source_peer="attic2")) == []
     assert [row["peer"] for row in await attic.rows("SELECT peer FROM left_there")] == ["attic"]
     assert await leftovers.clean(attic, where, replace(GONE, source="a/away")) == []
     assert done == ["opened", "opened", "forgotten"]
     assert not await attic.rows("SELECT 1 FROM holds") + await attic.rows("SELECT 1 FROM left_there")
+
+
+async def test_what_is_refused_to_the_other_name_is_told_once_when_no_task_goes_by_the_one_that_made_it(
+    attic: Store, done: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def forget_all(self: Gone, _side: dict[str, Dataset]) -> None:
+        raise RefusedError("This key may not take snapshots any more.")
+
+    monkeypatch.setattr(Gone, "forget_all", forget_all)
+    where, ran = Paths(tmp_path, tmp_path, tmp_path, False), replace(GONE, source="a/away", source_peer="attic2")
+    await leftovers._later(attic, GONE, "attic")
+    (told,) = await leftovers.clean(attic, where, ran)
+    assert (told.peer, told.source, told.for_good) == ("attic", "a/home", True)
+    assert await leftovers.clean(attic, where, ran) == []
+    assert done == ["opened"], "no run logs in for it again"
 
 
 async def lives_again(attic: Store, former: int) -> None:

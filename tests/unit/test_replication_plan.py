@@ -511,8 +511,11 @@ def test_an_agent_answers_without_what_many_inherit_when_that_is_much(monkeypatc
     whole = agent_box.properties("tank/joe", True)
     assert (zfs.ran, whole.count("x" * 8000)) == (1, 2)
     monkeypatch.setattr(agent_box, "_LISTING_MOST", len(whole) - 1)
+    assert agent_box.properties("tank/joe", True) == whole, "many rows are no long ones"
+    assert zfs.ran == 2
+    monkeypatch.setattr(agent_box, "_ROW_MOST", 100)
     less = agent_box.properties("tank/joe", True)
-    assert (zfs.ran, less.count("x" * 8000)) == (3, 1)
+    assert (zfs.ran, less.count("x" * 8000)) == (4, 1)
     assert parse("", less) == parse("", whole)
     assert top_values(less, "tank/joe") == top_values(whole, "tank/joe") != {}
     assert agent_box.properties("tank/gone", False) == ""

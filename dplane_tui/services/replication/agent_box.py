@@ -18,7 +18,9 @@ from .read import ASKED, OWNER, get_argv, is_missing
 MODULE = "/sys/module/zfs/version"
 ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 _READ_SECONDS = 120.0
-_LISTING_MOST = 16 << 20  # characters of an answer: a peer takes in 64 MiB, and here it is held several times
+_LISTING_MOST = 16 << 20  # characters of an answer that is held several times here, if it need not be longer
+_LISTING_LIMIT = 48 << 20  # and in any case: a peer takes in 64 MiB
+_ROW_MOST = 600  # characters: two names and what ZFS itself says; a tree with longer ones has texts of somebody's
 
 
 class Refusal(Exception):
@@ -81,14 +83,19 @@ def value(name: str, prop: str) -> str:
 def properties(name: str, recursive: bool) -> str:
     """The listing of `get_argv`; empty when there is no such dataset. Raises Refusal.
 
-    One that is long may be so by texts that many datasets inherit: it is read once more without them.
+    One that is long by texts that many datasets inherit is read once more without them.
     """
     got = run(get_argv(name, recursive))
     if got.returncode != 0 and is_missing(got.stderr):
         return ""
     if got.returncode != 0 or not got.stdout:
         raise Refusal("failed", f"The far box could not list {name}: {last(got.stderr)}")
-    return got.stdout if len(got.stdout) <= _LISTING_MOST else reread(name, recursive)
+    return reread(name, recursive) if _has_long_texts(got.stdout) else got.stdout
+
+
+def _has_long_texts(listing: str) -> bool:
+    size = len(listing)
+    return size > _LISTING_MOST and (size > _LISTING_LIMIT or size > _ROW_MOST * listing.count("\n"))
 
 
 def reread(name: str, recursive: bool, asked: Sequence[str] = ASKED) -> str:

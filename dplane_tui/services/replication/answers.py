@@ -94,14 +94,26 @@ async def _drop(stream: asyncio.StreamReader) -> None:
 
 def parsed(line: bytes) -> dict[str, Any] | None:
     """The object that an agent answers with; None for anything else."""
-    # An agent's answer is flat. What is not may need hundreds of times its size in memory once it is parsed.
-    if any(line.count(mark) > _MARKS_LIMIT for mark in (b'"', b",", b"[", b"{")):
+    if not _is_flat(line):
         return None
     try:
         answer = json.loads(line.decode(), parse_constant=_no_number)
     except (ValueError, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None
+
+
+def _is_flat(line: bytes) -> bool:
+    """Whether it has no more parts than an answer. Else it may need hundreds of times its size once it is parsed.
+
+    What is within texts is no part. A backslash outside of one misleads this only about what comes behind, and that the
+    parser never gets to.
+    """
+    bare = line.replace(rb"\\", b"").replace(rb"\"", b"")
+    if bare.count(b'"') > _MARKS_LIMIT:
+        return False
+    outside = b"".join(bare.split(b'"')[::2])
+    return all(outside.count(mark) <= _MARKS_LIMIT for mark in (b",", b"[", b"{"))
 
 
 def _no_number(text: str) -> NoReturn:

@@ -205,15 +205,21 @@ async def clean(store: Store, where: Paths, ran: Task) -> list[Left]:
                 await _clean_there(store, where, gone, box)
             except DPlaneError as error:
                 aside(f"what a task that is gone left at {row['peer']} is still there: {error}")
-                if box != row["peer"]:
-                    continue  # what that box refuses to one of its names it may let another do: the one that made it
-                left.append(Left(row["peer"], gone.source, error))
-                if not left[-1].for_good:
+                found = Left(row["peer"], gone.source, error)
+                # What that box refuses to one of its names it may let another do: the one that made it, if that runs.
+                if found.for_good and box != row["peer"] and await _runs(store, row["peer"]):
+                    continue
+                left.append(found)
+                if not found.for_good:
                     continue
             async with store.transaction() as db:
                 sql = "DELETE FROM left_there WHERE peer = ? AND source = ? AND target = ?"
                 await db.execute(sql, tuple(row))
     return left
+
+
+async def _runs(store: Store, peer: str) -> bool:
+    return any(peer in (task.peer, task.source_peer) for task in await records.tasks(store))
 
 
 async def _hand_over(store: Store, box: str, name: str) -> None:
