@@ -153,8 +153,8 @@ async def test_bookmarks_that_cannot_be_reached_are_told_with_what_removes_them(
 
 async def killed(world: World) -> str:
     """A run that was killed while it sent, so that nobody ended what it had begun; its id."""
-    run_id, process = await world.start(rate=4 * MB)
-    await world.until_sent(run_id, process)
+    run_id, process = await world.start(rate=MB)  # seconds before its end, also where this looks late
+    await world.until_sent(run_id, process, MB // 4)
     process.kill()
     await process.wait()
     return run_id
