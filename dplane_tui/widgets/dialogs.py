@@ -284,7 +284,11 @@ class Form(Dialog[Values]):
         self._tell()
 
     def on_field_done(self) -> None:
-        """Enter goes on to the next field, at the end to the button."""
+        """Enter goes on to the next field, at the end to the button; a password that is asked alone it sends."""
+        only = self._fields[0]
+        if len(self._fields) == 1 and isinstance(only, TextField) and only.secret and only.value:
+            self.accept()
+            return
         self.focus_next()
         if self.focused is not None and self.focused.id == "cancel":
             self.query_one("#yes", Button).focus()

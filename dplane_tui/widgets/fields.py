@@ -64,7 +64,7 @@ class TextField(Field):
         self._text = value
         self._at = len(value)
         self._hint = hint
-        self._secret = secret
+        self.secret = secret
 
     @property
     def value(self) -> str:
@@ -124,7 +124,7 @@ class TextField(Field):
     def render_line(self, _y: int) -> Strip:
         styles = look(self)
         width = max(4, self.size.width - LABEL - 3)
-        shown = "•" * len(self._text) if self._secret else clean(self._text)
+        shown = "•" * len(self._text) if self.secret else clean(self._text)
         if not self.has_focus:
             text = cut(shown or self._hint, width)
             return self._line(

@@ -41,7 +41,7 @@ async def test_pairing_shows_the_fingerprint_before_it_asks_the_password(console
         await seen.until_text("used once to hand over")
         await seen.type("hunter2")
         assert "hunter2" not in seen.text
-        await seen.press("enter", "enter")
+        await seen.press("enter")
         await seen.until_text("Paired with nas-c; a login with the new key worked.")
     (request,) = [call[1] for call in seen.services.fake_replication.calls if call[0] == "pair"]
     assert isinstance(request, PairRequest)
@@ -78,13 +78,13 @@ async def test_an_unreachable_box_and_a_wrong_password_are_sentences(console: Op
         await seen.press("tab", "enter")
         await seen.until_text("used once to hand over")
         await seen.type("wrong")
-        await seen.press("enter", "enter")
+        await seen.press("enter")
         await seen.until_text("refused the password of owner. Type it again.")
         assert "used once to hand over" in seen.text, "it can be typed again at once"
         assert "•" not in seen.text
         services.fake_replication.pair = accept  # type: ignore[method-assign]  # the right one
         await seen.type("hunter2")
-        await seen.press("enter", "enter")
+        await seen.press("enter")
         await seen.until_text("Paired with nas-c; a login with the new key worked.")
 
 

@@ -301,7 +301,7 @@ async def test_rights_are_asked_for_when_pairing_with_a_password(console: Opener
         await seen.press("tab", "enter")
         await seen.until_text("used once to hand over")
         await seen.type("hunter2")
-        await seen.press("enter", "enter")
+        await seen.press("enter")
         await seen.until_text("Paired with nas-c")
     (request,) = [call[1] for call in services.fake_replication.calls if call[0] == "pair"]
     assert isinstance(request, PairRequest)

@@ -132,7 +132,7 @@ def pair_and_protect(keys: Keys, pair: PracticePair, fingerprint: str) -> None:
     keys.see(fingerprint)
     keys.press("tab", "enter")
     keys.see("used once to hand over")
-    keys.press("practice", "enter", "enter")
+    keys.press("practice", "enter")
     keys.see("Paired with nas-b")
     keys.open_form("a", "Protect a dataset: which?")
     keys.press("G", "enter")

@@ -19,8 +19,6 @@ def test_unlock_mark_compare_and_no_byte_of_the_passphrase(terminal: Start, term
     one.send(b"E")
     one.until_text("Unlock tank/safe")
     one.send(SECRET + b"\r")
-    one.quiet(0.5)
-    one.send(b"\r")
     one.until_text("tank/safe is unlocked; 2 mounted.")
     assert SECRET not in one.written
     assert SECRET.split()[1] not in one.written
