@@ -23,13 +23,13 @@ $(VENV)/.ready: requirements-dev.lock pyproject.toml packaging/bootstrap.sh
 run: venv ## open the console: on this machine if it has ZFS, else on the practice pair's nas-a (ARGS=… is passed on)
 	@$(PY) -m lab.run $(ARGS)
 
-test: venv ## every test, fast ones first; the practice pair is built when needed (LAB_ZFS=2.1: its tests on that ZFS)
+test: venv ## the tests, fast ones first, without the long ones of the practice pair, which is built when needed (LAB_ZFS=2.1: its tests on that ZFS)
 	@packaging/test.sh $(T)
 
-test-all: venv ## also the tests of the pair that have not been seen green in one run yet
+test-all: venv ## also the long tests of the pair (hours)
 	@DPLANE_ALL_TESTS=1 packaging/test.sh
 
-matrix: venv ## a fault at every command boundary of a run on the pair (an hour or more); writes docs/fault-matrix.md
+matrix: venv ## kills at every command boundary of a run on the pair, other faults where they matter (hours); writes docs/fault-matrix.md
 	@packaging/test.sh -s -m matrix tests/lab/test_fault_matrix.py tests/lab/test_fault_matrix_pull.py
 
 test-fast: venv ## only the tests that need neither the practice pair nor Docker

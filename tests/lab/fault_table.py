@@ -12,9 +12,15 @@ Each row is a run of replication between the two boxes of the practice pair, in 
 of `zfs`, `zpool` or `ssh`, and the run after it. After both, the boxes were asked behind the product's back: every
 snapshot that was there before is there with the same GUID, what the store calls proven is listed by both boxes, and at
 the end the copy has every snapshot of the source and the same files by checksum. A row stands here only when all of
-that held; where the next run needed a person, the row says what was mended. `make matrix` runs everything again, an
-hour or more, and rewrites the rows. A row is of the last time that its fault was made, which can be before the newest
+that held; where the next run needed a person, the row says what was mended. `make matrix` runs everything again, some
+hours, and rewrites the rows. A row is of the last time that its fault was made, which can be before the newest
 change of the engine; `git log docs/fault-matrix.md` tells when.
+
+Kills are made before every call, and after each that changes something, on both sides, of a push, of a pull, and of a
+run of a tree. The cable is cut and the power fails where bytes flow and where they have just arrived, of a push only;
+the other faults of a stream are made in a push, five of them in a pull. Not made on the boxes: faults of a volume, of
+a copy within one box, and with a peer that has only ZFS and SSH. On ZFS 2.1 only the faults of a stream and the cut
+cable were made.
 
 | ZFS | fault | where | the run | the next run |
 |---|---|---|---|---|

@@ -175,5 +175,6 @@ def test_an_encryption_key_that_is_unloaded(faults: Faults, chain: str) -> None:
     else:
         how = How("key-not-loaded", "the key was loaded again", mend_here=load)
     unload = f"{REAL} unmount -f {source}; {REAL} unload-key {source}"
-    matrix.case("the encryption key is unloaded", Fault("nas-a", SEND, unload), how)
+    kind = "raw" if chain == "--raw" else "plain"
+    matrix.case(f"the encryption key is unloaded ({kind})", Fault("nas-a", SEND, unload), how)
     matrix.judge()
