@@ -12,8 +12,9 @@ from textual._xterm_parser import XTermParser
 from textual.message import Message
 
 # A slow link delivers Esc and the next key together. Textual takes that for Alt (and the Esc for `^`); nothing here
-# needs Alt, so they are two keys. What begins a terminal's own sequences (`[`, `O`, `]`…) is left to the parser.
-_SPLIT = re.compile(r"(?<=\x1b)(?=[a-z0-9:/? \x01-\x1a\x7fA-NQ-WYZ]|[^\x00-\x7f])")
+# needs Alt but with Backspace, so they are two keys. What begins a sequence of a terminal that was asked nothing (`[`,
+# `O`, `]`…) is left to the parser.
+_SPLIT = re.compile(r"(?<=\x1b)(?=[a-z0-9:/? \x01-\x1aA-NP-Z-]|[^\x00-\x7f])")
 _SEQUENCE = re.compile(r"(\x1b\[(?:M.{3}|(?!\[)[0-?]*[ -/]*[@-~]))", re.DOTALL)
 """A whole sequence of a terminal (ECMA-48's CSI; a mouse's has three more), but for the Linux console's `ESC [ [ A`."""
 _TAKEN = (events.Key, events.Paste, events.CursorPosition)

@@ -31,6 +31,8 @@ def keys(*chunks: bytes) -> list[str]:
         ([b"\x1bOA\x1b[1~"], ["up", "home"]),
         ([b"\x1b\x03"], ["escape", "ctrl+c"]),
         ([b"\x1b", b"G"], ["escape", "G"]),
+        ([b"\x1bXq", b"\x1bPq", b"\x1b-q"], ["escape", "X", "q", "escape", "P", "q", "escape", "minus", "q"]),
+        ([b"\x1b\x7f"], ["ctrl+w"]),  # Alt+Backspace takes a word away, and leaves no dialog
         (["\x1bé".encode()], ["escape", "é"]),
         ([b"\x1b[[A\x1b[[E"], ["f1", "f5"]),
         ([b"\x1b[A\x1b[1;5Cj\x1b[3~"], ["up", "ctrl+right", "j", "delete"]),

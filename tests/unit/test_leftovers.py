@@ -21,7 +21,7 @@ from dplane_tui.services.replication.divergence import BESIDE, Resolution
 from dplane_tui.services.replication.execute import Outcome
 from dplane_tui.services.replication.far_holds import FarHolds
 from dplane_tui.services.replication.job import Job
-from dplane_tui.services.replication.model import Evidence, Peer, Task
+from dplane_tui.services.replication.model import Evidence, Options, Peer, Task
 from dplane_tui.services.replication.read import Dataset, Point
 from dplane_tui.services.replication.service import LocalReplication
 from dplane_tui.services.replication.transport import Link
@@ -156,7 +156,8 @@ async def killed(world: World) -> str:
     run_id, process = await world.start(rate=MB)  # seconds before its end, also where this looks late
     await world.until_sent(run_id, process, MB // 4)
     process.kill()
-    await process.wait()
+    assert await process.wait() == -9
+    assert (await world.stored(run_id)).state == "running"
     return run_id
 
 
@@ -355,6 +356,10 @@ class Gone:
         return None
 
 
+async def refuse(_gone: Gone, _side: dict[str, Dataset]) -> None:
+    raise RefusedError("This key may not take snapshots any more.")
+
+
 @pytest.fixture
 def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is done at a box whose names of today are those of the links."""
@@ -420,16 +425,40 @@ async def test_what_is_refused_to_the_other_name_is_left_to_the_one_that_made_it
 async def test_what_is_refused_to_the_other_name_is_told_once_when_no_task_goes_by_the_one_that_made_it(
     attic: Store, done: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def forget_all(self: Gone, _side: dict[str, Dataset]) -> None:
-        raise RefusedError("This key may not take snapshots any more.")
-
-    monkeypatch.setattr(Gone, "forget_all", forget_all)
+    monkeypatch.setattr(Gone, "forget_all", refuse)
     where, ran = Paths(tmp_path, tmp_path, tmp_path, False), replace(GONE, source="a/away", source_peer="attic2")
     await leftovers._later(attic, GONE, "attic")
     (told,) = await leftovers.clean(attic, where, ran)
     assert (told.peer, told.source, told.for_good) == ("attic", "a/home", True)
     assert await leftovers.clean(attic, where, ran) == []
     assert done == ["opened"], "no run logs in for it again"
+
+
+async def test_what_is_refused_to_the_other_name_is_told_when_the_first_ones_task_is_paused(
+    attic: Store, done: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Gone, "forget_all", refuse)
+    paused = replace(GONE, name="other", source="a/else", target="tank/else", options=Options(paused=True))
+    await records.add_task(attic, paused)
+    await leftovers._later(attic, GONE, "attic")
+    where, ran = Paths(tmp_path, tmp_path, tmp_path, False), replace(GONE, source="a/away", source_peer="attic2")
+    (told,) = await leftovers.clean(attic, where, ran)
+    assert (told.peer, told.source, told.for_good) == ("attic", "a/home", True)
+
+
+async def test_before_a_name_is_forgotten_what_is_left_under_another_is_not(
+    attic: Store, done: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Gone, "forget_all", refuse)
+    await records.put_peer(attic, replace(ATTIC, name="attic", may_read="a/home"))
+    await records.put_peer(attic, replace(ATTIC, name="attic2", may_read="a"))
+    await leftovers._later(attic, GONE, "attic")
+    away = replace(GONE, name="away", source="a/away", target="tank/away", source_peer="attic2")
+    await leftovers._later(attic, away, "attic2")
+    said = await leftovers.clean_for_good(attic, Paths(tmp_path, tmp_path, tmp_path, False), "attic2")
+    assert "bookmarks below a/away." in said
+    assert "a/home" not in said
+    assert [row["peer"] for row in await attic.rows("SELECT peer FROM left_there")] == ["attic"]
 
 
 async def lives_again(attic: Store, former: int) -> None:

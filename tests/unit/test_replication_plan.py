@@ -521,6 +521,15 @@ def test_an_agent_answers_without_what_many_inherit_when_that_is_much(monkeypatc
     assert agent_box.properties("tank/gone", False) == ""
 
 
+def test_what_is_much_is_measured_as_it_goes_over_the_wire(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent_box, "_PIECE", 10)
+    monkeypatch.setattr(agent_box, "_LISTING_LIMIT", 99)
+    monkeypatch.setattr(agent_box, "_LISTING_MOST", 50)
+    for text in ('"' * 60, "\n" * 60, "\ufffd" * 20, "\x01" * 20, "\U0001f4be" * 9):
+        assert agent_box._has_long_texts(text)
+    assert not agent_box._has_long_texts("one row, and no long one\n" * 3)
+
+
 async def test_who_can_guess_the_end_of_a_text_stops_the_reading_and_speaks_for_nothing() -> None:
     zfs = Zfs({"tank/a": {}, "tank/b": {}})
 

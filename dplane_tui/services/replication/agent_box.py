@@ -18,8 +18,9 @@ from .read import ASKED, OWNER, get_argv, is_missing
 MODULE = "/sys/module/zfs/version"
 ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 _READ_SECONDS = 120.0
-_LISTING_MOST = 16 << 20  # characters of an answer that is held several times here, if it need not be longer
+_LISTING_MOST = 16 << 20  # bytes on the wire of an answer that is held several times here, if it need not be longer
 _LISTING_LIMIT = 48 << 20  # and in any case: a peer takes in 64 MiB
+_PIECE = 1 << 20  # characters
 _ROW_MOST = 600  # characters: two names and what ZFS itself says; a tree with longer ones has texts of somebody's
 
 
@@ -93,8 +94,14 @@ def properties(name: str, recursive: bool) -> str:
     return reread(name, recursive) if _has_long_texts(got.stdout) else got.stdout
 
 
+def _size_on_wire(text: str) -> int:
+    """Bytes that it takes as JSON, where one character may be twelve; a piece at a time, so that asking is cheap."""
+    pieces = (text[start : start + _PIECE] for start in range(0, len(text), _PIECE))
+    return sum(len(json.dumps(piece)) - 2 for piece in pieces)
+
+
 def _has_long_texts(listing: str) -> bool:
-    size = len(listing)
+    size = _size_on_wire(listing)
     return size > _LISTING_MOST and (size > _LISTING_LIMIT or size > _ROW_MOST * listing.count("\n"))
 
 

@@ -4,7 +4,7 @@ holds that a killed run left. Here they go at once; at a box that it pulled from
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +20,8 @@ from .read import is_missing, list_argv
 from .rights import within
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from ...paths import Paths
     from ..host import Host
     from ..store import Store
@@ -197,29 +199,39 @@ async def clean(store: Store, where: Paths, ran: Task) -> list[Left]:
     """
     left: list[Left] = []
     for box in sorted({name for name in (ran.peer, ran.source_peer) if name is not None}):
-        for row in await store.rows("SELECT peer, source, target FROM left_there"):
-            if box not in await _stand_ins(store, row["peer"], row["source"]):
+        left += await _clean_at(store, where, box, await store.rows(_NOTED))
+    return left
+
+
+_NOTED = "SELECT peer, source, target FROM left_there"
+
+
+async def _clean_at(store: Store, where: Paths, box: str, noted: Iterable[sqlite3.Row]) -> list[Left]:
+    left: list[Left] = []
+    for row in noted:
+        if box not in await _stand_ins(store, row["peer"], row["source"]):
+            continue
+        gone = Task("", row["source"], None, row["target"], recursive=True, snapshot=False, source_peer=box)
+        try:
+            await _clean_there(store, where, gone, box)
+        except DPlaneError as error:
+            aside(f"what a task that is gone left at {row['peer']} is still there: {error}")
+            found = Left(row["peer"], gone.source, error)
+            # What that box refuses to one of its names it may let another do: the one that made it, if that runs.
+            if found.for_good and box != row["peer"] and await _runs(store, row["peer"]):
                 continue
-            gone = Task("", row["source"], None, row["target"], recursive=True, snapshot=False, source_peer=box)
-            try:
-                await _clean_there(store, where, gone, box)
-            except DPlaneError as error:
-                aside(f"what a task that is gone left at {row['peer']} is still there: {error}")
-                found = Left(row["peer"], gone.source, error)
-                # What that box refuses to one of its names it may let another do: the one that made it, if that runs.
-                if found.for_good and box != row["peer"] and await _runs(store, row["peer"]):
-                    continue
-                left.append(found)
-                if not found.for_good:
-                    continue
-            async with store.transaction() as db:
-                sql = "DELETE FROM left_there WHERE peer = ? AND source = ? AND target = ?"
-                await db.execute(sql, tuple(row))
+            left.append(found)
+            if not found.for_good:
+                continue
+        async with store.transaction() as db:
+            await db.execute("DELETE FROM left_there WHERE peer = ? AND source = ? AND target = ?", tuple(row))
     return left
 
 
 async def _runs(store: Store, peer: str) -> bool:
-    return any(peer in (task.peer, task.source_peer) for task in await records.tasks(store))
+    """Whether a task goes by that name of a box, and is not paused: what never runs takes nothing away."""
+    tasks = await records.tasks(store)
+    return any(peer in (task.peer, task.source_peer) and not task.options.paused for task in tasks)
 
 
 async def _hand_over(store: Store, box: str, name: str) -> None:
@@ -254,8 +266,8 @@ async def clean_for_good(store: Store, where: Paths, peer: str) -> str:
     if others := set.intersection(*[await _stand_ins(store, peer, place) for place in places]) - {peer}:
         await _hand_over(store, peer, min(others))
         return f"What removed tasks left there goes with the next run of a task with {min(others)}, the same box."
-    ended = await clean(store, where, Task("", "", None, "", source_peer=peer))
-    left = [one for one in ended if one.peer == peer]
+    # Its own alone: what it may not do of another name's is no reason to forget that.
+    left = await _clean_at(store, where, peer, await store.rows(f"{_NOTED} WHERE peer = ?", (peer,)))
     held = await _held_at(store, peer)
     if not (left or held):
         return ""

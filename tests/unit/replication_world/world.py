@@ -255,9 +255,9 @@ class World:
         async with open_store(self.database, write=True) as store:
             run = await records.new_run(store, task or self.task, mode, request)
         argv: Sequence[str] = [sys.executable, str(HERE / "near_job.py"), str(self.path), run.id]
-        environment = {**self.environment, "MODEL_RATE": str(rate)}
+        (self.path / "rate").write_text(str(rate))  # bytes a second of whichever box sends; 0 is as fast as it can
         return run.id, await asyncio.create_subprocess_exec(
-            *argv, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+            *argv, env=self.environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
 
     async def until_sent(self, run_id: str, process: asyncio.subprocess.Process, count: int = MB) -> None:

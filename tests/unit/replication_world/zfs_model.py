@@ -483,7 +483,7 @@ def send(folder: str, words: list[str]) -> None:
     }  # fmt: skip
     out = sys.stdout.buffer
     out.write(head_line(head))
-    rate = float(os.environ.get("MODEL_RATE", "0"))
+    rate = float(content_of(f"{os.path.dirname(folder)}/rate") or 0)  # no environment gets through the agent
     while size > 0:
         out.write(b"\xa5" * min(CHUNK, size))
         out.flush()
