@@ -75,7 +75,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     runs.add_argument("--limit", type=_limit, default=20, metavar="N", help="how many (default 20)")
     runs.set_defaults(handler=_runs, reads=True)
     for verb, handler, reads, what in (
-        ("run-show", _run_show, True, "one run with its evidence"),
+        ("run-show", _run_show, True, "one run with its evidence, plan and log"),
         ("cancel", _cancel, False, "stop a run; the next one resumes"),
     ):
         one = verbs.add_parser(verb, help=what)
@@ -187,6 +187,23 @@ def describe_run(run: Run) -> str:
     return "\n".join(lines)
 
 
+def describe_kept(run: Run) -> list[str]:
+    """The plan that a run carried out, in the words of a dry run, and its log; nothing where it kept none."""
+    from ..services.replication.kept import moment, plan_of
+
+    lines: list[str] = []
+    plan = plan_of(run)
+    if plan is not None:
+        told = plan if isinstance(plan, str) else "as it was made last"
+        lines += ["", f"plan      {told}"]
+        lines += [] if isinstance(plan, str) else [f"          {line}" for line in describe_plan(plan).split("\n")]
+    if run.log:
+        lines.append("")
+        for label, line in zip(("log", *[""] * len(run.log)), run.log, strict=False):
+            lines.append(f"{label:<9} {moment(line)}  {text.clean(line.text)}")
+    return lines
+
+
 async def _runs(host: Host, args: argparse.Namespace) -> Result:
     service = open_replication(host)
     runs = await service.runs(args.name, args.limit)
@@ -215,7 +232,7 @@ async def _runs(host: Host, args: argparse.Namespace) -> Result:
 
 async def _run_show(host: Host, args: argparse.Namespace) -> Result:
     run = await open_replication(host).run(args.run)
-    return Result(run, describe_run(run))
+    return Result(run, "\n".join([describe_run(run), *describe_kept(run)]))
 
 
 async def _cancel(host: Host, args: argparse.Namespace) -> Result:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ..actions import Action
 from ..services.replication.freshness import AHEAD, ANEW, anew_words, standing
+from ..services.replication.kept import moment, plan_of
 from ..services.replication.model import Plan, Run, Task, TaskStatus
 from ..services.replication.options import describe, stream_words
 from ..text import duration, size
@@ -130,17 +131,33 @@ def chart_lines(task: Task, runs: Sequence[Run], width: int) -> list[Pieces]:
 
 
 def run_lines(run: Run, acts: Sequence[Action], now: float, width: int, *, files: bool = True) -> list[Pieces]:
-    """A run to read: what failed and what helps first, then its evidence; without `files` no name of a file."""
+    """A run to read: what failed and what helps first, then its evidence, its plan and its log; without `files` no name
+    of a file."""
     kind = kind_of(run)
     head = [*failure_lines(run, kind, acts, width), []] if kind is not None else []
     said = sentences(run.message)[0] if kind is not None else ""
-    return [*head, *evidence_lines(run, now, said, files=files)]
+    lines = [*head, *evidence_lines(run, now, said, files=files)]
+    while not lines[-1]:
+        lines.pop()
+    return [*lines, *_kept_lines(run, width)]
 
 
-def plan_lines(plan: Plan, width: int, ways: str = "") -> list[Pieces]:
+def _kept_lines(run: Run, width: int) -> list[Pieces]:
+    """The plan that a run carried out, in the words of a dry run, and what it said while it worked."""
+    plan = plan_of(run)
+    lines: list[Pieces] = []
+    if plan is not None:
+        lines += [[], [("plan, as it was made last", "caption")]]
+        lines += [[(f" {plan}", "unknown")]] if isinstance(plan, str) else plan_lines(plan, width, None)
+    if run.log:
+        lines += [[], [("log", "caption")], *([(f" {moment(line)}  ", "dim"), (line.text, "text")] for line in run.log)]
+    return lines
+
+
+def plan_lines(plan: Plan, width: int, ways: str | None = "") -> list[Pieces]:
     """A dry run to read: what would be taken, sent, thrown away; what cannot be sent and why.
 
-    `ways` is the key that shows the ways out of a conflict; empty: this person may not.
+    `ways` is the key that shows the ways out of a conflict; empty: this person may not; None: it is of the past.
     """
     lines: list[Pieces] = []
     if plan.conflicts:
@@ -148,8 +165,9 @@ def plan_lines(plan: Plan, width: int, ways: str = "") -> list[Pieces]:
         for item in plan.conflicts:
             since = f" Both sides have @{item.since}." if item.since else " They have no snapshot in common."
             lines += _fact("", f"{item.text}{since}", width)
-        helps = f"{ways} shows the ways out" if ways else "the ways out need the role operate"
-        lines += _fact("", f"Nothing is lost by itself: {helps}.", width, "dim")
+        if ways is not None:
+            helps = f"{ways} shows the ways out" if ways else "the ways out need the role operate"
+            lines += _fact("", f"Nothing is lost by itself: {helps}.", width, "dim")
         lines.append([])
     if plan.snapshot:
         lines += _fact("takes", f"@{plan.snapshot}{' of the whole tree' if plan.recursive else ''}", width)

@@ -9,7 +9,8 @@ import pytest
 
 from dplane_tui.errors import UnreachableError
 from dplane_tui.services.jobs.model import Progress
-from dplane_tui.services.replication.model import Conflict, Options, Plan, Run, Task, TaskStatus
+from dplane_tui.services.replication import codec
+from dplane_tui.services.replication.model import Conflict, LogLine, Options, Plan, Run, Step, Task, TaskStatus
 from tests.console.conftest import MONO, Opener
 from tests.console.fake_looks import diverged
 from tests.console.fakes import EVIDENCE, FakeServices, M
@@ -155,7 +156,12 @@ async def test_a_task_opens_to_its_options_failure_keys_and_history(console: Ope
 
 
 async def test_a_failed_run_opens_to_a_sentence_its_class_and_keys_that_work_there(console: Opener) -> None:
-    async with console(late_photos(), section="replication") as seen:
+    services = late_photos()
+    runs = services.fake_replication.run_list
+    plan = Plan("photos", steps=(Step("full", "tank/photos", "backup/photos", "filesystem", "s1", "7", size=3 * M),))
+    log = tuple(LogLine(time.time(), f"again in {number}s: it\x1b[2J is away") for number in range(40))
+    runs[0] = dataclasses.replace(runs[0], plan=codec.dumps(plan), log=log)
+    async with console(services, section="replication") as seen:
         await seen.until_text("photos is late")
         await seen.press("home", "enter")
         await seen.until_text("> 1h ago")
@@ -163,6 +169,10 @@ async def test_a_failed_run_opens_to_a_sentence_its_class_and_keys_that_work_the
         await seen.until_text("Run of photos")
         assert "class      network" in seen.text
         assert "Nothing was proven by this run." in seen.text
+        assert "plan, as it was made last" in seen.text
+        assert "tank/photos@s1 → backup/photos, about 3.00M" in seen.text
+        await seen.press("G")
+        await seen.until_text("again in 39s: it\ufffd[2J is away")
         await seen.press("u")
         await seen.until_text("The run r1 was started.")
     assert ("start", "photos") in seen.services.fake_replication.calls

@@ -270,6 +270,7 @@ async def test_a_box_that_is_not_reached_at_first_is_tried_again_before_anything
     run = await world.run()
     assert run.state == "succeeded", run.message
     assert world.deaf == 0
+    assert [line.text[:11] for line in run.log] == ["again in 0s"] * 2, "a run that heals says so in its log alone"
     assert_equal(world)
     world.write("tank/photos", 1000)
     world.deaf = 3  # more often than it is tried

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ...aside import Log
 from . import files
 from .model import Progress
 
@@ -20,6 +21,8 @@ class Reporter:
 
     def __init__(self, folder: Path, job: str, kind: str, title: str) -> None:
         self._folder = folder
+        self.log = Log()
+        """What the job says while it works, for whoever stores it."""
         pid, created = files.own_process()
         now = time.time()
         self.progress = Progress(job, kind, "running", title, started=now, updated=now, pid=pid, pid_created=created)

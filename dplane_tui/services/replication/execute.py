@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ... import text
 from ...aside import aside
@@ -27,7 +29,7 @@ from ..host import Host
 from ..jobs.report import Reporter
 from ..store import Store
 from . import chains, codec, convoy, failures, holds, pace, pruning, records, space
-from .leaving import conflict_way_out, left_behind, refuse_conflicts
+from .leaving import conflict_way_out, left_behind, left_lines, refuse_conflicts
 from .model import Evidence, Match, Peer, Plan, Step, Task
 from .planning import Planning
 from .pump import Throttle
@@ -123,17 +125,30 @@ class Execution:
                     self._for_good.clear()  # a box that is going down fails what it is at before the link breaks
                 if not (self._passing or failures.worth_another_try(error)):
                     raise
-                aside(str(error))  # for the journal: a run that heals keeps it to itself
                 if self._sent > before and renewals:
                     renewals, pauses, lost = renewals - 1, failures.jittered(RECONNECTS), None
                 # How far it got says more than that it cannot be reached now.
                 lost = lost or error
                 if not pauses:
+                    aside(f"not again: {error}")
                     raise lost from None
-                stage = failures.meanwhile(error, begun=self._sent > 0)
-            await self._close()
-            self._report.update(stage=stage, rate_bps=None, eta_s=None)
-            await asyncio.sleep(pauses.pop(0))
+                again = error
+            await self._wait(again, pauses.pop(0))
+
+    async def _wait(self, error: DPlaneError, pause: float) -> None:
+        """So many seconds until the next attempt. Why there is one is stored before: nothing else may be till the end,
+        and a run that heals keeps it to its log and the journal."""
+        aside(f"again in {text.duration(pause)}: {error}")
+        await self._close()
+        stage = failures.meanwhile(error, begun=self._sent > 0)
+        self._report.update(stage=stage, rate_bps=None, eta_s=None)
+        with contextlib.suppress(DPlaneError):
+            await self._keep()
+        await asyncio.sleep(pause)
+
+    async def _keep(self, **fields: Any) -> None:
+        """Store these fields of the run, and its log."""
+        await records.update_run(self._store, self._run_id, log=self._report.log, **fields)
 
     async def dry(self) -> Plan:
         """The plan that `run` would execute now. Changes nothing."""
@@ -162,7 +177,7 @@ class Execution:
 
     async def _carry_out(self, *, connect: bool = False) -> Outcome:
         plan = await self._planning.plan(take=True, connect=connect)
-        await records.update_run(self._store, self._run_id, plan=codec.dumps(plan))
+        await self._keep(plan=codec.dumps(plan))
         refuse_conflicts(plan)
         going, short = self._fitting(plan)
         if short and self._room is None:
@@ -195,7 +210,7 @@ class Execution:
             plan = replace(await self._planning.plan(take=True, again=True), snapshot=plan.snapshot)
             if not self._fitting(plan)[1]:
                 break
-        await records.update_run(self._store, self._run_id, plan=codec.dumps(plan))
+        await self._keep(plan=codec.dumps(plan))
         return plan
 
     async def _retain(self) -> str:
@@ -237,6 +252,8 @@ class Execution:
             number += len(group)
         failed.update(await self._prove(arrived))
         if failed or short:
+            for line in left_lines({**failed, **short}, plan):
+                self._report.log.add(line)
             raise left_behind({**failed, **short}, plan, {one.step.dataset for one in arrived})
 
     def _learn(self, step: Step, error: DPlaneError) -> None:
@@ -278,7 +295,7 @@ class Execution:
         total = None if None in known else sum(size or 0 for size in known)
         done = await transfer(send, receive, lambda count: self._report.bytes(before + count, total), self._throttle)
         self._sent += done.count
-        await records.update_run(self._store, self._run_id, bytes=self._sent)
+        await self._keep(bytes=self._sent)
         return done
 
     async def _step(self, step: Step, before: int, plan: Plan) -> _Sent:

@@ -24,7 +24,7 @@ _OLD = (
     "task = :task AND (started, id) < (:started, :id) AND state NOT IN ('queued', 'running') "
     "AND mode IN (SELECT value FROM json_each(:kinds)) AND id NOT IN (SELECT value FROM json_each(:whole))"
 )
-_TRIMMED = "plan = '' AND request = '' AND EXISTS (SELECT 1 FROM evidence WHERE run = runs.id)"
+_TRIMMED = "plan = '' AND request = '' AND log = '' AND EXISTS (SELECT 1 FROM evidence WHERE run = runs.id)"
 _PROOFS = (
     "SELECT max(evidence.id) AS id, dataset, target, source_guid FROM evidence JOIN runs ON runs.id = evidence.run "
     "WHERE task = :task AND mode = 'run' AND source_guid = target_guid GROUP BY dataset, target"
@@ -40,7 +40,8 @@ _ACTS = (
     "DELETE FROM pruned WHERE task = :task AND at < :started",
     f"DELETE FROM runs WHERE {_OLD} AND NOT EXISTS (SELECT 1 FROM evidence WHERE run = runs.id) "  # noqa: S608
     "AND id NOT IN (SELECT run FROM holds)",
-    f"UPDATE runs SET plan = '', request = '' WHERE {_OLD} AND (plan != '' OR request != '')",  # noqa: S608
+    f"UPDATE runs SET plan = '', request = '', log = '' WHERE {_OLD} "  # noqa: S608
+    "AND (plan != '' OR request != '' OR log != '')",
 )
 
 

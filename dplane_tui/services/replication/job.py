@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ... import paths
+from ...aside import kept_in
 from ...errors import ChangedError, DPlaneError, RefusedError, UnreachableError, UsageError
 from ..alone import HeldError, alone
 from ..door import Door
@@ -72,9 +73,11 @@ async def run_replication(run_id: str, asked: Asked | None = None) -> str:
         kind = "replicate" if mode == "run" else f"replicate-{mode}"
         report = Reporter(where.jobs, run_id, kind, f"{'replicate' if mode == 'run' else mode} {run.task}")
         await records.update_run(store, run_id, state="running", started=time.time())
-        telling = await hook.begin(run_id, run.task, request if request == records.COPIES else mode)
-        state, message, code = await _guarded(Job(store, run, request, report, where, LocalHost()), mode)
-        await records.update_run(store, run_id, state=state, ended=time.time(), message=message, error_code=code)
+        with kept_in(report.log):
+            telling = await hook.begin(run_id, run.task, request if request == records.COPIES else mode)
+            state, message, code = await _guarded(Job(store, run, request, report, where, LocalHost()), mode)
+        ended = {"state": state, "ended": time.time(), "message": message, "error_code": code}
+        await records.update_run(store, run_id, log=report.log, **ended)
         good = state in records.GOOD
         report.end("succeeded" if good else state, message if good else "", "" if good else message)
         with contextlib.suppress(DPlaneError):  # the run is stored; what fails here is the next one's

@@ -25,6 +25,22 @@ def refuse_conflicts(plan: Plan) -> None:
         raise DivergedError(plan.conflicts[0].text + more, conflict_way_out())
 
 
+def left_lines(failed: dict[str, DPlaneError], plan: Plan) -> list[str]:
+    """What a run left behind and why, dataset by dataset, for its log; of a dataset alone its sentence says it."""
+    parts: tuple[Step | Match | Conflict, ...] = (*plan.steps, *plan.matches, *plan.conflicts)
+    if len({part.dataset for part in parts} | failed.keys()) == 1:
+        return []
+    below = {
+        step.dataset: next(name for name in failed if is_below(step.dataset, [name]))
+        for step in plan.steps
+        if step.dataset not in failed and is_below(step.dataset, failed)
+    }
+    return [
+        *(f"{name} was left behind: {error.message}" for name, error in failed.items()),
+        *(f"{name} was left behind: it is below {above}" for name, above in below.items()),
+    ]
+
+
 def left_behind(failed: dict[str, DPlaneError], plan: Plan, arrived: Collection[str]) -> DPlaneError:
     """The error of a run that left these datasets of its plan behind: of the first one's kind, saying what arrived."""
     parts: tuple[Step | Match | Conflict, ...] = (*plan.steps, *plan.matches, *plan.conflicts)

@@ -150,6 +150,14 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class LogLine:
+    """What a run said while it worked: why it tried again, what it could not do besides, what it left behind."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One run of a task."""
 
@@ -165,11 +173,14 @@ class Run:
     error_code: str = ""
     evidence: tuple[Evidence, ...] = ()
     plan: str = ""
-    """The plan as JSON, the very one that ran; of a verification what it found (`content.Verified`)."""
+    """The plan as JSON, the very one that ran, of several attempts the last one's; of a verification what it found
+    (`content.Verified`)."""
     kind: str = "run"
     """`run`, `restore` or `verify` (which sends nothing); a dry run is a `plan`, a comparison a `compare`."""
     pruned: tuple[Pruned, ...] = ()
     """What retention destroyed after it, or could not."""
+    log: tuple[LogLine, ...] = ()
+    """What it said while it worked, oldest first; the middle of a long one is left out."""
 
     @property
     def word(self) -> str:

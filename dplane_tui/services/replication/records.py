@@ -10,11 +10,12 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ...aside import Log
 from ...errors import CommandError, MissingError, RefusedError
 from ..retention.model import Pruned
 from ..store import Store
 from . import codec
-from .model import Evidence, Options, Peer, Run, Scope, Task
+from .model import Evidence, LogLine, Options, Peer, Run, Scope, Task
 from .rights import FLAGS
 
 ACTIVE = frozenset({"queued", "running"})
@@ -232,11 +233,25 @@ async def mode_of(store: Store, run_id: str) -> tuple[str, str]:
     return str(found[0]["mode"]), str(found[0]["request"])
 
 
-async def update_run(store: Store, run_id: str, **fields: Any) -> None:
-    """Change fields of a run (state, ended, bytes, message, error_code, plan)."""
+async def update_run(store: Store, run_id: str, *, log: Log | None = None, **fields: Any) -> None:
+    """Change fields of a run (state, ended, bytes, message, error_code, plan), and store what it has said since."""
+    said = log.said if log is not None else 0
+    if log is not None and said > log.stored:
+        fields["log"] = json.dumps([{"at": at, "text": text} for at, text in log.lines()], separators=(",", ":"))
+    if not fields:
+        return
     changes = ", ".join(f"{name} = ?" for name in fields)
     async with store.transaction() as db:
         await db.execute(f"UPDATE runs SET {changes} WHERE id = ?", (*fields.values(), run_id))  # noqa: S608
+    if log is not None:
+        log.stored = said
+
+
+def _log(row: Any) -> tuple[LogLine, ...]:
+    try:
+        return tuple(codec.decode(LogLine, line) for line in json.loads(row["log"] or "[]"))
+    except (ValueError, TypeError):
+        return (LogLine(row["started"], "what was kept of its log cannot be understood"),)
 
 
 async def add_evidence(store: Store, run_id: str, proof: Evidence, snapshot_created: float | None) -> None:
@@ -343,7 +358,8 @@ async def _with_evidence(store: Store, rows: Iterable[Any]) -> tuple[Run, ...]:
         pruned.setdefault(row["run"], []).append(Pruned(**fields))
     return tuple(
         Run(
-            **{name: row[name] for name in row.keys() if name not in {"mode", "request", "former"}},  # noqa: SIM118
+            **{name: row[name] for name in row.keys() if name not in {"mode", "request", "former", "log"}},  # noqa: SIM118
+            log=_log(row),
             kind=row["mode"],
             evidence=tuple(proofs.get(row["id"], ())),
             pruned=tuple(pruned.get(row["id"], ())),

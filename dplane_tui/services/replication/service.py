@@ -322,8 +322,8 @@ class LocalReplication(LocalLooks):
             with contextlib.suppress(OSError):
                 files.write(self._paths.jobs, replace(progress, state="failed", error=str(problem)))
             async with self._store(write=True) as store:
-                fields = {"ended": time.time(), "message": str(problem), "error_code": problem.code}
-                await records.update_run(store, run.id, state="failed", **fields)
+                told = {"message": str(problem), "error_code": problem.code}
+                await records.update_run(store, run.id, log=None, state="failed", ended=time.time(), **told)
             raise problem from None
 
     async def plan(self, name: str) -> Plan:

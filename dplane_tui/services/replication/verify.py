@@ -68,7 +68,7 @@ async def verify(job: Job) -> Outcome:
             kept = (*found.differences, *differences)[:STORED_DIFFERENCES]
             found = replace(found, datasets=(*found.datasets, checked), differences=kept)
             total = sum(one.bytes for one in found.datasets)
-            await records.update_run(job.store, job.run.id, plan=codec.dumps(found), bytes=total)
+            await records.update_run(job.store, job.run.id, log=job.report.log, plan=codec.dumps(found), bytes=total)
     return judged(found)
 
 
