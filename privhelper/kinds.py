@@ -142,7 +142,7 @@ def _seed_problem(value: object) -> str:
     return text(value, 64, LETTERS | DIGITS | {"-"})
 
 
-TIMER_KINDS = ("task", "policy", "scrub", "trim", "smart")
+TIMER_KINDS = ("task", "catchup", "policy", "scrub", "trim", "smart")
 
 
 def _policy_name_problem(value: object) -> str:
@@ -253,7 +253,7 @@ SNAPSHOTS = Kind(
 )
 TIMER = Kind(
     "timer",
-    "task, policy, scrub, trim or smart, a hyphen, and letters, digits and _ . -; at most 80 bytes",
+    "task, catchup, policy, scrub, trim or smart, a hyphen, and letters, digits and _ . -; at most 80 bytes",
     "task-photos",
     _timer_problem,
 )

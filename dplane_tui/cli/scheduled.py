@@ -7,9 +7,10 @@ import time
 
 from ..aside import aside
 from ..errors import DPlaneError, UsageError
+from ..services.door import Door
 from ..services.host import Host
-from ..services.replication import rates
-from ..services.replication.model import Options
+from ..services.replication import rates, schedule, timer
+from ..services.replication.model import Options, Task
 from ..services.replication.records import ACTIVE
 from ..services.replication.service import open_replication
 from .output import Result
@@ -18,7 +19,8 @@ from .output import Result
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument(
-        "name", help="the timer's name: task-NAME, policy-snapshots, scrub-POOL, trim-POOL, smart-short, smart-long"
+        "name",
+        help="the timer's name: task-NAME, catchup-NAME, policy-snapshots, scrub-POOL, trim-POOL, smart-short or -long",
     )
     parser.set_defaults(handler=_scheduled)
 
@@ -29,18 +31,46 @@ async def _scheduled(host: Host, args: argparse.Namespace) -> Result:
         return await _policies(host)
     if kind in ("scrub", "trim", "smart") and name:
         return await _upkeep(host, args.name)
-    if kind != "task" or not name:
+    if kind not in ("task", "catchup") or not name:
         raise UsageError(f"There is no scheduled work called {args.name}.")
+    return await _task(host, name, again=kind == "catchup")
+
+
+async def _task(host: Host, name: str, *, again: bool) -> Result:
+    """Start a task, or say why it is left out; `again` to make up what was outside of its hours."""
     service = open_replication(host)
     task = await service.task(name)
+    runs = await service.runs(name, 20)
+    going = next((run for run in runs if run.state in ACTIVE and run.kind != "verify"), None)
+    begun = next((run.started for run in runs if run.kind == "run"), None)
     why = left_out(task.options, time.time())
-    going = next((run for run in await service.runs(name, 5) if run.state in ACTIVE and run.kind != "verify"), None)
+    done = going is not None
     if going is not None:
         why = f"its run {going.id} goes on"
-    if why:
-        return Result({"task": name, "started": None, "why": why}, f"The task {name} is left out this time: {why}.")
-    run = await service.start(name)
-    return Result({"task": name, "started": run, "why": ""}, f"The task {name} was started as {run}.")
+    elif again and not schedule.is_missed(await schedule.starts(host), name, begun):
+        why, done = "it has run since it was outside of its hours", True
+    elif why and not again and not task.options.paused:
+        await _make_up(host, task)
+    run = None if why else await service.start(name)
+    if again and (run or done):
+        await _made_up(host, name)
+    text = f"was started as {run}" if run else f"is left out this time: {why}"
+    return Result({"task": name, "started": run, "why": why}, f"The task {name} {text}.")
+
+
+async def _make_up(host: Host, task: Task) -> None:
+    try:
+        if await timer.make_up(Door(host), task.name, task.options):
+            aside(f"{task.name} is made up for when its hours begin")
+    except DPlaneError as error:
+        aside(f"{task.name} is not made up for when its hours begin: {error}")
+
+
+async def _made_up(host: Host, name: str) -> None:
+    try:
+        await timer.forget_missed(Door(host), name)
+    except DPlaneError as error:  # it goes off once more, and nothing is missed then
+        aside(f"the timer that made {name} up could not be taken away: {error}")
 
 
 async def _policies(host: Host) -> Result:

@@ -31,6 +31,7 @@ from dplane_tui.services.notify.model import (
     PING,
     RECOVERED,
     STARTED,
+    STOPPED,
     SUCCEEDED,
     TEST,
     WEBHOOK,
@@ -98,10 +99,10 @@ def test_ntfy_gets_a_title_a_priority_and_tags(server: Web, tmp_path: Path) -> N
 
 def test_a_ping_goes_where_its_event_says(server: Web) -> None:
     ping = channel(PING, f"{server.url}/uuid/?rid=1")
-    for event in (STARTED, SUCCEEDED, FAILED, TEST):
+    for event in (STARTED, SUCCEEDED, FAILED, STOPPED, TEST):
         assert deliver(ping, Message("nas-a", event, "once", "t", "x", 1.0)).accepted
     assert [one.path for one in server.requests] == [
-        f"/uuid{end}?rid=1" for end in ("/start", "", "/fail", "/log")
+        f"/uuid{end}?rid=1" for end in ("/start", "", "/fail", "/log", "/log")
     ]  # fmt: skip
     assert server.requests[0].body.startswith(b"x\n\nnas-a, ")
 

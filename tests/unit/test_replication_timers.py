@@ -100,8 +100,13 @@ async def test_the_same_schedule_set_again_brings_the_timer_back(systemd: System
     assert systemd.timers == there, "this was not about when it runs"
     await service.set_options("photos", Options(schedule="daily 02:30", limit="1M"), timed=True)
     assert systemd.timers == {"task-photos": AT["daily 02:30"]}
+    systemd.timers["catchup-photos"] = ["calendar:*-*-* 22:00:00"]
     await service.set_options("photos", Options())
     assert (await stored(), systemd.timers) == ("", {})
+    await service.set_options("photos", DAILY)
+    systemd.timers["catchup-photos"] = ["calendar:*-*-* 22:00:00"]
+    await service.remove_task("photos")
+    assert systemd.timers == {}
 
 
 async def test_a_task_whose_timer_cannot_be_made_is_not_made(systemd: Systemd) -> None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dplane_tui.cli import scheduled
 from dplane_tui.cli.scheduled import left_out
-from dplane_tui.errors import UsageError
-from dplane_tui.services.host import Output
-from dplane_tui.services.replication import schedule
-from dplane_tui.services.replication.model import Options
+from dplane_tui.errors import CommandError, UsageError
+from dplane_tui.services.door import Door as RealDoor
+from dplane_tui.services.host import Host, Output
+from dplane_tui.services.replication import schedule, timer
+from dplane_tui.services.replication.model import Options, Run, Task
 from dplane_tui.services.replication.options import change
 from privhelper.kinds import WHEN
 from privhelper.timers import content
@@ -191,11 +195,132 @@ class Systemd:
 
 async def test_the_next_start_is_what_systemd_tells_or_unknown() -> None:
     listed = [
-        {"next": 1_795_000_000_000_000, "unit": "dplane-scheduled@task-photos.timer"},
+        {"next": 1_795_000_000_000_000, "last": 1_794_900_000_000_000, "unit": "dplane-scheduled@task-photos.timer"},
         {"next": None, "unit": "dplane-scheduled@task-b.timer"},
         {"next": "soon", "unit": 7},
         "junk",
     ]
-    assert await schedule.next_runs(Systemd(0, json.dumps(listed))) == {"photos": 1_795_000_000.0}  # type: ignore[arg-type]
+    starts = await schedule.starts(Systemd(0, json.dumps(listed)))  # type: ignore[arg-type]
+    assert starts == {"task-photos": (1_795_000_000.0, 1_794_900_000.0), "task-b": (None, None)}
+    assert schedule.next_run(starts, "photos", None) == 1_795_000_000.0
+    assert (schedule.next_run(starts, "b", None), schedule.next_run(starts, "c", None)) == (None, None)
     for status, text in ((1, ""), (0, "no json"), (0, "{}")):
-        assert await schedule.next_runs(Systemd(status, text)) == {}  # type: ignore[arg-type]
+        assert await schedule.starts(Systemd(status, text)) == {}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("begun", "due"),
+    [
+        (None, 22.0),
+        (3.0, 22.0),  # the last run was before the start at 9 that was outside of its hours
+        (9.0, 26.0),
+        (14.0, 26.0),  # somebody ran it since: nothing is made up
+    ],
+)
+def test_what_is_made_up_is_a_next_start_only_while_it_is_missed(begun: float | None, due: float) -> None:
+    starts: schedule.Starts = {"task-photos": (26.0, 9.0), "catchup-photos": (22.0, None)}
+    assert schedule.next_run(starts, "photos", begun) == due
+    boot: schedule.Starts = {"task-photos": (None, 9.0), "catchup-photos": (22.0, None)}
+    assert schedule.next_run(boot, "photos", begun) == (22.0 if due == 22.0 else None)
+
+
+@pytest.mark.parametrize(
+    ("when", "window", "made_up"),
+    [
+        ("daily 02:30", "22:00-06:00", ["calendar:*-*-* 22:00:00"]),
+        ("Mon..Fri 23:00 Europe/Berlin", "22:05-06:00", ["calendar:*-*-* 22:05:00"]),  # nobody here can read it
+        ("boot 10m", "22:00-06:00", ["calendar:*-*-* 22:00:00"]),
+        ("every 4h", "22:00-06:00", ["calendar:*-*-* 22:00:00"]),
+        ("hourly", "22:00-06:00", []),  # one of its own starts comes soon after
+        ("hourly", "22:10-22:50", ["calendar:*-*-* 22:10:00"]),
+        ("every 15m; daily 02:30", "22:00-06:00", []),
+        ("daily 02:30", "", []),
+        ("daily 02:30", "04:00-04:00", []),
+    ],
+)
+def test_a_missed_start_is_made_up_when_the_hours_begin(when: str, window: str, made_up: list[str]) -> None:
+    found = timer.made_up_at(Options(schedule=when, window=window))
+    assert found == made_up
+    assert not found or WHEN.check(found) == ""
+
+
+class Asked:
+    """A box with one task, whose timer started last at 9: what its door was asked, and what was started."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, options: Options, *, begun: float | None) -> None:
+        self.timers: list[tuple[str, str, list[str]]] = []
+        self.started = 0
+        self.broken = False
+        self.host = cast("Host", Systemd(0, json.dumps([{"unit": "dplane-scheduled@task-photos.timer", "last": NINE}])))
+        self._task = Task("photos", "tank/photos", None, "vault/photos", options=options)
+        self._runs = () if begun is None else (Run("1", "photos", "succeeded", begun),)
+        monkeypatch.setattr(scheduled, "open_replication", lambda _host: self)
+        monkeypatch.setattr(RealDoor, "call", lambda _door, verb, **args: self._call(verb, **args))
+
+    async def _call(self, verb: str, *, timer: str, when: list[str] | None = None) -> dict[str, Any]:
+        if self.broken:
+            raise CommandError("systemd says no.")
+        self.timers.append((verb, timer, when or []))
+        return {}
+
+    async def task(self, _name: str) -> Task:
+        return self._task
+
+    async def runs(self, _name: str, _limit: int) -> tuple[Run, ...]:
+        return self._runs
+
+    async def start(self, _name: str) -> str:
+        self.started += 1
+        return "2"
+
+    async def fires(self, monkeypatch: pytest.MonkeyPatch, timer: str, hour: int) -> dict[str, Any]:
+        monkeypatch.setattr(time, "time", lambda: today(hour))
+        return (await scheduled._scheduled(self.host, argparse.Namespace(name=timer))).data  # type: ignore[no-any-return]
+
+
+def today(hour: int) -> float:
+    return time.mktime((2026, 11, 24, hour, 0, 10, 0, 0, -1))
+
+
+NINE = int(today(9) * 1_000_000)
+NIGHTLY = Options(schedule="daily 02:30", window="22:00-06:00")
+
+
+async def test_a_box_that_is_off_at_night_runs_what_it_missed_when_the_hours_begin(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """systemd starts at 9 what it missed at 2:30, which is outside of the hours, and would never do so again."""
+    box = Asked(monkeypatch, NIGHTLY, begun=today(9) - 86400)
+    why = (await box.fires(monkeypatch, "task-photos", 9))["why"]
+    assert why == "it may start only at 22:00-06:00"
+    assert (box.timers, box.started) == ([("timer-set", "catchup-photos", ["calendar:*-*-* 22:00:00"])], 0)
+    assert (await box.fires(monkeypatch, "catchup-photos", 22))["started"] == "2"
+    assert box.timers[1:] == [("timer-remove", "catchup-photos", [])]
+
+
+async def test_what_ran_since_is_not_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    box = Asked(monkeypatch, NIGHTLY, begun=today(14))
+    assert (await box.fires(monkeypatch, "catchup-photos", 22))["started"] is None
+    assert (box.started, box.timers) == (0, [("timer-remove", "catchup-photos", [])])
+
+
+async def test_what_is_to_be_made_up_waits_for_the_hours_and_for_the_end_of_a_pause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """systemd starts at once what it takes for missed, as after a boot."""
+    box = Asked(monkeypatch, NIGHTLY, begun=None)
+    await box.fires(monkeypatch, "catchup-photos", 10)
+    paused = Asked(monkeypatch, replace(NIGHTLY, paused=True), begun=None)
+    await paused.fires(monkeypatch, "catchup-photos", 22)
+    await paused.fires(monkeypatch, "task-photos", 9)
+    assert [box.started, box.timers, paused.started, paused.timers] == [0, [], 0, []]
+
+
+async def test_a_door_that_does_not_open_keeps_nothing_from_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    box = Asked(monkeypatch, NIGHTLY, begun=None)
+    box.broken = True
+    said: list[str] = []
+    monkeypatch.setattr(scheduled, "aside", said.append)
+    assert (await box.fires(monkeypatch, "task-photos", 9))["started"] is None
+    assert (await box.fires(monkeypatch, "catchup-photos", 22))["started"] == "2"
+    assert (len(said), box.started) == (2, 1)

@@ -63,3 +63,14 @@ async def test_no_packet_before_the_login_passes_for_a_changed_host_key(said: by
             await link.close()
     assert type(told.value) is UnreachableError, told.value
     assert "“" in told.value.message, "the other side's words are in quotes"
+
+
+def test_a_peer_that_is_silent_is_noticed_by_the_login_and_by_each_command(tmp_path: Path) -> None:
+    """Else a cable that was pulled holds a run for as long as the kernel waits for it."""
+    key = " ".join(asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode().split()[:2])
+    link = Link(Peer("nas-b", "dplane", "192.0.2.1", 22, key, "", "", product=True), tmp_path, tmp_path)
+    for master in (True, False):
+        words = link.argv("cat", master=master)
+        told = [words[at + 1] for at, word in enumerate(words) if word == "-o"]
+        assert {"ServerAliveInterval=15", "ServerAliveCountMax=7"} <= set(told)
+        assert words.index("--") > max(at for at, word in enumerate(words) if word == "-o")

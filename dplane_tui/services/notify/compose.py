@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit, urlunsplit
 
 from ...text import clean, clean_lines, duration
-from .model import FAILED, NOTHING_NEW, RECOVERED, STARTED, SUCCEEDED, TEST, Message
+from .model import FAILED, NOTHING_NEW, RECOVERED, STARTED, STOPPED, SUCCEEDED, TEST, Message
 from .records import Due
 
 _TITLE, _LINE, _NTFY_BYTES = 160, 600, 3800  # ntfy turns what is longer than 4 KiB into a file
-_PING_PARTS = {STARTED: "/start", FAILED: "/fail", TEST: "/log"}
+_PING_PARTS = {STARTED: "/start", FAILED: "/fail", STOPPED: "/log", TEST: "/log"}
 
 
 def line(text: str, limit: int = _TITLE) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 STARTED, SUCCEEDED, NOTHING_NEW = "started", "succeeded", "nothing-new"
 FAILED, LATE, POOL, DISK, STORE, RECOVERED = "failed", "late", "pool", "disk", "store", "recovered"
-TEST = "test"
+STOPPED, TEST = "stopped", "test"
 
 EVENTS: dict[str, str] = {
     STARTED: "a run of a task began",

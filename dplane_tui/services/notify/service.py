@@ -23,6 +23,7 @@ from .model import (
     NOTHING_NEW,
     PING,
     STARTED,
+    STOPPED,
     SUCCEEDED,
     TEST,
     ChannelState,
@@ -35,8 +36,14 @@ from .send import deliver
 from .tell import Trouble, tell
 
 _NEWS_SECONDS = 7 * 86400.0
-_EVENTS = {"succeeded": SUCCEEDED, "nothing-new": NOTHING_NEW, "failed": FAILED, "died": FAILED}
-_WORDS = {STARTED: "started", SUCCEEDED: "succeeded", NOTHING_NEW: "has nothing new", FAILED: "failed"}
+_EVENTS = {"succeeded": SUCCEEDED, "nothing-new": NOTHING_NEW, "failed": FAILED, "died": FAILED, "cancelled": STOPPED}
+_WORDS = {
+    STARTED: "started",
+    SUCCEEDED: "succeeded",
+    NOTHING_NEW: "has nothing new",
+    FAILED: "failed",
+    STOPPED: "was stopped",
+}
 
 
 class NotifyService:
@@ -175,7 +182,8 @@ def _name(config: Config) -> str:
 
 
 def _of_run(config: Config, run: Run, status: TaskStatus, event: str) -> dict[str, Message]:
-    """What each channel is told of a run itself. A failure is an alarm, so only pings hear of it from here."""
+    """What each channel is told of a run itself. A failure is an alarm, so only pings hear of it from here; that it was
+    stopped none but they hear at all."""
     if event not in _WORDS:
         return {}
     lines = [f"Run {run.id}: {run.message}" if run.message else f"Run {run.id}."]

@@ -23,11 +23,18 @@ _TIME = r"(\d{1,2}):(\d{2})"
 _ONE_TIME = re.compile(rf"calendar:(?:.* )?{_TIME}(?::\d{{2}})?")
 _MIDNIGHT = tuple(f"calendar:{word}" for word in ("daily", "weekly", "monthly", "quarterly", "yearly"))
 _CALENDAR = re.compile(r"[A-Za-z0-9*][A-Za-z0-9 ,.\-/:*~]{0,119}")
+Starts = dict[str, tuple[float | None, float | None]]
+"""The next and the last start of each timer of ours, by its name, Unix seconds."""
 
 
 def timer(task: str) -> str:
     """The name of a task's timer."""
     return f"task-{task}"
+
+
+def catch_up(task: str) -> str:
+    """The name of the timer that makes up a start of a task that was outside of its hours."""
+    return f"catchup-{task}"
 
 
 def parse(text: str) -> list[str]:
@@ -88,10 +95,19 @@ def _clock(hour: str, minute: str, text: str) -> str:
     return f"{int(hour):02d}:{minute}:00"
 
 
-async def next_runs(host: Host) -> dict[str, float]:
-    """The next start of each task that has a timer, Unix seconds, as systemd tells; nothing where it does not."""
-    starts = await next_starts(host)
-    return {name.removeprefix("task-"): due for name, due in starts.items() if name.startswith("task-")}
+def next_run(known: Starts, task: str, begun: float | None) -> float | None:
+    """The next start of a task whose last run began at `begun`, Unix seconds; None where systemd tells none."""
+    due, _ = known.get(timer(task), (None, None))
+    again, _ = known.get(catch_up(task), (None, None))
+    if again is None or not is_missed(known, task, begun):
+        return due
+    return again if due is None else min(due, again)
+
+
+def is_missed(known: Starts, task: str, begun: float | None) -> bool:
+    """Whether no run of the task began (the last one at `begun`) since its timer last went off, as far as is known."""
+    _, fired = known.get(timer(task), (None, None))
+    return fired is None or begun is None or begun < fired
 
 
 async def next_starts(host: Host) -> dict[str, float]:
@@ -99,7 +115,7 @@ async def next_starts(host: Host) -> dict[str, float]:
     return {name: due for name, (due, _) in (await starts(host)).items() if due is not None}
 
 
-async def starts(host: Host) -> dict[str, tuple[float | None, float | None]]:
+async def starts(host: Host) -> Starts:
     """The next and the last start of each timer of ours, by the timer's name; None where systemd tells none."""
     argv = ["systemctl", "list-timers", "--all", "--output=json", "--no-pager", f"{PREFIX}*"]
     answer = await host.run(argv, timeout=20)
@@ -107,7 +123,7 @@ async def starts(host: Host) -> dict[str, tuple[float | None, float | None]]:
         listed = json.loads(answer.text) if answer.status == 0 else []
     except ValueError:
         return {}
-    found: dict[str, tuple[float | None, float | None]] = {}
+    found: Starts = {}
     for item in listed if isinstance(listed, list) else ():
         unit = item.get("unit") if isinstance(item, dict) else None
         if isinstance(unit, str) and unit.startswith(PREFIX):

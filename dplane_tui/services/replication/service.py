@@ -162,11 +162,11 @@ class LocalReplication(LocalLooks):
     async def tasks(self, *, look: bool = False) -> tuple[TaskStatus, ...]:
         async with self._store() as store:
             tasks = await records.tasks(store)
-            due = await schedule.next_runs(self._host) if any(task.options.schedule for task in tasks) else {}
-            found = tuple([await self._status(store, task, due.get(task.name)) for task in tasks])
+            starts = await schedule.starts(self._host) if any(task.options.schedule for task in tasks) else {}
+            found = tuple([await self._status(store, task, starts) for task in tasks])
         return await anew.looked(self._host, found) if look else found
 
-    async def _status(self, store: Store, task: Task, due: float | None) -> TaskStatus:
+    async def _status(self, store: Store, task: Task, starts: schedule.Starts) -> TaskStatus:
         last, restore = await records.last_run(store, task.name)
         proof = await records.newest_proof(store, task.name)
         last = self._true(last) if last else None
@@ -174,7 +174,7 @@ class LocalReplication(LocalLooks):
         status = TaskStatus(
             task,
             last,
-            next_run=due,
+            next_run=schedule.next_run(starts, task.name, last.started if last else None),
             restore=self._true(restore) if restore else None,
             before=self._true(before) if before else None,
         )
@@ -236,7 +236,7 @@ class LocalReplication(LocalLooks):
     async def _unmake(self, name: str) -> None:
         """Take away a task that was just made, and what may be there of its timer."""
         with contextlib.suppress(DPlaneError):
-            await Door(self._host).call("timer-remove", timer=schedule.timer(name))
+            await timer.forget(Door(self._host), name)
         async with self._store(write=True) as store:
             await records.delete_task(store, name)
             await store.backup()
@@ -275,7 +275,7 @@ class LocalReplication(LocalLooks):
             await self._refuse_running(store, name)
             task = await records.task(store, name)
             if task.options.schedule:
-                await Door(self._host).call("timer-remove", timer=schedule.timer(name))
+                await timer.forget(Door(self._host), name)
             await records.delete_task(store, name)
             left = await leftovers.drop(self._host, store, self._paths.jobs, task)
             await store.backup()

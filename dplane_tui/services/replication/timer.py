@@ -1,4 +1,8 @@
-"""The timer of a task follows what the store says of its schedule, also when the two have come apart."""
+"""The timer of a task follows what the store says of its schedule, also when the two have come apart.
+
+A start that systemd makes outside of the task's hours does not run, and systemd does not make it again: the box may
+be off whenever the next one is due. So a timer of its own makes it up when the hours begin, and is taken away then.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,10 @@ from dataclasses import fields
 
 from ...errors import DPlaneError
 from ..door import Door
-from . import schedule
+from . import gaps, rates, schedule
 from .model import Options
+
+_SOON = 3600  # a task that starts as often as this starts in its hours, if they are not shorter
 
 
 def is_meant(before: Options, after: Options, rpo: int | None) -> bool:
@@ -27,7 +33,37 @@ async def follow(door: Door, task: str, options: Options, kept: str, then: str) 
         if options.schedule:
             await door.call("timer-set", timer=name, when=schedule.parse(options.schedule))
         else:
-            await door.call("timer-remove", timer=name)
+            await forget(door, task)
     except DPlaneError as error:
         next_step = f"{error.next_step} {then}".strip()
         raise type(error)(f"systemd could not be told when {task} runs, {kept}: {error.message}", next_step) from None
+
+
+async def forget(door: Door, task: str) -> None:
+    """Let systemd start the task no more. Raises DPlaneError."""
+    for name in (schedule.timer(task), schedule.catch_up(task)):
+        await door.call("timer-remove", timer=name)
+
+
+def made_up_at(options: Options) -> list[str]:
+    """When a start outside of the hours is made up, as the door has it; nothing where another one comes soon anyway."""
+    if not options.window:
+        return []
+    span, gap = rates.parse_span(options.window), gaps.longest_gap(options.schedule)
+    length = (span.end - span.start) % rates.DAY * 60
+    if not length or (gap is not None and gap <= _SOON and gap < length):
+        return []
+    return [f"calendar:*-*-* {span.start // 60:02d}:{span.start % 60:02d}:00"]
+
+
+async def make_up(door: Door, task: str, options: Options) -> bool:
+    """Have a start that was outside of the hours made up; returns whether that is needed. Raises DPlaneError."""
+    when = made_up_at(options)
+    if when:
+        await door.call("timer-set", timer=schedule.catch_up(task), when=when)
+    return bool(when)
+
+
+async def forget_missed(door: Door, task: str) -> None:
+    """Nothing is to be made up any more. Raises DPlaneError."""
+    await door.call("timer-remove", timer=schedule.catch_up(task))
