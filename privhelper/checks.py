@@ -534,6 +534,7 @@ BEFORE: dict[str, Callable[[Verb, Args], Found]] = {
     "new-disk": _new_disk,
     "share": _share,
     **{name: _of_trees(name) for name in ("rename", "inherit", "clone", "chosen")},
+    "own-key": _of_trees("own_key"),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .checks import Found, inherited_mountpoint, no_links, nothing_is_hidden, snapshots_of, zfs_get
+from .copied import MARK, SAFE, key_problem
 from .failure import Failure
 from .places import ZFS
 from .programs import ask, run
@@ -49,6 +50,22 @@ def clone(_verb: Verb, args: Args) -> Found:
     path = str(given["mountpoint"]) if isinstance(given, dict) and "mountpoint" in given else ""
     if kind == "filesystem":
         _place(str(args["dataset"]), path or inherited_mountpoint(str(args["dataset"])))
+    return {}
+
+
+def own_key(_verb: Verb, args: Args) -> Found:
+    """It is no copy. Raises Failure `refused` with what to do instead."""
+    name = str(args["dataset"])
+    told = ask([ZFS, "get", "-H", "-p", "-o", "property,value,source", ",".join(SAFE), name])
+    # None of these values is a text of people's, and that of the mark is asked for apart.
+    rows = [line.split("\t") for line in told.splitlines()]
+    settings = {row[0]: (row[1], row[2]) for row in rows if len(row) == 3}
+    source = ask([ZFS, "get", "-H", "-p", "-o", "source", MARK, name]).rstrip("\n")
+    if source in ("local", "received"):
+        settings[MARK] = (zfs_get(name, MARK), source)
+    problem = key_problem(name, settings)
+    if problem:
+        raise Failure("refused", problem)
     return {}
 
 

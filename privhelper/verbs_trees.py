@@ -86,11 +86,13 @@ TREES = (
     Verb(
         "key-change",
         ADMIN,
-        "Gives an encryption root whose key is loaded another passphrase: the line behind the request.",
+        "Gives an encryption root whose key is loaded another passphrase: the line behind the request. Refused for a "
+        "copy (marked as a peer's, or set as a first receive sets it): its key is that of its original.",
         (DATASET, GUID),
         (ZFS, "change-key", *_PROMPT, "--", Value("dataset")),
         secret=rules.always,
         guard="dataset",
+        before=("own-key",),
         after="key-changed",
     ),
     Verb(

@@ -35,7 +35,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     load.add_argument("dataset")
     load.add_argument("--from-file", action="store_true", help="the key is in the file that its keylocation names")
     load.set_defaults(handler=_load)
-    change = secret.add(verbs.add_parser("change-key", help="give an encrypted dataset another passphrase"))
+    change = secret.add(verbs.add_parser("change-key", help="give an encrypted dataset another passphrase; not a copy"))
     change.add_argument("dataset")
     change.set_defaults(handler=_change)
 
@@ -96,8 +96,12 @@ async def _unload(host: Host, args: argparse.Namespace) -> Result:
 
 
 async def _change(host: Host, args: argparse.Namespace) -> Result:
+    from ..services.replication.own_keys import refuse_copy
+    from ..services.replication.service import open_replication
+
     service = StorageService(host)
     root = await service.dataset(args.dataset)
+    await refuse_copy(service, open_replication(host), root, await service.datasets())
     key = await secret.passphrase(args, f"New passphrase of {clean(root.name)}", twice=True)
     found = await service.change_key(root, key)
     return Result(found, clean(f"{found.name} has a new passphrase; ZFS was asked and takes it."))

@@ -8,6 +8,7 @@ import time
 from .. import text
 from ..errors import DivergedError, DPlaneError, MissingError, StoppedError, UsageError
 from ..services.host import Host
+from ..services.replication import own_snapshots
 from ..services.replication.depth import reach
 from ..services.replication.freshness import anew_words
 from ..services.replication.gaps import usual_rpo
@@ -145,6 +146,7 @@ def _describe(item: TaskStatus) -> str:
         f"source    {reach(task)}",
         f"target    {place(task)}",
         f"stream    {stream_words(task)}",
+        f"snapshots {own_snapshots.words(task)}",
         f"RPO       {text.duration(task.rpo)}",
         *(f"option    {line}" for line in describe(task.options, task.name)),
         f"next run  {next_run(item, now)}",

@@ -11,7 +11,7 @@ from typing import Any
 from .. import text
 from ..errors import DPlaneError
 from ..services.host import Host
-from ..services.replication import depth
+from ..services.replication import depth, own_snapshots
 from ..services.replication import options as wording
 from ..services.replication.model import Options, Task
 from ..services.replication.service import ReplicationService, open_replication
@@ -48,6 +48,11 @@ def add(verbs: Any) -> None:
     depth.add_argument(
         *("--no-recursive",), action="store_false", dest="recursive", help="the source alone; copies stay as they are"
     )
+    own = change.add_mutually_exclusive_group()
+    own.add_argument("--snapshot", action="store_true", default=None, help="take a snapshot of its own before each run")
+    own.add_argument(
+        *("--no-snapshot",), action="store_false", dest="snapshot", help="send the snapshots that are there, take none"
+    )
     add_flags(change, "What is not given stays. --include and --exclude replace the earlier lists; '' empties one.")
     change.set_defaults(handler=_set)
     limit = verbs.add_parser("limit", help="how fast a task may go, at once: 2M, '08:00-18:00=1M full', full")
@@ -75,12 +80,15 @@ async def _set(host: Host, args: argparse.Namespace) -> Result:
     rpo = None if args.rpo is None else wording.seconds(args.rpo)
     options = wording.change(before.options, given(args))
     timed = args.schedule is not None
-    after = await service.set_options(args.name, options, rpo, recursive=args.recursive, timed=timed)
+    after = await service.set_options(
+        args.name, options, rpo, recursive=args.recursive, snapshot=args.snapshot, timed=timed
+    )
     if args.json:  # a program asks with `prune --dry-run`
         return _told(after)
     from . import replicate_prune
 
-    told = _told(after, [*doubt(after), *await _depth(host, service, before, after)])
+    own = own_snapshots.change_lines(before, after)
+    told = _told(after, [*doubt(after), *own, *await _depth(host, service, before, after)])
     said = await replicate_prune.preview(service, before, after)
     return replace(told, text=f"{told.text}\n{said}") if said else told
 

@@ -99,10 +99,13 @@ class DatasetKeyActs:
         return f"{found.name} is locked: its key is not in memory any more."
 
     async def do_key_change(self) -> str | None:
-        """Another passphrase for the encryption root."""
+        """Another passphrase for the encryption root; not for that of a copy."""
         root = self._root()
         if root.locked:
             raise RefusedError(f"{root.name} is locked.", "E unlocks it; its key can be changed then.")
+        from ..services.replication.own_keys import refuse_copy
+
+        await refuse_copy(self.storage, self.console.services.replication, root, self._screen.listed)
         fields = (
             TextField("New passphrase", id="secret", secret=True),
             TextField("Once more", id="again", secret=True),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..actions import find
 from ..errors import DPlaneError
 from ..services.replication import options as wording
+from ..services.replication import own_snapshots
 from ..services.replication.depth import change_lines, differs, known, reach
 from ..services.replication.gaps import doubt
 from ..services.replication.model import Options, Task
@@ -64,7 +65,9 @@ async def keep(console: Console, task: Task) -> str | None:
     if not (await _agreed_to_move(console, before, after) and await _agreed_to_prune(console, before, after)):
         return None
     depth = after.recursive if after.recursive != before.recursive else None
-    return _told(await replication.set_options(task.name, after.options, rpo, recursive=depth), whole=MORE in values)
+    own = after.snapshot if after.snapshot != before.snapshot else None
+    changed = await replication.set_options(task.name, after.options, rpo, recursive=depth, snapshot=own)
+    return _told(changed, whole=MORE in values)
 
 
 def _told(changed: Task, *, whole: bool) -> str:
@@ -76,16 +79,24 @@ def _told(changed: Task, *, whole: bool) -> str:
 
 
 async def _agreed_to_move(console: Console, before: Task, after: Task) -> bool:
-    """Whether to go on, once it was shown which datasets come in or leave; asked only where that can change."""
-    if not differs(before, after):
-        return True
+    """Whether to go on, once it was shown which datasets come in or leave, and what becomes of snapshots of its own;
+    asked only where that can change."""
+    said = own_snapshots.change_lines(before, after)
+    if differs(before, after):
+        said = [*await _moved(console, before, after), *said]
+    return (
+        not said or await ask(console, Confirm(f"Let {before.name} copy that?", "\n".join(said), "Change it")) is True
+    )
+
+
+async def _moved(console: Console, before: Task, after: Task) -> list[str]:
+    """Which datasets come in or leave, in words."""
     services = console.services
     console.say(f"Reading the source of {before.name}…", "dim")
     status = next((one for one in await services.replication.tasks() if one.task.name == before.name), None)
     tree = await known(services.host, before, status.datasets if status is not None else ())
     console.say("")
-    said = "\n".join(change_lines(before, after, tree))
-    return await ask(console, Confirm(f"Let {before.name} copy that?", said, "Change it")) is True
+    return change_lines(before, after, tree)
 
 
 async def _agreed_to_prune(console: Console, before: Task, after: Task) -> bool:

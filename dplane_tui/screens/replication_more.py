@@ -30,13 +30,13 @@ _ABOUT = (
 )
 _ABOUT_OLD = (
     "Patterns name datasets below the source, with a comma between them: * and ? stand for any letters. What is left "
-    "out from now on is sent no more; its copy stays. The first run is that of datasets that have no copy yet. Which "
-    "datasets come in or leave is shown next."
+    "out from now on is sent no more; its copy stays. The first run is that of datasets that have no copy yet. What "
+    "comes in or leaves is shown next. Raw or plain was decided by the first run and never changes."
 )
 
 
 async def ask_more(console: Console, task: Task, *, new: bool = True) -> Task | None:
-    """The task with what the person chose; None when they left. Of one that is not new, stream and snapshots stay."""
+    """The task with what the person chose; None when they left. Of one that is not new, raw or plain stays."""
     from ..services.replication.newtask import refuse_idle_patterns
     from ..services.replication.service import check_task
 
@@ -46,14 +46,12 @@ async def ask_more(console: Console, task: Task, *, new: bool = True) -> Task | 
         Choice("First run", _FIRST, task.options.initial, id="initial"),
         Choice("Later runs", _BETWEEN, "no" if task.options.intermediates else "yes", id="intermediates"),
     )
+    own = Choice("Snapshots", _OWN, "yes" if task.snapshot else "", id="snapshot")
     if new:
-        fields = (
-            *fields,
-            Choice("Stream", _STREAM, next(key for key, raw in _RAW.items() if raw is task.raw), id="raw"),
-            Choice("Snapshots", _OWN, "yes" if task.snapshot else "", id="snapshot"),
-        )
+        stream = Choice("Stream", _STREAM, next(key for key, raw in _RAW.items() if raw is task.raw), id="raw")
+        fields = (*fields, stream, own)
     else:
-        fields = (Choice("Below as well", BELOW, "yes" if task.recursive else "", id="recursive"), *fields)
+        fields = (Choice("Below as well", BELOW, "yes" if task.recursive else "", id="recursive"), *fields, own)
 
     def check(values: Values) -> None:
         refuse_idle_patterns(check_task(made(task, values)), None if new else task)
@@ -71,9 +69,10 @@ def made(task: Task, values: Values) -> Task:
     }
     typed = {**patterns, "initial": values["initial"], "intermediates": values["intermediates"]}
     options: Options = wording.change(task.options, typed)
+    task = replace(task, options=options, snapshot=bool(values["snapshot"]))
     if "raw" not in values:
-        return replace(task, options=options, recursive=bool(values["recursive"]))
-    return replace(task, options=options, raw=_RAW[values["raw"]], snapshot=bool(values["snapshot"]))
+        return replace(task, recursive=bool(values["recursive"]))
+    return replace(task, raw=_RAW[values["raw"]])
 
 
 def more_words(task: Task) -> list[str]:

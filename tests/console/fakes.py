@@ -333,13 +333,22 @@ class FakeReplication(FakeLooks):
         return next(status.task for status in await self.tasks() if status.task.name == name)
 
     async def set_options(
-        self, name: str, options: Options, rpo: int | None = None, *, recursive: bool | None = None, timed: bool = False
+        self,
+        name: str,
+        options: Options,
+        rpo: int | None = None,
+        *,
+        recursive: bool | None = None,
+        snapshot: bool | None = None,
+        timed: bool = False,
     ) -> Task:
         self.calls.append(("set_options", name, options, *(() if rpo is None else (rpo,))))
         self.options = options
         if recursive is not None:
             self.calls.append(("set_depth", name, recursive))
             self.recursive = recursive
+        if snapshot is not None:
+            self.calls.append(("set_own", name, snapshot))
         rpo = TASK.rpo if rpo is None else rpo
         return dataclasses.replace(TASK, options=options, rpo=rpo, recursive=self.recursive)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from dplane_tui.errors import CommandError
 from dplane_tui.services.zfs.model import Dataset
+from dplane_tui.services.zfs.properties import Setting
 from tests.console.conftest import Opener
 from tests.console.fake_storage import holding
 from tests.console.fakes import FakeServices
@@ -66,6 +67,23 @@ async def test_a_wrong_passphrase_stops_the_round_and_what_was_opened_stays_open
         await seen.until(lambda: getattr(seen.app.screen.focused, "id", "") == "yes")
         assert "Unlock tank/b (1 of 2)" in seen.text
         assert len(seen.services.fake_storage.calls) == given
+
+
+async def test_the_key_of_a_copy_is_not_asked_for(console: Opener) -> None:
+    services = three()
+    shared = {**LOCKED, "key_status": "available", "encryption_root": "tank/a"}
+    services.fake_storage.tree_list[1] = holding("tank/a", 2001, **shared)
+
+    async def settings(dataset: str) -> tuple[Setting, ...]:
+        return (Setting("dplane:peer", "nas-a", "local"),)
+
+    services.fake_storage.settings = settings  # type: ignore[method-assign]  # a copy
+    async with console(services, section="datasets") as seen:
+        await seen.until_text("tank/c waits for its passphrase")
+        await seen.press("down", "W")
+        await seen.until_text("tank/a is a copy that nas-a sends here.")
+        assert "New passphrase" not in seen.text
+    assert services.fake_storage.calls == []
 
 
 def locked_box() -> FakeServices:

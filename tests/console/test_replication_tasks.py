@@ -410,7 +410,7 @@ async def test_what_an_existing_task_copies_is_changed_behind_what_it_keeps(cons
         await seen.until_text("What home copies")
         await seen.press("enter", "enter", "ctrl+u")
         await seen.type("tmp")
-        await seen.press("enter", "enter", "right", "enter", "enter")
+        await seen.press("enter", "enter", "right", *("enter",) * 3)
         await seen.until_said("No dataset that is there now comes in or leaves by it.")
         await seen.press("tab", "enter")
         await seen.until_said("It copies tank/home and below. Besides: without tmp; later runs bring the newest")
@@ -418,6 +418,23 @@ async def test_what_an_existing_task_copies_is_changed_behind_what_it_keeps(cons
     assert options == Options(exclude=("tmp",), intermediates=False)
     assert rpo == 86400
     assert not calls(services, "set_depth")
+    assert not calls(services, "set_own")
+
+
+async def test_whether_a_task_takes_snapshots_is_changed_after_it_was_shown_what_that_means(console: Opener) -> None:
+    services = FakeServices()
+    async with console(services, section="replication") as seen:
+        await seen.until_text("nas-b")
+        await seen.press(*MORE)
+        await seen.until_text("What home copies")
+        assert "< takes its own before each run >" in seen.text
+        await seen.press(*("enter",) * 5, "right", "enter", "enter")
+        await seen.until_text("Let home copy that?")
+        assert "takes no snapshot: it sends those that are there" in seen.said
+        assert not calls(services, "set_own")
+        await seen.press("tab", "enter")
+        await seen.until(lambda: bool(calls(services, "set_own")))
+    assert calls(services, "set_own") == [("set_own", "home", False)]
 
 
 async def test_the_depth_of_a_task_is_changed_after_it_was_shown_what_comes_in_and_what_leaves(console: Opener) -> None:
@@ -428,21 +445,21 @@ async def test_the_depth_of_a_task_is_changed_after_it_was_shown_what_comes_in_a
         await seen.press(*MORE)
         await seen.until_text("What home copies")
         assert "< no, only this one >" in seen.text
-        await seen.press("right", *("enter",) * 6)
+        await seen.press("right", *("enter",) * 7)
         await seen.until_text("Let home copy that?")
         assert "2 datasets come in, copied from the next run on; until then only the source itself" in seen.said
         assert "  tank/home/anna" in seen.text
         assert "\x1b" not in seen.text
         await seen.press("enter")  # Cancel has the cursor
         assert not calls(services, "set_options")
-        await seen.press(*MORE, "right", *("enter",) * 6)
+        await seen.press(*MORE, "right", *("enter",) * 7)
         await seen.until_text("Let home copy that?")
         await seen.press("tab", "enter")
         await seen.until_said(
             "home counts as late after 1d, and keeps all at the source, all at the target. It copies tank/home"
         )
         await seen.until_text("tank/home/…")
-        await seen.press(*MORE, "right", *("enter",) * 6)
+        await seen.press(*MORE, "right", *("enter",) * 7)
         await seen.until_said("2 datasets leave: not copied any more. Their copies stay as they are, and grow old;")
         await seen.press("tab", "enter")
         await seen.until_said("It copies tank/home, nothing below it.")
@@ -462,7 +479,7 @@ async def test_the_depth_that_is_changed_here_is_in_the_real_store(
         await seen.until_text("home was never proven.")
         await seen.press(*MORE, "right", "enter", "enter")
         await seen.type("cache")
-        await seen.press(*("enter",) * 4)
+        await seen.press(*("enter",) * 5)
         await seen.until_said("1 dataset comes in")
         await seen.press("tab", "enter")
         await seen.until_said("It copies tank/home and below. Besides: without cache.")
@@ -476,7 +493,7 @@ async def test_patterns_without_depth_are_refused_in_the_form_as_by_the_command(
         await seen.until_text("nas-b")
         await seen.press(*MORE, "enter")
         await seen.type("photos")
-        await seen.press(*("enter",) * 5)
+        await seen.press(*("enter",) * 6)
         await seen.until_said(
             "The task home takes tank/home alone, so there is nothing below it to include or exclude."
         )
@@ -492,7 +509,7 @@ async def test_depth_and_policies_are_agreed_to_one_after_the_other(console: Ope
         await seen.type("hourly=24")
         await seen.press("enter", "enter", "enter", "right", "enter")
         await seen.until_text("What home copies")
-        await seen.press("right", *("enter",) * 6)
+        await seen.press("right", *("enter",) * 7)
         await seen.until_text("Let home copy that?")
         await seen.press("tab", "enter")
         await seen.until_text("Let home keep that?")

@@ -130,6 +130,63 @@ def test_a_wrong_passphrase_is_told_in_zfs_s_words(door: Door) -> None:
     assert "Incorrect key provided" in answer["error"]["message"]
 
 
+OWN_KEY = "get -H -p -o property,value,source readonly,canmount,volmode t/a"
+SET = {
+    "received": "readonly\ton\tlocal\ncanmount\tnoauto\tlocal\nvolmode\tdefault\tdefault\n",
+    "received volume": "readonly\ton\tlocal\ncanmount\t-\t-\nvolmode\tnone\tlocal\n",
+    "own": "readonly\toff\tdefault\ncanmount\ton\tdefault\nvolmode\tdefault\tdefault\n",
+    "taken into use": "readonly\toff\tlocal\ncanmount\tnoauto\tlocal\nvolmode\tdefault\tdefault\n",
+    "below a copy": "readonly\ton\tinherited from t\ncanmount\tnoauto\tlocal\nvolmode\tdefault\tdefault\n",
+    "above volumes": "readonly\ton\tlocal\ncanmount\ton\tdefault\nvolmode\tnone\tlocal\n",
+}
+
+
+def changes_key(door: Door, settings: str, mark: str, peer: str = "") -> tuple[int, str, bool]:
+    """Status, what is said, and whether zfs was started for it."""
+    door.answers(
+        (OWN_KEY, 0, settings, ""),
+        ("get -H -p -o source dplane:peer t/a", 0, f"{mark}\n", ""),
+        (f"{GET} dplane:peer t/a", 0, f"{peer}\n", ""),
+        (f"{GET} guid t/a", 0, GUID + "\n", ""),
+        (f"{GET} encryptionroot t/a", 0, "t/a\n", ""),
+        (f"{GET} keyformat t/a", 0, "passphrase\n", ""),
+        (f"{GET} keylocation t/a", 0, "prompt\n", ""),
+        (f"{GET} keystatus t/a", 0, "available\n", ""),
+    )
+    status, answer = give(door, b"long enough\n", "key-change", dataset="t/a", guid=GUID)
+    said = str(answer.get("error", {}).get("message", ""))
+    return status, said, any(start["argv"][1] == "change-key" for start in door.started())
+
+
+@pytest.mark.parametrize(
+    ("settings", "mark", "peer", "says"),
+    [
+        ("received", "local", "nas-a", "a copy that nas-a sends here"),
+        ("own", "local", "nas-a\n\x1b[2J", "a copy that nas-a [2J sends here"),
+        ("own", "received", "nas-a", "`dplane dataset inherit 't/a' dplane:peer`"),
+        ("received", "-", "", "`dplane dataset set 't/a' readonly=off`"),
+        ("received volume", "inherited from t", "nas-a", "set as what is received here is"),
+    ],
+)
+def test_the_key_of_a_copy_is_not_changed_whoever_asks(
+    door: Door, settings: str, mark: str, peer: str, says: str
+) -> None:
+    status, said, ran = changes_key(door, SET[settings], mark, peer)
+    assert (status, ran) == (2, False)
+    assert says in said
+    assert "Change the key at the original" in said
+    assert ("dplane:peer" in said) == (mark in ("local", "received"))
+    assert ("readonly=off" in said) == (settings != "own")
+
+
+@pytest.mark.parametrize(
+    ("settings", "mark"),
+    [("own", "-"), ("own", "inherited from t"), ("taken into use", "-"), ("below a copy", "-"), ("above volumes", "-")],
+)
+def test_what_is_no_copy_gets_its_key_also_above_or_below_one(door: Door, settings: str, mark: str) -> None:
+    assert changes_key(door, SET[settings], mark) == (0, "", True)
+
+
 CHANGED = [
     ("dataset-rename", {"dataset": "t/a", "to": "t/b"}, "rename"),
     ("dataset-promote", {"dataset": "t/a"}, "promote"),

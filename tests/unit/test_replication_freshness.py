@@ -212,3 +212,23 @@ async def test_an_older_store_keeps_what_belongs_to_its_tasks(tmp_path: Path, st
         db.executescript(sql)
         assert dict(db.execute("SELECT task, former FROM runs")) == {"photos": 0, "gone": 2}
     assert (await stands(store, OLD)).verified_at == NOW
+
+
+async def test_a_proof_is_as_fresh_as_its_own_run_says_after_the_task_takes_snapshots_or_none(store: Store) -> None:
+    sends = replace(OLD, snapshot=False)
+    await records.add_task(store, sends)
+    old = NOW - 7200  # of the snapshot that was there; the run itself is new
+    run = await records.new_run(store, "photos")
+    await records.add_all_evidence(store, run.id, [(proof(), old)])
+    plan = '{"notes": ["x"], "recursive": true, "include": [], "exclude": []}'
+    await records.update_run(store, run.id, state="succeeded", started=NOW - 60, ended=NOW - 50, plan=plan)
+    for own in (True, False, True):
+        await records.set_options(store, "photos", OLD.options, snapshot=own)
+        task = await records.task(store, "photos")
+        status = await stands(store, task)
+        assert (task.snapshot, status.fresh_at, status.late) == (own, old, True), "no run has taken any since"
+        assert status.scope == task.scope, "the rest of the record stays"
+    await ran(store, "nothing-new", "tank/photos")
+    assert (await stands(store, await records.task(store, "photos"))).fresh_at == NOW - 60
+    await records.set_options(store, "photos", OLD.options, snapshot=False)
+    assert (await stands(store, await records.task(store, "photos"))).fresh_at == NOW - 60, "that run took its own"

@@ -98,7 +98,7 @@ async def test_a_task_is_made_recursive_and_shallow_and_patterns_that_would_do_n
     assert paused.options == replace(patterns, paused=True)
 
 
-async def test_the_depth_of_a_task_is_not_changed_while_it_runs(state: Path) -> None:
+async def test_the_depth_of_a_task_and_its_snapshots_are_not_changed_while_it_runs(state: Path) -> None:
     service = LocalReplication(LocalHost())
     await service.add_task(TASK)
     async with open_store(paths.current().database, write=True) as store:
@@ -107,7 +107,30 @@ async def test_the_depth_of_a_task_is_not_changed_while_it_runs(state: Path) -> 
     files.write(paths.current().jobs, Progress(run.id, "replicate", "running", updated=time.time(), pid=os.getpid()))
     with pytest.raises(RefusedError, match="is running"):
         await service.set_options("photos", Options(), recursive=False)
-    assert (await service.set_options("photos", Options(limit="1M"), recursive=True)).recursive, "that is no change"
+    with pytest.raises(RefusedError, match="is running"):
+        await service.set_options("photos", Options(), snapshot=False)
+    same = await service.set_options("photos", Options(limit="1M"), recursive=True, snapshot=True)
+    assert same.recursive, "that is no change"
+
+
+async def test_a_task_is_told_to_take_no_snapshots_and_to_take_them_again(service: ReplicationService) -> None:
+    await service.add_task(TASK)
+    assert not (await service.set_options("photos", Options(), snapshot=False)).snapshot
+    assert (await service.set_options("photos", Options(limit="1M"), snapshot=True)).snapshot
+
+
+async def test_a_pull_takes_no_snapshots_where_that_box_does_not_let_it(state: Path) -> None:
+    service = LocalReplication(LocalHost())
+    attic = Peer("attic", "dplane", "10.0.0.2", 22, "ssh-ed25519 AAAA", "SHA256:a", "SHA256:b", True, may_read="tank")
+    async with open_store(paths.current().database, write=True) as store:
+        await records.put_peer(store, attic)
+    await service.add_task(replace(TASK, source_peer="attic"))
+    with pytest.raises(RefusedError, match="attic lets this box take no snapshots"):
+        await service.set_options("photos", Options(), snapshot=True)
+    assert not (await service.set_options("photos", Options(limit="1M"))).snapshot, "not given is not changed"
+    async with open_store(paths.current().database, write=True) as store:
+        await records.put_peer(store, replace(attic, may_snapshot=True))
+    assert (await service.set_options("photos", Options(), snapshot=True)).snapshot
 
 
 async def test_a_preview_is_refused_like_the_task_would_be_and_stores_no_task(service: ReplicationService) -> None:

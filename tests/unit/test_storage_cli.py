@@ -98,9 +98,29 @@ def test_a_passphrase_comes_by_pipe_and_never_by_argument(
     assert cli("dataset", "load-key", "tank/a")[0] == 2  # a pipe counts only when it is said
     pipe(monkeypatch, "")
     assert cli("dataset", "load-key", "tank/a", "--stdin")[0] == 4
+    monkeypatch.setattr("dplane_tui.services.replication.service.open_replication", lambda _host: Tasks())
+    box.values["all"] = "atime\ton\tdefault"
     pipe(monkeypatch, "short\n")
     assert cli("dataset", "change-key", "tank/a", "--stdin")[0] == 4
     assert cli.verbs() == ["key-load"]
+
+
+class Tasks:
+    """The replication of a box that has no task."""
+
+    async def tasks(self) -> tuple[TaskStatus, ...]:
+        return ()
+
+
+def test_nobody_is_asked_for_the_new_passphrase_of_a_copy(
+    cli: Cli, box: StorageBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dplane_tui.services.replication.service.open_replication", lambda _host: Tasks())
+    box.values["all"] = "readonly\ton\tlocal\ndplane:peer\tnas-a\tlocal"
+    status, answer = cli.json("dataset", "change-key", "tank/a")
+    assert (status, answer["error"]["code"]) == (4, "refused")
+    assert "tank/a is a copy that nas-a sends here" in answer["error"]["message"]
+    assert cli.verbs() == []
 
 
 def test_a_range_is_previewed_confirmed_and_kept_by_a_snapshot_first(cli: Cli, box: StorageBox) -> None:

@@ -16,7 +16,7 @@ from dplane_tui.cli.replicate_list import _lacking, _row, in_time, late
 from dplane_tui.cli.task_words import next_run, stored
 from dplane_tui.errors import MissingError
 from dplane_tui.services.host import LocalHost, Output
-from dplane_tui.services.replication import depth
+from dplane_tui.services.replication import depth, own_snapshots
 from dplane_tui.services.replication.depth import Tree, change_lines, reach
 from dplane_tui.services.replication.model import Options, Run, Task, TaskStatus
 from dplane_tui.services.replication.service import LocalReplication
@@ -90,10 +90,21 @@ async def test_the_command_makes_it_recursive_and_says_what_becomes_of_the_copie
     assert (status, "tank/photos and below" in said, "until then only the source itself is proven" in said) == (
         *(0, True, True),
     )
-    status, said = await told("set", "photos", "--no-recursive", "--exclude", "")
+    status, said = await told("set", "photos", "--no-snapshot")
+    assert (status, "it takes no snapshot: it sends those that are there" in said) == (0, True)
+    assert "snapshots sends those that are there, takes none" in (await told("show", "photos"))[1]
+    status, said = await told("set", "photos", "--no-recursive", "--exclude", "", "--snapshot")
+    assert "it takes a snapshot of its own before it sends" in said
     assert (status, "Their copies stay as they are, and grow old; nothing is destroyed." in said) == (0, True)
     assert "source    tank/photos, nothing below it" in (await told("show", "photos"))[1]
     assert "PAUSED: `dplane replicate resume photos` lets it go on" in (await told("pause", "photos"))[1]
+
+
+def test_what_becomes_of_snapshots_of_its_own_is_told_only_where_that_changes() -> None:
+    none = replace(TASK, snapshot=False)
+    assert own_snapshots.change_lines(TASK, replace(TASK, rpo=5)) == own_snapshots.change_lines(none, none) == []
+    assert "its copy is as old as that one, and late by that" in own_snapshots.change_lines(TASK, none)[0]
+    assert len(own_snapshots.change_lines(none, TASK)) == 1
 
 
 def test_the_list_says_whether_the_copy_is_in_time() -> None:

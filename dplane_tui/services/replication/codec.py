@@ -65,21 +65,33 @@ def _plain(hint: Any, value: Any, where: str) -> Any:
     raise ValueError(f"{where} is not {hint.__name__}")
 
 
-def told_by(plan: str) -> tuple[Scope | None, tuple[str, ...], dict[str, str]]:
-    """What a stored plan took of its source's tree, its notes, and the GUIDs of its datasets, without taking the rest
-    of it apart; None and nothing where it cannot be understood, or was not kept."""
+def told_by(plan: str) -> tuple[Scope | None, tuple[str, ...], dict[str, str], bool | None]:
+    """What a stored plan took of its source's tree, its notes, the GUIDs of its datasets, and whether its task took
+    snapshots of its own if that was changed since, without taking the rest of it apart; None and nothing where it
+    cannot be understood, or was not kept."""
     try:
         found = json.loads(plan) if plan else {}
     except ValueError:
-        return None, (), {}
+        return None, (), {}, None
     if not isinstance(found, dict):
-        return None, (), {}
-    notes = found.get("notes", ())
+        return None, (), {}, None
+    notes, own = found.get("notes", ()), found.get("own")
     return (
         _scope(found),
         tuple(str(note) for note in notes) if isinstance(notes, list) else (),
         {**_guids(found.get("steps")), **_guids(found.get("matches"))},
+        own if isinstance(own, bool) else None,
     )
+
+
+def with_own(plan: str, own: bool) -> str:
+    """A stored plan that also says whether its task took snapshots of its own, for `told_by`."""
+    try:
+        found = json.loads(plan) if plan else {}
+    except ValueError:
+        found = {}
+    found = found if isinstance(found, dict) else {}
+    return json.dumps({**found, "own": own}, ensure_ascii=True, separators=(",", ":"))
 
 
 def _scope(plan: dict[str, Any]) -> Scope | None:

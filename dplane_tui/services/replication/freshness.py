@@ -106,7 +106,8 @@ def with_proof(status: TaskStatus, proof: Proof, now: float) -> TaskStatus:
     """`status` with what the last good run proved."""
     run = proof.run
     # A task that takes its own snapshots holds everything written before the run began, also when nothing was new.
-    fresh = run.started if status.task.snapshot else proof.oldest
+    own = status.task.snapshot if proof.own is None else proof.own
+    fresh = run.started if own else proof.oldest
     stands = of_age(None if fresh is None else now - fresh, status.task.rpo)
     return replace(
         status,

@@ -180,14 +180,24 @@ async def place_changed(store: Store, name: str) -> None:
 
 
 async def set_options(
-    store: Store, name: str, options: Options, rpo: int | None = None, recursive: bool | None = None
+    store: Store,
+    name: str,
+    options: Options,
+    rpo: int | None = None,
+    recursive: bool | None = None,
+    snapshot: bool | None = None,
 ) -> None:
-    """Replace the options of a task, and its RPO (in seconds) and depth if given; a running one follows within seconds
-    where it can. Raises MissingError."""
-    await task(store, name)
+    """Replace the options of a task, and its RPO (in seconds), depth and whether it takes snapshots if given; a running
+    one follows within seconds where it can. Raises MissingError."""
+    before, proof = await task(store, name), await newest_proof(store, name)
     async with store.transaction() as db:
-        sql = "UPDATE tasks SET options = ?, rpo = coalesce(?, rpo), recursive = coalesce(?, recursive) WHERE name = ?"
-        await db.execute(sql, (codec.dumps(options), rpo, recursive, name))
+        if proof is not None and proof.own is None and snapshot not in (None, before.snapshot):
+            # How fresh the last proof is goes by what its run did, not by what the next one is to do.
+            kept = codec.with_own(proof.run.plan, before.snapshot)
+            await db.execute("UPDATE runs SET plan = ? WHERE id = ?", (kept, proof.run.id))
+        sql = "UPDATE tasks SET options = ?, rpo = coalesce(?, rpo), recursive = coalesce(?, recursive), "
+        sql += "snapshot = coalesce(?, snapshot) WHERE name = ?"
+        await db.execute(sql, (codec.dumps(options), rpo, recursive, snapshot, name))
 
 
 async def delete_task(store: Store, name: str) -> None:
@@ -384,6 +394,8 @@ class Proof:
     """What the run said of datasets that it did not send."""
     guids: Mapping[str, str]
     """The GUIDs that datasets of the source had then, as far as the run kept them."""
+    own: bool | None = None
+    """Whether the run took snapshots of its own; None: as the task does, which was not changed since."""
 
 
 async def newest_proof(store: Store, task_name: str) -> Proof | None:

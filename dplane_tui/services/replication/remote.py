@@ -114,11 +114,19 @@ class RemoteReplication:
         return self._decode(TaskStatus, await self._ask("replicate", "show", name)).task
 
     async def set_options(
-        self, name: str, options: Options, rpo: int | None = None, *, recursive: bool | None = None, timed: bool = False
+        self,
+        name: str,
+        options: Options,
+        rpo: int | None = None,
+        *,
+        recursive: bool | None = None,
+        snapshot: bool | None = None,
+        timed: bool = False,
     ) -> Task:
         before = (await self.task(name)).options
         words = [*option_words(options, before), *([] if rpo is None else [f"--rpo={rpo}"])]
         words += [] if recursive is None else ["--recursive" if recursive else "--no-recursive"]
+        words += [] if snapshot is None else ["--snapshot" if snapshot else "--no-snapshot"]
         words += [f"--schedule={options.schedule}"] if timed and options.schedule == before.schedule else []
         changed = self._decode(Task, await self._ask("replicate", "set", name, *words))
         if changed.options.paused != options.paused:

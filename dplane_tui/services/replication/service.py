@@ -19,7 +19,7 @@ from ..host import Host
 from ..jobs import JobService, Progress, files
 from ..retention.model import PruneWish, Pruning
 from ..store import Notice, Store, open_store
-from . import anew, codec, divergence, freshness, leftovers, pruning, records, schedule, timer
+from . import anew, codec, divergence, freshness, leftovers, own_snapshots, pruning, records, schedule, timer
 from .codec import decode
 from .divergence import Divergence, Resolution
 from .looks import LocalLooks, Looks
@@ -81,11 +81,19 @@ class ReplicationService(Looks, Protocol):
         ...
 
     async def set_options(
-        self, name: str, options: Options, rpo: int | None = None, *, recursive: bool | None = None, timed: bool = False
+        self,
+        name: str,
+        options: Options,
+        rpo: int | None = None,
+        *,
+        recursive: bool | None = None,
+        snapshot: bool | None = None,
+        timed: bool = False,
     ) -> Task:
-        """Change what a task does differently, and its RPO (in seconds) and whether it takes what is below if given; a
-        running one follows its limit and pause within seconds. With `timed`, systemd is told the schedule also when the
-        store has it already. Raises RefusedError; CommandError when it was done and bookmarks below are left."""
+        """Change what a task does differently, and its RPO (in seconds), whether it takes what is below and whether it
+        takes snapshots of its own if given; a running one follows its limit and pause within seconds. With `timed`,
+        systemd is told the schedule also when the store has it already. Raises RefusedError; CommandError when it was
+        done and bookmarks below are left."""
         ...
 
     async def remove_task(self, name: str) -> str:
@@ -246,16 +254,26 @@ class LocalReplication(LocalLooks):
             return await records.task(store, name)
 
     async def set_options(
-        self, name: str, options: Options, rpo: int | None = None, *, recursive: bool | None = None, timed: bool = False
+        self,
+        name: str,
+        options: Options,
+        rpo: int | None = None,
+        *,
+        recursive: bool | None = None,
+        snapshot: bool | None = None,
+        timed: bool = False,
     ) -> Task:
         async with self._store(write=True) as store:
             task = await records.task(store, name)
             before = task.options
             new = replace(task, options=check_options(options), rpo=task.rpo if rpo is None else rpo)
-            new = check_task(replace(new, recursive=task.recursive if recursive is None else recursive))
+            new = replace(new, recursive=task.recursive if recursive is None else recursive)
+            new = check_task(replace(new, snapshot=task.snapshot if snapshot is None else snapshot))
             refuse_idle_patterns(new, task)
-            if new.recursive != task.recursive:
+            if (new.recursive, new.snapshot) != (task.recursive, task.snapshot):
                 await self._refuse_running(store, name)
+            if new.snapshot and not task.snapshot and task.source_peer is not None:
+                own_snapshots.refuse_not_granted(await records.peer(store, task.source_peer))
             if options.keep_target != before.keep_target and task.peer is not None:
                 pruning.refuse_not_granted(options, await records.peer(store, task.peer))
             if options.keep_source != before.keep_source and task.source_peer is not None:
@@ -263,7 +281,7 @@ class LocalReplication(LocalLooks):
             if timed or timer.is_meant(before, options, rpo):
                 again = "Then set the schedule again."
                 await timer.follow(Door(self._host), name, options, "so nothing was changed", again)
-            await records.set_options(store, name, options, rpo, recursive)
+            await records.set_options(store, name, options, rpo, recursive, new.snapshot)
             left = await leftovers.drop_below(self._host, store, task) if task.recursive and not new.recursive else ""
             await store.backup()
             if left:
