@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .grammar import Kind
-from .properties import FILESYSTEM, OWN_WORDS, POOL, PROPERTIES, USER, VOLUME
+from .properties import FILESYSTEM, NOTE, OWN_WORDS, POOL, PROPERTIES, USER, VOLUME
 from .shape import Verb, show
 from .verbs import OURS, VERBS
 
@@ -82,7 +82,7 @@ def _verb_rows() -> list[str]:
 
 def _property_rows() -> list[str]:
     rows = ["| property | values | of | |", "|---|---|---|---|"]
-    for name, listed in [*PROPERTIES.items(), *OWN_WORDS.items(), ("dplane:*word*", USER)]:
+    for name, listed in [*PROPERTIES.items(), *OWN_WORDS.items(), ("dplane:was-*word*", NOTE), ("dplane:*word*", USER)]:
         of = ", ".join(word for word in (FILESYSTEM, VOLUME, POOL) if word in listed.applies)
         notes = "only when it is made" if listed.at_birth or POOL in listed.applies else ""
         if listed.only_admin:

@@ -27,6 +27,7 @@ VOLUME = "volume"
 POOL = "pool"  # a property of the pool itself, set when the pool is made
 
 _USER_VALUE = ALNUM | frozenset("_.:@/+,-")
+_PRINTABLE = frozenset(map(chr, range(0x20, 0x7F)))
 
 
 class Property:
@@ -123,18 +124,25 @@ def _user_value(value: str) -> str:
     return text(value, 128, _USER_VALUE, ALNUM | {"/"})
 
 
+def note_problem(value: object) -> str:
+    """Why `value` cannot be noted at a copy. A note sets nothing: what it says is put back by that property's rule."""
+    return text(value, 255, _PRINTABLE, _PRINTABLE - {" "}, dots=True)
+
+
 _FS = (FILESYSTEM,)
 _VOL = (VOLUME,)
 _POOL = (POOL,)
 _ZSTD = tuple(f"zstd-{n}" for n in range(1, 20))
 _GZIP = tuple(f"gzip-{n}" for n in range(1, 10))
 USER = Property("text of letters, digits and _ . : @ / + , -; at most 128", _user_value)
+NOTE = Property("printable ASCII, no space first; at most 255", note_problem)
 # Whose copy a dataset is: its peer may read, resume and prune it, so giving it away is an administrator's (peer-adopt).
 OWNER = Property("the name of a peer", _user_value, only_admin=True)
 OWN_WORDS = {"dplane:peer": OWNER}
 
 PROPERTIES: dict[str, Property] = {
     "aclinherit": _words("discard", "noallow", "restricted", "passthrough", "passthrough-x", applies=_FS),
+    "aclmode": _words("discard", "groupmask", "passthrough", "restricted", applies=_FS),
     "acltype": _words("off", "posix", "posixacl", applies=_FS),
     "atime": _words("on", "off", applies=_FS),
     "canmount": _words("on", "off", "noauto", applies=_FS),
@@ -188,7 +196,8 @@ def find(name: str) -> Property | None:
     if name in OWN_WORDS:
         return OWN_WORDS[name]
     if name.startswith("dplane:"):
-        return None if text(name[7:], 32, LOWER | DIGITS | {"-"}, LOWER) else USER
+        listed = NOTE if name.startswith("dplane:was-") else USER
+        return None if text(name[7:], 32, LOWER | DIGITS | {"-"}, LOWER) else listed
     return PROPERTIES.get(name)
 
 
@@ -247,9 +256,7 @@ def name_problem(value: object) -> str:
 
 def value_problem(value: object) -> str:
     """Why `value` cannot be a value of any property; `problem` then asks the property itself."""
-    if isinstance(value, str) and value.startswith("/"):
-        return mountpoint_problem(value)
-    return text(value, 255, _USER_VALUE)
+    return note_problem(value)
 
 
 def set_problem(value: object) -> str:

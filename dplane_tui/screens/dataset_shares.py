@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import RefusedError
-from ..services.zfs.shares import MISSING, PACKAGES, Share, Shares, check_clients, is_so, nfs_words, reached, smb_words
+from ..services.zfs.shares import (
+    MISSING,
+    PACKAGES,
+    Share,
+    Shares,
+    check_clients,
+    clients_of,
+    is_so,
+    nfs_words,
+    reached,
+    smb_words,
+)
 from ..widgets.dialogs import Confirm, Form, Values, ask
 from ..widgets.fields import TextField
 from .sure import choose_way
@@ -51,7 +62,8 @@ class DatasetShareActs:
 
     async def _nfs(self, one: Holding, share: Share, shares: Shares) -> str | None:
         _installed("nfs", shares.nfs_server, share.nfs)
-        rw, ro = _clients(share.nfs)
+        now = clients_of(share.nfs) or {}
+        rw, ro = ([client for client in now if now[client] == access] for access in ("rw", "ro"))
         fields = (
             TextField("Read, write", " ".join(rw), id="rw", hint="192.168.1.0/24 nas2.lan"),
             TextField("Read only", " ".join(ro), id="ro", hint="nobody"),
@@ -99,16 +111,6 @@ def _installed(kind: str, server: str, value: str) -> None:
 def _below(one: Holding, shares: Shares) -> str:
     below = reached(shares.found, one.name)
     return f" It reaches {len(below)} below too, unless they have a setting of their own." if below else ""
-
-
-def _clients(value: str) -> tuple[list[str], list[str]]:
-    """Who may write and who may read, of a `sharenfs` as we make it; nothing of one that somebody wrote otherwise."""
-    found: dict[str, list[str]] = {"rw": [], "ro": []}
-    for part in value.split(","):
-        access, _, some = part.partition("=")
-        if access in found and some:
-            found[access] = [client.removeprefix("@") for client in some.split(":")]
-    return found["rw"], found["ro"]
 
 
 def _asked(values: Values) -> dict[str, str]:

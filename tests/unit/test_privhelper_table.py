@@ -252,6 +252,12 @@ def test_layouts(words: list[object], force: bool, why: str) -> None:
         ("dplane:peer", "nas-b", True),
         ("dplane:", "x", False),
         ("dplane:peer", "a b", False),
+        ("dplane:was-mountpoint", "/home/My Photos", True),
+        ("dplane:was-sharenfs", "rw=@10.0.0.0/8:a,sec=krb5", True),
+        ("dplane:was-sharenfs", "x" * 256, False),
+        ("dplane:was-sharenfs", " x", False),
+        ("dplane:was-sharenfs", "x\ny", False),
+        ("dplane:policy", "a b", False),
         ("com.sun:auto-snapshot", "true", False),
         ("volblocksize", "16K", False),  # only when the volume is made
         ("ashift", "12", False),  # of the pool

@@ -18,7 +18,7 @@ from dplane_tui.services.replication.chains import Chain, Chains, Sent
 from dplane_tui.services.replication.giving import size_of, stream_request
 from dplane_tui.services.replication.model import Copies, Options, Restore, Task, TaskStatus
 from dplane_tui.services.replication.plan import make_plan
-from dplane_tui.services.replication.read import Dataset, Point
+from dplane_tui.services.replication.read import SHARES, Dataset, Point
 from dplane_tui.services.replication.restore import locked, reversed_task
 from dplane_tui.services.replication.restored import Settings, settings, told_of
 from dplane_tui.services.replication.service import check_restore
@@ -30,6 +30,8 @@ from .test_agent import Far, far  # noqa: F401 (a fixture)
 from .test_replication_options import set_options
 
 HOME = "tank/photos"
+SET = {"compression": "zstd", "quota": "5G", "mountpoint": "/srv/My Photos", "dedup": "verify", "sharesmb": "on"}
+SET |= {"sharenfs": "rw=@192.168.1.0/24,ro=nas2", "snapshot_limit": "900", "aclmode": "passthrough"}
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with World(tmp_path) as made:
         made.write(f"{HOME}/2026", 10_000)
         with made.edit("near") as state:
-            state["datasets"][HOME]["props"].update({"compression": "zstd", "quota": "5G", "mountpoint": "/srv/photos"})
+            state["datasets"][HOME]["props"].update(SET)
         assert (await made.run()).state == "succeeded"
         made.write(HOME, 10_000)
         assert (await made.run()).state == "succeeded"
@@ -71,14 +73,17 @@ async def test_what_was_lost_comes_back_as_it_was_with_every_snapshot(world: Wor
         assert world.points("near", name) == points
     assert all(proof.proven and proof.target.startswith(HOME) for proof in run.evidence)
     back = props(world, HOME)
-    assert {name: back[name] for name in ("compression", "quota", "mountpoint", "readonly", "canmount", "mounted")} == {
-        "compression": "zstd", "quota": "5G", "mountpoint": "/srv/photos", "readonly": "off", "canmount": "on",
-        "mounted": "yes",
-    }  # fmt: skip
-    assert back["setuid"] == "off", "the copy was in other hands"
-    noted = f"{HOME}: compression=zstd, mountpoint=/srv/photos, quota=5G."
+    set_again = {name: value for name, value in SET.items() if name not in SHARES}
+    usual = {"readonly": "off", "canmount": "on", "exec": "on", "mounted": "yes"}
+    assert back == {**set_again, **usual, "setuid": "off", "devices": "off"}, "the copy was in other hands"
+    noted = f"{HOME}: {', '.join(f'{name}={value}' for name, value in sorted(set_again.items()))}."
     assert f"Set as the copy notes it, which alone says what was set on the original: {noted}" in run.message
     assert "protect less" not in run.message
+    assert run.message.endswith(
+        "Not shared again, as only the copy says how it was. Where that is what you want (or with X in Storage): "
+        f"`dplane dataset share-nfs {HOME} --rw 192.168.1.0/24 --ro nas2` "
+        f"(it was “sharenfs={SET['sharenfs']}”); `dplane dataset share-smb {HOME} on` (it was “sharesmb=on”)."
+    )
     world.write(HOME, 1000)
     again = await world.run()
     assert again.state == "succeeded", again.message
@@ -192,6 +197,37 @@ def test_what_is_told_of_settings_is_cleaned_and_bounded_and_hides_nothing_that_
     assert ", and 2 more (programs in it can be run). " in weaker
     assert left == "Not put back: a/z: quota=\ufffd[2J 1 (no)."
     assert told_of([Settings("a/b")]) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "command"),
+    [
+        ("sharenfs", "off", "`dplane dataset share-nfs 't/a b' --off` (it was"),
+        (
+            "sharenfs",
+            "on",
+            "`dplane dataset share-nfs 't/a b' --rw CLIENT`, with whom you name: D-Plane does not share",
+        ),
+        ("sharenfs", "rw=a,ro=a", "--rw CLIENT`, with whom"),
+        ("sharenfs", "rw=$(id)", "--rw CLIENT`, with whom"),
+        ("sharenfs", "ro=a" + ":a" * 4000, "--rw CLIENT`, with whom"),
+        (
+            "sharesmb",
+            "name=x",
+            "`dplane dataset share-smb 't/a b' on`, without options of its own (it was “sharesmb=name",
+        ),
+        ("sharesmb", "on”, `reboot`", "`dplane dataset share-smb 't/a b' on`, without options of its own (it was"),
+    ],
+)
+def test_a_share_is_told_with_a_command_that_no_note_can_write(name: str, value: str, command: str) -> None:
+    (told,) = told_of([Settings("t/a b", shared={name: value})])
+    assert command in told
+    assert "--rw $" not in told
+    assert told.count("”") == 1
+    assert len(told) < 600
+    many = [Settings(f"t/{number:03}", shared={name: value}) for number in range(400)]
+    assert told_of([*many, Settings("t/z", shared={"sharenfs": "off"})])[0].endswith("; and 391 more.")
+    assert not any(prop == name for prop, _ in settings(Dataset("t/a b"), {name: value}, home=True))
 
 
 async def test_a_restore_does_not_hide_that_the_last_run_failed(world: World) -> None:
@@ -426,7 +462,13 @@ def test_a_note_is_one_of_ours_with_a_plain_value(far: Far) -> None:  # noqa: F8
     assert note({"quota": "5G", "mountpoint": "/srv/x", "atime": "unset"}) == {"ok": True, "left": []}
     kept = far.state["datasets"]["vault/mine"]["props"]
     assert (kept["dplane:was-quota"], kept["dplane:was-mountpoint"]) == ("5G", "/srv/x")
-    assert note({"mountpoint": "/etc"})["left"], "what the door never sets is not noted"
+    assert note({"mountpoint": "/home/a b", "sharenfs": "rw=@10.0.0.0/8:x,no_root_squash"}) == {"ok": True, "left": []}
+    assert far.state["datasets"]["vault/mine"]["props"]["dplane:was-mountpoint"] == "/home/a b"
+    assert "U+00FC" in note({"mountpoint": "/srv/ü"})["left"][0]
+    told = [far.ask({"op": "read", "dataset": "vault/mine", **more})["get"] for more in ({}, {"all_notes": True})]
+    assert ["dplane:was-sharenfs\trw=@10.0.0.0/8" in text for text in told] == [False, True], (
+        "an older box asks without"
+    )
     for bad in ({"dplane:peer": "box-b"}, {"quota": 5}, {"quota": "x" * 300}, ["quota"], {"quota": "\x1b[2J"}):
         answer = note(bad)
         assert answer["ok"] is False or answer["left"]

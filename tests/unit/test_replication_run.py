@@ -308,10 +308,14 @@ async def test_a_kill_at_any_command_loses_nothing_and_the_next_run_heals(world:
 async def test_what_a_killed_run_did_not_come_to_is_made_up_for_when_nothing_is_new(world: World) -> None:
     """Its data was all there: the old base goes, and the original's settings are noted with the copy."""
     with world.edit("near") as state:
-        state["datasets"]["tank/photos"]["props"]["compression"] = "zstd"
-    assert (await world.run()).state == "succeeded"
+        state["datasets"]["tank/photos"]["props"].update({"compression": "zstd", "mountpoint": "/srv/für\x1bmich"})
+    run = await world.run()
+    assert run.state == "succeeded"
+    why = "tank/photos: mountpoint (holds the character U+00FC, which is not allowed)."
+    assert run.message.endswith(f"Not noted with the copy, so that a restore cannot put it back: {why}")
     noted = world.datasets("far")[TARGET]["props"]
     assert noted["dplane:was-compression"] == "zstd"
+    assert "dplane:was-mountpoint" not in noted
     with world.edit("far") as state:
         del state["datasets"][TARGET]["props"]["dplane:was-compression"]
     with world.edit("near") as state:

@@ -21,7 +21,7 @@ from privhelper import grammar, resumetoken, strictjson
 from . import agent_box as box
 from . import begun
 from .agent_granted import Granted
-from .read import OWNER, is_missing, list_argv, times_argv, top_values
+from .read import ASKED, ASKED_FIRST, OWNER, is_missing, list_argv, times_argv, top_values
 from .rights import Rights, flags_of, of_words
 
 REQUEST_LIMIT = 64 * 1024
@@ -83,6 +83,7 @@ class Agent(Granted):
     def _hello(self, _fields: dict[str, Any]) -> dict[str, Any]:
         """Say who answers, then stay until the peer goes: the connection that the others are multiplexed on."""
         first = {"ok": True, "peer": self._peer, "root": self._root, "zfs": box.version(), "several": True}
+        first["all_notes"] = True
         first |= {"may_read": self._rights.may_read, **flags_of(self._rights)}
         box.say(first)
         while os.read(0, 4096):
@@ -154,7 +155,8 @@ class Agent(Granted):
         if fields.get("look") is not True and self._rights.may_write(name):
             self._take_over(name)
             self._forget_whole(name)
-        got = box.reread(name, recursive) if fields.get("apart") is True else box.properties(name, recursive)
+        listing = box.reread if fields.get("apart") is True else box.properties
+        got = listing(name, recursive, ASKED if fields.get("all_notes") is True else ASKED_FIRST)
         if not got:
             return {"ok": True, "list": "", "get": "", "available": box.available(name)}
         top = top_values(got, name)

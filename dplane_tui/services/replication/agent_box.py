@@ -81,17 +81,17 @@ def value(name: str, prop: str) -> str:
     return found.stdout.removesuffix("\n")
 
 
-def properties(name: str, recursive: bool) -> str:
+def properties(name: str, recursive: bool, asked: Sequence[str] = ASKED) -> str:
     """The listing of `get_argv`; empty when there is no such dataset. Raises Refusal.
 
     One that is long by texts that many datasets inherit is read once more without them.
     """
-    got = run(get_argv(name, recursive))
+    got = run(get_argv(name, recursive, asked))
     if got.returncode != 0 and is_missing(got.stderr):
         return ""
     if got.returncode != 0 or not got.stdout:
         raise Refusal("failed", f"The far box could not list {name}: {last(got.stderr)}")
-    return reread(name, recursive) if _has_long_texts(got.stdout) else got.stdout
+    return reread(name, recursive, asked) if _has_long_texts(got.stdout) else got.stdout
 
 
 def _size_on_wire(text: str) -> int:

@@ -1,6 +1,6 @@
 """What a far box says: read with a limit, and taken for what it is, somebody else's bytes.
 
-A listing of 1000 datasets with 100 snapshots each has about 20 MB and 170 thousand lines; the limits leave room above
+A listing of 1000 datasets with 100 snapshots each has about 22 MB and 190 thousand lines; the limits leave room above
 that and still fit a box with 1 GB of memory.
 """
 
@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import re
+from collections.abc import Collection
 from typing import Any, NoReturn
 
 from ...errors import (
@@ -28,7 +29,7 @@ from .read import CONTROLS
 
 ANSWER_LIMIT = 1024 * 1024
 LISTING_LIMIT = 64 * 1024 * 1024
-LINES_LIMIT = 500_000
+LINES_LIMIT = 700_000
 SAID_LIMIT = 64 * 1024
 _KILLED_SECONDS = 10.0
 _MARKS_LIMIT = 10_000
@@ -160,6 +161,19 @@ def sound_listing(listed: object, got: object, name: str) -> tuple[str, str]:
     if not _NAMES.fullmatch(listed) or CONTROLS.search(got):
         raise CommandError(f"{name} answered with names that no ZFS has, so its listing is not used.")
     return listed, got
+
+
+def not_noted(left: object, asked: Collection[str], name: str) -> dict[str, str]:
+    """The settings that a far box says it did not note, of those it was `asked` to, each with its reason in its words.
+
+    Whether it noted the others, the next run reads.
+    """
+    found: dict[str, str] = {}
+    for one in left[: len(asked)] if isinstance(left, list) else ():
+        prop, _, why = one.partition(": ") if isinstance(one, str) else ("", "", "")
+        if prop in asked:
+            found[prop] = f"{clean(name)} says: {quoted(why, 150)}"
+    return found
 
 
 def size_in_bytes(value: object, name: str) -> int | None:

@@ -28,12 +28,12 @@ from ..door import Door
 from ..host import Host
 from ..jobs.report import Reporter
 from ..store import Store
-from . import chains, codec, convoy, failures, holds, pace, pruning, records, space
+from . import chains, codec, convoy, failures, holds, originals, pace, pruning, records, space
 from .leaving import conflict_way_out, left_behind, left_lines, refuse_conflicts
 from .model import Evidence, Match, Peer, Plan, Step, Task
 from .planning import Planning
 from .pump import Throttle
-from .read import UNSET, Dataset
+from .read import Dataset
 from .source import LocalSource, Source
 from .stream import Command, Transfer, transfer
 from .targets import Target
@@ -93,6 +93,7 @@ class Execution:
         self._throttle = Throttle()
         self._together = True  # several streams on one channel, until that broke once
         self._passing = False  # of what the last attempt left behind, something may go in another one
+        self._unnoted: dict[str, dict[str, str]] = {}  # by dataset the settings that its copy does not note, and why
         self._for_good: dict[str, DPlaneError] = {}  # what this run sends no more, by dataset
 
     async def run(self) -> Outcome:
@@ -102,9 +103,9 @@ class Execution:
         following = asyncio.create_task(pace.follow(self._store, name, self._throttle, self._report, pauses=pauses))
         try:
             outcome = await self._attempts()
-            return Outcome(outcome.state, joined(outcome.message, await self._retain()))
+            return Outcome(outcome.state, joined(outcome.message, await self._at_the_end()))
         except DPlaneError as error:
-            error.next_step = joined(error.next_step, await self._retain())
+            error.next_step = joined(error.next_step, await self._at_the_end())
             raise
         finally:
             following.cancel()
@@ -212,6 +213,10 @@ class Execution:
                 break
         await self._keep(plan=codec.dumps(plan))
         return plan
+
+    async def _at_the_end(self) -> str:
+        """What is told behind the outcome, however the run ends."""
+        return joined(originals.told_of(self._unnoted), await self._retain())
 
     async def _retain(self) -> str:
         """Retention, where the run ends: for what it proved, however it ends. Returns what it did in all of the run."""
@@ -367,18 +372,20 @@ class Execution:
         return failed
 
     async def _note(self, step: Step | Match, there: Dataset) -> None:
-        """Keep what is set on the original with its copy. The data is proven whether or not this works."""
-        own, kept = self._planning.here[step.dataset].local, there.originals
-        changed = {name: value for name, value in own.items() if kept.get(name) != value}
-        gone = {name: UNSET for name in kept if name not in own}
-        if not (changed or gone):
+        """Keep what is set on the original with its copy. The data is proven whether or not this works.
+
+        What comes home becomes an original: what its copy had set is noted nowhere.
+        """
+        if self._back:
             return
+        notes, left = originals.to_note(self._planning.here[step.dataset].local, there.originals)
         try:
-            await self._target.note(step.target, {**changed, **gone})
+            left |= await self._target.note(step.target, notes) if notes else {}
         except UnreachableError:
             raise
         except DPlaneError as error:
-            aside(f"{step.target}: the original's settings were not noted: {error}")
+            left |= dict.fromkeys(notes, error.message.rstrip("."))
+        self._unnoted[step.dataset] = left
 
     async def _found_there(self, matches: Sequence[Match]) -> None:
         """The target was read in this run and has these newest snapshots: that is evidence too."""
@@ -400,7 +407,7 @@ class Execution:
         await convoy.drop_old_bases(self._source, matches)
         for match in matches:
             copy = self._planning.there.get(match.target)
-            if copy is not None and not copy.originals:
+            if copy is not None:
                 await self._note(match, copy)
 
 

@@ -85,6 +85,6 @@ def keep_notes(
     for name, value in given.items():
         try:
             ask({"verb": "dataset-set", "dataset": dataset, "guid": guid, "property": note(name), "value": value})
-        except Exception as refused:  # a mountpoint such as /home is never set by the door, so it is not noted either
+        except Exception as refused:
             left.append(f"{name}: {refused}"[:200])
     return {"ok": True, "left": left}

@@ -28,12 +28,20 @@ _PROPERTIES = (
     "pbkdf2salt",
     "pbkdf2iters",
 )
-PRESERVED = (
+SHARES = ("sharenfs", "sharesmb")
+NOTED_FIRST = (
     *("compression", "recordsize", "volblocksize", "atime", "relatime", "quota", "refquota", "reservation"),
     *("refreservation", "mountpoint", "canmount", "acltype", "xattr", "snapdir", "primarycache", "secondarycache"),
     *("logbias", "sync", "copies", "special_small_blocks", "exec", "setuid", "devices", "readonly", "volmode"),
 )
-"""What a person may have set on the original: a receive keeps these out, notes at the copy keep them for a restore."""
+"""Those of PRESERVED that an agent of a release before `all_notes` knows."""
+PRESERVED = (
+    *NOTED_FIRST,
+    *("checksum", "dedup", "dnodesize", "redundant_metadata", "aclinherit", "aclmode", "snapdev"),
+    *("snapshot_limit", "filesystem_limit", *SHARES),
+)
+"""What a person may have set on the original, of what ZFS 2.1 and later have and what can be set on a dataset that is
+there: a receive keeps these out, notes at the copy keep them for a restore."""
 
 
 def note(name: str) -> str:
@@ -45,6 +53,8 @@ LAST = "createtxg"
 ASKED = (*_PROPERTIES, OWNER, *PRESERVED, *map(note, PRESERVED), LAST)
 """The properties that both sides are asked for, in this order: behind all texts of people's a number of ZFS's own, so
 that no value can make up a dataset and be the last of its own."""
+ASKED_FIRST = (*_PROPERTIES, OWNER, *NOTED_FIRST, *map(note, NOTED_FIRST), LAST)
+"""What a peer of a release before `all_notes` takes in: to it a row of anything else is a piece of the value before."""
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """What no value has that anybody needs."""
 _SOURCES = frozenset(("-", "none", "local", "default", "received", "temporary"))
@@ -120,11 +130,11 @@ def parse_times(text: str) -> dict[str, float]:
     return {row[0]: float(row[1]) for row in rows if len(row) == 2 and _digits(row[1])}
 
 
-def get_argv(dataset: str, recursive: bool) -> list[str]:
+def get_argv(dataset: str, recursive: bool, asked: Sequence[str] = ASKED) -> list[str]:
     """The properties of a dataset, or of its whole tree: one command for all that both sides are asked."""
     depth = ["-r"] if recursive else []
     columns = ["-t", "filesystem,volume", "-o", "name,property,value,source"]
-    return ["zfs", "get", "-Hp", *depth, *columns, ",".join(ASKED), dataset]
+    return ["zfs", "get", "-Hp", *depth, *columns, ",".join(asked), dataset]
 
 
 def top_values(got: str, dataset: str) -> dict[str, str]:

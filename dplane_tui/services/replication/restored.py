@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import CommandError, DPlaneError, RefusedError, UnreachableError
-from ...text import clean
+from ...text import clean, quoted
 from ..door import Door
-from .read import Dataset
+from .read import SHARES, Dataset
 
 # What a received copy is given for safety, and what a dataset of the person's own has when nobody says otherwise.
 # setuid and devices stay off: the copy was in other hands, and an administrator can turn them on.
@@ -16,7 +17,8 @@ _USUAL = {
     "filesystem": {"readonly": "off", "canmount": "on", "exec": "on"},
     "volume": {"readonly": "off", "volmode": "default"},
 }
-_STAYS = frozenset({"setuid", "devices", "volblocksize"})
+# A share opens what is in it to a network, on the word of whoever had the copy: a person gives it anew.
+_STAYS = frozenset({"setuid", "devices", "volblocksize", *SHARES})
 # What a mounted place depends on comes last, so that nothing is mounted before it is what it was.
 _LAST = ("mountpoint", "canmount", "readonly")
 # What a person should decide anew, because whoever has the copy may have written it there.
@@ -24,8 +26,12 @@ _WEAKER = {
     ("sync", "disabled"): "what was written last can be lost when the power fails",
     ("exec", "on"): "programs in it can be run",
     ("acltype", "off"): "its access control lists count no more",
+    ("redundant_metadata", "some"): "a damaged block can take more files with it",
+    ("redundant_metadata", "none"): "a damaged block can take more files with it",
 }
 _NAMED = 10  # datasets, in a sentence that a mail may hold
+_SHARE_MOST = 255  # of what was shared; longer is none of our notes
+_SHARED_MOST = 1200  # of a clause with such a value, and with the command that is made of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,8 @@ class Settings:
     noted: Mapping[str, str] = field(default_factory=dict)
     left: Sequence[str] = ()
     """A clause each."""
+    shared: Mapping[str, str] = field(default_factory=dict)
+    """What of SHARES the copy notes; never set."""
 
 
 def told_of(settings: Sequence[Settings]) -> list[str]:
@@ -49,13 +57,41 @@ def told_of(settings: Sequence[Settings]) -> list[str]:
     told = [f"Set as the copy notes it, which alone says what was set on the original: {few(noted)}."] if noted else []
     if weaker:
         told.append(f"Look at these, for they protect less: {'; '.join(weaker)}. `dplane dataset set` changes them.")
-    return [*told, *([f"Not put back: {few(left)}."] if left else [])]
+    told += [f"Not put back: {few(left)}."] if left else []
+    shares = [(value != "off", one.dataset, name, value) for one in settings for name, value in one.shared.items()]
+    if shares:
+        # What is kept out of a share comes first: it would be in that of what is above.
+        clauses = [_share(*share) for _, *share in sorted(shares)]
+        told.append(
+            "Not shared again, as only the copy says how it was. Where that is what you want (or with X in Storage): "
+            f"{few(clauses, most=_SHARED_MOST)}."
+        )
+    return told
 
 
-def few(clauses: Sequence[str], between: str = "; ") -> str:
-    """The first of these and how many more, cleaned: for a sentence of bounded length."""
+def _share(dataset: str, name: str, value: str) -> str:
+    """How a dataset was shared, and our command that shares it so."""
+    from ..zfs.shares import clients_of
+
+    command = ["dplane", "dataset", "share-nfs" if name == "sharenfs" else "share-smb", dataset]
+    clients = clients_of(value) if len(value) <= _SHARE_MOST else None
+    if name == "sharesmb":
+        words, more = (
+            ["off" if value == "off" else "on"],
+            "" if value in ("on", "off") else ", without options of its own",
+        )
+    elif clients is None:
+        words, more = ["--rw", "CLIENT"], ", with whom you name: D-Plane does not share as that was"
+    else:
+        words = [word for one, access in clients.items() for word in (f"--{access}", one)] or ["--off"]
+        more = ""
+    return f"`{shlex.join([*command, *words])}`{more} (it was {quoted(f'{name}={value}', _SHARE_MOST)})"
+
+
+def few(clauses: Sequence[str], between: str = "; ", most: int = 300) -> str:
+    """The first of these and how many more, cleaned, each cut to `most`: for a sentence of bounded length."""
     more = f"{between}and {len(clauses) - _NAMED} more" if len(clauses) > _NAMED else ""
-    return between.join(clean(one, 300) for one in clauses[:_NAMED]) + more
+    return between.join(clean(one, most) for one in clauses[:_NAMED]) + more
 
 
 def settings(dataset: Dataset, originals: dict[str, str], *, home: bool) -> list[tuple[str, str]]:
@@ -104,4 +140,5 @@ async def put_back(door: Door, dataset: Dataset, originals: dict[str, str], *, h
         for name, value in sorted(originals.items())
         if now.get(name) == value and name not in _STAYS and (home or name != "mountpoint")
     }
-    return Settings(dataset.name, noted, left)
+    shared = {name: originals[name] for name in SHARES if name in originals}
+    return Settings(dataset.name, noted, left, shared)

@@ -49,8 +49,8 @@ TABLE: dict[str, Option] = {
     "no-clone-rollback": Option(False, text="a target is never rolled back by a run"),
     "no-privilege-elevation": Option(False, text="with D-Plane there its own door is used; without, sudo is tried, "
                                       "then what `zfs allow` gives the account"),
-    "preserve-properties": Option(False, text="settings of the original are noted with the copy and put back by a "
-                                   "restore"),
+    "preserve-properties": Option(False, text="ZFS's own settings of the original are noted with the copy and put "
+                                   "back by a restore, but shares, which it names"),
     "preserve-recordsize": Option(False, text="blocks keep their size, and the setting is put back by a restore"),
     "mbuffer-size": Option(True, text="no mbuffer is used"),
     "pv-options": Option(True, text="`dplane job watch` shows the progress"),

@@ -16,7 +16,7 @@ from ..host.quoting import command_line
 from . import answers, failures
 from .convoy import requests
 from .model import Step
-from .read import Side, is_missing, list_argv, note, parse
+from .read import NOTED_FIRST, Side, is_missing, list_argv, note, parse
 from .reread import properties, side_of
 from .stream import Command, Transfer
 from .transport import Link
@@ -55,8 +55,11 @@ class Target(Protocol):
         """Throw away an interrupted receive."""
         ...
 
-    async def note(self, dataset: str, originals: dict[str, str]) -> None:
-        """Keep with a copy what was set on its original, so that a restore can put it back."""
+    async def note(self, dataset: str, originals: dict[str, str]) -> dict[str, str]:
+        """Keep with a copy what was set on its original, so that a restore can put it back.
+
+        Returns the names of what was not noted, each with a clause that says why.
+        """
         ...
 
     def pruner(self) -> Pruner:
@@ -76,11 +79,13 @@ class AgentTarget:
         self._link = link
         self._looks = looks  # only looks: what another connection is sending there goes on
         self._may_prune = False
+        self._all_notes = False  # whether it is new enough for all of PRESERVED
         self._several = False  # whether the agent there is new enough for several streams on one channel
 
     async def open(self) -> None:
         told = await self._link.open()
         self._may_prune = told.get("may_prune") is True
+        self._all_notes = told.get("all_notes") is True
         self._several = told.get("several") is True
 
     async def receive_many(self, steps: Sequence[Step]) -> Command | None:
@@ -92,7 +97,8 @@ class AgentTarget:
         return Command(self._link.argv(json.dumps(request)), body)
 
     async def read(self, dataset: str, recursive: bool) -> tuple[Side, int | None]:
-        request = {"op": "read", "dataset": dataset, "recursive": recursive, **({"look": True} if self._looks else {})}
+        request = {"op": "read", "dataset": dataset, "recursive": recursive, "all_notes": True}
+        request |= {"look": True} if self._looks else {}
         answer: dict[str, Any] = {}
         with contextlib.suppress(TooMuchError):  # texts that many datasets inherit: those are left out apart
             answer = await self._link.ask(request, limit=answers.LISTING_LIMIT)
@@ -128,8 +134,11 @@ class AgentTarget:
     async def abort(self, dataset: str, token: str) -> None:
         await self._link.ask({"op": "abort", "dataset": dataset, "token": token})
 
-    async def note(self, dataset: str, originals: dict[str, str]) -> None:
-        await self._link.ask({"op": "note", "dataset": dataset, "properties": originals})
+    async def note(self, dataset: str, originals: dict[str, str]) -> dict[str, str]:
+        known = {name: value for name, value in originals.items() if self._all_notes or name in NOTED_FIRST}
+        left = dict.fromkeys(originals.keys() - known.keys(), f"the release of D-Plane at {self.name} does not note it")
+        answer = await self._link.ask({"op": "note", "dataset": dataset, "properties": known}) if known else {}
+        return {**left, **answers.not_noted(answer.get("left"), known, self.name)}
 
     def pruner(self) -> Pruner:
         from ..retention.pruners import AgentPruner
@@ -204,11 +213,12 @@ class PlainTarget:
         if done.status != 0:
             raise failures.of_zfs(done.error, f"{self.name} could not give up the half-received {dataset}")
 
-    async def note(self, dataset: str, originals: dict[str, str]) -> None:
+    async def note(self, dataset: str, originals: dict[str, str]) -> dict[str, str]:
         pairs = [f"{note(name)}={value}" for name, value in originals.items()]
         done = await self._link.run([*self.zfs, "set", *pairs, dataset])
         if done.status != 0:
             raise failures.of_zfs(done.error, f"{self.name} could not note what was set on the original of {dataset}")
+        return {}
 
     def pruner(self) -> Pruner:
         from ..retention.pruners import PlainPruner
@@ -278,13 +288,17 @@ class LocalTarget:
     async def abort(self, dataset: str, token: str) -> None:
         await self._door.call("receive-abort", dataset=dataset, token=token)
 
-    async def note(self, dataset: str, originals: dict[str, str]) -> None:
+    async def note(self, dataset: str, originals: dict[str, str]) -> dict[str, str]:
         got = await self._host.run(["zfs", "get", "-Hp", "-o", "value", "guid", dataset])
+        left: dict[str, str] = {}
         for name, value in originals.items():
-            with contextlib.suppress(RefusedError):  # a mountpoint that the door never sets is not noted either
+            try:
                 await self._door.call(
                     "dataset-set", dataset=dataset, guid=got.text.strip(), property=note(name), value=value
                 )
+            except RefusedError as refused:
+                left[name] = refused.message.rstrip(".")
+        return left
 
     def pruner(self) -> Pruner:
         from ..retention.pruners import LocalPruner

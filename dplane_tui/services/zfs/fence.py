@@ -18,7 +18,7 @@ Commands = Generator[list[str], str, list[Row] | None]
 _TRIES = (
     3  # who can see the processes here might set a property to the name in time: that stops a try, and forges nothing
 )
-_TEXTS = ("mountpoint", "keylocation")  # of ZFS's own properties those that may hold anything
+_TEXTS = ("mountpoint", "keylocation", "sharenfs", "sharesmb")  # of ZFS's own properties those that may hold anything
 
 
 def is_text(prop: str) -> bool:

@@ -11,6 +11,7 @@ from .model import Dataset
 HELP = {
     "acltype": "which access lists files may have; posix is what Linux and NFS use",
     "aclinherit": "how NFSv4 access lists are passed on to new files",
+    "aclmode": "what chmod does to NFSv4 access lists",
     "atime": "whether reading a file writes its time of access; off is faster",
     "canmount": "on: mounted by itself; noauto: only when asked; off: never",
     "casesensitivity": "whether File and file are two files; only when it is made",

@@ -149,6 +149,18 @@ def check_clients(clients: Mapping[str, str]) -> None:
         raise RefusedError(f"The list of hosts {broken}.")
 
 
+def clients_of(value: str) -> dict[str, str] | None:
+    """Who may write (`rw`) and read (`ro`), of a `sharenfs` as we make it; None for any other."""
+    if value == "off":
+        return {}
+    found: list[tuple[str, str]] = []
+    for part in value.split(","):
+        access, _, some = part.partition("=")
+        found += [(client.removeprefix("@"), access) for client in some.split(":")]
+    clients = dict(found)
+    return None if len(clients) != len(found) or allowed.CLIENTS.check(clients) else clients
+
+
 class ShareActs(ZfsService):
     """Reads what is shared, and shares."""
 

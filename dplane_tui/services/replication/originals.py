@@ -1,0 +1,32 @@
+"""What is set on an original and is to be noted with its copy; what cannot be, and how that is told. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from privhelper.properties import note_problem
+
+from .read import UNSET
+from .restored import few
+
+
+def to_note(own: Mapping[str, str], kept: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """What is to be noted of `own` settings where `kept` is noted, and what no note can hold: names, each with why."""
+    left = {name: why for name, value in own.items() if (why := _problem(value))}
+    changed = {name: value for name, value in own.items() if name not in left and kept.get(name) != value}
+    gone = {name: UNSET for name in kept if name in left or name not in own}
+    return {**changed, **gone}, left
+
+
+def _problem(value: str) -> str:
+    return "its value means in a note that nothing is set" if value in ("-", UNSET) else note_problem(value)
+
+
+def told_of(left: Mapping[str, Mapping[str, str]]) -> str:
+    """The sentence about what was not noted, by dataset: names, each with why; empty for nothing. Of bounded length."""
+    clauses = []
+    for dataset, by_name in left.items():
+        for why in dict.fromkeys(by_name.values()):
+            names = ", ".join(sorted(name for name in by_name if by_name[name] == why))
+            clauses.append(f"{dataset}: {names} ({why})")
+    return f"Not noted with the copy, so that a restore cannot put it back: {few(clauses)}." if clauses else ""
