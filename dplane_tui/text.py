@@ -54,6 +54,11 @@ def size(value: float | None) -> str:
     raise AssertionError
 
 
+def about(value: float | None, *, at_least: bool = False) -> str:
+    """Bytes that are estimated (`about 1.50G`), or of which the estimate leaves some out (`at least 1.50G`)."""
+    return f"{'at least' if at_least and value is not None else 'about'} {size(value)}"
+
+
 def duration(seconds: float | None) -> str:
     """Seconds as a person says them, two units at most (`3h 20m`); `?` for unknown."""
     if seconds is None:

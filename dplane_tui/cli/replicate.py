@@ -310,13 +310,14 @@ def describe_plan(plan: Plan) -> str:
         base = f" from {step.base}{' with those between' if step.intermediates else ''}" if step.base else ""
         lines.append(
             f"{step.kind:<9} {step.dataset}@{step.snapshot}{base} -> {step.target}"
-            f"  {'raw, ' if step.raw else ''}about {text.size(step.size)}"
+            f"  {'raw, ' if step.raw else ''}{text.about(step.size, at_least=step.at_least)}"
         )
     lines += [f"has       {item.target}@{item.snapshot} already" for item in plan.matches]
     lines += [f"CONFLICT  {item.text}" for item in plan.conflicts]
     lines += [f"note      {note}" for note in plan.notes]
     if plan.steps:
-        lines.append(f"in all    about {text.size(plan.size)}; {text.size(plan.available)} free at the target")
+        total = text.about(plan.size, at_least=plan.at_least)
+        lines.append(f"in all    {total}; {text.size(plan.available)} free at the target")
     else:
         lines.append("nothing to send" if not plan.conflicts else "nothing will be sent")
     return "\n".join(text.clean(line) for line in lines)

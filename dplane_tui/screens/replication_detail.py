@@ -9,7 +9,7 @@ from ..services.replication.freshness import AHEAD, ANEW, anew_words, standing
 from ..services.replication.kept import moment, plan_of
 from ..services.replication.model import Plan, Run, Task, TaskStatus
 from ..services.replication.options import describe, stream_words
-from ..text import duration, size
+from ..text import about, duration, size
 from ..widgets.chart import MISSING, spark
 from ..widgets.layout import Pieces, wrap
 from .replication_answer import late, next_words, proof_age, rough
@@ -176,7 +176,7 @@ def plan_lines(plan: Plan, width: int, ways: str | None = "") -> list[Pieces]:
     for step in plan.steps:
         base = f" from {step.base}{' with those between' if step.intermediates else ''}" if step.base else ""
         text = f"{step.dataset}@{step.snapshot}{base} → {step.target}{', raw' if step.raw else ''}"
-        lines += _fact(f"{step.kind[:_LABEL]}", f"{text}, about {size(step.size)}", width)
+        lines += _fact(f"{step.kind[:_LABEL]}", f"{text}, {about(step.size, at_least=step.at_least)}", width)
     for match in plan.matches:
         lines += _fact("has", f"{match.target}@{match.snapshot} already", width, "dim")
     for note in plan.notes:
@@ -191,4 +191,5 @@ def plan_sum(plan: Plan) -> str:
         return "Nothing will be sent." if plan.conflicts else "Nothing to send: the target has it all."
     streams = f"{len(plan.steps)} stream{'s' if len(plan.steps) > 1 else ''}"
     free = f"; {size(plan.available)} free at the target" if plan.available is not None else ""
-    return f"About {size(plan.size)} in {streams}{free}."
+    total = about(plan.size, at_least=plan.at_least)
+    return f"{total[0].upper()}{total[1:]} in {streams}{free}."

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from dplane_tui.services.host import Host, Output
 from dplane_tui.services.replication import estimates
-from dplane_tui.services.replication.model import Step
+from dplane_tui.services.replication.model import Plan, Step
+from dplane_tui.services.replication.read import Dataset, Point
 
 
 class Answers:
@@ -36,14 +38,38 @@ async def test_one_question_tells_what_was_written_since_any_base_and_one_what_a
     steps = [
         step("tank", "@old"), step("tank/b", "@older"), step("tank/c", None), step("tank/d", "@old"),
         step("tank/e", "#dplane-mark"), step("tank/f", "@old", size=3), step("tank/gone", None),
-        step("tank/g", "@old", token="1-x"),
+        step("tank/g", "@old", token="1-x"), replace(step("tank/b", "@old", intermediates=True), guid=""),
     ]  # fmt: skip
     sized = await estimates.together(cast(Host, host), "tank", True, steps)
-    assert [one.size for one in sized] == [100, 900, 5000, None, None, 3, None, None]
+    assert [one.size for one in sized] == [100, 900, 5000, None, None, 3, None, None, 200]
+    least = [one.at_least for one in sized]
+    assert least == [False] * 8 + [True], "what only the snapshots between hold is not among what was written since"
     assert [(one.dataset, one.base) for one in sized] == [(one.dataset, one.base) for one in steps]
     assert len(host.asked) == 2, "whatever the number of datasets"
     assert host.asked[0][-2:] == ["written@old,written@older", "tank"]
     assert host.asked[1][-2:] == ["tank/c@new", "tank/gone@new"]
+
+
+def test_up_to_a_snapshot_that_is_not_taken_yet_the_newest_there_is_is_asked_for() -> None:
+    old, new = Point("old", "6", 60), Point("new", "7", 70)
+    here = Dataset("tank", {"written": "5"}, (old, new), (Point("mark", "8", 80),))
+    planned = replace(step("tank", "@old", intermediates=True), snapshot="dplane-now", guid="")
+    assert estimates.asked_of(planned, here) == (step("tank", "@old", intermediates=True), 5)
+    taken = step("tank", "@old")
+    assert estimates.asked_of(taken, here) == (taken, 0)
+    nothing = (None, 0)
+    assert estimates.asked_of(replace(taken, size=1), here) == nothing
+    assert estimates.asked_of(replace(planned, base="#mark", base_guid="8"), here) == nothing, "newer than all there is"
+    assert estimates.asked_of(replace(planned, base="#gone", base_guid="9"), here) == nothing
+    assert estimates.asked_of(planned, replace(here, properties={})) == nothing
+    assert estimates.asked_of(planned, replace(here, snapshots=())) == nothing
+
+
+def test_what_the_planner_knew_counts_only_for_the_very_same_stream() -> None:
+    steps = [step("tank/a", "@old", size=5), step("tank/b", "@old", size=6), step("tank/c", "@old", size=None)]
+    before = Plan("t", steps=tuple(steps))
+    after = (step("tank/a", "@old"), step("tank/b", "@old", intermediates=True), step("tank/c", "@old"))
+    assert [one.size for one in estimates.with_sizes(Plan("t", steps=after), before).steps] == [5, None, None]
 
 
 def test_an_estimate_below_zero_is_unknown() -> None:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from dplane_tui.errors import CommandError, TooMuchError
 from dplane_tui.services.host.base import Output
-from dplane_tui.services.replication import agent_box, halves
-from dplane_tui.services.replication.model import Plan, Task
+from dplane_tui.services.replication import agent_box, estimates, halves
+from dplane_tui.services.replication.model import Options, Plan, Step, Task
 from dplane_tui.services.replication.plan import make_plan, wants_snapshot
 from dplane_tui.services.replication.read import ASKED, PRESERVED, Dataset, Point, Side, note, parse, top_values
 from dplane_tui.services.replication.reread import reread
@@ -134,6 +134,41 @@ def test_the_snapshot_that_is_still_to_be_taken_is_planned_with_its_size() -> No
     source = side("tank/photos", points(1), written="777")
     plan = make_plan(TASK, source, side("vault/photos", points(1)), "dplane-now")
     assert [(step.snapshot, step.guid, step.size, step.base) for step in plan.steps] == [("dplane-now", "", 777, "@s1")]
+
+
+@pytest.mark.parametrize("between", [True, False])
+def test_what_was_written_since_the_newest_snapshot_is_no_size_of_a_stream_from_an_older_base(between: bool) -> None:
+    task = replace(TASK, options=Options(intermediates=between))
+    source = side("tank/photos", points(1, 2), written="777")
+    plan = make_plan(task, source, side("vault/photos", points(1)), "dplane-now")
+    assert [(step.base, step.snapshot, step.size) for step in plan.steps] == [("@s1", "dplane-now", None)]
+    first = make_plan(task, source, {}, "dplane-now")
+    assert [(step.base, step.snapshot, step.size) for step in first.steps][-1] == ("@s1", "dplane-now", None)
+    gone = side("tank/photos", points(1), marks=points(2), written="777")
+    plan = make_plan(task, gone, side("vault/photos", points(1, 2)), "dplane-now")
+    assert [(step.base, step.snapshot, step.size) for step in plan.steps] == [("#s2", "dplane-now", None)]
+
+
+@given(st.lists(st.integers(1, 1000), max_size=6), st.integers(0, 1000), st.integers(-1, 5), st.booleans())
+def test_a_dry_run_s_sizes_add_up_to_all_that_was_written_since_the_base(
+    sizes: list[int], written: int, reached: int, between: bool
+) -> None:
+    """The target has the snapshot number `reached`, or nothing; each snapshot holds what was written before it."""
+    made = points(*range(1, len(sizes) + 1))
+    weights = {point.name: size for point, size in zip(made, sizes, strict=True)}
+    here = side("tank/photos", made, written=str(written), referenced=str(sum(sizes) + written))
+    base = made[min(reached, len(made) - 1)] if made and reached >= 0 else None
+    task = replace(TASK, options=Options(intermediates=between))
+    plan = make_plan(task, here, side("vault/photos", (base,)) if base else {}, "dplane-now")
+
+    async def asked(step: Step) -> int:
+        names = list(weights)
+        return sum(sizes[names.index(step.base[1:]) + 1 if step.base else 0 : names.index(step.snapshot) + 1])
+
+    sized = replace(plan, steps=asyncio.run(estimates.each(plan.steps, here, asked)))
+    lacks = sum(sizes[made.index(base) + 1 if base else 0 :]) + written
+    assert sized.size == lacks
+    assert [replace(step, size=None) for step in sized.steps] == [replace(step, size=None) for step in plan.steps]
 
 
 def test_a_snapshot_is_taken_only_when_something_was_written() -> None:

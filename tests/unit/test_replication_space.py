@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ from dplane_tui.services.replication.service import decode_plan
 from dplane_tui.services.replication.space import fitting
 from dplane_tui.services.store import open_store
 
-from .replication_world.world import World
+from .replication_world.world import MB, World
 from .replication_world.zfs_model import new_dataset, new_guid
 
 SOURCE, TARGET = "tank/photos", "vault/backup/photos"
@@ -102,12 +103,12 @@ def history(world: World, days: int, size: int) -> list[str]:
     return names
 
 
-async def room(world: World, size: int, **options: str) -> None:
+async def room(world: World, size: int, **options: Any) -> None:
     """The far pool is so large, and the task has these options."""
     with world.edit("far") as state:
         state["pools"]["vault"] = size
     async with open_store(world.database, write=True) as store:
-        await records.set_options(store, "photos", Options(**options))  # type: ignore[arg-type]
+        await records.set_options(store, "photos", Options(**options))
 
 
 async def test_a_full_target_lets_go_of_what_its_policy_does_not_keep_and_takes_what_is_new(world: World) -> None:
@@ -126,9 +127,9 @@ async def test_a_full_target_lets_go_of_what_its_policy_does_not_keep_and_takes_
 async def test_a_full_target_in_which_a_transfer_was_interrupted_makes_room_and_it_goes_on(world: World) -> None:
     world.may_prune = True
     old = history(world, 10, 100_000)
-    world.foreign_snapshot("near", SOURCE, "waiting")
+    world.foreign_snapshot("near", SOURCE, "waiting")  # of the 300 kB that the world begins with
+    world.write(SOURCE, 300_000)
     with world.edit("near") as state:
-        state["datasets"][SOURCE]["snaps"][-1]["size"] = 300_000
         base, waiting = (snap["guid"] for snap in state["datasets"][SOURCE]["snaps"][-2:])
     with world.edit("far") as state:
         half = {"toguid": waiting, "toname": f"{SOURCE}@waiting", "fromguid": base, "bytes": 50_000}
@@ -145,8 +146,8 @@ async def test_a_full_target_in_which_a_transfer_was_interrupted_makes_room_and_
 
 async def test_a_first_copy_that_was_cut_is_judged_by_what_is_left_of_it(world: World) -> None:
     """The oldest snapshot goes first, and is small; what the dataset holds now would not fit twice."""
-    world.write(SOURCE, 600_000)  # with what the world begins with: 900 kB
     world.foreign_snapshot("near", SOURCE, "old")
+    world.write(SOURCE, 900_000)
     with world.edit("near") as state:
         state["datasets"][SOURCE]["snaps"][0]["size"] = 100_000
     oldest = world.points("near", SOURCE)[0][1]
@@ -171,6 +172,22 @@ async def test_a_full_target_without_the_right_to_make_room_says_so_and_nothing_
     assert "48.8K free" in run.message
     assert run.message.count("Retention at vault-box was left undone") == 1
     assert [name for name, _ in world.points("far", TARGET)] == old
+
+
+async def test_only_the_newest_is_judged_by_all_that_was_written_since_its_base(world: World) -> None:
+    """Another's snapshot stands between the base and the one to be taken: what was written before it counts as well."""
+    assert (await world.run()).state == "succeeded"
+    world.write(SOURCE, 20 * MB)
+    world.foreign_snapshot("near", SOURCE, "sanoid")
+    world.write(SOURCE, 1000)
+    await room(world, 5 * MB, intermediates=False)
+    dry = decode_plan((await world.run("plan")).plan)
+    assert dry.size == 20 * MB + 1000
+    assert "would send about 20.0M of tank/photos" in dry.notes[-1]
+    run = await world.run()
+    assert (run.state, run.error_code, run.bytes) == ("failed", "no-space", 0)
+    assert decode_plan(run.plan).size == 20 * MB + 1000
+    assert len(world.points("far", TARGET)) == 1
 
 
 async def test_one_that_is_too_large_is_left_behind_and_the_others_arrive(world: World) -> None:

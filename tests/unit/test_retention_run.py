@@ -97,6 +97,7 @@ async def test_a_proven_run_prunes_both_sides_and_its_record_says_what(world: Wo
 async def test_a_name_from_the_future_stays_stops_no_other_and_the_run_says_so(world: World) -> None:
     old = history(world, 6)
     world.foreign_snapshot("near", SOURCE, "dplane-2099-01-01T00-00-00Z")
+    world.write(SOURCE, 1000)
     await policies(world, keep_source="3")
     run = await world.run()
     assert run.state == "succeeded", "what was copied is copied"

@@ -1,13 +1,15 @@
-"""Sizes of many streams from one question to ZFS: what was written since their bases, what their snapshots hold."""
+"""What streams will about carry: of a few ZFS is asked one by one; of many it is asked once what was written since
+their bases, and what their snapshots hold."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from ..host import Host
 from .model import Plan, Step
+from .read import Dataset, Side
 
 _SECONDS = 300.0
 _NAMES = 500
@@ -21,8 +23,41 @@ def told(output: str) -> int | None:
     return int(found[1]) if found and int(found[1]) < 2**63 else None
 
 
+async def each(steps: Sequence[Step], here: Side, ask: Callable[[Step], Awaitable[int | None]]) -> tuple[Step, ...]:
+    """The steps with sizes in bytes, those that have none as `ask` is told of them by ZFS (None: it does not tell)."""
+    sized = []
+    for step in steps:
+        question, more = asked_of(step, here[step.dataset])
+        size = await ask(question) if question is not None else None
+        sized.append(step if size is None else replace(step, size=size + more))
+    return tuple(sized)
+
+
+def asked_of(step: Step, here: Dataset) -> tuple[Step | None, int]:
+    """The stream that ZFS can be asked about to size a step, and the bytes to add; no stream where it need not be asked
+    or could not tell.
+
+    Of a snapshot that is not taken yet it tells nothing: then it is the stream to the newest there is, and what was
+    written since.
+    """
+    if step.size is not None:
+        return None, 0
+    if step.guid:
+        return step, 0
+    made = {point.guid: point.createtxg for point in (*here.bookmarks, *here.snapshots)}
+    written = here.number("written")
+    newest = here.snapshots[-1] if here.snapshots else None
+    if newest is None or written is None or newest.createtxg <= made.get(step.base_guid, newest.createtxg):
+        return None, 0  # from a bookmark behind it, say, whose snapshot is gone
+    return replace(step, snapshot=newest.name, guid=newest.guid), written
+
+
 async def together(host: Host, top: str, recursive: bool, steps: Sequence[Step]) -> tuple[Step, ...]:
-    """The steps with sizes, unknown where ZFS does not tell. Snapshots that were destroyed since are not counted."""
+    """The steps with sizes, unknown where ZFS does not tell.
+
+    What is asked for is what the dataset holds now and did not at the base, so also with a snapshot that is still to be
+    taken; of what only the snapshots between have it says nothing.
+    """
     bases = sorted({step.base[1:] for step in steps if step.size is None and step.base and step.base[0] == "@"})
     fulls = [f"{step.dataset}@{step.snapshot}" for step in steps if step.size is None and step.kind == "full"]
     known: dict[tuple[str, str], int] = {}
@@ -36,10 +71,13 @@ async def together(host: Host, top: str, recursive: bool, steps: Sequence[Step])
 
 
 def with_sizes(plan: Plan, before: Plan) -> Plan:
-    """`plan` with the sizes of `before` where it sends the same: what was written is known, ZFS need not be asked."""
-    known = {(step.dataset, step.base, step.snapshot): step.size for step in before.steps if not step.intermediates}
-    steps = [replace(step, size=known.get((step.dataset, step.base, step.snapshot), step.size)) for step in plan.steps]
-    return replace(plan, steps=tuple(steps))
+    """`plan` with the sizes of `before`, which the planner knew, where it sends the same: ZFS need not be asked."""
+    known = {_stream(step): step.size for step in before.steps}
+    return replace(plan, steps=tuple(replace(step, size=known.get(_stream(step), step.size)) for step in plan.steps))
+
+
+def _stream(step: Step) -> tuple[object, ...]:
+    return step.dataset, step.base, step.snapshot, step.intermediates, step.token
 
 
 def _sized(step: Step, known: dict[tuple[str, str], int]) -> Step:
@@ -47,7 +85,8 @@ def _sized(step: Step, known: dict[tuple[str, str], int]) -> Step:
         return step
     if step.base is None:
         return replace(step, size=known.get((f"{step.dataset}@{step.snapshot}", "referenced")))
-    return replace(step, size=known.get((step.dataset, f"written@{step.base[1:]}")))
+    size = known.get((step.dataset, f"written@{step.base[1:]}"))
+    return replace(step, size=size, at_least=step.intermediates and size is not None)
 
 
 async def _asked(host: Host, words: list[str]) -> dict[tuple[str, str], int]:

@@ -286,8 +286,8 @@ class Execution:
             await source.keep_bases(steps)
             await chains.begin(self._store, self._peer, steps)
             done = await self._transfer(await source.send_many(steps), receive, before, plan)
-            sizes = [step.size for step in steps]
-            self._judge(replace(steps[0], size=None if None in sizes else sum(size or 0 for size in sizes)), done)
+            together = replace(plan, steps=tuple(steps))
+            self._judge(replace(steps[0], size=together.size, at_least=together.at_least), done)
             parts = convoy.parts(steps, done)
         except (UnreachableError, HostKeyError, AuthenticationError):
             raise
@@ -296,8 +296,7 @@ class Execution:
         return [_Sent(step, part.bytes, part.seconds) for step, part in zip(steps, parts, strict=True)]
 
     async def _transfer(self, send: Command, receive: Command, before: int, plan: Plan) -> Transfer:
-        known = [other.size for other in plan.steps]
-        total = None if None in known else sum(size or 0 for size in known)
+        total = plan.size
         done = await transfer(send, receive, lambda count: self._report.bytes(before + count, total), self._throttle)
         self._sent += done.count
         await self._keep(bytes=self._sent)
@@ -333,8 +332,8 @@ class Execution:
             raise
         except UnreachableError as error:
             raise UnreachableError(
-                f"The connection to {where} was lost after {text.size(done.count)} of about "
-                f"{text.size(step.size)} of {step.dataset}@{step.snapshot}.",
+                f"The connection to {where} was lost after {text.size(done.count)} of "
+                f"{text.about(step.size, at_least=step.at_least)} of {step.dataset}@{step.snapshot}.",
                 f"The next run resumes there. ({error.message})",
             ) from None
 

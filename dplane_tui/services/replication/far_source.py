@@ -94,7 +94,7 @@ class FarSource(abc.ABC):
         return found
 
     async def estimated(self, plan: Plan) -> Plan:
-        return replace(plan, steps=tuple([await self._estimate(step) for step in plan.steps]))
+        return replace(plan, steps=await estimates.each(plan.steps, self._side, self._estimate))
 
     def check_take(self, datasets: Sequence[str]) -> None:
         if len(datasets) != len(self._side):
@@ -171,7 +171,7 @@ class FarSource(abc.ABC):
     async def _settle(self) -> None: ...
 
     @abc.abstractmethod
-    async def _estimate(self, step: Step) -> Step: ...
+    async def _estimate(self, step: Step) -> int | None: ...
 
     @abc.abstractmethod
     async def _take(self, name: str, datasets: Sequence[str] | None) -> None: ...
@@ -199,16 +199,14 @@ class AgentSource(FarSource):
         if self._bookmarks:
             await self._link.ask({"op": "settle", "dataset": self._task.source})
 
-    async def _estimate(self, step: Step) -> Step:
-        if not step.guid or step.size is not None:
-            return step
+    async def _estimate(self, step: Step) -> int | None:
         try:
             answer = await self._link.ask({"op": "estimate", **_words(step)})
-            return replace(step, size=answers.size_in_bytes(answer.get("size"), self.name))
+            return answers.size_in_bytes(answer.get("size"), self.name)
         except UnreachableError:
             raise
         except DPlaneError:
-            return step
+            return None
 
     async def send(self, step: Step) -> Command:
         return Command(self._link.argv(json.dumps({"op": "send", **_words(step)})))
@@ -261,11 +259,9 @@ class PlainSource(FarSource):
     async def _settle(self) -> None:
         await self._run(["zpool", "sync", "--", self._task.source.split("/")[0]], "what was written was not settled")
 
-    async def _estimate(self, step: Step) -> Step:
-        if not step.guid or step.size is not None:
-            return step
+    async def _estimate(self, step: Step) -> int | None:
         output = await self._link.run([*self._zfs, "send", "-n", "-v", "-P", *_plain(step)])
-        return replace(step, size=estimates.told(output.text)) if output.status == 0 else step
+        return estimates.told(output.text) if output.status == 0 else None
 
     async def send(self, step: Step) -> Command:
         return Command(self._link.argv(command_line([*self._zfs, "send", *_plain(step)])))

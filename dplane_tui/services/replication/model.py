@@ -278,6 +278,8 @@ class Step:
     """The resume token, for `resume`."""
     size: int | None = None
     """Estimated bytes of stream; None is unknown."""
+    at_least: bool = False
+    """It can be more: what was written and deleted again between the snapshots in it is not counted."""
     dataset_guid: str = ""
     """GUID of the dataset itself; empty where the run did not keep it."""
 
@@ -342,6 +344,11 @@ class Plan:
         """Estimated bytes of all streams; None when one of them is unknown."""
         sizes = [step.size for step in self.steps]
         return None if any(size is None for size in sizes) else sum(size or 0 for size in sizes)
+
+    @property
+    def at_least(self) -> bool:
+        """Whether it can be more than `size`."""
+        return any(step.at_least for step in self.steps)
 
 
 @dataclass(frozen=True, slots=True)

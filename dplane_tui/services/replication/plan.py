@@ -265,8 +265,13 @@ def _step(
     *,
     between: bool = False,
 ) -> Step:
-    # A snapshot that is not taken yet cannot be estimated by ZFS; what was written since the last one is its size.
     size = None
-    if not to.guid:
-        size = here.number("referenced" if base is None else "written")
+    if not to.guid:  # still to be taken: it will hold what the dataset does now
+        size = here.number("referenced") if base is None else _since(here, base_guid)
     return Step(kind, here.name, target, here.kind, to.name, to.guid, base, base_guid, between, raw, "", size)
+
+
+def _since(here: Dataset, base_guid: str) -> int | None:
+    """What was written since the base: ZFS lists it of the newest snapshot alone, from any other it has to be asked."""
+    newest = here.snapshots and here.snapshots[-1].guid == base_guid
+    return here.number("written") if newest else None

@@ -18,7 +18,7 @@ from .amends import Amends, LocalAmends, Seen, amends_for, must_have, not_done
 from .divergence import BESIDE, KEEP_BOTH, ROLL_BACK, Divergence, Resolution, Way
 from .execute import Outcome
 from .model import Peer, Task
-from .plan import OWN_SNAPSHOT, make_plan, members
+from .plan import OWN_SNAPSHOT, make_plan, wants_snapshot
 from .read import Dataset, Side
 from .source import OWN_TIME, LocalSource, Source
 
@@ -299,17 +299,9 @@ class Examination:
 
     async def _cost(self, there: Side, dataset: str, *, below: bool) -> tuple[int | None, bool]:
         """About how many bytes the next run would send of a dataset if the target were so, and whether it could."""
-        plan = make_plan(self.task, self._here, there, None, None, self._known)
+        snapshot = _PLANNED if wants_snapshot(self.task, self._here) else None
+        plan = make_plan(self.task, self._here, there, snapshot, None, self._known)
         inside = f"{dataset}/"
         steps = [step for step in plan.steps if step.dataset == dataset or (below and step.dataset.startswith(inside))]
         fits = not any(conflict.dataset == dataset for conflict in plan.conflicts)
-        size = (await self._source.estimated(replace(plan, steps=tuple(steps)))).size
-        if size is None:
-            return None, fits
-        # What no snapshot holds yet goes with the one that the next run takes.
-        names = [
-            name for name in members(self.task, self._here) if name == dataset or (below and name.startswith(inside))
-        ]
-        if self.task.snapshot:
-            size += sum(self._here[name].number("written") or 0 for name in names)
-        return size, fits
+        return (await self._source.estimated(replace(plan, steps=tuple(steps)))).size, fits

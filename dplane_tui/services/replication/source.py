@@ -76,7 +76,7 @@ class Source(Protocol):
         ...
 
     async def estimated(self, plan: Plan) -> Plan:
-        """`plan` with the size that ZFS expects of each step."""
+        """`plan` with the size that ZFS expects of each step, also of one to a snapshot that is not taken yet."""
         ...
 
     async def creations(self, snapshots: Sequence[str]) -> dict[str, float]:
@@ -211,20 +211,18 @@ class LocalSource:
         steps = plan.steps
         if sum(step.size is None for step in steps) > _EACH_ASKED:
             steps = await estimates.together(self._host, self._task.source, self._task.recursive, steps)
-        return replace(plan, steps=tuple([await self._estimate(step) for step in steps]))
+        return replace(plan, steps=await estimates.each(steps, self._side, self._estimate))
 
-    async def _estimate(self, step: Step) -> Step:
-        """`step` as it was when ZFS cannot tell."""
-        if not step.guid or step.size is not None:
-            return step
+    async def _estimate(self, step: Step) -> int | None:
+        """The bytes that ZFS expects; None when it cannot tell."""
         try:
             if step.token:
                 answer = await self._door.call("send-resume-estimate", **resumed(step))
             else:
                 answer = await self._door.call("send-estimate", **sent(step))
         except CommandError:
-            return step
-        return replace(step, size=estimates.told(str(answer.get("stdout", ""))))
+            return None
+        return estimates.told(str(answer.get("stdout", "")))
 
     async def creations(self, snapshots: Sequence[str]) -> dict[str, float]:
         # Our own names tell; the others are asked for with one command.

@@ -63,8 +63,9 @@ def _below(dataset: str, above: str) -> NoSpaceError:
 
 
 def _no_space(steps: Sequence[Step], need: int, free: int, where: str) -> NoSpaceError:
+    much = text.about(need, at_least=any(step.at_least for step in steps))
     return NoSpaceError(
-        f"{where} has {text.size(free)} free for {text.clean(steps[0].target)}, and this run would send about "
-        f"{text.size(need)} of {text.clean(steps[0].dataset)}: nothing of it was sent.",
+        f"{where} has {text.size(free)} free for {text.clean(steps[0].target)}, and this run would send {much} of "
+        f"{text.clean(steps[0].dataset)}: nothing of it was sent.",
         "Free some space there, raise its quota, or choose another target.",
     )

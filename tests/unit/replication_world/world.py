@@ -223,8 +223,10 @@ class World:
         """A snapshot that somebody else takes."""
         with state_of(self.path / side) as state:
             state["txg"] += 1
-            snap = {"name": name, "guid": new_guid(), "txg": state["txg"], "size": 0, "created": 1.0}
-            state["datasets"][dataset]["snaps"].append(snap)
+            taken = state["datasets"][dataset]
+            snap = {"name": name, "guid": new_guid(), "txg": state["txg"], "size": taken["written"], "created": 1.0}
+            taken["snaps"].append(snap)
+            taken["written"] = 0
 
     def save(self) -> dict[str, bytes]:
         """Both boxes and the store as they are."""
