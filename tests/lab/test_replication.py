@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from .replication_lab import Boxes
+from .replication_lab import WAIT, Boxes
 
 pytestmark = pytest.mark.lab
 
@@ -22,6 +23,14 @@ def boxes(pair: Any) -> Iterator[Boxes]:
     made.pair_up()
     yield made
     pair.heal()
+
+
+def until(seen: Callable[[], bool]) -> None:
+    """Wait until it is so."""
+    deadline = time.monotonic() + WAIT
+    while not seen():
+        assert time.monotonic() < deadline
+        time.sleep(2)
 
 
 def test_full_then_incremental_then_nothing_new(boxes: Boxes) -> None:
@@ -187,6 +196,26 @@ def test_the_key_gives_no_shell_and_nothing_that_is_not_ours(boxes: Boxes) -> No
     )  # fmt: skip
     assert forward.returncode != 0
     assert "SSH-2.0" not in forward.stdout
+
+
+@pytest.mark.unproven
+def test_a_start_outside_of_its_hours_is_made_up_by_systemd_when_they_begin(boxes: Boxes) -> None:
+    boxes.dataset("nightly", 1)
+    opens, now = (boxes.a.ssh("date", f"--date={when}", "+%H:%M").stdout.strip() for when in ("3 minutes", "now"))
+    ends = boxes.a.ssh("date", "--date=1 hour", "+%H:%M").stdout.strip()
+    boxes.task("nightly", "", "--schedule", f"daily {now}", "--window", f"{opens}-{ends}")
+    again = "dplane-scheduled@catchup-nightly.timer"
+    assert boxes.a.ssh("systemctl", "is-active", again, check=False).stdout.strip() == "inactive"
+    boxes.a.ssh("systemctl", "start", "dplane-scheduled@task-nightly.service")  # as it would what the box slept through
+    assert boxes.dplane("replicate", "runs", "nightly") == [], "it is not within its hours"
+    shown = boxes.a.ssh("systemctl", "show", "-p", "NextElapseUSecRealtime", again).stdout
+    assert f" {opens}:00 " in shown, shown
+    due = boxes.dplane("replicate", "show", "nightly")["next_run"]
+    assert boxes.a.ssh("date", f"--date=@{due:.0f}", "+%H:%M").stdout.strip() == opens
+    until(lambda: bool(boxes.dplane("replicate", "runs", "nightly")))
+    (run,) = boxes.dplane("replicate", "runs", "nightly")
+    boxes.assert_good(boxes.until_ended(run["id"]))
+    until(lambda: boxes.a.ssh("systemctl", "is-active", again, check=False).stdout.strip() == "inactive")
 
 
 @pytest.mark.unproven
