@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from dplane_tui.services.host import Host, Output
 from dplane_tui.services.replication import estimates
-from dplane_tui.services.replication.model import Plan, Step
+from dplane_tui.services.replication.model import Plan, Step, Task
 from dplane_tui.services.replication.read import Dataset, Point
 
 
@@ -34,16 +34,24 @@ async def test_one_question_tells_what_was_written_since_any_base_and_one_what_a
     host = Answers({
         ("tank", "written@old"): "100", ("tank/b", "written@old"): "200", ("tank/b", "written@older"): "900",
         ("tank/c@new", "referenced"): "5000", ("tank/d", "written@old"): "-",
+        ("tank/h", "written@old"): "20000100", ("tank/i", "written@old"): "20000100",
     })  # fmt: skip
     steps = [
         step("tank", "@old"), step("tank/b", "@older"), step("tank/c", None), step("tank/d", "@old"),
         step("tank/e", "#dplane-mark"), step("tank/f", "@old", size=3), step("tank/gone", None),
         step("tank/g", "@old", token="1-x"), replace(step("tank/b", "@old", intermediates=True), guid=""),
+        step("tank/h", "@old"), step("tank/i", "@old"),
     ]  # fmt: skip
-    sized = await estimates.together(cast(Host, host), "tank", True, steps)
-    assert [one.size for one in sized] == [100, 900, 5000, None, None, 3, None, None, 200]
+    here = {one.dataset: Dataset(one.dataset, {"written": "0"}, (Point("new", "7", 70),)) for one in steps}
+    here["tank/h"] = replace(here["tank/h"], properties={"written": "20000000"})
+    here["tank/i"] = replace(here["tank/i"], snapshots=(Point("new", "7", 70), Point("newer", "8", 80)))
+    task = Task("t", "tank", "nas-b", "vault/tank", recursive=True)
+    sized = await estimates.together(cast(Host, host), task, here, steps)
+    assert [one.size for one in sized[:9]] == [100, 900, 5000, None, None, 3, None, None, 200]
+    assert [one.size for one in sized[9:]] == [100, None], "what was written behind its end is not in a stream"
     least = [one.at_least for one in sized]
-    assert least == [False] * 8 + [True], "what only the snapshots between hold is not among what was written since"
+    only = [False] * 8 + [True] + [False] * 2
+    assert least == only, "what only the snapshots between hold is not among what was written since"
     assert [(one.dataset, one.base) for one in sized] == [(one.dataset, one.base) for one in steps]
     assert len(host.asked) == 2, "whatever the number of datasets"
     assert host.asked[0][-2:] == ["written@old,written@older", "tank"]

@@ -94,7 +94,7 @@ async def test_the_log_is_stored_with_what_is_stored_anyway_and_only_when_there_
     assert codec.decode(Run, json.loads(codec.dumps(run))) == run
 
 
-@pytest.mark.parametrize("stored", ["{", "5", '{"a":1}', '[{"at":"x"}]', "[1]"])
+@pytest.mark.parametrize("stored", ["{", "5", '{"a":1}', '[{"at":"x"}]', "[1]", "[" * 200_000])
 async def test_a_log_that_cannot_be_understood_hides_no_run(store: Store, stored: str) -> None:
     run_id = (await records.new_run(store, "photos")).id
     async with store.transaction() as db:
@@ -185,6 +185,7 @@ def test_what_a_tree_leaves_behind_is_in_the_log_each_with_its_reason() -> None:
         "t/a was left behind: It is busy.",
         "t/a/x was left behind: it is below t/a",
     ]
+    assert left_lines(failed, plan, {"t", "t/a/x"})[2:] == [], "it arrived: its place there is another's fault"
     alone = Plan("photos", steps=(STEP,))
     assert left_lines({"tank/a": BusyError("It is busy.")}, alone) == [], "the run's sentence says it"
 
@@ -214,7 +215,7 @@ def test_of_a_run_nothing_is_shown_that_it_did_not_keep() -> None:
     for kind in ("verify", "resolve", "compare", "prune"):
         other = Run("r", "photos", "succeeded", NOW, NOW + 5, plan='{"task":"photos"}', kind=kind)
         assert describe_kept(other) == [], "what it stored is no plan of a run"
-    for plan in ("{", "[]", '{"task":5}'):
+    for plan in ("{", "[]", '{"task":5}', "[" * 200_000):
         broken = Run("r", "photos", "failed", NOW, NOW + 5, plan=plan)
         assert describe_kept(broken)[1:] == ["plan      what was kept of it cannot be understood by this release"]
         assert "cannot be understood by this release" in said(run_lines(broken, [], NOW, 76))

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from ..host import Host
-from .model import Plan, Step
+from .model import Plan, Step, Task
 from .read import Dataset, Side
 
 _SECONDS = 300.0
@@ -52,22 +52,33 @@ def asked_of(step: Step, here: Dataset) -> tuple[Step | None, int]:
     return replace(step, snapshot=newest.name, guid=newest.guid), written
 
 
-async def together(host: Host, top: str, recursive: bool, steps: Sequence[Step]) -> tuple[Step, ...]:
-    """The steps with sizes, unknown where ZFS does not tell.
+async def together(host: Host, source: Task, here: Side, steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The steps with sizes, unknown where ZFS does not tell, or would tell of more than the stream has.
 
     What is asked for is what the dataset holds now and did not at the base, so also with a snapshot that is still to be
     taken; of what only the snapshots between have it says nothing.
     """
-    bases = sorted({step.base[1:] for step in steps if step.size is None and step.base and step.base[0] == "@"})
+    ends = {step: _since_the_end(step, here[step.dataset]) for step in steps if step.size is None and not step.token}
+    known_ends = [step.base for step, end in ends.items() if end is not None and step.base]
+    bases = sorted({base[1:] for base in known_ends if base[0] == "@"})
     fulls = [f"{step.dataset}@{step.snapshot}" for step in steps if step.size is None and step.kind == "full"]
     known: dict[tuple[str, str], int] = {}
-    depth = ["-r"] if recursive else []
+    depth = ["-r"] if source.recursive else []
     for start in range(0, len(bases), _BASES):
         wanted = ",".join(f"written@{base}" for base in bases[start : start + _BASES])
-        known |= await _asked(host, [*depth, "-t", "filesystem,volume", "-o", "name,property,value", wanted, top])
+        known |= await _asked(
+            host, [*depth, "-t", "filesystem,volume", "-o", "name,property,value", wanted, source.source]
+        )
     for start in range(0, len(fulls), _NAMES):
         known |= await _asked(host, ["-o", "name,property,value", "referenced", *fulls[start : start + _NAMES]])
-    return tuple(_sized(step, known) for step in steps)
+    return tuple(_sized(step, known, ends[step]) if step in ends else step for step in steps)
+
+
+def _since_the_end(step: Step, here: Dataset) -> int | None:
+    """What was written behind the snapshot that a stream ends at; None where that is not known."""
+    if not step.guid:
+        return 0
+    return here.number("written") if here.snapshots and here.snapshots[-1].guid == step.guid else None
 
 
 def with_sizes(plan: Plan, before: Plan) -> Plan:
@@ -80,13 +91,13 @@ def _stream(step: Step) -> tuple[object, ...]:
     return step.dataset, step.base, step.snapshot, step.intermediates, step.token
 
 
-def _sized(step: Step, known: dict[tuple[str, str], int]) -> Step:
-    if step.size is not None or step.token:
-        return step
+def _sized(step: Step, known: dict[tuple[str, str], int], behind: int | None) -> Step:
     if step.base is None:
         return replace(step, size=known.get((f"{step.dataset}@{step.snapshot}", "referenced")))
     size = known.get((step.dataset, f"written@{step.base[1:]}"))
-    return replace(step, size=size, at_least=step.intermediates and size is not None)
+    if size is None or behind is None:
+        return step
+    return replace(step, size=max(0, size - behind), at_least=step.intermediates)
 
 
 async def _asked(host: Host, words: list[str]) -> dict[tuple[str, str], int]:

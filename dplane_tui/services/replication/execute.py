@@ -257,9 +257,10 @@ class Execution:
             number += len(group)
         failed.update(await self._prove(arrived))
         if failed or short:
-            for line in left_lines({**failed, **short}, plan):
+            there = {one.step.dataset for one in arrived}
+            for line in left_lines({**failed, **short}, plan, there):
                 self._report.log.add(line)
-            raise left_behind({**failed, **short}, plan, {one.step.dataset for one in arrived})
+            raise left_behind({**failed, **short}, plan, there)
 
     def _learn(self, step: Step, error: DPlaneError) -> None:
         """What a failed step means for the next attempt of this run."""

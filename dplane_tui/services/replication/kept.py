@@ -19,7 +19,7 @@ def plan_of(run: Run) -> Plan | str | None:
         return None
     try:
         return codec.decode(Plan, json.loads(run.plan))
-    except ValueError:
+    except (ValueError, RecursionError):
         return UNREADABLE
 
 

@@ -25,15 +25,18 @@ def refuse_conflicts(plan: Plan) -> None:
         raise DivergedError(plan.conflicts[0].text + more, conflict_way_out())
 
 
-def left_lines(failed: dict[str, DPlaneError], plan: Plan) -> list[str]:
-    """What a run left behind and why, dataset by dataset, for its log; of a dataset alone its sentence says it."""
+def left_lines(failed: dict[str, DPlaneError], plan: Plan, arrived: Collection[str] = ()) -> list[str]:
+    """What a run left behind and why, dataset by dataset, for its log; of a dataset alone its sentence says it.
+
+    Below one that has no room another can have arrived.
+    """
     parts: tuple[Step | Match | Conflict, ...] = (*plan.steps, *plan.matches, *plan.conflicts)
     if len({part.dataset for part in parts} | failed.keys()) == 1:
         return []
     below = {
         step.dataset: next(name for name in failed if is_below(step.dataset, [name]))
         for step in plan.steps
-        if step.dataset not in failed and is_below(step.dataset, failed)
+        if step.dataset not in failed and step.dataset not in arrived and is_below(step.dataset, failed)
     }
     return [
         *(f"{name} was left behind: {error.message}" for name, error in failed.items()),
