@@ -11,7 +11,7 @@ from ..services.door import Door
 from ..services.host import Host
 from ..services.replication import rates, schedule, timer
 from ..services.replication.model import Options, Task
-from ..services.replication.records import ACTIVE
+from ..services.replication.records import ACTIVE, GOOD
 from ..services.replication.service import open_replication
 from .output import Result
 
@@ -42,15 +42,15 @@ async def _task(host: Host, name: str, *, again: bool) -> Result:
     task = await service.task(name)
     runs = await service.runs(name, 20)
     going = next((run for run in runs if run.state in ACTIVE and run.kind != "verify"), None)
-    begun = next((run.started for run in runs if run.kind == "run"), None)
+    begun = next((run.started for run in runs if run.kind == "run" and run.state in ACTIVE | GOOD), None)
     why = left_out(task.options, time.time())
-    done = going is not None
+    done = going is not None and going.kind == "run"
+    if again and not done and not schedule.is_missed(await schedule.starts(host), name, begun):
+        why, done = "it has run since it was outside of its hours", True
+    elif why and not done and not task.options.paused:
+        await _make_up(host, task)  # also when it was made up for hours that were changed since
     if going is not None:
         why = f"its run {going.id} goes on"
-    elif again and not schedule.is_missed(await schedule.starts(host), name, begun):
-        why, done = "it has run since it was outside of its hours", True
-    elif why and not again and not task.options.paused:
-        await _make_up(host, task)
     run = None if why else await service.start(name)
     if again and (run or done):
         await _made_up(host, name)

@@ -17,6 +17,7 @@ from ..services.zfs.shares import (
     reached,
     smb_words,
 )
+from ..text import clean
 from ..widgets.dialogs import Confirm, Form, Values, ask
 from ..widgets.fields import TextField
 from .sure import choose_way
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from ..services.zfs.storage import StorageService
     from ..services.zfs.tree import Holding
 
+_NFS_ABOUT = "Addresses, networks or names, with spaces between; none: not shared."
 _TRUST = "NFS asks for no password: those machines are trusted with who their users are."
 
 
@@ -62,7 +64,9 @@ class DatasetShareActs:
 
     async def _nfs(self, one: Holding, share: Share, shares: Shares) -> str | None:
         _installed("nfs", shares.nfs_server, share.nfs)
-        now = clients_of(share.nfs) or {}
+        known = clients_of(share.nfs)
+        now = known or {}
+        other = f"It is shared otherwise now ({clean(share.nfs, 60)}): Set replaces that. " if known is None else ""
         rw, ro = ([client for client in now if now[client] == access] for access in ("rw", "ro"))
         fields = (
             TextField("Read, write", " ".join(rw), id="rw", hint="192.168.1.0/24 nas2.lan"),
@@ -72,7 +76,7 @@ class DatasetShareActs:
             f"Share {one.name} over NFS",
             fields,
             "Set",
-            text=f"Addresses, networks or names, with spaces between; none: not shared. {_TRUST}{_below(one, shares)}",
+            text=f"{other}{_NFS_ABOUT} {_TRUST}{_below(one, shares)}",
             check=lambda values: check_clients(_asked(values)),
         )
         values = await ask(self.console, dialog)

@@ -16,6 +16,7 @@ from dplane_tui import paths
 from dplane_tui.cli import main
 from dplane_tui.errors import CommandError
 from dplane_tui.services.host import LocalHost
+from dplane_tui.services.notify import hook
 from dplane_tui.services.replication import holds, job, records
 from dplane_tui.services.replication.execute import Outcome
 from dplane_tui.services.replication.job import Job, run_replication
@@ -129,3 +130,22 @@ async def test_who_follows_a_task_is_told_that_a_run_began_and_how_it_ended(
     if told and mode == "run":
         ended = next(one for one in server.requests if one.path.startswith("/photos") and "start" not in one.path)
         assert run.id.encode() in ended.body
+
+
+@pytest.mark.parametrize(("state", "seconds"), [("cancelled", [10.0, 10.0]), ("succeeded", [90.0, 90.0])])
+async def test_who_stops_a_run_does_not_wait_long(
+    monkeypatch: pytest.MonkeyPatch, state: str, seconds: list[float]
+) -> None:
+    waited: list[float] = []
+
+    async def wait(_child: object, limit: float = hook._SECONDS) -> None:
+        waited.append(limit)
+
+    async def child(*_: str) -> Ended:
+        return Ended()
+
+    telling = hook.Telling("r", wanted=True, pinged=True)
+    monkeypatch.setattr(telling, "_wait", wait)
+    monkeypatch.setattr(telling, "_child", child)
+    await telling.end(state)
+    assert waited == seconds

@@ -9,7 +9,9 @@ import pytest
 
 from dplane_tui.errors import CommandError, RefusedError
 from dplane_tui.services.replication.originals import to_note, told_of
-from dplane_tui.services.replication.read import ASKED, ASKED_FIRST, NOTED_FIRST, PRESERVED, note, parse
+from dplane_tui.services.replication.read import ASKED, ASKED_FIRST, NOTED_FIRST, PRESERVED, Dataset, note, parse
+from dplane_tui.services.replication.restored import put_back
+from dplane_tui.services.replication.restored import told_of as told_of_settings
 from dplane_tui.services.replication.targets import AgentTarget, LocalTarget
 from privhelper.properties import PROPERTIES, find, note_problem
 
@@ -67,13 +69,14 @@ async def test_an_older_box_is_asked_only_for_what_it_notes_and_what_a_box_refus
 
     target = AgentTarget(cast(Any, Link()))
     await target.open()
-    left = await target.note("v/a", {"sharenfs": "on", "mountpoint": "/srv/a b", "atime": "off"})
+    left = await target.note("v/a", {"sharenfs": "on", "mountpoint": "/srv/a", "atime": "off"})
     assert asked[0]["properties"].keys() == {"mountpoint", "atime"} | ({"sharenfs"} if newer else set())
     assert left.pop("mountpoint") == 'far says: “". All is well\ufffd”'
     assert left == ({} if newer else {"sharenfs": "the release of D-Plane at far does not note it"})
-    asked.clear()
-    assert (await target.note("v/a", {"dedup": "on"}) == {}) is newer
-    assert len(asked) == newer, "nothing is asked where there is nothing to do"
+    for refused in ({"dedup": "on"}, {"mountpoint": "/srv/a b"}, {"mountpoint": "/var/lib/x"}, {"quota": "9" * 129}):
+        asked.clear()
+        assert (await target.note("v/a", refused)).keys() == (refused.keys() if not newer else set()) or newer
+        assert len(asked) == newer, "what an older one refuses is not asked of it in each run"
 
 
 async def test_what_this_box_refuses_to_note_is_returned_and_a_failure_is_none() -> None:
@@ -91,6 +94,31 @@ async def test_what_this_box_refuses_to_note_is_returned_and_a_failure_is_none()
     answers.append(CommandError("It failed."))
     with pytest.raises(CommandError):
         await target.note("t/a", {"atime": "off"})
+
+
+def test_a_limit_that_was_taken_back_is_no_setting() -> None:
+    told = {"snapshot_limit": str(2**64 - 1), "filesystem_limit": "5"}
+    rows = [f"t/a\t{prop}\t{told.get(prop, '-')}\t{'local' if prop in told else '-'}\n" for prop in ASKED]
+    assert parse("", "".join(rows))["t/a"].local == {"filesystem_limit": "5"}
+
+
+@pytest.mark.parametrize("reached", [(), ("sharenfs",), ("sharesmb",)])
+async def test_what_was_kept_out_of_a_share_is_not_mounted_into_one(reached: tuple[str, ...]) -> None:
+    calls: list[tuple[str, str]] = []
+
+    async def call(verb: str, **args: Any) -> None:
+        calls.append((verb, args.get("property", "")))
+
+    copy = Dataset("t/a", {"type": "filesystem", "guid": "7"}, local={"readonly": "on", "canmount": "noauto"})
+    noted = {"sharenfs": "off", "atime": "off"}
+    done = await put_back(cast(Any, SimpleNamespace(call=call)), copy, noted, home=True, reached=reached)
+    assert ("dataset-set", "atime") in calls
+    mounted = ("dataset-mount", "") in calls and ("dataset-set", "canmount") in calls
+    assert mounted is ("sharenfs" not in reached)
+    assert ("dataset-set", "canmount") not in calls or mounted
+    told = "\n".join(told_of_settings([done]))
+    assert ("mounting it (it was kept out of the share of what is above it, sharenfs" in told) is not mounted
+    assert "dplane dataset share-nfs t/a --off" in told
 
 
 def test_a_note_is_one_line_of_printable_ascii() -> None:

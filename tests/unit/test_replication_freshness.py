@@ -232,3 +232,19 @@ async def test_a_proof_is_as_fresh_as_its_own_run_says_after_the_task_takes_snap
     assert (await stands(store, await records.task(store, "photos"))).fresh_at == NOW - 60
     await records.set_options(store, "photos", OLD.options, snapshot=False)
     assert (await stands(store, await records.task(store, "photos"))).fresh_at == NOW - 60, "that run took its own"
+
+
+async def test_a_run_at_work_says_itself_whether_it_took_its_own(store: Store) -> None:
+    await records.add_task(store, replace(OLD, snapshot=False))
+    run = await records.new_run(store, "photos")
+    await records.update_run(store, run.id, state="running", started=NOW - 60)
+    for _ in range(6):
+        looked = await records.new_run(store, "photos", "verify")
+        await records.update_run(store, looked.id, state="failed", ended=NOW)
+    assert [one.id for one in await records.active_runs(store, "photos")] == [run.id], "however many came after it"
+    await records.set_options(store, "photos", OLD.options, snapshot=True)
+    old = NOW - 30 * 86400
+    await records.add_all_evidence(store, run.id, [(proof(), old)])
+    await records.update_run(store, run.id, state="succeeded", ended=NOW, plan=codec.dumps(Plan("photos", own=False)))
+    status = await stands(store, await records.task(store, "photos"))
+    assert (status.fresh_at, status.late) == (old, True)

@@ -253,9 +253,13 @@ class Asked:
         self.broken = False
         self.host = cast("Host", Systemd(0, json.dumps([{"unit": "dplane-scheduled@task-photos.timer", "last": NINE}])))
         self._task = Task("photos", "tank/photos", None, "vault/photos", options=options)
-        self._runs = () if begun is None else (Run("1", "photos", "succeeded", begun),)
+        self._runs: tuple[Run, ...] = () if begun is None else (Run("1", "photos", "succeeded", begun),)
         monkeypatch.setattr(scheduled, "open_replication", lambda _host: self)
         monkeypatch.setattr(RealDoor, "call", lambda _door, verb, **args: self._call(verb, **args))
+
+    def went(self, *runs: Run) -> None:
+        """What the store has of its runs."""
+        self._runs = runs
 
     async def _call(self, verb: str, *, timer: str, when: list[str] | None = None) -> dict[str, Any]:
         if self.broken:
@@ -310,10 +314,29 @@ async def test_what_is_to_be_made_up_waits_for_the_hours_and_for_the_end_of_a_pa
     """systemd starts at once what it takes for missed, as after a boot."""
     box = Asked(monkeypatch, NIGHTLY, begun=None)
     await box.fires(monkeypatch, "catchup-photos", 10)
+    again = [("timer-set", "catchup-photos", ["calendar:*-*-* 22:00:00"])]  # they may be other hours than before
     paused = Asked(monkeypatch, replace(NIGHTLY, paused=True), begun=None)
     await paused.fires(monkeypatch, "catchup-photos", 22)
     await paused.fires(monkeypatch, "task-photos", 9)
-    assert [box.started, box.timers, paused.started, paused.timers] == [0, [], 0, []]
+    assert [box.started, box.timers, paused.started, paused.timers] == [0, again, 0, []]
+
+
+@pytest.mark.parametrize("state", ["failed", "cancelled", "died"])
+async def test_what_brought_nothing_home_since_is_made_up(monkeypatch: pytest.MonkeyPatch, state: str) -> None:
+    box = Asked(monkeypatch, NIGHTLY, begun=None)
+    box.went(Run("1", "photos", state, today(14)))
+    assert (await box.fires(monkeypatch, "catchup-photos", 22))["started"] == "2"
+
+
+async def test_a_restore_in_the_way_makes_up_nothing_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    box = Asked(monkeypatch, NIGHTLY, begun=None)
+    box.went(Run("r", "photos", "running", today(8), kind="restore"))
+    assert "its run r goes on" in (await box.fires(monkeypatch, "task-photos", 9))["why"]
+    assert "its run r goes on" in (await box.fires(monkeypatch, "catchup-photos", 22))["why"]
+    assert box.timers == [("timer-set", "catchup-photos", ["calendar:*-*-* 22:00:00"])], "it stays for tomorrow"
+    box.went(Run("1", "photos", "running", today(21)))
+    await box.fires(monkeypatch, "catchup-photos", 22)
+    assert box.timers[1:] == [("timer-remove", "catchup-photos", [])]
 
 
 async def test_a_door_that_does_not_open_keeps_nothing_from_running(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from dplane_tui.errors import RefusedError
 from dplane_tui.services.zfs.shares import (
     Share,
     check_clients,
+    clients_of,
     is_so,
     nfs_words,
     parse_etab,
@@ -251,3 +252,5 @@ def test_the_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     assert cli("dataset", "share-smb", "tank/home", "off")[0] == 0
     assert cli.verbs() == ["share-nfs", "share-smb"]
     assert nfs_value({}) == "off"
+    assert clients_of("rw=@trusted") is None, "a netgroup is no host"
+    assert clients_of("rw=@10.0.0.0/8:nas2.lan,ro=a") == {"10.0.0.0/8": "rw", "nas2.lan": "rw", "a": "ro"}

@@ -35,7 +35,7 @@ class Telling:
 
     async def end(self, state: str) -> None:
         """Tell how it ended, once that is in the store; waits until everybody was told or did not answer."""
-        await self._wait(self._first)
+        await self._wait(self._first, _STOPPED_SECONDS if state == "cancelled" else _SECONDS)
         if state == "cancelled":  # who stopped it knows; a server that was pinged at its start does not
             if self._pinged:
                 await self._wait(await self._child(), _STOPPED_SECONDS)

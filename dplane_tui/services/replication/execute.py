@@ -151,6 +151,9 @@ class Execution:
         """Store these fields of the run, and its log."""
         await records.update_run(self._store, self._run_id, log=self._report.log, **fields)
 
+    async def _keep_plan(self, plan: Plan) -> None:
+        await self._keep(plan=codec.dumps(replace(plan, own=self._task.snapshot)))
+
     async def dry(self) -> Plan:
         """The plan that `run` would execute now. Changes nothing."""
         try:
@@ -178,7 +181,7 @@ class Execution:
 
     async def _carry_out(self, *, connect: bool = False) -> Outcome:
         plan = await self._planning.plan(take=True, connect=connect)
-        await self._keep(plan=codec.dumps(plan))
+        await self._keep_plan(plan)
         refuse_conflicts(plan)
         going, short = self._fitting(plan)
         if short and self._room is None:
@@ -211,7 +214,7 @@ class Execution:
             plan = replace(await self._planning.plan(take=True, again=True), snapshot=plan.snapshot)
             if not self._fitting(plan)[1]:
                 break
-        await self._keep(plan=codec.dumps(plan))
+        await self._keep_plan(plan)
         return plan
 
     async def _at_the_end(self) -> str:

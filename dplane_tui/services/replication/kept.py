@@ -18,7 +18,8 @@ def plan_of(run: Run) -> Plan | str | None:
     if run.kind not in _OF_A_PLAN or not run.plan:
         return None
     try:
-        return codec.decode(Plan, json.loads(run.plan))
+        found = json.loads(run.plan)
+        return None if isinstance(found, dict) and found.keys() == {"own"} else codec.decode(Plan, found)
     except (ValueError, RecursionError):
         return UNREADABLE
 

@@ -331,6 +331,8 @@ class Plan:
     include: tuple[str, ...] = ()
     """The patterns by which it chose, as those of the task may be others when it is asked what was proven."""
     exclude: tuple[str, ...] = ()
+    own: bool | None = None
+    """Whether its task takes snapshots of its own, for the same reason; None where the run did not keep it."""
     aborts: tuple[Abort, ...] = ()
     steps: tuple[Step, ...] = ()
     matches: tuple[Match, ...] = ()

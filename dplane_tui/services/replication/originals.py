@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from privhelper.properties import note_problem
+from privhelper.properties import USER, mountpoint_problem, note_problem
 
-from .read import UNSET
+from .read import NOTED_FIRST, UNSET
 from .restored import few
 
 
@@ -20,6 +20,13 @@ def to_note(own: Mapping[str, str], kept: Mapping[str, str]) -> tuple[dict[str, 
 
 def _problem(value: str) -> str:
     return "its value means in a note that nothing is set" if value in ("-", UNSET) else note_problem(value)
+
+
+def is_noted_by_all(name: str, value: str) -> bool:
+    """Whether a box of any release notes it. What an older one refuses it would refuse in each run anew."""
+    if name not in NOTED_FIRST or USER.check(value):
+        return False
+    return name != "mountpoint" or not value.startswith("/") or not mountpoint_problem(value)
 
 
 def told_of(left: Mapping[str, Mapping[str, str]]) -> str:

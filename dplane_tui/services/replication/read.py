@@ -57,6 +57,7 @@ ASKED_FIRST = (*_PROPERTIES, OWNER, *NOTED_FIRST, *map(note, NOTED_FIRST), LAST)
 """What a peer of a release before `all_notes` takes in: to it a row of anything else is a piece of the value before."""
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """What no value has that anybody needs."""
+_NO_LIMIT = str(2**64 - 1)  # what -p makes of `snapshot_limit=none`, which can only be set, not inherited
 _SOURCES = frozenset(("-", "none", "local", "default", "received", "temporary"))
 
 
@@ -159,7 +160,7 @@ def parse(listed: str, got: str, asked: Sequence[str] = ASKED) -> Side:
     for name, prop, value, source in settings(got, asked):
         known = properties.setdefault(name, {})
         if prop in PRESERVED:
-            if source == "local":
+            if source == "local" and value != _NO_LIMIT:
                 local.setdefault(name, {})[prop] = value
         elif source == "local" or not (prop == OWNER or prop.startswith(_NOTE)):
             known[prop] = value  # what is noted at the dataset above, or whose that is, is not this one's

@@ -314,6 +314,16 @@ async def runs(
     return await _with_evidence(store, rows)
 
 
+async def active_runs(store: Store, task_name: str, kinds: tuple[str, ...] = SHOWN) -> tuple[Run, ...]:
+    """The runs of a task that have not ended, as far as the store knows."""
+    rows = await store.rows(
+        "SELECT * FROM runs WHERE task = ? AND mode IN (SELECT value FROM json_each(?)) "
+        "AND state IN ('queued', 'running') ORDER BY rowid DESC",
+        (task_name, json.dumps(kinds)),
+    )
+    return await _with_evidence(store, rows)
+
+
 async def last_run(store: Store, task_name: str) -> tuple[Run | None, Run | None]:
     """The last run of the task that is there now, and the last restore of its copy if that was begun after it."""
     rows = await store.rows(

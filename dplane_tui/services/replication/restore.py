@@ -15,12 +15,13 @@ from .execute import Execution, Outcome
 from .far_source import FarSource
 from .model import Options, Restore, Task
 from .plan import target_of
-from .read import Dataset, Side
+from .read import SHARES, Dataset, Side
 from .restored import Settings, few, is_locked, put_back, told_of
 from .rights import within
 from .targets import LocalTarget
 
 if TYPE_CHECKING:
+    from ..host import Host
     from .job import Job
 
 
@@ -67,7 +68,9 @@ async def bring_home(job: Job) -> Outcome:
             # The far box could name a dataset that never was, and a place of its choice with it.
             why = f"mountpoint={noted['mountpoint']} (this box never sent it; set it by hand)"
             became.append(Settings(dataset.name, left=[why]))
-        became.append(await put_back(door, dataset, noted, home=ours))
+        kept_out = "off" in [noted.get(name) for name in SHARES]
+        reached = await _shared(job.host, dataset.name) if kept_out else ()
+        became.append(await put_back(door, dataset, noted, home=ours, reached=reached))
     told = [
         f"{wish.to} is back. {outcome.message}",
         *said_of(back, side, await records.proven_guids(job.store, task.name)),
@@ -75,6 +78,13 @@ async def bring_home(job: Job) -> Outcome:
     if source.without:
         told.append(f"Left out, as they have no @{wish.snapshot}: {few(source.without, ', ')}.")
     return Outcome(outcome.state, " ".join([*told, *locked(side), *told_of(became)]))
+
+
+async def _shared(host: Host, dataset: str) -> tuple[str, ...]:
+    """Those of SHARES by which a dataset is shared once it is mounted; all where that cannot be told."""
+    got = await host.run(["zfs", "get", "-Hp", "-o", "property,value", ",".join(SHARES), dataset])
+    off = [f"{name}\toff" for name in SHARES]
+    return tuple(name for name, line in zip(SHARES, off, strict=True) if line not in got.text.split("\n"))
 
 
 def said_of(back: Task, side: Side, proven: Container[tuple[str, str]]) -> list[str]:

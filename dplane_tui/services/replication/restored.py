@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import CommandError, DPlaneError, RefusedError, UnreachableError
@@ -110,13 +110,22 @@ def is_locked(dataset: Dataset) -> bool:
     return dataset.properties.get("keystatus", "-") == "unavailable"
 
 
-async def put_back(door: Door, dataset: Dataset, originals: dict[str, str], *, home: bool) -> Settings:
-    """Make a restored dataset what its original was, and mount it; what became of that. Raises UnreachableError."""
+async def put_back(
+    door: Door, dataset: Dataset, originals: dict[str, str], *, home: bool, reached: Collection[str] = ()
+) -> Settings:
+    """Make a restored dataset what its original was, and mount it; what became of that. Raises UnreachableError.
+
+    `reached` are those of SHARES by which it would be shared when it is mounted, as what is above it is.
+    """
     guid = dataset.properties["guid"]
+    exposed = [name for name in SHARES if name in reached and originals.get(name) == "off"]
     acts: list[tuple[str, dict[str, str]]] = [
-        ("dataset-set", {"property": name, "value": value}) for name, value in settings(dataset, originals, home=home)
+        ("dataset-set", {"property": name, "value": value})
+        for name, value in settings(dataset, originals, home=home)
+        if not (exposed and name == "canmount")
     ]
-    if dataset.kind == "filesystem" and not is_locked(dataset) and originals.get("canmount", "on") == "on":
+    mounts = dataset.kind == "filesystem" and not is_locked(dataset) and originals.get("canmount", "on") == "on"
+    if mounts and not exposed:
         acts.append(("dataset-mount", {}))
     now = dict(dataset.local)
     left = [
@@ -124,6 +133,11 @@ async def put_back(door: Door, dataset: Dataset, originals: dict[str, str], *, h
         for name in ("setuid", "devices")
         if originals.get(name) == "on" and now.get(name) != "on"
     ]
+    if exposed:  # only an administrator may change a share
+        left.append(
+            f"mounting it (it was kept out of the share of what is above it, {' and '.join(exposed)}, and would be in "
+            f"it: set that to off, then canmount={originals.get('canmount', 'on')}, then mount it)"
+        )
     for verb, args in acts:
         try:
             await door.call(verb, timeout=120.0, stream=b"", dataset=dataset.name, guid=guid, **args)

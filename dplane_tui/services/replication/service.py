@@ -179,10 +179,12 @@ class LocalReplication(LocalLooks):
         proof = await records.newest_proof(store, task.name)
         last = self._true(last) if last else None
         before = await records.run_before(store, last) if last is not None and last.state in records.ACTIVE else None
+        at_work = last is not None and last.state in records.ACTIVE
+        begun = last.started if last is not None and at_work else proof.run.started if proof is not None else None
         status = TaskStatus(
             task,
             last,
-            next_run=schedule.next_run(starts, task.name, last.started if last else None),
+            next_run=schedule.next_run(starts, task.name, begun),
             restore=self._true(restore) if restore else None,
             before=self._true(before) if before else None,
         )
@@ -300,15 +302,14 @@ class LocalReplication(LocalLooks):
         return left
 
     async def _refuse_running(self, store: Store, name: str, kinds: tuple[str, ...] = records.SHOWN) -> None:
-        for run in await records.runs(store, name, 5, kinds):
-            if self._true(run).state in records.ACTIVE:
+        for run in await records.active_runs(store, name, kinds):
+            true = self._true(run)
+            if true.state in records.ACTIVE:
                 raise RefusedError(
                     f"The task {name} is running (run {run.id}).",
                     "Wait for its end, or stop it with `dplane replicate cancel`.",
                 )
-            if run.state in records.ACTIVE:
-                gone = self._true(run)
-                await records.update_run(store, run.id, state="died", ended=time.time(), message=gone.message)
+            await records.update_run(store, run.id, state="died", ended=time.time(), message=true.message)
 
     async def queue(self, name: str, mode: str = "run", request: str = "") -> Run:
         """A queued run of a task, not yet started. Raises MissingError, RefusedError when the task runs already."""

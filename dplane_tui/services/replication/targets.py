@@ -16,7 +16,8 @@ from ..host.quoting import command_line
 from . import answers, failures
 from .convoy import requests
 from .model import Step
-from .read import NOTED_FIRST, Side, is_missing, list_argv, note, parse
+from .originals import is_noted_by_all
+from .read import Side, is_missing, list_argv, note, parse
 from .reread import properties, side_of
 from .stream import Command, Transfer
 from .transport import Link
@@ -135,7 +136,7 @@ class AgentTarget:
         await self._link.ask({"op": "abort", "dataset": dataset, "token": token})
 
     async def note(self, dataset: str, originals: dict[str, str]) -> dict[str, str]:
-        known = {name: value for name, value in originals.items() if self._all_notes or name in NOTED_FIRST}
+        known = {name: value for name, value in originals.items() if self._all_notes or is_noted_by_all(name, value)}
         left = dict.fromkeys(originals.keys() - known.keys(), f"the release of D-Plane at {self.name} does not note it")
         answer = await self._link.ask({"op": "note", "dataset": dataset, "properties": known}) if known else {}
         return {**left, **answers.not_noted(answer.get("left"), known, self.name)}

@@ -156,7 +156,8 @@ def clients_of(value: str) -> dict[str, str] | None:
     found: list[tuple[str, str]] = []
     for part in value.split(","):
         access, _, some = part.partition("=")
-        found += [(client.removeprefix("@"), access) for client in some.split(":")]
+        # `@` before a name is a netgroup, not a host.
+        found += [(client[1:] if client[:1] == "@" and "/" in client else client, access) for client in some.split(":")]
     clients = dict(found)
     return None if len(clients) != len(found) or allowed.CLIENTS.check(clients) else clients
 
