@@ -106,6 +106,76 @@ def test_whatever_the_history_a_plan_reaches_the_newest_snapshot_or_refuses(
     assert [match.guid for match in again.matches] == [here[-1].guid]
 
 
+def remembered(history: list[tuple[str, bool]], name: str, exists: bool) -> tuple[Dataset, Dataset | None]:
+    """A dataset and its copy with such a history; no GUID is that of another name."""
+    here: list[Point] = []
+    marks: list[Point] = []
+    there: list[Point] = []
+    for number, (kind, keep) in enumerate(history, 1):
+        point = Point(f"s{number}", f"{name}-{number}", 10 * number)
+        if kind in "sx":
+            here.append(point)
+        if kind == "b":
+            marks.append(point)
+        if kind in "sbt" and (keep or kind != "b"):
+            there.append(point)
+    copy = Dataset(f"vault{name[4:]}", dict(PLAIN), tuple(there)) if exists else None
+    return Dataset(name, {**PLAIN, "written": "5"}, tuple(here), tuple(marks)), copy
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.tuples(histories, st.booleans()), min_size=1, max_size=4),
+    st.sampled_from(["all", "newest"]),
+    st.booleans(),
+    st.booleans(),
+)
+def test_whatever_the_histories_of_a_tree_each_dataset_gets_there_or_refuses_and_the_preview_said_so(
+    trees: list[tuple[list[tuple[str, bool]], bool]], initial: str, intermediates: bool, own: bool
+) -> None:
+    names = ["tank/photos", "tank/photos/a", "tank/photos/a/x", "tank/photos/b"][: len(trees)]
+    task = replace(TASK, recursive=True, options=Options(initial=initial, intermediates=intermediates))
+    source: Side = {}
+    target: Side = {}
+    for name, (history, exists) in zip(names, trees, strict=True):
+        above = name.rpartition("/")[0]
+        source[name], copy = remembered(history, name, exists and (name == names[0] or f"vault{above[4:]}" in target))
+        if copy is not None:
+            target[copy.name] = copy
+    dry = make_plan(task, source, target, "dplane-now" if own else None)
+    if own:  # the run takes it, looks again, and has the plan that was shown
+        for name, one in source.items():
+            taken = Point("dplane-now", f"{name}-now", 1000)
+            source[name] = replace(one, snapshots=(*one.snapshots, taken), properties={**PLAIN, "written": "0"})
+    plan = make_plan(task, source, target, None)
+    assert [(s.kind, s.dataset, s.base, s.snapshot) for s in plan.steps] == [
+        (s.kind, s.dataset, s.base, s.snapshot) for s in dry.steps
+    ]
+    assert [one.dataset for one in plan.conflicts] == [one.dataset for one in dry.conflicts]
+
+    refused = {one.dataset for one in plan.conflicts}
+    assert not refused & {step.dataset for step in plan.steps}
+    after: Side = dict(target)
+    for name in dict.fromkeys(step.dataset for step in plan.steps):
+        place = f"vault{name[4:]}"
+        for above in ("vault/photos", place.rpartition("/")[0]):
+            if f"{place}/".startswith(f"{above}/") and above != place:
+                after.setdefault(above, Dataset(above, dict(PLAIN)))  # a receive makes what is missing above
+        before = [point.guid for point in target[place].snapshots] if place in target else []
+        mine = replace(plan, steps=tuple(step for step in plan.steps if step.dataset == name))
+        got = receive(before, mine, source[name])
+        assert got[: len(before)] == before, "nothing of the target is lost"
+        assert got[-1] == source[name].snapshots[-1].guid
+        known = {p.guid: p for p in (*source[name].snapshots, *source[name].bookmarks)}
+        known |= {p.guid: p for p in (target[place].snapshots if place in target else ())}
+        after[place] = Dataset(place, dict(PLAIN), tuple(known[guid] for guid in got))
+    again = make_plan(task, source, after, None)
+    assert not again.steps, "a second plan is empty"
+    assert {one.dataset for one in again.conflicts} == refused
+    done = {step.dataset for step in plan.steps} | {match.dataset for match in plan.matches}
+    assert {match.dataset for match in again.matches} == done
+
+
 def test_the_same_name_with_another_guid_is_not_the_same_snapshot() -> None:
     target = side("vault/photos", (Point("s1", "999", 10),))
     plan = make_plan(TASK, side("tank/photos", points(1, 2)), target, None)
