@@ -58,7 +58,14 @@ def kept_in(log: Log) -> Iterator[None]:
 
 
 def aside(text: str) -> None:
-    """One line on standard error in the product's name, made safe, and into the run's log. Raises OSError."""
+    """One line on standard error in the product's name, made safe, and into the run's log.
+
+    Raises OSError where nobody keeps it: no run ends because the journal or a terminal went away.
+    """
     if (log := _log.get()) is not None:
         log.add(text)
-    print(f"dplane: {clean(text)}", file=sys.stderr, flush=True)
+    try:
+        print(f"dplane: {clean(text)}", file=sys.stderr, flush=True)
+    except OSError:
+        if log is None:
+            raise
