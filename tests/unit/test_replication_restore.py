@@ -80,7 +80,7 @@ async def test_what_was_lost_comes_back_as_it_was_with_every_snapshot(world: Wor
     assert f"Set as the copy notes it, which alone says what was set on the original: {noted}" in run.message
     assert "protect less" not in run.message
     assert run.message.endswith(
-        "Not shared again, as only the copy says how it was. Where that is what you want (or with X in Storage): "
+        "Not shared again, as only the copy says how it was. Where that is what you want (or with X in Datasets): "
         f"`dplane dataset share-nfs {HOME} --rw 192.168.1.0/24 --ro nas2` "
         f"(it was “sharenfs={SET['sharenfs']}”); `dplane dataset share-smb {HOME} on` (it was “sharesmb=on”)."
     )

@@ -71,7 +71,7 @@ def told_by(plan: str) -> tuple[Scope | None, tuple[str, ...], dict[str, str], b
     cannot be understood, or was not kept."""
     try:
         found = json.loads(plan) if plan else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return None, (), {}, None
     if not isinstance(found, dict):
         return None, (), {}, None
@@ -88,7 +88,7 @@ def with_own(plan: str, own: bool) -> str:
     """A stored plan that also says whether its task took snapshots of its own, for `told_by`."""
     try:
         found = json.loads(plan) if plan else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         found = {}
     found = found if isinstance(found, dict) else {}
     return json.dumps({**found, "own": own}, ensure_ascii=True, separators=(",", ":"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import RefusedError
 from ..door import Door
-from . import chains, codec, records
+from . import chains, codec, records, restored
 from .asof import AsOf
 from .copy_source import CopyHere, copy_at
 from .execute import Execution, Outcome
@@ -60,17 +60,17 @@ async def bring_home(job: Job) -> Outcome:
     became: list[Settings] = []
     side, _ = await target.read(back.target, back.recursive)
     home = task.source_peer is None and f"{task.source}/{wish.below}".rstrip("/") == wish.to
+    notes = {name: copies[of].originals for name in side if (of := back.source + name[len(back.target) :]) in copies}
     for dataset in side.values():
-        original = copies.get(back.source + dataset.name[len(back.target) :])
-        noted = original.originals if original else {}
+        noted = notes.get(dataset.name, {})
         ours = home and dataset.name in known
         if home and not ours and "mountpoint" in noted:
             # The far box could name a dataset that never was, and a place of its choice with it.
             why = f"mountpoint={noted['mountpoint']} (this box never sent it; set it by hand)"
             became.append(Settings(dataset.name, left=[why]))
-        kept_out = "off" in [noted.get(name) for name in SHARES]
-        reached = await _shared(job.host, dataset.name) if kept_out else ()
-        became.append(await put_back(door, dataset, noted, home=ours, reached=reached))
+        kept_out = restored.kept_out(dataset.name, notes)
+        exposed = kept_out & await _shared(job.host, dataset.name) if kept_out else kept_out
+        became.append(await put_back(door, dataset, noted, home=ours, exposed=exposed))
     told = [
         f"{wish.to} is back. {outcome.message}",
         *said_of(back, side, await records.proven_guids(job.store, task.name)),
@@ -80,11 +80,11 @@ async def bring_home(job: Job) -> Outcome:
     return Outcome(outcome.state, " ".join([*told, *locked(side), *told_of(became)]))
 
 
-async def _shared(host: Host, dataset: str) -> tuple[str, ...]:
+async def _shared(host: Host, dataset: str) -> frozenset[str]:
     """Those of SHARES by which a dataset is shared once it is mounted; all where that cannot be told."""
     got = await host.run(["zfs", "get", "-Hp", "-o", "property,value", ",".join(SHARES), dataset])
     off = [f"{name}\toff" for name in SHARES]
-    return tuple(name for name, line in zip(SHARES, off, strict=True) if line not in got.text.split("\n"))
+    return frozenset(name for name, line in zip(SHARES, off, strict=True) if line not in got.text.split("\n"))
 
 
 def said_of(back: Task, side: Side, proven: Container[tuple[str, str]]) -> list[str]:

@@ -63,7 +63,7 @@ def told_of(settings: Sequence[Settings]) -> list[str]:
         # What is kept out of a share comes first: it would be in that of what is above.
         clauses = [_share(*share) for _, *share in sorted(shares)]
         told.append(
-            "Not shared again, as only the copy says how it was. Where that is what you want (or with X in Storage): "
+            "Not shared again, as only the copy says how it was. Where that is what you want (or with X in Datasets): "
             f"{few(clauses, most=_SHARED_MOST)}."
         )
     return told
@@ -110,22 +110,34 @@ def is_locked(dataset: Dataset) -> bool:
     return dataset.properties.get("keystatus", "-") == "unavailable"
 
 
+def kept_out(name: str, notes: Mapping[str, Mapping[str, str]]) -> frozenset[str]:
+    """Those of SHARES that the original of a restored dataset was kept out of, by its own note or by the nearest above.
+
+    `notes` are those of all that was restored, by name: what was inherited is noted where it was set.
+    """
+    found: dict[str, str] = {}
+    while name:
+        found = {**{share: value for share, value in notes.get(name, {}).items() if share in SHARES}, **found}
+        name = name.rpartition("/")[0]
+    return frozenset(share for share, value in found.items() if value == "off")
+
+
 async def put_back(
-    door: Door, dataset: Dataset, originals: dict[str, str], *, home: bool, reached: Collection[str] = ()
+    door: Door, dataset: Dataset, originals: dict[str, str], *, home: bool, exposed: Collection[str] = ()
 ) -> Settings:
     """Make a restored dataset what its original was, and mount it; what became of that. Raises UnreachableError.
 
-    `reached` are those of SHARES by which it would be shared when it is mounted, as what is above it is.
+    `exposed` are those of SHARES that the original was kept out of, and that it would be in once it is mounted.
     """
     guid = dataset.properties["guid"]
-    exposed = [name for name in SHARES if name in reached and originals.get(name) == "off"]
+    wanted = dataset.kind == "filesystem" and originals.get("canmount", "on") == "on"
+    exposed = sorted(exposed) if wanted else []
     acts: list[tuple[str, dict[str, str]]] = [
         ("dataset-set", {"property": name, "value": value})
         for name, value in settings(dataset, originals, home=home)
         if not (exposed and name == "canmount")
     ]
-    mounts = dataset.kind == "filesystem" and not is_locked(dataset) and originals.get("canmount", "on") == "on"
-    if mounts and not exposed:
+    if wanted and not exposed and not is_locked(dataset):
         acts.append(("dataset-mount", {}))
     now = dict(dataset.local)
     left = [
@@ -136,7 +148,7 @@ async def put_back(
     if exposed:  # only an administrator may change a share
         left.append(
             f"mounting it (it was kept out of the share of what is above it, {' and '.join(exposed)}, and would be in "
-            f"it: set that to off, then canmount={originals.get('canmount', 'on')}, then mount it)"
+            f"it: set that to off, then canmount=on, then mount it)"
         )
     for verb, args in acts:
         try:

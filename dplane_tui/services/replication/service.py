@@ -178,9 +178,9 @@ class LocalReplication(LocalLooks):
         last, restore = await records.last_run(store, task.name)
         proof = await records.newest_proof(store, task.name)
         last = self._true(last) if last else None
-        before = await records.run_before(store, last) if last is not None and last.state in records.ACTIVE else None
-        at_work = last is not None and last.state in records.ACTIVE
-        begun = last.started if last is not None and at_work else proof.run.started if proof is not None else None
+        before, begun = None, proof.run.started if proof is not None else None
+        if last is not None and last.state in records.ACTIVE:
+            before, begun = await records.run_before(store, last), last.started
         status = TaskStatus(
             task,
             last,
