@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable
 from time import monotonic
 
+from . import let_go
 from .audit import sha256
 from .failure import Failure, one_line
 from .places import DISKS, OWNER_UID, ZFS, ZPOOL
@@ -445,7 +446,21 @@ def _prune(_verb: Verb, args: Args) -> Found:
     newest = max(there, key=lambda name: there[name][1])
     if newest in chosen:
         raise Failure("refused", f"{dataset}@{newest} is the newest snapshot of its dataset, which is never pruned.")
+    if others := [name for name in chosen if not name.startswith("dplane-")]:
+        _let_go(dataset, others)
     return {}
+
+
+def _let_go(dataset: str, names: list[str]) -> None:
+    """Refuse what D-Plane did not take, unless an administrator let names like it go. Raises Failure `refused`."""
+    begins = let_go.of_dataset(dataset, lambda words: ask([ZFS, *words]))
+    for name in names:
+        if not let_go.covers(begins, name):
+            raise Failure(
+                "refused",
+                f"{dataset}@{name} is no snapshot of ours (its name would start with dplane-), nor does "
+                f"{let_go.MARK} there let names like it go.",
+            )
 
 
 def _adopt(_verb: Verb, args: Args) -> Found:
@@ -535,6 +550,7 @@ BEFORE: dict[str, Callable[[Verb, Args], Found]] = {
     "share": _share,
     **{name: _of_trees(name) for name in ("rename", "inherit", "clone", "chosen")},
     "own-key": _of_trees("own_key"),
+    "snapshot-name": _of_trees("snapshot_name"),
 }
 
 

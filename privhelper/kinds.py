@@ -67,7 +67,7 @@ def _datasets_problem(value: object) -> str:
     return list_problem(value, DATASETS_LIMIT, dataset_problem)
 
 
-def _own_snapshots_problem(value: object) -> str:
+def _pruned_problem(value: object) -> str:
     from .grammar import component_problem, guid_problem
 
     if not isinstance(value, dict) or not 0 < len(value) <= PRUNED_LIMIT:
@@ -76,8 +76,6 @@ def _own_snapshots_problem(value: object) -> str:
         broken = component_problem(name) or guid_problem(guid)
         if broken:
             return f"has an item that {broken}"
-        if not name.startswith("dplane-"):
-            return f"names {name}, which is not a snapshot of ours (its name starts with dplane-)"
     return ""
 
 
@@ -233,11 +231,11 @@ POLICY_NAME = Kind(
 SELF_TEST = Kind(
     "self-test", "short or long", "short", lambda value: "" if value in ("short", "long") else "must be short or long"
 )
-OWN_SNAPSHOTS = Kind(
-    "own-snapshots",
-    f"an object of 1 to {PRUNED_LIMIT} names behind the @ that start with dplane-, each with its GUID",
+PRUNED = Kind(
+    "pruned-snapshots",
+    f"an object of 1 to {PRUNED_LIMIT} names behind the @, each with its GUID",
     {"dplane-2026-01-02": "1234567890123456789"},
-    _own_snapshots_problem,
+    _pruned_problem,
 )
 CHOSEN = Kind(
     "chosen-snapshots",

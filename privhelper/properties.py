@@ -7,6 +7,7 @@ names files.
 
 from __future__ import annotations
 
+from . import let_go
 from .grammar import (
     ALNUM,
     DIGITS,
@@ -138,7 +139,9 @@ USER = Property("text of letters, digits and _ . : @ / + , -; at most 128", _use
 NOTE = Property("printable ASCII, no space first; at most 255", note_problem)
 # Whose copy a dataset is: its peer may read, resume and prune it, so giving it away is an administrator's (peer-adopt).
 OWNER = Property("the name of a peer", _user_value, only_admin=True)
-OWN_WORDS = {"dplane:peer": OWNER}
+# By this mark whoever may prune destroys what D-Plane did not take.
+MAY_PRUNE = Property(let_go.WORDS, let_go.problem, only_admin=True)
+OWN_WORDS = {"dplane:peer": OWNER, let_go.MARK: MAY_PRUNE}
 
 PROPERTIES: dict[str, Property] = {
     "aclinherit": _words("discard", "noallow", "restricted", "passthrough", "passthrough-x", applies=_FS),
@@ -225,7 +228,7 @@ def needs_admin(name: str, value: object) -> bool:
 def admin_when_inherited(name: object) -> bool:
     """Whether taking the property back to what is above may bring a value that only an administrator may set."""
     listed = find(name) if isinstance(name, str) else None
-    return listed is not None and bool(listed.admin)
+    return listed is not None and (listed.only_admin or bool(listed.admin))
 
 
 # zfs knows no inheriting for these: what they have is their own, always.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import let_go
 from .checks import Found, inherited_mountpoint, no_links, nothing_is_hidden, snapshots_of, zfs_get
 from .copied import MARK, SAFE, key_problem
 from .failure import Failure
@@ -28,6 +29,21 @@ def rename(_verb: Verb, args: Args) -> Found:
         source = ask([ZFS, "get", "-H", "-p", "-o", "source", "mountpoint", old]).rstrip("\n")
         if source not in ("local", "received"):
             _place(new, inherited_mountpoint(new))
+    return {}
+
+
+def snapshot_name(_verb: Verb, args: Args) -> Found:
+    """It does not become one that retention may destroy: a person's own snapshot must not go by another name. Raises
+    Failure `refused`."""
+    dataset, _, old = str(args["snapshot"]).partition("@")
+    new = str(args["to"]).partition("@")[2]
+    begins = let_go.of_dataset(dataset, lambda words: ask([ZFS, *words]))
+    if let_go.covers(begins, new) and not let_go.covers(begins, old):
+        raise Failure(
+            "refused",
+            f"{dataset}@{old} would get a name that {let_go.MARK} lets retention destroy. Choose one that begins "
+            f"otherwise than {' and '.join(begins)}.",
+        )
     return {}
 
 

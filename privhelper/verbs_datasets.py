@@ -8,10 +8,10 @@ from .kinds import (
     BOOKMARKED,
     DATASETS,
     OWN_BOOKMARKS,
-    OWN_SNAPSHOTS,
     POLICY_NAME,
     POOL_DATASETS,
     PROPERTY,
+    PRUNED,
     SNAPSHOTS,
     VALUE,
 )
@@ -232,8 +232,9 @@ DATASETS_AND_SNAPSHOTS = (
     Verb(
         "snapshot-prune",
         OPERATE,
-        "Destroys snapshots of ours in one dataset, all or none; never its newest snapshot.",
-        (DATASET, Arg("snapshots", OWN_SNAPSHOTS)),
+        "Destroys snapshots of one dataset, all or none, never its newest: ours (dplane-), and those whose names begin "
+        "as an administrator set in `dplane:may-prune` of the dataset or one above it.",
+        (DATASET, Arg("snapshots", PRUNED)),
         (ZFS, "destroy", "--", Several("dataset", "snapshots")),
         before=("prune",),
         after="pruned",

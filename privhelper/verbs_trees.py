@@ -99,11 +99,12 @@ TREES = (
         "snapshot-rename",
         OPERATE,
         "Renames a snapshot of one dataset. A name of ours (dplane-, dplane-auto-) for one that has none needs "
-        "the role admin: such snapshots are pruned.",
+        "the role admin: such snapshots are pruned. A name that `dplane:may-prune` lets go is refused.",
         (SNAPSHOT, GUID, Arg("to", g.SNAPSHOT, example="tank/data@before-upgrade")),
         (ZFS, "rename", "--", Value("snapshot"), Value("to")),
         rules=(rules.same_dataset,),
         guard="snapshot",
+        before=("snapshot-name",),
         after="snapshot-renamed",
     ),
     Verb(

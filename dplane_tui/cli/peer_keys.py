@@ -69,7 +69,9 @@ def add_rights(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--may-read", metavar="DATASET", help="read this and below (receives nothing without --root)")
     group.add_argument("--may-snapshot", action="store_true", help="take snapshots of what it may read")
     group.add_argument(
-        "--may-prune", action="store_true", help="destroy old snapshots that its own tasks took (retention)"
+        "--may-prune",
+        action="store_true",
+        help="destroy old snapshots that its own tasks took, and in its copies what dplane:may-prune lets go",
     )
     group.add_argument("--may-rollback", action="store_true", help="roll back the copies it made, when they diverged")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from privhelper import let_go
+
 from .. import text
 from ..errors import CommandError, DPlaneError, UsageError
 from ..services.host import Host
@@ -24,12 +26,23 @@ def add(verbs: Any) -> None:
     for flag in wording.FLAGS:
         if flag.field in ("keep_source", "keep_target", "backlog"):
             group.add_argument(flag.flag, dest=flag.field, metavar=flag.metavar, help=flag.help)
+    group.add_argument(
+        "--let-go",
+        metavar="NAMES",
+        help=f"as if {let_go.MARK} of the datasets of this box were that: how the names begin of what may go besides "
+        "ours, such as autosnap_,syncoid_",
+    )
     group.add_argument("--ahead", action="store_true", help="as it will be when a run has sent everything")
     prune.set_defaults(handler=_prune)
 
 
 async def _prune(host: Host, args: argparse.Namespace) -> Result:
     given = {name: getattr(args, name) for name in ("keep_source", "keep_target", "backlog")}
+    if args.let_go is not None and not args.dry_run:
+        raise UsageError(
+            "What may go besides our own can only be tried with --dry-run.",
+            f"An administrator sets it: `dplane dataset set DATASET {let_go.MARK}=…`.",
+        )
     if not args.dry_run and (args.ahead or any(value is not None for value in given.values())):
         raise UsageError(
             "Other policies than the task's own can only be tried with --dry-run.",
@@ -37,7 +50,7 @@ async def _prune(host: Host, args: argparse.Namespace) -> Result:
         )
     if given["backlog"] is not None:
         given["backlog"] = wording.number(given["backlog"])
-    wish = PruneWish(args.dry_run, ahead=args.ahead, **given)
+    wish = PruneWish(args.dry_run, ahead=args.ahead, let_go=args.let_go, **given)
     done = await open_replication(host).prune(args.name, wish)
     return Result(done, describe(done), trouble(done))
 

@@ -39,8 +39,9 @@ async def keep(console: Console, task: Task) -> str | None:
     )
     text = (
         f"The copy at {there} is late when it is older than that. Empty keeps every snapshot; only what our tasks took "
-        "is ever destroyed, never the newest. May wait counts with Keep at source: so many snapshots of a dataset "
-        "stay for a target that is away; beyond that they are thinned evenly, never the last one both have."
+        "or dplane:may-prune names is ever destroyed, never the newest. May wait counts with Keep at source: so "
+        "many snapshots of a dataset stay for a target that is away; beyond that they are thinned evenly, never the "
+        "last one both have."
     )
     dialog = Form(
         f"What {task.name} keeps",

@@ -87,6 +87,30 @@ def test_what_the_target_lacks_stays_and_by_hand_it_is_the_same_policy(boxes: Bo
     boxes.assert_good(boxes.run("photos"))
 
 
+def test_what_an_administrator_names_goes_as_well_and_only_at_that_box(boxes: Boxes) -> None:
+    autosnaps = [f"autosnap_2026-01-0{day}_00:00:00_daily" for day in (1, 2, 3)]
+    for name in (*autosnaps, "by-hand"):
+        boxes.a.ssh("zfs", "snapshot", f"tank/photos@{name}")
+    boxes.a.ssh("dplane", "replicate", "set", "photos", "--keep-target=2", user="owner")
+    shown = boxes.dplane("replicate", "prune", "photos", "--dry-run", "--ahead", "--let-go", "autosnap_")
+    goes = {one["snapshot"] for side in shown["sides"] for one in side["judged"] if not one["keep"]}
+    assert goes & {*autosnaps, "by-hand"} == set(autosnaps[:2]), "the newest of sanoid stays"
+    boxes.a.ssh("dplane", "dataset", "set", "tank", "dplane:may-prune=autosnap_", user="owner")
+    run = boxes.run("photos")
+    boxes.assert_good(run)
+    strange = [name for name in listed(boxes.a, "tank/photos") if not name.startswith("dplane-")]
+    assert strange == [autosnaps[2], "by-hand"], "it counts below, and by-hand was not named"
+    assert [name for name in listed(boxes.b, "vault/backup/photos") if not name.startswith("dplane-")] == [
+        *autosnaps,
+        "by-hand",
+    ], "what goes there its own administrator says"
+    boxes.b.ssh("dplane", "dataset", "set", "vault/backup/photos", "dplane:may-prune=autosnap_", user="owner")
+    boxes.fill("photos", "again", 1)
+    boxes.assert_good(boxes.run("photos"))
+    strange = [name for name in listed(boxes.b, "vault/backup/photos") if not name.startswith("dplane-")]
+    assert strange == [autosnaps[2], "by-hand"]
+
+
 def test_the_far_box_itself_keeps_what_no_peer_may_destroy(boxes: Boxes) -> None:
     """As if this box were in other hands: its key, and any request."""
     key, known = "/var/lib/dplane/ssh/nas-b.key", "/var/lib/dplane/ssh/nas-b.known"

@@ -202,3 +202,54 @@ def test_the_newest_and_what_a_bookmark_of_ours_is_of_stay(far: Far) -> None:
 def test_a_forced_command_that_is_wrong_starts_nothing(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 2
     assert "usage" in capsys.readouterr().err
+
+
+def sanoids(far: Far, mark: str = "autosnap_", at: str = "vault/mine") -> dict[str, str]:
+    """Snapshots of another tool in a copy, and the mark that lets them go."""
+    with made_state(far) as state:
+        for index, name in enumerate(("autosnap_1", "autosnap_2", "mine_1")):
+            snap = {"name": name, "guid": str(200 + index), "txg": 2 + index, "size": 7, "created": 5}
+            state["datasets"]["vault/mine"]["snaps"].insert(index, snap)
+        state["datasets"][at]["props"]["dplane:may-prune"] = mark
+    return {"autosnap_1": "200", "autosnap_2": "201", "mine_1": "202"}
+
+
+def let_go(far: Far, dataset: str = "vault/mine", grant: tuple[str, ...] = GRANT, **more: Any) -> Any:
+    return far.ask({"op": "prune", "dataset": dataset, "let_go": True, **more}, more=[*grant])
+
+
+def test_what_this_boxs_administrator_named_may_go_from_a_peers_copies(far: Far) -> None:
+    there = sanoids(far)
+    assert let_go(far) == {"ok": True, "let_go": "vault/mine\tautosnap_\n"}
+    assert let_go(far, recursive=True)["let_go"] == "vault/mine\tautosnap_\nvault/mine/below\tautosnap_\n"
+    kept = ask(far, there, dry=True)["kept"]
+    assert list(kept) == ["mine_1"]
+    assert ask(far, there)["error"]["code"] == "changed"
+    del there["mine_1"]
+    assert ask(far, {**there, OLD[0]: "100"})["destroyed"] == ["autosnap_1", "autosnap_2", OLD[0]]
+    assert left(far) == ["mine_1", *OLD[1:], "by hand"]
+
+
+@pytest.mark.parametrize("mark", ["received autosnap_", "none", "dplane-", "other_", "a\tb"])
+def test_what_nobody_there_named_stays(far: Far, mark: str) -> None:
+    there = sanoids(far, mark)
+    before = far.state
+    assert "autosnap_" not in let_go(far)["let_go"]
+    assert set(ask(far, there, dry=True)["kept"]) == set(there)
+    assert ask(far, there)["ok"] is False
+    assert far.state == before
+
+
+def test_of_what_a_peer_only_reads_nothing_else_goes_whatever_the_mark(far: Far) -> None:
+    with made_state(far) as state:
+        nobody = state["datasets"]["vault/nobody"]
+        nobody["snaps"].insert(0, {"name": "autosnap_1", "guid": "200", "txg": 2, "size": 7, "created": 5})
+        nobody["props"]["dplane:may-prune"] = "autosnap_"
+    before = far.state
+    assert let_go(far, "vault/nobody", (*LENT, *GRANT))["ok"] is False
+    assert (
+        "autosnap_1" in ask(far, {"autosnap_1": "200"}, dataset="vault/nobody", dry=True, grant=(*LENT, *GRANT))["kept"]
+    )
+    assert ask(far, {"autosnap_1": "200"}, dataset="vault/nobody", grant=(*LENT, *GRANT))["ok"] is False
+    assert let_go(far, grant=())["error"]["code"] == "refused"
+    assert far.state == before

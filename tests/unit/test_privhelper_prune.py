@@ -50,7 +50,7 @@ if [ -e {door.root}/gone ]; then printf '{left}'; else printf 'tank/a@dplane-1\\
         ({"dplane-4": "14"}, "refused", "newest"),
         ({"dplane-1": "99"}, "changed", "not what you saw"),
         ({"dplane-2": "11"}, "changed", "gone"),
-        ({"mine": "12"}, "refused", "not a snapshot of ours"),
+        ({"mine": "12"}, "refused", "no snapshot of ours"),
         ({"dplane-1,mine": "11"}, "refused", "not allowed"),
         ({"dplane-1%dplane-3": "11"}, "refused", "not allowed"),
         ({"dplane-1": 11}, "refused", "GUID"),
@@ -64,3 +64,50 @@ def test_nothing_is_destroyed_that_must_stay(door: Door, snapshots: object, code
     assert answer["error"]["code"] == code
     assert said in answer["error"]["message"]
     assert destroyed(door) == []
+
+
+MARK = "get -H -p -o value,source dplane:may-prune"
+
+
+def marked(door: Door, *said: tuple[str, str]) -> None:
+    door.answers((LIST, 0, ROWS, ""), *((f"{MARK} {name}", 0, told, "") for name, told in said))
+
+
+@pytest.mark.parametrize(
+    "said", [[("tank/a", "min,old_\tlocal\n")], [("tank/a", "min\tinherited from tank\n"), ("tank", "min\tlocal\n")]]
+)
+def test_what_an_administrator_named_may_go_as_well(door: Door, said: list[tuple[str, str]]) -> None:
+    marked(door, *said)
+    door.ask("snapshot-prune", dataset="tank/a", snapshots={"dplane-1": "11", "mine": "12"})
+    assert destroyed(door) == [["destroy", "--", "tank/a@dplane-1,mine"]]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [("tank/a", "min\treceived\n")],
+        [("tank/a", "min\tinherited from tank\n"), ("tank", "min\treceived\n")],
+        [("tank/a", "min\tinherited from other\n"), ("other", "min\tlocal\n")],
+        [("tank/a", "mi\tlocal\n")],
+        [("tank/a", "min\nx\tlocal\n")],
+        [("tank/a", "none\tlocal\n")],
+        [("tank/a", "other_\tlocal\n")],
+    ],
+)
+def test_what_a_stream_brought_or_nobody_named_stays(door: Door, said: list[tuple[str, str]]) -> None:
+    marked(door, *said)
+    _, answer = door.ask("snapshot-prune", dataset="tank/a", snapshots={"dplane-1": "11", "mine": "12"})
+    assert answer["error"]["code"] == "refused"
+    assert "tank/a@mine is no snapshot of ours" in answer["error"]["message"]
+    assert destroyed(door) == []
+
+
+def test_no_snapshot_gets_a_name_that_may_go(door: Door) -> None:
+    guid = ("get -H -p -o value guid tank/a@mine", 0, "12\n", "")
+    door.answers(guid, (f"{MARK} tank/a", 0, "autosnap_\tlocal\n", ""))
+    _, answer = door.ask("snapshot-rename", snapshot="tank/a@mine", guid="12", to="tank/a@autosnap_1")
+    assert answer["error"]["code"] == "refused"
+    assert "dplane:may-prune lets retention destroy" in answer["error"]["message"]
+    door.ask("snapshot-rename", snapshot="tank/a@mine", guid="12", to="tank/a@yours")
+    renames = [call["argv"][1:] for call in door.started() if call["argv"][1] == "rename"]
+    assert renames == [["rename", "--", "tank/a@mine", "tank/a@yours"]]

@@ -251,6 +251,10 @@ def test_layouts(words: list[object], force: bool, why: str) -> None:
         ("keylocation", "file:///etc/shadow", False),
         ("dplane:peer", "nas-b", True),
         ("dplane:", "x", False),
+        ("dplane:may-prune", "autosnap_,syncoid_attic_", True),
+        ("dplane:may-prune", "none", True),
+        ("dplane:may-prune", "dplane-", False),
+        ("dplane:may-prune", "a", False),
         ("dplane:peer", "a b", False),
         ("dplane:was-mountpoint", "/home/My Photos", True),
         ("dplane:was-sharenfs", "rw=@10.0.0.0/8:a,sec=krb5", True),
@@ -296,6 +300,11 @@ def test_roles() -> None:
     assert needed("dataset-create", dataset="t/a", properties={"devices": "on"}) == "admin"
     assert needed("dataset-set", dataset="t/a", guid=GUID, property="dplane:was-quota", value="1") == "operate"
     assert needed("dataset-set", dataset="t/a", guid=GUID, property="dplane:peer", value="me") == "admin"
+    for own in ("dplane:peer", "dplane:may-prune"):
+        assert needed("dataset-inherit", dataset="t/a", guid=GUID, property=own) == "admin"
+    for value in ("autosnap_", "none"):
+        assert needed("dataset-set", dataset="t/a", guid=GUID, property="dplane:may-prune", value=value) == "admin"
+    assert needed("dataset-create", dataset="t/a", properties={"dplane:may-prune": "autosnap_"}) == "admin"
     for setting, role in (("autoreplace=on", "admin"), ("autoreplace=off", "operate"), ("autoexpand=on", "operate")):
         assert needed("pool-set", pool="tank", guid=GUID, setting=setting) == role
     for verb, more in (("dataset-create", {}), ("volume-create", {"size": "1G"})):

@@ -558,7 +558,8 @@ def test_never_rules_hold_and_a_second_plan_is_empty(
 ) -> None:
     now = NOW + timedelta(seconds=jump or 0)
     points = points if jump is None else taken(points, int(now.timestamp()))
-    found = plan(points, policy, now, protected, only_ours=only_ours, backlog=backlog)
+    points = [replace(point, let_go=not (only_ours or point.ours)) for point in points]
+    found = plan(points, policy, now, protected, backlog=backlog)
     assert sorted(map(id, points)) == sorted(id(one.point) for one in found)
     assert all(one.why for one in found)
     order = [(point.createtxg, point.name) for point in points]
@@ -573,7 +574,7 @@ def test_never_rules_hold_and_a_second_plan_is_empty(
         assert one.point is not found[-1].point
         assert one.point not in newest_ours
         assert one.point.ours or not only_ours
-    again = plan([one.point for one in found if one.keep], policy, now, protected, only_ours=only_ours, backlog=backlog)
+    again = plan([one.point for one in found if one.keep], policy, now, protected, backlog=backlog)
     # After a jump the age of a grid counts from the last before it, which may have gone: see the models above. And by a
     # clock that went back, the first of an hour may give way to one that came after hours which are younger by date.
     dates = [one.point.creation for one in found]
@@ -627,10 +628,13 @@ def test_told_to_take_all_names_the_newest_of_each_job_of_another_tool_stays() -
         *("syncoid_attic_nas_2026-01-01:00:00:01", "syncoid_cloud_nas_2026-01-01:00:00:02"),
         *("autosnap_2026-01-02_00:00:00_daily", "syncoid_attic_nas_2026-01-03:00:00:01", "by hand", "dplane-1", "last"),
     ]
-    points = [Point(name, str(index), index, 1000 + index) for index, name in enumerate(found)]
-    stays = [one.point.name for one in plan(points, parse("yearly=1"), NOW, only_ours=False) if one.keep]
+    points = [
+        Point(name, str(index), index, 1000 + index, let_go=not name.startswith("dplane-"))
+        for index, name in enumerate(found)
+    ]
+    stays = [one.point.name for one in plan(points, parse("yearly=1"), NOW) if one.keep]
     assert stays == [found[0], found[1], found[2], found[3], "dplane-1", "last"]  # the very first is that of the year
-    reasons = why(plan(points, parse("1"), NOW, only_ours=False))
+    reasons = why(plan(points, parse("1"), NOW))
     assert reasons[found[3]] == "the newest of syncoid, which may go on from it"
     assert reasons[found[0]] == "not among the newest 1"
 

@@ -431,8 +431,89 @@ async def test_a_task_without_a_policy_loads_and_asks_nothing_more(world: World)
     assert len(more) <= len(listings) + 2
 
 
+def sanoids(world: World, mark: str, *sides: str) -> list[str]:
+    """Snapshots that sanoid took, older than everything on both sides, and the mark at `sides`; returns their names."""
+    found = [f"autosnap_2026-01-0{day}_00:00:00_daily" for day in range(1, 5)]
+    for side, dataset in (("near", SOURCE), ("far", TARGET)):
+        with world.edit(side) as state:
+            state["txg"] += 100
+            for snap in state["datasets"][dataset]["snaps"]:
+                snap["txg"] += 100
+    for index, name in enumerate(found):
+        snap = {"name": name, "guid": new_guid(), "txg": 1 + index, "size": 1000}
+        snap["created"] = int(time.time()) - (40 - index) * DAY
+        for side, dataset in (("near", SOURCE), ("far", TARGET)):
+            with world.edit(side) as state:
+                state["datasets"][dataset]["snaps"].insert(index, dict(snap))
+                if side in sides:
+                    state["datasets"][dataset]["props"]["dplane:may-prune"] = mark
+    return found
+
+
+async def test_what_an_administrator_lets_go_is_judged_with_ours_at_the_box_where_he_did(world: World) -> None:
+    old = history(world, 6)
+    autosnaps = sanoids(world, "autosnap_", "far")
+    await policies(world, keep_source="2", keep_target="2")
+    run = await world.run()
+    assert run.state == "succeeded", run.message
+    newest = run.evidence[-1].snapshot
+    assert names(world, "near") == [*autosnaps, old[5], newest], "nothing was said at the source"
+    assert names(world, "far") == [autosnaps[3], old[5], newest], "the newest of sanoid stays, which may go on from it"
+    gone = {one.snapshot for one in run.pruned if one.side == "target"}
+    assert gone == {*autosnaps[:3], *old[:5]}
+
+
+async def test_a_preview_shows_what_would_go_if_it_were_told(world: World) -> None:
+    old = history(world, 6)
+    autosnaps = sanoids(world, "autosnap_")
+    await policies(world, keep_source="2", keep_target="2")
+    _, done = await by_hand(world, dry=True, let_go="autosnap_")
+    source, target = done.sides
+    assert [one.snapshot for one in source.goes] == [*autosnaps[:3], *old[:4]]
+    assert [one.snapshot for one in target.goes] == old[:4], "what may go there its own administrator says"
+    _, done = await by_hand(world, dry=True)
+    assert not any(one.snapshot.startswith("autosnap_") for side in done.sides for one in side.goes)
+    assert names(world, "near") == [*autosnaps, *old]
+
+
+@pytest.mark.parametrize("mark", ["received autosnap_", "none", "dplane-"])
+async def test_what_came_with_a_stream_or_says_nothing_lets_nothing_go(world: World, mark: str) -> None:
+    history(world, 4)
+    autosnaps = sanoids(world, mark, "near", "far")
+    await policies(world, keep_source="2", keep_target="2")
+    run = await world.run()
+    assert run.state == "succeeded", run.message
+    for side in ("near", "far"):
+        assert names(world, side)[:4] == autosnaps
+
+
+async def test_a_plain_peer_is_asked_for_the_mark_as_well(world: World) -> None:
+    history(world, 4)
+    autosnaps = sanoids(world, "autosnap_", "far")
+    await world.make_plain()
+    await policies(world, keep_target="2")
+    run = await world.run()
+    assert run.state == "succeeded", run.message
+    assert names(world, "far")[:1] == autosnaps[3:]
+
+
+@pytest.mark.parametrize(
+    "lie", [b'{"ok": true, "let_go": 5}', b'{"ok": true, "let_go": "%s\\tdplane-,a\\n"}' % TARGET.encode()]
+)
+async def test_a_far_box_that_lies_about_what_may_go_loses_nothing_of_ours(world: World, lie: bytes) -> None:
+    old = history(world, 4)
+    autosnaps = sanoids(world, "autosnap_")
+    await policies(world, keep_target="2")
+    world.lies['"let_go": true'] = lie + b"\n"
+    run = await world.run()
+    assert run.state == "succeeded", run.message
+    assert names(world, "far")[:4] == autosnaps
+    assert ("left undone" in run.message) == (b"5" in lie)
+    assert old[3] in names(world, "far")
+
+
 def test_the_wish_goes_there_and_back() -> None:
-    wish = PruneWish(False, "1", "", 7, True)
+    wish = PruneWish(False, "1", "", 7, "autosnap_", True)
     assert codec.decode(PruneWish, json.loads(codec.dumps(wish))) == wish
     assert replace(wish, keep_source=None) == codec.decode(
         PruneWish, json.loads(codec.dumps(replace(wish, keep_source=None)))

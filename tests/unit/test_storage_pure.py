@@ -165,5 +165,5 @@ def test_every_property_that_can_be_set_has_help_and_an_editor() -> None:
     assert not props.inheritable("quota")
     assert not props.editable(props.Setting("volsize", "1", "local"), one)
     found = props.parse_settings("used\t5\t-\nmountpoint\t/a\tb\tlocal\nquota\t0\tdefault\n")
-    assert [s.name for s in props.ordered(found, one)] == ["mountpoint", "quota", "used"]
+    assert [s.name for s in props.ordered(found, one)] == ["mountpoint", "quota", "dplane:may-prune", "used"]
     assert found[1].value == "/a\tb"

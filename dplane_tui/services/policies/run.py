@@ -52,6 +52,11 @@ class _Ahead:
     async def let_in(self) -> Collection[str] | None:
         return await self.pruner.let_in()
 
+    async def others(
+        self, dataset: str, recursive: bool, as_if: tuple[str, ...] = ()
+    ) -> Mapping[str, Mapping[str, int]]:
+        raise NotImplementedError  # a dataset's policy is for what it took itself
+
     async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
         raise NotImplementedError  # a preview destroys nothing
 

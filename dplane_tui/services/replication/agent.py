@@ -83,7 +83,7 @@ class Agent(Granted):
     def _hello(self, _fields: dict[str, Any]) -> dict[str, Any]:
         """Say who answers, then stay until the peer goes: the connection that the others are multiplexed on."""
         first = {"ok": True, "peer": self._peer, "root": self._root, "zfs": box.version(), "several": True}
-        first["all_notes"] = True
+        first |= {"all_notes": True, "lets_go": True}
         first |= {"may_read": self._rights.may_read, **flags_of(self._rights)}
         box.say(first)
         while os.read(0, 4096):

@@ -93,7 +93,8 @@ class Granted(Locked):
         return self._ask_helper({"verb": "peer-retire", "peer": self._peer, "key": fields.get("key")})
 
     def _prune(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """Destroy snapshots that this peer's tasks took, or only say what that would do.
+        """Destroy snapshots that this peer's tasks took, or only say what that would do; with `let_go`, say what else
+        may go in its copies.
 
         In its own copies but what others took there, and of what it reads, if it may take snapshots of that, those it
         took there.
@@ -104,6 +105,8 @@ class Granted(Locked):
         try:
             if lent is not None and not self._is_own(fields):
                 return trimming.prune(lent, fields, box.run, self._ask_helper, peer=self._peer, lent=True)
+            if fields.get("let_go") is True:
+                return trimming.others(self._own(fields), fields, box.run)
             return trimming.prune(self._own(fields), fields, box.run, self._ask_helper, peer=self._peer)
         except trimming.Trouble as trouble:
             raise box.Refusal(trouble.code, str(trouble)) from None

@@ -9,8 +9,10 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from privhelper import let_go
+
 from ... import paths
-from ...errors import CommandError, DPlaneError, RefusedError, UnreachableError
+from ...errors import CommandError, DPlaneError, RefusedError, UnreachableError, UsageError
 from . import codec, records
 from .model import Options, Peer, Task
 from .options import check
@@ -81,7 +83,9 @@ async def by_hand(job: Job) -> Outcome:
         await source.open()
         await target.open()
         work = run.Retention(task, source, target, job.store, job.where.jobs, job.run.id)
-        done = await work.apply(run.Scope(dry=wish.dry, ahead=wish.ahead, by_hand=not wish.ahead))
+        as_if = let_go.beginnings(wish.let_go or let_go.NONE) if wish.dry else ()
+        scope = run.Scope(dry=wish.dry, ahead=wish.ahead, by_hand=not wish.ahead, as_if=as_if)
+        done = await work.apply(scope)
     finally:
         await target.close()
         await source.close()
@@ -100,6 +104,8 @@ def wished(task: Task, wish: PruneWish) -> Task:
 
 def check_wish(task: Task, wish: PruneWish) -> None:
     """Raise UsageError for a policy that is none, RefusedError when there is no policy at all."""
+    if wish.let_go is not None and (problem := let_go.problem(wish.let_go)):
+        raise UsageError(f"What would go besides our own {problem}.", "Such as: autosnap_,syncoid_attic_")
     options = wished(task, wish).options
     if not (options.keep_source or options.keep_target):
         raise RefusedError(

@@ -80,12 +80,14 @@ class AgentTarget:
         self._link = link
         self._looks = looks  # only looks: what another connection is sending there goes on
         self._may_prune = False
+        self._lets_go = False  # whether it is new enough to tell what may be pruned besides ours
         self._all_notes = False  # whether it is new enough for all of PRESERVED
         self._several = False  # whether the agent there is new enough for several streams on one channel
 
     async def open(self) -> None:
         told = await self._link.open()
         self._may_prune = told.get("may_prune") is True
+        self._lets_go = told.get("lets_go") is True
         self._all_notes = told.get("all_notes") is True
         self._several = told.get("several") is True
 
@@ -144,7 +146,7 @@ class AgentTarget:
     def pruner(self) -> Pruner:
         from ..retention.pruners import AgentPruner
 
-        return AgentPruner(self._link, self._may_prune)
+        return AgentPruner(self._link, self._may_prune, lets_go=self._lets_go)
 
     async def close(self) -> None:
         await self._link.close()

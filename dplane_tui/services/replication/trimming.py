@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from subprocess import CompletedProcess
 from typing import Any
 
-from privhelper.kinds import OWN_SNAPSHOTS
+from privhelper import let_go
+from privhelper.kinds import PRUNED
 
 from ..retention import looking
 from .read import list_argv
@@ -40,14 +41,16 @@ def prune(
     `run` runs a command that reads, `ask` asks the privileged helper. Raises Trouble.
     """
     chosen = fields.get("snapshots")
-    if problem := OWN_SNAPSHOTS.check(chosen):
+    if problem := PRUNED.check(chosen):
         raise Trouble("refused", f"The list of snapshots {problem}.")
     assert isinstance(chosen, dict)
     listed = run(list_argv(dataset, False))
     if listed.returncode != 0:
         raise Trouble("failed", f"The far box could not list {dataset}.")
     details = run(looking.details_argv(dataset, chosen))  # one that is gone is told on stderr, the others are listed
-    kept = looking.in_the_way(dataset, chosen, listed.stdout, details.stdout)
+    # Who only reads here destroys nothing but what was taken for it, whatever else may go.
+    begins = let_go.of_dataset(dataset, lambda words: _said(run, words)) if looking.needs_leave(chosen) else ()
+    kept = looking.in_the_way(dataset, chosen, listed.stdout, details.stdout, begins=() if lent else begins)
     takers = looking.taken_for(dataset, run(looking.marks_argv(dataset, chosen)).stdout)
     mine = (peer,) if lent else (peer, "")
     others = [name for name in chosen if takers.get(name) not in mine]  # of whom ZFS tells nothing stays as well
@@ -59,6 +62,26 @@ def prune(
         raise Trouble("changed", f"{dataset}@{name} stays on the far box: {why}.")
     answer = ask({"verb": "snapshot-prune", "dataset": dataset, "snapshots": going})
     return {"ok": True, "destroyed": answer.get("destroyed")}
+
+
+def others(dataset: str, fields: dict[str, Any], run: Run) -> dict[str, Any]:
+    """How the names begin of what D-Plane did not take and may go, at a dataset and, with `recursive`, below: a line
+    for each with its name. Raises Trouble."""
+    told = run(looking.lets_argv(dataset, fields.get("recursive") is True))
+    if told.returncode != 0:
+        raise Trouble("failed", f"The far box could not tell what may go of {dataset}.")
+    where = looking.lets_where(told.stdout)
+    begins = {
+        origin: let_go.told(origin, _said(run, let_go.value_words(origin)))[1] for origin in sorted(set(where.values()))
+    }
+    lines = (f"{name}\t{','.join(begins[origin])}\n" for name, origin in where.items() if begins[origin])
+    return {"ok": True, "let_go": "".join(lines)}
+
+
+def _said(run: Run, words: Sequence[str]) -> str:
+    """What `zfs` printed; nothing when it failed, and then nothing may go."""
+    done = run(["zfs", *words])
+    return done.stdout if done.returncode == 0 else ""
 
 
 def _frees(dataset: str, going: dict[str, str], run: Run, *, sizes: bool) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from ...errors import DPlaneError, UnreachableError
@@ -12,7 +12,7 @@ from .backlog import Backlog
 from .clock import local_now
 from .looking import AT_ONCE
 from .model import Judged
-from .needs import decide
+from .needs import NO_OTHERS, decide
 from .plan import Decision
 from .points import ALL, POLICY
 from .policy import Policy
@@ -38,6 +38,9 @@ class Hand:
     refused: int = 0
     lost: str = ""
     """Why the side cannot be reached any more."""
+
+    others: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Of each dataset the names that D-Plane did not give and that may go there, with when they were taken."""
 
     async def apply(
         self, dataset: Dataset, policy: Policy, reasons: Mapping[str, str], backlog: Backlog | None
@@ -73,7 +76,8 @@ class Hand:
         peers: Mapping[str, str] = {}
 
         def decided() -> tuple[Decision, ...]:
-            return decide(dataset, policy, now, reasons, backlog, self.of, peers, by_hand=self.by_hand)
+            others = self.others.get(dataset.name, NO_OTHERS)
+            return decide(dataset, policy, now, reasons, backlog, self.of, peers, by_hand=self.by_hand, others=others)
 
         # Whose they are is asked only when something goes; what a policy took is never a peer's, by its name.
         if self.of != POLICY and not all(one.keep for one in decided()):

@@ -6,7 +6,9 @@ Light, because the agent loads it on every box that prunes for a peer.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from privhelper import let_go
 
 from ..replication.lending import maker
 from ..replication.read import OWNER
@@ -14,6 +16,7 @@ from ..replication.read import OWNER
 OWN = re.compile(r"dplane-(?:auto-)?[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}-[0-9]{2}-[0-9]{2}Z")
 """The names that tasks and policies give. What a person calls `dplane-before-the-upgrade` is a person's."""
 AT_ONCE = 100
+_KINDS = ("-t", "filesystem,volume")
 NEWEST = "the newest snapshot"
 _OURS = "dplane-"
 
@@ -46,6 +49,30 @@ def taken_for(dataset: str, said: str) -> dict[str, str]:
     return found
 
 
+def lets_argv(dataset: str, recursive: bool) -> list[str]:
+    """The command that tells where the mark is set by which more than our own may go, at and below a dataset."""
+    return ["zfs", "get", "-H", *(["-r"] if recursive else []), *_KINDS, "-o", "name,source", let_go.MARK, dataset]
+
+
+def lets_where(said: str) -> dict[str, str]:
+    """The datasets of which `lets_argv` told that, each with the one that the mark is set on. Nothing in it is a
+    person's, so each line is one dataset."""
+    rows = (line.partition("\t")[::2] for line in said.splitlines())
+    found = {name: let_go.origin(name, source) for name, source in rows}
+    return {name: where for name, where in found.items() if where}
+
+
+def others(taken: Mapping[str, float], begins: Callable[[str], tuple[str, ...]]) -> dict[str, dict[str, int]]:
+    """Of each dataset the names of what D-Plane did not take and may go, with their time. `taken` is when snapshots
+    were taken by their full name, `begins` how the names begin that may go of a dataset."""
+    found: dict[str, dict[str, int]] = {}
+    for name, when in taken.items():
+        dataset, _, short = name.partition("@")
+        if not short.startswith(_OURS) and let_go.covers(begins(dataset), short):
+            found.setdefault(dataset, {})[short] = int(when)
+    return found
+
+
 def estimate_argv(dataset: str, names: Iterable[str]) -> list[str]:
     """The dry run that tells how many bytes would be free without those snapshots."""
     return ["zfs", "destroy", "-n", "-v", "-p", f"{dataset}@{','.join(names)}"]
@@ -58,13 +85,19 @@ def freed(said: str) -> int | None:
 
 
 def in_the_way(
-    dataset: str, chosen: Mapping[str, str], listed: str, details: str, peers: Collection[str] | None = None
+    dataset: str,
+    chosen: Mapping[str, str],
+    listed: str,
+    details: str,
+    peers: Collection[str] | None = None,
+    begins: Collection[str] = (),
 ) -> dict[str, str]:
     """Why those of `chosen` (name and GUID) that must stay have to, a clause each; the others may go.
 
     `listed` are name, GUID and createtxg of the dataset's snapshots and bookmarks; `details` is what `details_argv`
     said. What the two do not tell of a snapshot is a reason for it to stay; so is a bookmark, unless it is of a peer
-    that is not among `peers`, which are let in (None: not known).
+    that is not among `peers`, which are let in (None: not known). `begins` is how the names of what D-Plane did not
+    take begin that may go there all the same.
     """
     there: dict[str, tuple[str, int]] = {}
     bases: set[str] = set()
@@ -80,7 +113,7 @@ def in_the_way(
     told = _told(dataset, details)
     kept = {}
     for name, guid in chosen.items():
-        if why := _why(name, guid, there.get(name, ("", 0))[0], newest, told.get(name, {})):
+        if why := _why(name, guid, there.get(name, ("", 0))[0], newest, told.get(name, {}), begins):
             kept[name] = why
         elif guid in bases:
             kept[name] = "an increment may start from it"
@@ -98,10 +131,15 @@ def _told(dataset: str, details: str) -> dict[str, dict[str, str]]:
     return told
 
 
-def _why(name: str, guid: str, now: str, newest: str, told: Mapping[str, str]) -> str:
+def needs_leave(names: Iterable[str]) -> bool:
+    """Whether one of them is nothing that D-Plane names so, and the dataset's mark has to be asked for."""
+    return any(not OWN.fullmatch(name) for name in names)
+
+
+def _why(name: str, guid: str, now: str, newest: str, told: Mapping[str, str], begins: Collection[str]) -> str:
     """What is against it, or an empty text."""
-    if not OWN.fullmatch(name):
-        return "no task or policy gives such a name"
+    if not OWN.fullmatch(name) and (name.startswith(_OURS) or not let_go.covers(begins, name)):
+        return f"no task or policy gives such a name, nor does {let_go.MARK} there let it go"
     if not now:
         return "it is gone already"
     if now != guid or told.get("guid") != guid:

@@ -16,6 +16,8 @@ class PruneWish:
     keep_source: str | None = None
     keep_target: str | None = None
     backlog: int | None = None
+    let_go: str | None = None
+    """With `dry`: as if an administrator had let names go that begin so (`privhelper/let_go.py`)."""
     ahead: bool = False
     """As it will be when a run has brought everything to the target."""
 

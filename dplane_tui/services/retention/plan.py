@@ -4,8 +4,8 @@ What a peer had taken here is judged by itself, as if nothing else were there: i
 history, for the peer may be allowed to destroy it.
 
 Whatever the policy says, these stay: the newest snapshot of all and the newest of ours, the ones a target's next
-increment starts from, what is held or cloned, and everything that is not ours unless the caller was told to take all
-names. Then, too, the newest of each job of another tool stays, for that tool may go on from it.
+increment starts from, what is held or cloned, and everything that is not ours unless an administrator let names like it
+go. Then, too, the newest of each job of another tool stays, for that tool may go on from it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,6 @@ def plan(
     now: datetime,
     protected: Collection[str] | Mapping[str, str] = frozenset(),
     *,
-    only_ours: bool = True,
     backlog: Backlog | None = None,
     of: str = ALL,
     by_hand: bool = False,
@@ -65,7 +64,7 @@ def plan(
     chosen = [
         index
         for index, point in enumerate(ordered)
-        if point.creation and (of in (ALL, point.owner) if point.ours else not only_ours)
+        if point.creation and (of in (ALL, point.owner) if point.ours else point.let_go)
     ]
     origins = _by_origin(ordered, chosen)
     verdicts: dict[int, Verdict] = {}
@@ -118,8 +117,9 @@ def why_nothing(points: Iterable[Point], now: datetime) -> str:
 
 
 def what_is_ahead(points: Iterable[Point], now: datetime) -> str:
-    """What is to be told of those of ours that a clock dated ahead of this box's; empty when there are none."""
-    ahead = sorted((one for one in points if one.ours and _is_ahead(one, now)), key=lambda one: one.creation)
+    """What is to be told of those that a clock dated ahead of this box's; empty when there are none."""
+    judged = (one for one in points if one.ours or one.let_go)
+    ahead = sorted((one for one in judged if _is_ahead(one, now)), key=lambda one: one.creation)
     if not ahead:
         return ""
     more = f", and {len(ahead) - 1} more say such a time" if len(ahead) > 1 else ""

@@ -33,6 +33,8 @@ class Point:
     """Bytes that were written between the snapshot before and it; None is unknown."""
     peer: str = ""
     """The peer that had it taken here, by root's mark; empty for this box's own."""
+    let_go: bool = False
+    """Of one that D-Plane did not take: that an administrator lets policies judge names like it."""
 
     @property
     def ours(self) -> bool:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from privhelper import let_go
 
 from ...errors import CommandError, DPlaneError, RefusedError
 from ...text import clean
 from ..door import Door
 from ..host import Host, Output
 from ..replication import answers, failures, lent
-from ..replication.read import list_argv
+from ..replication.read import list_argv, parse_times, times_argv
 from ..replication.transport import Link
 from . import looking
 
@@ -50,6 +52,15 @@ class Pruner(Protocol):
         """Names of the peers that may come in at this box; None when that is not known, as of another box."""
         ...
 
+    async def others(
+        self, dataset: str, recursive: bool, as_if: tuple[str, ...] = ()
+    ) -> Mapping[str, Mapping[str, int]]:
+        """Of each dataset the snapshots that D-Plane did not take and its administrator lets go, with when they were
+        taken (Unix seconds). For a preview `as_if` is how more names begin that would go; at a box that judges by
+        itself what may go they change nothing. Raises DPlaneError.
+        """
+        ...
+
     async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
         """Destroy them, all or none; returns when they are not listed any more.
 
@@ -61,15 +72,52 @@ class Pruner(Protocol):
 class _Commands(abc.ABC):
     """Looks by running commands."""
 
+    _as_if: tuple[str, ...] = ()
+
     @abc.abstractmethod
     async def _run(self, argv: Sequence[str], limit: int) -> Output: ...
+
+    async def others(
+        self, dataset: str, recursive: bool, as_if: tuple[str, ...] = ()
+    ) -> Mapping[str, Mapping[str, int]]:
+        self._as_if = as_if
+        said = await self._read(looking.lets_argv(dataset, recursive), answers.LISTING_LIMIT, dataset)
+        begins: dict[str, tuple[str, ...]] = {}
+        where = looking.lets_where(said)
+        for origin in sorted(set(where.values())):
+            words = let_go.value_words(origin)
+            begins[origin] = let_go.told(origin, await self._read(["zfs", *words], answers.ANSWER_LIMIT, origin))[1]
+        of = {name: begins[origin] for name, origin in where.items()}
+        if not (any(of.values()) or as_if):
+            return {}
+        taken = parse_times(await self._read(times_argv(dataset, recursive), answers.LISTING_LIMIT, dataset))
+        return looking.others(taken, lambda name: of.get(name, ()) + as_if)
+
+    async def _begins(self, dataset: str, names: Iterable[str]) -> tuple[str, ...]:
+        """How the names begin of what may go there besides ours, asked for only if one of `names` is none of ours."""
+        if not looking.needs_leave(names):
+            return ()
+        where, found = let_go.told(dataset, await self._value(dataset))
+        if where and where != dataset:
+            found = let_go.told(where, await self._value(where))[1]
+        return found + self._as_if
+
+    async def _value(self, dataset: str) -> str:
+        return await self._read(["zfs", *let_go.value_words(dataset)], answers.ANSWER_LIMIT, dataset)
+
+    async def _read(self, argv: Sequence[str], limit: int, dataset: str) -> str:
+        said = await self._run(argv, limit)
+        if said.status != 0:
+            raise failures.of_zfs(said.error, f"which snapshots of {dataset} may go was not told")
+        return said.text
 
     async def look(self, dataset: str, chosen: Mapping[str, str], *, sizes: bool = True) -> Looked:
         listed = await self._run(list_argv(dataset, False), answers.LISTING_LIMIT)
         if listed.status != 0:
             raise failures.of_zfs(listed.error, f"{dataset} could not be listed")
         details = await self._run(looking.details_argv(dataset, chosen), answers.LISTING_LIMIT)
-        kept = looking.in_the_way(dataset, chosen, listed.text, details.text, await self.let_in())
+        begins = await self._begins(dataset, chosen)
+        kept = looking.in_the_way(dataset, chosen, listed.text, details.text, await self.let_in(), begins)
         kept = {name: clean(why, 200) for name, why in kept.items()}
         going = sorted(set(chosen) - set(kept))
         if going and sizes:
@@ -136,9 +184,10 @@ class PlainPruner(_Commands):
 class AgentPruner:
     """A peer with the product, whose agent does it only for those whom that box granted it."""
 
-    def __init__(self, link: Link, granted: bool) -> None:
+    def __init__(self, link: Link, granted: bool, *, lets_go: bool = False) -> None:
         self._link = link
         self._granted = granted
+        self._lets_go = lets_go  # whether it is the place of copies, and its release knows what else may go
 
     async def _ask(self, dataset: str, chosen: Mapping[str, str], **more: bool) -> dict[str, Any]:
         name = self._link.peer.name
@@ -160,6 +209,29 @@ class AgentPruner:
 
     async def let_in(self) -> Collection[str] | None:
         return None
+
+    async def others(
+        self,
+        dataset: str,
+        recursive: bool,
+        as_if: tuple[str, ...] = (),  # noqa: ARG002 (see Pruner)
+    ) -> Mapping[str, Mapping[str, int]]:
+        if not (self._granted and self._lets_go):
+            return {}
+        name = self._link.peer.name
+        request = {"op": "prune", "dataset": dataset, "let_go": True, "recursive": recursive}
+        answer = await self._link.ask(request, timeout=_SECONDS, limit=answers.LISTING_LIMIT)
+        told = answer.get("let_go")
+        if not isinstance(told, str):
+            raise CommandError(f"{name} did not say which snapshots may go there besides ours.")
+        rows = (line.partition("\t")[::2] for line in told.splitlines())
+        of = {dataset: let_go.beginnings(value) for dataset, value in rows}
+        if not any(of.values()):
+            return {}
+        request = {"op": "times", "dataset": dataset, "recursive": recursive}
+        answer = await self._link.ask(request, timeout=_SECONDS, limit=answers.LISTING_LIMIT)
+        taken = parse_times(answers.sound_listing(answer.get("times"), "", name)[0])
+        return looking.others(taken, lambda dataset: of.get(dataset, ()))
 
     async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
         await self._ask(dataset, chosen, dry_run=False)

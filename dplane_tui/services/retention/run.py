@@ -21,7 +21,7 @@ from . import claims
 from .backlog import Backlog
 from .hand import Hand
 from .model import SOURCE, TARGET, Judged, Pruned, Pruning, SideReport
-from .needs import NONE_WAIT, Claim, Needs, clock_stops, needs_of
+from .needs import NO_OTHERS, NONE_WAIT, Claim, Needs, clock_stops, needs_of
 from .plan import PAUSED
 from .points import ALL, TASKS
 from .policy import Policy, parse
@@ -43,6 +43,8 @@ class Scope:
     """As if everything had arrived already."""
     by_hand: bool = False
     """A person asked for it, and answers for the clock."""
+    as_if: tuple[str, ...] = ()
+    """How the names begin of what D-Plane did not take and, for a preview, would go too."""
     for_room: bool = False
     """A target is short of room: also a copy into which a transfer was interrupted lets go of what that needs not."""
 
@@ -110,6 +112,11 @@ class Retention:
         side = (self._there or {}) if far else self._here
         others = await self._claims(side, far=far)
         self._let_in = await pruner.let_in()
+        top = self._task.target if far else self._task.source
+        try:
+            hand.others = await pruner.others(top, self._task.recursive, scope.as_if) if top in side else {}
+        except DPlaneError as error:
+            return replace(report, problem=str(error))
         judged: list[Judged] = []
         frees: int | None = 0
         problem = ""
@@ -124,7 +131,7 @@ class Retention:
             except DPlaneError as error:
                 problem = str(error)
                 break
-            problem = problem or clock_stops(dataset, hand.clock())
+            problem = problem or clock_stops(dataset, hand.clock(), hand.others.get(dataset.name, NO_OTHERS))
             await self._record(report.side, found)
             judged += found
             frees = None if frees is None or more is None else frees + more

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from privhelper import let_go
 from privhelper import properties as allowed
 
 from .model import Dataset
@@ -47,6 +48,7 @@ HELP = {
     "volmode": "how a volume is seen by the system",
     "volsize": "size of the volume; it can only grow from here",
     "xattr": "sa keeps extended attributes beside the file, which is faster",
+    let_go.MARK: "what D-Plane did not take and tasks may prune, by how the names begin: autosnap_,syncoid_",
     "available": "what could still be written here",
     "compressratio": "how much compression saves",
     "creation": "when it was made, in Unix seconds",
@@ -87,18 +89,27 @@ class Setting:
 
 
 def parse_settings(text: str) -> tuple[Setting, ...]:
-    """`zfs get -Hpo property,value,source all`; a line that is none is part of the value before (a mountpoint)."""
+    """`zfs get -Hpo property,value,source all`; a line that is none is part of the value before (a mountpoint).
+
+    What may be pruned is told also where it is not set, so that it can be.
+    """
     found: list[Setting] = []
     for line in text.split("\n"):
         cells = line.split("\t")
         if len(cells) >= 3:
             found.append(Setting(cells[0], "\t".join(cells[1:-1]), cells[-1]))
-    return tuple(found)
+    told = any(one.name == let_go.MARK for one in found)
+    return tuple(found if told or not found else [*found, Setting(let_go.MARK, let_go.NONE, "-")])
+
+
+def _listed(name: str) -> allowed.Property | None:
+    """What is known of a property that a person sets by its name; other words of ours are the product's."""
+    return allowed.MAY_PRUNE if name == let_go.MARK else allowed.PROPERTIES.get(name)
 
 
 def editable(setting: Setting, dataset: Dataset) -> bool:
     """Whether it can be set on a dataset that is there."""
-    listed = allowed.PROPERTIES.get(setting.name)
+    listed = _listed(setting.name)
     return listed is not None and not listed.at_birth and dataset.kind in listed.applies
 
 
@@ -109,7 +120,7 @@ def inheritable(name: str) -> bool:
 
 def options(name: str) -> tuple[str, ...]:
     """The few words a property may be; empty when it is a size, a number, a path, or one of very many words."""
-    listed = allowed.PROPERTIES.get(name)
+    listed = _listed(name)
     words = tuple(listed.values.split(" | ")) if listed else ()
     pure = listed is not None and all(not listed.check(word) for word in words)
     return words if pure and len(words) <= _FEW else ()
@@ -117,10 +128,10 @@ def options(name: str) -> tuple[str, ...]:
 
 def values(name: str) -> str:
     """What a property may be, in words."""
-    listed = allowed.PROPERTIES.get(name)
+    listed = _listed(name)
     return listed.values if listed else ""
 
 
 def ordered(found: tuple[Setting, ...], dataset: Dataset) -> tuple[Setting, ...]:
-    """Those that can be set first, then the rest; each by name."""
-    return tuple(sorted(found, key=lambda one: (not editable(one, dataset), one.name)))
+    """Those that can be set first, then the rest; each by name, ours behind ZFS's own."""
+    return tuple(sorted(found, key=lambda one: (not editable(one, dataset), one.name.startswith("dplane:"), one.name)))

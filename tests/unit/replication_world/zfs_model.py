@@ -203,6 +203,8 @@ def valued(state: State, name: str, wanted: str) -> tuple[str, str]:
         dataset, _, short = name.partition("@")
         taken = next((s.get("peer") for s in state["datasets"][dataset]["snaps"] if s["name"] == short), None)
         return (str(taken), "local") if taken else (prop(state, dataset, wanted), f"inherited from {dataset}")
+    if wanted == "dplane:may-prune":
+        return let_go(state, name)
     if "@" not in name and "#" not in name:
         own = state["datasets"][name]["props"]
         if wanted in own:
@@ -210,6 +212,18 @@ def valued(state: State, name: str, wanted: str) -> tuple[str, str]:
         if wanted not in COMPUTED and not wanted.startswith("written@"):
             return "-", "-"
     return prop(state, name, wanted), "-"
+
+
+def let_go(state: State, name: str) -> tuple[str, str]:
+    """What may be pruned besides ours; a value that begins with `received ` came with a stream."""
+    parts = name.split("/")
+    for depth in range(len(parts), 0, -1):
+        at = "/".join(parts[:depth])
+        found = state["datasets"].get(at, new_dataset())["props"].get("dplane:may-prune")
+        if found:
+            value = str(found).removeprefix("received ")
+            return value, f"inherited from {at}" if at != name else "received" if value != found else "local"
+    return "-", "-"
 
 
 def get(folder: str, words: list[str]) -> None:
