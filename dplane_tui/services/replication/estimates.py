@@ -1,19 +1,30 @@
-"""What streams will about carry: of a few ZFS is asked one by one; of many it is asked once what was written since
-their bases, and what their snapshots hold."""
+"""What streams will about carry: of a few ZFS is asked one by one; of many it is asked at once what was written in
+their snapshots."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from ..host import Host
-from .model import Plan, Step, Task
-from .read import Dataset, Side
+from .model import Plan, Step
+from .read import Dataset, Point, Side
 
 _SECONDS = 300.0
-_NAMES = 500
-_BASES = 50  # properties in one question
+_NAMES = 2000  # in one command: of the longest, a quarter of what a command line takes
+_ANSWERS = 10_000  # of one command, each name with each property
+_BETWEEN = 10_000  # snapshots that are asked for, each of which ZFS has to open; of more only the ends are
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """The size of a stream is a property of these names, summed up, and `more`; `at_least`, where it may be more."""
+
+    prop: str
+    names: tuple[str, ...]
+    more: int = 0
+    at_least: bool = False
 
 
 def told(output: str) -> int | None:
@@ -52,33 +63,60 @@ def asked_of(step: Step, here: Dataset) -> tuple[Step | None, int]:
     return replace(step, snapshot=newest.name, guid=newest.guid), written
 
 
-async def together(host: Host, source: Task, here: Side, steps: Sequence[Step]) -> tuple[Step, ...]:
-    """The steps with sizes, unknown where ZFS does not tell, or would tell of more than the stream has.
+async def together(host: Host, here: Side, steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The steps with sizes in bytes, unknown where ZFS does not tell.
 
-    What is asked for is what the dataset holds now and did not at the base, so also with a snapshot that is still to be
-    taken; of what only the snapshots between have it says nothing.
+    What a stream holds is asked of the snapshots in it, not of the dataset: what was written over behind its end is in
+    it all the same. Of very many only the ends are asked for, and what was deleted again between them is not counted.
     """
-    ends = {step: _since_the_end(step, here[step.dataset]) for step in steps if step.size is None and not step.token}
-    known_ends = [step.base for step, end in ends.items() if end is not None and step.base]
-    bases = sorted({base[1:] for base in known_ends if base[0] == "@"})
-    fulls = [f"{step.dataset}@{step.snapshot}" for step in steps if step.size is None and step.kind == "full"]
+    unknown = [step for step in steps if step.size is None and not step.token]
+    asked = {step: _question(step, here[step.dataset], each=True) for step in unknown}
+    if sum(len(question.names) for question in asked.values() if question) > _BETWEEN:
+        asked = {step: _question(step, here[step.dataset], each=False) for step in unknown}
     known: dict[tuple[str, str], int] = {}
-    depth = ["-r"] if source.recursive else []
-    for start in range(0, len(bases), _BASES):
-        wanted = ",".join(f"written@{base}" for base in bases[start : start + _BASES])
-        known |= await _asked(
-            host, [*depth, "-t", "filesystem,volume", "-o", "name,property,value", wanted, source.source]
-        )
-    for start in range(0, len(fulls), _NAMES):
-        known |= await _asked(host, ["-o", "name,property,value", "referenced", *fulls[start : start + _NAMES]])
-    return tuple(_sized(step, known, ends[step]) if step in ends else step for step in steps)
+    for properties, names in _commands([question for question in asked.values() if question]):
+        known |= await _asked(host, ["-o", "name,property,value", ",".join(properties), *names])
+    return tuple(_sized(step, asked.get(step), known) for step in steps)
 
 
-def _since_the_end(step: Step, here: Dataset) -> int | None:
-    """What was written behind the snapshot that a stream ends at; None where that is not known."""
-    if not step.guid:
-        return 0
-    return here.number("written") if here.snapshots and here.snapshots[-1].guid == step.guid else None
+def _question(step: Step, here: Dataset, *, each: bool) -> _Question | None:
+    """What sizes the stream: with `each`, all of its snapshots are asked for. None where nothing can tell.
+
+    A bookmark is no property's base, and what was written since the snapshot before it may be far more than a stream.
+    """
+    if step.base is None:
+        return _Question("referenced", (f"{step.dataset}@{step.snapshot}",)) if step.guid else None
+    base = _point(here, step.base_guid)
+    end = _point(here, step.guid) if step.guid else next(reversed(here.snapshots), None)
+    if base is None or end is None or not step.base.startswith("@"):
+        return None
+    if not (step.intermediates and each):
+        last = f"{step.dataset}@{end.name}" if step.guid else step.dataset
+        return _Question(f"written@{base.name}", (last,), at_least=step.intermediates)
+    later = [point.name for point in here.snapshots if base.createtxg < point.createtxg <= end.createtxg]
+    more = 0 if step.guid else here.number("written")
+    return _Question("written", tuple(f"{step.dataset}@{name}" for name in later), more) if more is not None else None
+
+
+def _point(here: Dataset, guid: str) -> Point | None:
+    return next((point for point in here.snapshots if point.guid == guid), None)
+
+
+def _commands(questions: Sequence[_Question]) -> Iterator[tuple[list[str], list[str]]]:
+    """Properties and names that are asked for at once. Those of one property stand together, for each name is asked for
+    all; the snapshots of a stream stay in their order."""
+    properties: list[str] = []
+    names: list[str] = []
+    for question in sorted(questions, key=lambda question: question.prop):
+        for name in question.names:
+            wanted = properties if question.prop in properties[-1:] else [*properties, question.prop]
+            if len(names) == _NAMES or len(wanted) * (len(names) + 1) > _ANSWERS:
+                yield properties, names
+                wanted, names = [question.prop], []
+            properties = wanted
+            names.append(name)
+    if names:
+        yield properties, names
 
 
 def with_sizes(plan: Plan, before: Plan) -> Plan:
@@ -91,13 +129,12 @@ def _stream(step: Step) -> tuple[object, ...]:
     return step.dataset, step.base, step.snapshot, step.intermediates, step.token
 
 
-def _sized(step: Step, known: dict[tuple[str, str], int], behind: int | None) -> Step:
-    if step.base is None:
-        return replace(step, size=known.get((f"{step.dataset}@{step.snapshot}", "referenced")))
-    size = known.get((step.dataset, f"written@{step.base[1:]}"))
-    if size is None or behind is None:
+def _sized(step: Step, question: _Question | None, known: dict[tuple[str, str], int]) -> Step:
+    told = [known.get((name, question.prop)) for name in question.names] if question else []
+    if question is None or not told or told[-1] is None:
         return step
-    return replace(step, size=max(0, size - behind), at_least=step.intermediates)
+    size = sum(part for part in told if part is not None) + question.more
+    return replace(step, size=size, at_least=question.at_least or None in told)
 
 
 async def _asked(host: Host, words: list[str]) -> dict[tuple[str, str], int]:

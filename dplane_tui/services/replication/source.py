@@ -210,7 +210,7 @@ class LocalSource:
     async def estimated(self, plan: Plan) -> Plan:
         steps = plan.steps
         if sum(step.size is None for step in steps) > _EACH_ASKED:
-            steps = await estimates.together(self._host, self._task, self._side, steps)
+            steps = await estimates.together(self._host, self._side, steps)
         return replace(plan, steps=await estimates.each(steps, self._side, self._estimate))
 
     async def _estimate(self, step: Step) -> int | None:

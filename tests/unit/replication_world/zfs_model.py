@@ -126,6 +126,17 @@ def available(state: State, pool: str) -> int:
     return int(max(0, int(state["pools"][pool]) - used))
 
 
+def held_since(data: dict[str, Any], base: int, end: int | None = None) -> int:
+    """What a snapshot (its txg; None: the dataset as it is now) holds that was not there at the txg of a base.
+
+    `over` is how much of what the one before had written was written over: no stream that passes that by has it.
+    """
+    later = [s for s in data["snaps"] if s["txg"] > base and (end is None or s["txg"] <= end)]
+    parts = [(s["size"], s.get("over", 0)) for s in later]
+    parts += [(data["written"], data.get("over", 0))] if end is None else []
+    return int(sum(size for size, _ in parts) - sum(over for _, over in parts[1:]))
+
+
 def token_of(partial: dict[str, Any]) -> str:
     """A resume token as OpenZFS writes it."""
     pairs: list[tuple[str, int, Any]] = [
@@ -164,6 +175,9 @@ def prop(state: State, name: str, wanted: str) -> str:
         if snap is None:
             die(f"cannot open '{name}': dataset does not exist")
         assert snap
+        if wanted.startswith("written@"):
+            since = next((s for s in state["datasets"][dataset]["snaps"] if s["name"] == wanted[8:]), None)
+            return str(held_since(state["datasets"][dataset], since["txg"], snap["txg"])) if since else "-"
         holds, clones = snap.get("holds", []), snap.get("clones", "")
         return str(
             {
@@ -171,7 +185,8 @@ def prop(state: State, name: str, wanted: str) -> str:
                 "creation": int(snap["created"]),
                 "userrefs": len(holds),
                 "clones": clones,
-                "referenced": snap["size"],
+                "written": snap["size"],
+                "referenced": held_since(state["datasets"][dataset], 0, snap["txg"]),
             }[wanted]
         )
     if "#" in name:
@@ -180,7 +195,7 @@ def prop(state: State, name: str, wanted: str) -> str:
     data = state["datasets"][name]
     if wanted.startswith("written@"):
         base = next((s for s in data["snaps"] if s["name"] == wanted[8:]), None)
-        return str(sum(s["size"] for s in data["snaps"] if s["txg"] > base["txg"]) + data["written"]) if base else "-"
+        return str(held_since(data, base["txg"])) if base else "-"
     if wanted == "dplane:peer":
         parts = name.split("/")
         for depth in range(len(parts), 0, -1):
@@ -190,7 +205,7 @@ def prop(state: State, name: str, wanted: str) -> str:
         return "-"
     values = {
         "type": data["type"], "guid": data["guid"], "written": str(data["written"]), "keystatus": "none",
-        "referenced": str(sum(s["size"] for s in data["snaps"]) + data["written"]),
+        "referenced": str(held_since(data, 0)),
         "available": str(available(state, name.split("/")[0])), "encryptionroot": "-", "createtxg": "5",
         "receive_resume_token": token_of(data["partial"]) if data["partial"] else "-",
     }  # fmt: skip
@@ -342,6 +357,7 @@ def snapshot(folder: str, words: list[str]) -> None:
                     "guid": new_guid(),
                     "txg": txg,
                     "size": data["written"],
+                    "over": data.pop("over", 0),
                     "created": int(time.time()),
                     "peer": next((word[12:] for word in words if word.startswith("dplane:peer=")), ""),
                 }
@@ -485,7 +501,8 @@ def send(folder: str, words: list[str]) -> None:
         after = next((p["txg"] for p in known if p["guid"] == origin), 0)
         items = [s for s in snaps[: last + 1] if s["txg"] > after]
         if "-I" not in words:
-            items = [{**snaps[last], "size": sum(s["size"] for s in items)}]
+            held, over = held_since(data, after, snaps[last]["txg"]), items[0].get("over", 0)
+            items = [{**snaps[last], "size": held, "over": over}]
         items = [{key: value for key, value in item.items() if key not in ("holds", "peer")} for item in items]
     size = sum(s["size"] for s in items) - offset
     if "-n" in words:
