@@ -9,10 +9,10 @@ from ..aside import aside
 from ..errors import DPlaneError, UsageError
 from ..services.door import Door
 from ..services.host import Host
-from ..services.replication import rates, schedule, timer
+from ..services.replication import rates, timer
 from ..services.replication.model import Options, Task
-from ..services.replication.records import ACTIVE, GOOD
-from ..services.replication.service import open_replication
+from ..services.replication.records import ACTIVE
+from ..services.replication.service import LocalReplication
 from .output import Result
 
 
@@ -38,18 +38,19 @@ async def _scheduled(host: Host, args: argparse.Namespace) -> Result:
 
 async def _task(host: Host, name: str, *, again: bool) -> Result:
     """Start a task, or say why it is left out; `again` to make up what was outside of its hours."""
-    service = open_replication(host)
+    if not host.local:
+        raise UsageError("A timer starts the tasks of its own box, so this is not with --host.")
+    service = LocalReplication(host)
     task = await service.task(name)
     runs = await service.runs(name, 20)
     going = next((run for run in runs if run.state in ACTIVE and run.kind != "verify"), None)
-    begun = next((run.started for run in runs if run.kind == "run" and run.state in ACTIVE | GOOD), None)
     why = left_out(task.options, time.time())
-    done = going is not None and going.kind == "run"
-    if again and not done and not schedule.is_missed(await schedule.starts(host), name, begun):
-        why, done = "it has run since it was outside of its hours", True
-    elif why and not done and not task.options.paused:
+    done = again and not await service.is_missed(name)
+    if done:
+        why = "it has run since it was outside of its hours"
+    elif why and not task.options.paused:
         await _make_up(host, task)  # also when it was made up for hours that were changed since
-    if going is not None:
+    if going is not None:  # what it comes to is not known yet, so it makes up for nothing
         why = f"its run {going.id} goes on"
     run = None if why else await service.start(name)
     if again and (run or done):

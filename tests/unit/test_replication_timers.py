@@ -7,16 +7,16 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from dplane_tui import paths
 from dplane_tui.errors import CommandError, MissingError
 from dplane_tui.services.door import Door
-from dplane_tui.services.host import LocalHost
+from dplane_tui.services.host import Host, LocalHost, Output
 from dplane_tui.services.replication import codec, records
-from dplane_tui.services.replication.model import Options, Task
+from dplane_tui.services.replication.model import Evidence, Options, Task
 from dplane_tui.services.replication.remote import RemoteReplication
 from dplane_tui.services.replication.service import LocalReplication
 from dplane_tui.services.store import open_store
@@ -85,6 +85,46 @@ async def test_a_schedule_whose_timer_fails_is_not_stored_and_setting_it_again_m
     systemd.broken = False
     await service.set_options("photos", DAILY)
     assert (await stored(), systemd.timers) == ("daily 02:30", {"task-photos": AT["daily 02:30"]})
+
+
+class Listed:
+    """A host whose systemd says when a task's timer last went off, and when its missed start is made up."""
+
+    local = True
+
+    async def run(self, *_: object, **__: object) -> Output:
+        timers = {"task-photos": {"last": 9_000_000, "next": 26_000_000}, "catchup-photos": {"next": 22_000_000}}
+        said = [{**times, "unit": f"dplane-scheduled@{name}.timer"} for name, times in timers.items()]
+        return Output(0, json.dumps(said).encode(), b"")
+
+
+@pytest.mark.usefixtures("systemd")
+async def test_what_ran_for_another_place_or_task_makes_up_for_nothing_and_the_next_start_says_so() -> None:
+    service = LocalReplication(cast("Host", Listed()))
+
+    async def missed() -> bool:
+        (status,) = await service.tasks()
+        said = await service.is_missed("photos")
+        assert status.next_run == (22.0 if said else 26.0), "what is shown is what the timer does"
+        return said
+
+    async with open_store(paths.current().database, write=True) as store:
+        await records.add_task(store, replace(TASK, options=DAILY))
+        assert await missed()
+        run = await records.new_run(store, "photos")
+        proof = Evidence("tank/photos", "vault/photos", "s1", "1", "1", 5, None, 1.0, 15.0)
+        await records.add_evidence(store, run.id, proof, 14.0)
+        await records.update_run(store, run.id, state="succeeded", started=14.0, ended=15.0)
+        assert not await missed()
+        await records.place_changed(store, "photos")
+        assert await missed()
+        again = await records.new_run(store, "photos")
+        await records.add_evidence(store, again.id, proof, 14.0)
+        await records.update_run(store, again.id, state="nothing-new", started=16.0, ended=17.0)
+        assert not await missed()
+        await records.delete_task(store, "photos")
+        await records.add_task(store, replace(TASK, options=DAILY))
+        assert await missed()
 
 
 @pytest.mark.parametrize("there", [{}, {"task-photos": AT["weekly Sun 03:00"]}])

@@ -7,6 +7,7 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -21,6 +22,7 @@ from dplane_tui.services.host import Host, Output
 from dplane_tui.services.replication import schedule, timer
 from dplane_tui.services.replication.model import Options, Run, Task
 from dplane_tui.services.replication.options import change
+from dplane_tui.services.replication.records import GOOD
 from privhelper.kinds import WHEN
 from privhelper.timers import content
 
@@ -186,6 +188,8 @@ def test_a_paused_task_and_one_outside_its_hours_are_left_out() -> None:
 class Systemd:
     """A host whose systemctl says that."""
 
+    local = True
+
     def __init__(self, status: int, text: str) -> None:
         self._answer = Output(status, text.encode(), b"")
 
@@ -254,7 +258,7 @@ class Asked:
         self.host = cast("Host", Systemd(0, json.dumps([{"unit": "dplane-scheduled@task-photos.timer", "last": NINE}])))
         self._task = Task("photos", "tank/photos", None, "vault/photos", options=options)
         self._runs: tuple[Run, ...] = () if begun is None else (Run("1", "photos", "succeeded", begun),)
-        monkeypatch.setattr(scheduled, "open_replication", lambda _host: self)
+        monkeypatch.setattr(scheduled, "LocalReplication", lambda _host: self)
         monkeypatch.setattr(RealDoor, "call", lambda _door, verb, **args: self._call(verb, **args))
 
     def went(self, *runs: Run) -> None:
@@ -273,6 +277,10 @@ class Asked:
     async def runs(self, _name: str, _limit: int) -> tuple[Run, ...]:
         return self._runs
 
+    async def is_missed(self, name: str) -> bool:
+        proven = max((run.started for run in self._runs if run.state in GOOD), default=None)
+        return schedule.is_missed(await schedule.starts(self.host), name, proven)
+
     async def start(self, _name: str) -> str:
         self.started += 1
         return "2"
@@ -288,6 +296,7 @@ def today(hour: int) -> float:
 
 NINE = int(today(9) * 1_000_000)
 NIGHTLY = Options(schedule="daily 02:30", window="22:00-06:00")
+SET = ("timer-set", "catchup-photos", ["calendar:*-*-* 22:00:00"])
 
 
 async def test_a_box_that_is_off_at_night_runs_what_it_missed_when_the_hours_begin(
@@ -333,10 +342,27 @@ async def test_a_restore_in_the_way_makes_up_nothing_and_loses_nothing(monkeypat
     box.went(Run("r", "photos", "running", today(8), kind="restore"))
     assert "its run r goes on" in (await box.fires(monkeypatch, "task-photos", 9))["why"]
     assert "its run r goes on" in (await box.fires(monkeypatch, "catchup-photos", 22))["why"]
-    assert box.timers == [("timer-set", "catchup-photos", ["calendar:*-*-* 22:00:00"])], "it stays for tomorrow"
+    assert box.timers == [SET], "it stays for tomorrow"
+
+
+async def test_a_run_at_work_makes_nothing_up_before_it_has_ended_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    box = Asked(monkeypatch, NIGHTLY, begun=None)
+    box.went(Run("1", "photos", "running", today(8)))
+    assert "its run 1 goes on" in (await box.fires(monkeypatch, "task-photos", 9))["why"]
     box.went(Run("1", "photos", "running", today(21)))
-    await box.fires(monkeypatch, "catchup-photos", 22)
-    assert box.timers[1:] == [("timer-remove", "catchup-photos", [])]
+    assert "its run 1 goes on" in (await box.fires(monkeypatch, "catchup-photos", 22))["why"]
+    assert (box.timers, box.started) == ([SET], 0)
+    box.went(Run("1", "photos", "failed", today(21)))
+    assert (await box.fires(monkeypatch, "catchup-photos", 23))["started"] == "2"
+    box.went(Run("1", "photos", "succeeded", today(21)))
+    assert (await box.fires(monkeypatch, "catchup-photos", 23))["why"] == "it has run since it was outside of its hours"
+    assert box.timers == [SET, *[("timer-remove", "catchup-photos", [])] * 2]
+
+
+async def test_scheduled_work_is_started_on_its_own_box() -> None:
+    far = cast("Host", SimpleNamespace(local=False))
+    with pytest.raises(UsageError, match="not with --host"):
+        await scheduled._scheduled(far, argparse.Namespace(name="task-photos"))
 
 
 async def test_a_door_that_does_not_open_keeps_nothing_from_running(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -200,6 +200,14 @@ class LocalReplication(LocalLooks):
             return replace(run, state="died", message=gone.error, error_code="failed")
         return run
 
+    async def is_missed(self, name: str) -> bool:
+        """Whether no run that began since the task's timer last went off has proven what is at its place now, as its
+        next start is told. Raises DPlaneError."""
+        async with self._store() as store:
+            proof = await records.newest_proof(store, name)
+        begun = proof.run.started if proof is not None else None
+        return schedule.is_missed(await schedule.starts(self._host), name, begun)
+
     async def runs(self, task: str | None = None, limit: int = 50) -> tuple[Run, ...]:
         async with self._store() as store:
             return tuple(self._true(run) for run in await records.runs(store, task, limit))
