@@ -96,13 +96,31 @@ async def test_the_log_is_stored_with_what_is_stored_anyway_and_only_when_there_
     assert codec.decode(Run, json.loads(codec.dumps(run))) == run
 
 
-@pytest.mark.parametrize("stored", ["{", "5", '{"a":1}', '[{"at":"x"}]', "[1]", "[" * 200_000])
+STRANGE = ["{", "5", '{"a":1}', '[{"at":"x"}]', "[1]", "[" * 200_000]
+STRANGE += [f'[{{"at":{at},"text":"x"}}]' for at in ("NaN", "1e999", "-Infinity", '"nan"', 10**400, "null")]
+STRANGE += [f'[{{"at":1,"text":{text}}}]' for text in ('{"a":1}', "NaN", "null", "7")]
+
+
+@pytest.mark.parametrize("stored", STRANGE)
 async def test_a_log_that_cannot_be_understood_hides_no_run(store: Store, stored: str) -> None:
     run_id = (await records.new_run(store, "photos")).id
     async with store.transaction() as db:
         await db.execute("UPDATE runs SET log = ?", (stored,))
-    (line,) = (await records.run(store, run_id)).log
-    assert "cannot be understood" in line.text
+    run = await records.run(store, run_id)
+    assert ["cannot be understood" in line.text for line in run.log] == [True]
+    assert codec.decode(Run, json.loads(codec.dumps(run))) == run, "another box shows it as well"
+
+
+@pytest.mark.parametrize(
+    "started",
+    [10**400, -(10**400), float("nan"), float("inf"), float("-inf"), True, "1", None],
+    ids=lambda at: str(at)[:9],
+)
+def test_a_number_that_no_time_can_be_is_an_answer_that_is_not_understood(started: Any) -> None:
+    told = {**json.loads(codec.dumps(Run("r", "photos", "succeeded", NOW))), "started": started}
+    with pytest.raises(ValueError, match="started is not float"):
+        codec.decode(Run, told)
+    assert codec.decode(Run, {**told, "started": 5}).started == 5.0
 
 
 async def test_a_run_that_is_old_keeps_no_log(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

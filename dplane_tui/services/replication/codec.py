@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import math
+import sys
 import types
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -58,7 +58,7 @@ def _plain(hint: Any, value: Any, where: str) -> Any:
     if hint is bool or isinstance(value, bool):
         if hint is bool and isinstance(value, bool):
             return value
-    elif hint is float and isinstance(value, (int, float)) and math.isfinite(value):
+    elif hint is float and isinstance(value, (int, float)) and abs(value) <= sys.float_info.max:  # an int has no end
         return float(value)
     elif (hint is int and isinstance(value, int)) or (hint is str and isinstance(value, str)):
         return value

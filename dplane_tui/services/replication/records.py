@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import re
 import secrets
 import time
@@ -260,9 +261,15 @@ async def update_run(store: Store, run_id: str, *, log: Log | None = None, **fie
 def _log(row: Any) -> tuple[LogLine, ...]:
     try:
         # By hand: a list of runs has ten thousand lines, and a screen reads it each second.
-        return tuple(LogLine(float(line["at"]), str(line["text"])) for line in json.loads(row["log"] or "[]"))
+        return tuple(_line(float(line["at"]), line["text"]) for line in json.loads(row["log"] or "[]"))
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return (LogLine(row["started"], "what was kept of its log cannot be understood"),)
+
+
+def _line(at: float, text: Any) -> LogLine:
+    if not (math.isfinite(at) and isinstance(text, str)):
+        raise ValueError("not a line of a log")
+    return LogLine(at, text)
 
 
 async def add_evidence(store: Store, run_id: str, proof: Evidence, snapshot_created: float | None) -> None:
