@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,7 +67,7 @@ def _kept(data: Any) -> Kept:
     }
     last = data.get("last")
     seen = _table(data.get("seen", {}))
-    if not all(isinstance(when, (int, float)) and math.isfinite(when) and 0 <= when < 2**40 for when in seen.values()):
+    if not all(isinstance(when, (int, float)) and 0 <= when < 2**40 for when in seen.values()):
         raise ValueError("a time is no time")
     if last is not None and not (isinstance(last, list) and len(last) == 2 and isinstance(last[0], str)):
         raise ValueError("the last place is no place")

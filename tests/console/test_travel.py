@@ -57,6 +57,7 @@ async def test_the_next_session_knows_rows_orders_and_the_way_back(console: Open
         '{"last": ["", {"section": "../../etc"}]}',
         '{"last": ["", {"section": "attic"}]}',
         '{"seen": {"a": 1e400}}',
+        f'{{"seen": {{"a": {10**400}}}}}',
         '{"seen": {"a": "now"}}',
         '{"places": ' + json.dumps({str(n): {} for n in range(100)}) + "}",
         '{"last": ["", {"section": "pools", "sorts": [["pools", -1, true]]}]}',
