@@ -9,9 +9,7 @@ import pytest
 
 from dplane_tui.errors import CommandError, RefusedError
 from dplane_tui.services.replication.originals import to_note, told_of
-from dplane_tui.services.replication.read import ASKED, ASKED_FIRST, NOTED_FIRST, PRESERVED, Dataset, note, parse
-from dplane_tui.services.replication.restored import kept_out, put_back
-from dplane_tui.services.replication.restored import told_of as told_of_settings
+from dplane_tui.services.replication.read import ASKED, ASKED_FIRST, NOTED_FIRST, PRESERVED, note, parse
 from dplane_tui.services.replication.targets import AgentTarget, LocalTarget
 from privhelper.properties import PROPERTIES, find, note_problem
 
@@ -100,38 +98,6 @@ def test_a_limit_that_was_taken_back_is_no_setting() -> None:
     told = {"snapshot_limit": str(2**64 - 1), "filesystem_limit": "5"}
     rows = [f"t/a\t{prop}\t{told.get(prop, '-')}\t{'local' if prop in told else '-'}\n" for prop in ASKED]
     assert parse("", "".join(rows))["t/a"].local == {"filesystem_limit": "5"}
-
-
-def test_what_inherits_from_what_was_kept_out_of_a_share_was_kept_out_as_well() -> None:
-    notes: dict[str, dict[str, str]] = {
-        "t/a": {"sharenfs": "off", "sharesmb": "on"}, "t/a/b": {"sharesmb": "off"}, "t/a/b/c": {"atime": "off"},
-        "t/a/d": {"sharenfs": "rw=@10.0.0.0/8"}, "t/e": {},
-    }  # fmt: skip
-    found = {name: set(kept_out(name, notes)) for name in (*notes, "t/none")}
-    both = {"sharenfs", "sharesmb"}
-    assert found == {
-        "t/a": {"sharenfs"}, "t/a/b": both, "t/a/b/c": both, "t/a/d": set(), "t/e": set(), "t/none": set(),
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize("canmount", ["on", "noauto"])
-@pytest.mark.parametrize("exposed", [(), ("sharenfs",)])
-async def test_what_was_kept_out_of_a_share_is_not_mounted_into_one(exposed: tuple[str, ...], canmount: str) -> None:
-    calls: list[tuple[str, str]] = []
-
-    async def call(verb: str, **args: Any) -> None:
-        calls.append((verb, args.get("property", "")))
-
-    copy = Dataset("t/a", {"type": "filesystem", "guid": "7"}, local={"readonly": "on", "canmount": "noauto"})
-    noted = {"sharenfs": "off", "atime": "off", "canmount": canmount}
-    done = await put_back(cast(Any, SimpleNamespace(call=call)), copy, noted, home=True, exposed=exposed)
-    assert ("dataset-set", "atime") in calls
-    mounted = canmount == "on" and not exposed
-    assert (("dataset-mount", "") in calls) is (("dataset-set", "canmount") in calls) is mounted
-    told = "\n".join(told_of_settings([done]))
-    held = "mounting it (it was kept out of the share of what is above it, sharenfs" in told
-    assert held is (canmount == "on" and bool(exposed))
-    assert "dplane dataset share-nfs t/a --off" in told
 
 
 def test_a_note_is_one_line_of_printable_ascii() -> None:

@@ -175,6 +175,8 @@ async def test_a_far_box_of_the_same_names_chooses_no_place_for_what_this_box_ne
 async def test_what_only_the_copy_vouches_for_is_told_and_what_weakens_has_a_sentence(world: World) -> None:
     lose(world)
     notes = {"sync": "disabled", "setuid": "on"}
+    with world.edit("near") as state:
+        state["datasets"]["tank"]["props"]["sharenfs"] = "rw=@10.0.0.0/8"
     with world.edit("far") as state:
         copy = state["datasets"]["vault/backup/photos/2026"]["props"]
         copy.update({f"dplane:was-{name}": value for name, value in notes.items()})
@@ -184,6 +186,13 @@ async def test_what_only_the_copy_vouches_for_is_told_and_what_weakens_has_a_sen
     assert f"sync=disabled at {HOME}/2026 (what was written last can be lost when the power fails)." in run.message
     assert f"Not put back: {HOME}/2026: setuid=on (the copy was in other hands; set it by hand)." in run.message
     assert props(world, f"{HOME}/2026")["setuid"] == "off"
+    assert (
+        f"{HOME} would be in “sharenfs=rw=@10.0.0.0/8”, noted is “sharenfs={SET['sharenfs']}”: "
+        f"`dplane dataset share-nfs {HOME} --rw 192.168.1.0/24 --ro nas2`. "
+        f"Left unmounted with them, as they lie below: {HOME}/2026. "
+    ) in run.message
+    for name in (HOME, f"{HOME}/2026"):
+        assert (props(world, name)["canmount"], props(world, name).get("mounted")) == ("noauto", None)
 
 
 def test_what_is_told_of_settings_is_cleaned_and_bounded_and_hides_nothing_that_weakens() -> None:

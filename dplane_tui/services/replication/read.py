@@ -77,6 +77,7 @@ class Dataset:
 
     name: str
     properties: dict[str, str] = field(default_factory=dict)
+    """What ZFS tells of it, also SHARES as it inherits them, but nothing else of PRESERVED."""
     snapshots: tuple[Point, ...] = ()
     bookmarks: tuple[Point, ...] = ()
     local: dict[str, str] = field(default_factory=dict)
@@ -157,8 +158,11 @@ def parse(listed: str, got: str, asked: Sequence[str] = ASKED) -> Side:
     """
     properties: dict[str, dict[str, str]] = {}
     local: dict[str, dict[str, str]] = {}
+    same: dict[str, str] = {}
     for name, prop, value, source in settings(got, asked):
         known = properties.setdefault(name, {})
+        if prop in SHARES:
+            known[prop] = same.setdefault(value, value)  # many may inherit a long one
         if prop in PRESERVED:
             if source == "local" and value != _NO_LIMIT:
                 local.setdefault(name, {})[prop] = value

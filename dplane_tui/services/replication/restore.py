@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING
 
 from ...errors import RefusedError
 from ..door import Door
-from . import chains, codec, records, restored
+from . import chains, codec, exposure, records
 from .asof import AsOf
 from .copy_source import CopyHere, copy_at
 from .execute import Execution, Outcome
 from .far_source import FarSource
 from .model import Options, Restore, Task
 from .plan import target_of
-from .read import SHARES, Dataset, Side
+from .read import Dataset, Side
 from .restored import Settings, few, is_locked, put_back, told_of
 from .rights import within
 from .targets import LocalTarget
 
 if TYPE_CHECKING:
-    from ..host import Host
     from .job import Job
 
 
@@ -61,16 +60,15 @@ async def bring_home(job: Job) -> Outcome:
     side, _ = await target.read(back.target, back.recursive)
     home = task.source_peer is None and f"{task.source}/{wish.below}".rstrip("/") == wish.to
     notes = {name: copies[of].originals for name in side if (of := back.source + name[len(back.target) :]) in copies}
+    ours = known & side.keys() if home else set()
+    held = exposure.held_back(side, notes, ours)
     for dataset in side.values():
         noted = notes.get(dataset.name, {})
-        ours = home and dataset.name in known
-        if home and not ours and "mountpoint" in noted:
+        if home and dataset.name not in ours and "mountpoint" in noted:
             # The far box could name a dataset that never was, and a place of its choice with it.
             why = f"mountpoint={noted['mountpoint']} (this box never sent it; set it by hand)"
             became.append(Settings(dataset.name, left=[why]))
-        kept_out = restored.kept_out(dataset.name, notes)
-        exposed = kept_out & await _shared(job.host, dataset.name) if kept_out else kept_out
-        became.append(await put_back(door, dataset, noted, home=ours, exposed=exposed))
+        became.append(await put_back(door, dataset, noted, home=dataset.name in ours, held=held.get(dataset.name)))
     told = [
         f"{wish.to} is back. {outcome.message}",
         *said_of(back, side, await records.proven_guids(job.store, task.name)),
@@ -78,13 +76,6 @@ async def bring_home(job: Job) -> Outcome:
     if source.without:
         told.append(f"Left out, as they have no @{wish.snapshot}: {few(source.without, ', ')}.")
     return Outcome(outcome.state, " ".join([*told, *locked(side), *told_of(became)]))
-
-
-async def _shared(host: Host, dataset: str) -> frozenset[str]:
-    """Those of SHARES by which a dataset is shared once it is mounted; all where that cannot be told."""
-    got = await host.run(["zfs", "get", "-Hp", "-o", "property,value", ",".join(SHARES), dataset])
-    off = [f"{name}\toff" for name in SHARES]
-    return frozenset(name for name, line in zip(SHARES, off, strict=True) if line not in got.text.split("\n"))
 
 
 def said_of(back: Task, side: Side, proven: Container[tuple[str, str]]) -> list[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import CommandError, DPlaneError, RefusedError, UnreachableError
-from ...text import clean, quoted
+from ...text import clean
 from ..door import Door
+from . import exposure
+from .exposure import Exposure
 from .read import SHARES, Dataset
 
 # What a received copy is given for safety, and what a dataset of the person's own has when nobody says otherwise.
@@ -30,8 +31,7 @@ _WEAKER = {
     ("redundant_metadata", "none"): "a damaged block can take more files with it",
 }
 _NAMED = 10  # datasets, in a sentence that a mail may hold
-_SHARE_MOST = 255  # of what was shared; longer is none of our notes
-_SHARED_MOST = 1200  # of a clause with such a value, and with the command that is made of it
+_SHARED_MOST = 1800  # characters of a clause with how it is shared, and with the command that is made of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,11 @@ class Settings:
     left: Sequence[str] = ()
     """A clause each."""
     shared: Mapping[str, str] = field(default_factory=dict)
-    """What of SHARES the copy notes; never set."""
+    """What of SHARES the copy notes, and it does not have; never set."""
+    inherited: Mapping[str, str] = field(default_factory=dict)
+    """What of SHARES it has as the copy notes it, from what is above it."""
+    held: Sequence[Exposure] | None = None
+    """Why it was left unmounted, also when that is only that what is above it was; None when it was not."""
 
 
 def told_of(settings: Sequence[Settings]) -> list[str]:
@@ -58,34 +62,37 @@ def told_of(settings: Sequence[Settings]) -> list[str]:
     if weaker:
         told.append(f"Look at these, for they protect less: {'; '.join(weaker)}. `dplane dataset set` changes them.")
     told += [f"Not put back: {few(left)}."] if left else []
+    return [*told, *_told_held(settings), *_told_shares(settings)]
+
+
+def _told_held(settings: Sequence[Settings]) -> list[str]:
+    held, along = exposure.clauses({one.dataset: one.held for one in settings if one.held is not None})
+    if not held:
+        return []
+    with_them = f" Left unmounted with them, as they lie below: {few(along, ', ')}." if along else ""
+    return [
+        f"Left unmounted, as what is above is shared otherwise than the copy notes: {few(held, most=_SHARED_MOST)}."
+        f"{with_them} After that command, or without it where they may be in that share: "
+        "`dplane dataset set NAME canmount=on`, then `dplane dataset mount NAME`, the upper ones first."
+    ]
+
+
+def _told_shares(settings: Sequence[Settings]) -> list[str]:
+    told = []
+    same = [f"{one.dataset} ({exposure.value_of(*share)})" for one in settings for share in one.inherited.items()]
+    if same:
+        told.append(f"In the share that the copy notes, by what is above: {few(same, most=_SHARED_MOST)}.")
     shares = [(value != "off", one.dataset, name, value) for one in settings for name, value in one.shared.items()]
     if shares:
         # What is kept out of a share comes first: it would be in that of what is above.
-        clauses = [_share(*share) for _, *share in sorted(shares)]
+        clauses = [
+            f"{exposure.command(*share)} (it was {exposure.value_of(*share[1:])})" for _, *share in sorted(shares)
+        ]
         told.append(
             "Not shared again, as only the copy says how it was. Where that is what you want (or with X in Datasets): "
             f"{few(clauses, most=_SHARED_MOST)}."
         )
     return told
-
-
-def _share(dataset: str, name: str, value: str) -> str:
-    """How a dataset was shared, and our command that shares it so."""
-    from ..zfs.shares import clients_of
-
-    command = ["dplane", "dataset", "share-nfs" if name == "sharenfs" else "share-smb", dataset]
-    clients = clients_of(value) if len(value) <= _SHARE_MOST else None
-    if name == "sharesmb":
-        words, more = (
-            ["off" if value == "off" else "on"],
-            "" if value in ("on", "off") else ", without options of its own",
-        )
-    elif clients is None:
-        words, more = ["--rw", "CLIENT"], ", with whom you name: D-Plane does not share as that was"
-    else:
-        words = [word for one, access in clients.items() for word in (f"--{access}", one)] or ["--off"]
-        more = ""
-    return f"`{shlex.join([*command, *words])}`{more} (it was {quoted(f'{name}={value}', _SHARE_MOST)})"
 
 
 def few(clauses: Sequence[str], between: str = "; ", most: int = 300) -> str:
@@ -110,34 +117,20 @@ def is_locked(dataset: Dataset) -> bool:
     return dataset.properties.get("keystatus", "-") == "unavailable"
 
 
-def kept_out(name: str, notes: Mapping[str, Mapping[str, str]]) -> frozenset[str]:
-    """Those of SHARES that the original of a restored dataset was kept out of, by its own note or by the nearest above.
-
-    `notes` are those of all that was restored, by name: what was inherited is noted where it was set.
-    """
-    found: dict[str, str] = {}
-    while name:
-        found = {**{share: value for share, value in notes.get(name, {}).items() if share in SHARES}, **found}
-        name = name.rpartition("/")[0]
-    return frozenset(share for share, value in found.items() if value == "off")
-
-
 async def put_back(
-    door: Door, dataset: Dataset, originals: dict[str, str], *, home: bool, exposed: Collection[str] = ()
+    door: Door, dataset: Dataset, originals: dict[str, str], *, home: bool, held: Sequence[Exposure] | None = None
 ) -> Settings:
     """Make a restored dataset what its original was, and mount it; what became of that. Raises UnreachableError.
 
-    `exposed` are those of SHARES that the original was kept out of, and that it would be in once it is mounted.
+    One that is `held` back, as `exposure.held_back` says, is neither mounted nor would be at the next start.
     """
     guid = dataset.properties["guid"]
-    wanted = dataset.kind == "filesystem" and originals.get("canmount", "on") == "on"
-    exposed = sorted(exposed) if wanted else []
     acts: list[tuple[str, dict[str, str]]] = [
         ("dataset-set", {"property": name, "value": value})
         for name, value in settings(dataset, originals, home=home)
-        if not (exposed and name == "canmount")
+        if not (held is not None and name == "canmount")
     ]
-    if wanted and not exposed and not is_locked(dataset):
+    if exposure.mounts(dataset, originals) and held is None and not is_locked(dataset):
         acts.append(("dataset-mount", {}))
     now = dict(dataset.local)
     left = [
@@ -145,11 +138,6 @@ async def put_back(
         for name in ("setuid", "devices")
         if originals.get(name) == "on" and now.get(name) != "on"
     ]
-    if exposed:  # only an administrator may change a share
-        left.append(
-            f"mounting it (it was kept out of the share of what is above it, {' and '.join(exposed)}, and would be in "
-            f"it: set that to off, then canmount=on, then mount it)"
-        )
     for verb, args in acts:
         try:
             await door.call(verb, timeout=120.0, stream=b"", dataset=dataset.name, guid=guid, **args)
@@ -166,5 +154,10 @@ async def put_back(
         for name, value in sorted(originals.items())
         if now.get(name) == value and name not in _STAYS and (home or name != "mountpoint")
     }
-    shared = {name: originals[name] for name in SHARES if name in originals}
-    return Settings(dataset.name, noted, left, shared)
+    told = {one.share for one in held or () if one.noted_at == dataset.name}
+    shared = {name: originals[name] for name in SHARES if name in originals and name not in told}
+    inherited = {}
+    if held is None:  # else what is done to an upper one changes it
+        inherited = {name: value for name, value in shared.items() if dataset.properties.get(name) == value != "off"}
+    shared = {name: value for name, value in shared.items() if name not in inherited}
+    return Settings(dataset.name, noted, left, shared, inherited, held)

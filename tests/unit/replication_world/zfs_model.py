@@ -224,6 +224,8 @@ def valued(state: State, name: str, wanted: str) -> tuple[str, str]:
         own = state["datasets"][name]["props"]
         if wanted in own:
             return str(own[wanted]), "local"
+        if wanted in ("sharenfs", "sharesmb"):
+            return share_above(state, name, wanted)
         if wanted not in COMPUTED and not wanted.startswith("written@"):
             return "-", "-"
     return prop(state, name, wanted), "-"
@@ -239,6 +241,18 @@ def let_go(state: State, name: str) -> tuple[str, str]:
             value = str(found).removeprefix("received ")
             return value, f"inherited from {at}" if at != name else "received" if value != found else "local"
     return "-", "-"
+
+
+def share_above(state: State, name: str, wanted: str) -> tuple[str, str]:
+    """What a dataset without a share of its own inherits."""
+    if state["datasets"][name]["type"] == "volume":
+        return "-", "-"
+    while "/" in name:
+        name = name.rpartition("/")[0]
+        found = state["datasets"].get(name, new_dataset())["props"].get(wanted)
+        if found:
+            return str(found), f"inherited from {name}"
+    return "off", "default"
 
 
 def get(folder: str, words: list[str]) -> None:

@@ -1,0 +1,152 @@
+"""What a share of what is above would open to others than the copy notes is not mounted, nor what lies below it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from dplane_tui.services.replication.exposure import Exposure, clauses, exposures, held_back
+from dplane_tui.services.replication.read import ASKED, Dataset, parse
+from dplane_tui.services.replication.restored import Settings, put_back, told_of
+
+WIDE, NARROW = "rw=@10.0.0.0/8", "ro=10.0.0.5"
+
+
+def came(name: str, nfs: str = "off", smb: str = "off", kind: str = "filesystem") -> Dataset:
+    """A dataset as it was received, with what ZFS tells of its shares."""
+    told = {"type": kind, "guid": "7", "sharenfs": nfs, "sharesmb": smb}
+    return Dataset(name, told, local={"readonly": "on", "canmount": "noauto"})
+
+
+def nfs_of(dataset: Dataset, notes: dict[str, dict[str, str]], *, home: bool) -> str | None:
+    """The `sharenfs` that was expected instead; None when it is not exposed by that."""
+    return next((one.was for one in exposures(dataset, notes, home=home) if one.share == "sharenfs"), None)
+
+
+@pytest.mark.parametrize(
+    ("now", "notes", "at_home", "elsewhere"),
+    [
+        (WIDE, {"t/a": NARROW}, NARROW, NARROW),  # not into a wider one
+        (WIDE, {"t/a": "off"}, "off", "off"),
+        (WIDE, {"t/a": WIDE}, None, None),
+        (WIDE, {}, None, "off"),  # as what is above it, but that is another place
+        (WIDE, {"t": "off"}, "off", "off"),
+        (WIDE, {"t": NARROW, "t/a": WIDE}, None, None),
+        (WIDE, {"t": WIDE, "t/a/b": "off", "t/ab": "off"}, None, None),
+        ("off", {"t/a": NARROW}, None, None),
+        ("off", {}, None, None),
+        ("-", {"t/a": "off"}, "off", "off"),  # not known what it is in
+        ("-", {}, None, "off"),
+        (f"{NARROW}\nsharesmb\toff", {"t/a": NARROW}, NARROW, NARROW),
+    ],
+)
+def test_expected_is_the_nearest_note_or_what_is_inherited_at_home_or_no_share(
+    now: str, notes: dict[str, str], at_home: str | None, elsewhere: str | None
+) -> None:
+    noted = {name: {"sharenfs": value, "atime": "off"} for name, value in notes.items()}
+    assert nfs_of(came("t/a", now), noted, home=True) == at_home
+    assert nfs_of(came("t/a", now), noted, home=False) == elsewhere
+    assert [one.share for one in exposures(came("t/a", smb="on"), noted, home=False)] == ["sharesmb"]
+
+
+def test_what_a_dataset_inherits_is_read_with_its_tree_and_not_known_is_not_off() -> None:
+    told = {"type": "filesystem", "guid": "7", "sharenfs": WIDE}
+    rows = [f"t/a\t{prop}\t{told[prop]}\tinherited from t\n" if prop in told else "" for prop in ASKED]
+    dataset = parse("", "".join(rows))["t/a"]
+    assert dataset.local == {}
+    assert exposures(dataset, {}, home=False) == (
+        Exposure("sharenfs", WIDE, "off", ""),
+        Exposure("sharesmb", "-", "off", ""),
+    )
+
+
+def test_what_lies_below_one_that_is_held_back_stays_unmounted_and_is_told_with_it() -> None:
+    side = {name: came(name, WIDE) for name in ("t/a", "t/a-b", "t/a/x", "t/a/x/y", "t/a/z", "t/a/off")}
+    side["t/a/v"] = came("t/a/v", "-", "-", kind="volume")
+    notes = {"t/a": {"sharenfs": "off"}, "t/a/x": {"sharenfs": WIDE}, "t/a/z": {"sharenfs": NARROW}}
+    notes["t/a/off"] = {"canmount": "off"}
+    held = held_back(side, notes, side.keys())
+    assert {name: [one.was for one in found] for name, found in held.items()} == {
+        "t/a": ["off"], "t/a/x": [], "t/a/x/y": [], "t/a/z": [NARROW],
+    }  # fmt: skip
+    assert clauses(held) == (
+        [
+            f"t/a would be in “sharenfs={WIDE}”, noted is “sharenfs=off”: `dplane dataset share-nfs t/a --off`",
+            f"t/a/z would be in “sharenfs={WIDE}”, noted is “sharenfs={NARROW}”: "
+            "`dplane dataset share-nfs t/a/z --ro 10.0.0.5`",
+        ],
+        ["t/a/x", "t/a/x/y"],
+    )
+    assert held_back(side, {}, side.keys()) == {}, "at home, as ever"
+    assert clauses(held_back(side, {}, ["t/a", "t/a-b"]))[0] == [
+        f"{name} would be in “sharenfs={WIDE}”, no such share is noted: `dplane dataset share-nfs {name} --off`"
+        for name in ("t/a/off", "t/a/x", "t/a/z")
+    ], "what this box never sent is at home nowhere"
+
+
+def test_what_was_inherited_from_a_note_above_is_told_with_where_that_is() -> None:
+    notes = {"t/a": {"sharesmb": "name=x", "canmount": "off"}}
+    held = held_back({name: came(name, smb="on") for name in ("t/a", "t/a/b")}, notes, [])
+    assert clauses(held) == (
+        [
+            "t/a/b would be in “sharesmb=on”, noted at t/a is “sharesmb=name=x”: `dplane dataset share-smb t/a/b on`, "
+            "without options of its own"
+        ],
+        [],
+    )
+
+
+async def restored(dataset: Dataset, noted: dict[str, str], *, home: bool = True) -> tuple[set[str], str]:
+    """What is done of canmount and mounting, and what is told."""
+    calls: set[str] = set()
+
+    async def call(verb: str, **args: Any) -> None:
+        calls.add(args.get("property", verb))
+
+    held = held_back({dataset.name: dataset}, {dataset.name: noted}, [dataset.name] if home else [])
+    door = cast(Any, SimpleNamespace(call=call))
+    done = await put_back(door, dataset, noted, home=home, held=held.get(dataset.name))
+    assert "readonly" in calls
+    return calls & {"canmount", "dataset-mount"}, "\n".join(told_of([done]))
+
+
+async def test_one_with_a_narrower_share_is_not_mounted_into_a_wider_one_and_told_once() -> None:
+    noted = {"sharenfs": NARROW, "sharesmb": "on"}
+    done, told = await restored(came("t/a", WIDE), noted)
+    assert done == set()
+    unmounted, again = told.split("\n")
+    assert unmounted == (
+        "Left unmounted, as what is above is shared otherwise than the copy notes: t/a would be in "
+        f"“sharenfs={WIDE}”, noted is “sharenfs={NARROW}”: `dplane dataset share-nfs t/a --ro 10.0.0.5`. After that "
+        "command, or without it where they may be in that share: `dplane dataset set NAME canmount=on`, then "
+        "`dplane dataset mount NAME`, the upper ones first."
+    )
+    assert "share-smb t/a on" in again
+    assert "share-nfs" not in again
+    done, told = await restored(came("t/a", WIDE), {**noted, "canmount": "noauto"})
+    assert done == set(), "it is the person who mounts it"
+    assert "Left unmounted" not in told
+    assert "share-nfs t/a --ro 10.0.0.5" in told
+
+
+async def test_what_is_not_exposed_is_mounted_and_only_what_it_does_not_have_is_called_not_shared() -> None:
+    done, told = await restored(came("t/a"), {"sharenfs": NARROW})
+    assert done == {"canmount", "dataset-mount"}
+    assert told.startswith("Not shared again")
+    done, told = await restored(came("t/a", WIDE), {"sharenfs": WIDE})
+    assert done == {"canmount", "dataset-mount"}
+    assert told == f"In the share that the copy notes, by what is above: t/a (“sharenfs={WIDE}”)."
+    assert await restored(came("t/a", WIDE), {}) == ({"canmount", "dataset-mount"}, "")
+    assert (await restored(came("t/a", WIDE), {}, home=False))[0] == set()
+
+
+def test_what_is_told_of_many_that_stay_unmounted_is_bounded_and_no_value_ends_a_sentence() -> None:
+    evil = "rw=”. All is well.\x1b[2J" + "x" * 9000
+    side = {f"t/{at:03}{below}": came(f"t/{at:03}{below}", evil) for at in range(400) for below in ("", "/x")}
+    (told,) = told_of([Settings(name, held=found) for name, found in held_back(side, {}, []).items()])
+    assert told.count("”") == 10
+    assert "\x1b" not in told
+    assert "; and 390 more. Left unmounted with them, as they lie below: t/000/x, " in told
+    assert len(told) < 5000
