@@ -151,35 +151,55 @@ def _mount(verb: Verb, args: Args) -> Found:
 def nothing_is_hidden(path: str, dataset: str) -> None:
     """Refuse a place that holds something: ZFS would mount over it, and what is there would be out of sight, or in its
     place something that a stranger sent. Raises Failure `refused`."""
-    if _mounted_at(path) == dataset:
+    mounts = _mounts()
+    at = path.rstrip("/")
+    if mounts.get(at) == dataset:
         return
     try:
-        held = _holds(path)
+        why, advice = _in_the_way(at, mounts)
     except FileNotFoundError:
         return
     except OSError as error:
         raise Failure("refused", f"The mountpoint {path} cannot be checked: {error.strerror}.") from None
-    if held or _mounted_at(path):
-        what = "holds files" if held else "is in use"
-        raise Failure(
-            "refused", f"The mountpoint {path} {what}, which {dataset} would cover; empty it or choose another."
-        )
+    if why:
+        raise Failure("refused", f"The mountpoint {path} {why}, which {dataset} would cover; {advice}choose another.")
 
 
-def _holds(path: str) -> bool:
-    """Whether there is more than empty directories, which places of datasets below leave behind."""
+def _in_the_way(path: str, mounts: dict[str, str]) -> tuple[str, str]:
+    """What would be covered there, and what to do; empty for nothing. Raises OSError.
+
+    Mounts come first: who is told to empty a place would empty what is mounted in it.
+    """
+    if path in mounts:
+        return f"is in use (by {one_line(mounts[path])})", ""
+    for place, what in mounts.items():
+        if place.startswith(f"{path}/"):
+            return f"has {one_line(place)} ({one_line(what)}) mounted below it", "unmount that first or "
+    held = _held(path, os.lstat(path).st_dev)
+    return held, "empty it or " if held == "holds files" else "unmount that first or "
+
+
+def _held(path: str, device: int) -> str:
+    """What is there, if more than empty directories, which places of datasets below leave behind; what is not on this
+    `device` is not walked into."""
     with os.scandir(path) as entries:
-        return any(not entry.is_dir(follow_symlinks=False) or _holds(entry.path) for entry in entries)
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False):
+                return "holds files"
+            if entry.stat(follow_symlinks=False).st_dev != device:
+                return f"holds another file system, {one_line(entry.path)}"
+            if held := _held(entry.path, device):
+                return held
+    return ""
 
 
-def _mounted_at(path: str) -> str:
-    """What is mounted at that place, as the kernel calls it; "" for nothing."""
-    found = ""
+def _mounts() -> dict[str, str]:
+    """What is mounted, as the kernel calls it, by its place; of several in one place the last, which is in sight."""
+    found = {}
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
         for line in lines:
             fields, _, kind = line.rstrip("\n").partition(" - ")
-            if _unescaped(fields.split(" ")[4]) == path.rstrip("/"):
-                found = _unescaped(kind.split(" ")[1])
+            found[_unescaped(fields.split(" ")[4])] = _unescaped(kind.split(" ")[1])
     return found
 
 

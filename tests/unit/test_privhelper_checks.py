@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -264,6 +265,23 @@ def test_nor_by_another_name_a_clone_or_what_is_inherited(
 
 
 def test_a_place_where_something_is_mounted_is_in_use_but_not_for_that_itself() -> None:
-    with pytest.raises(Failure, match=r"is in use|holds files"):
+    with pytest.raises(Failure, match=r"is in use \(by proc\), which tank/x would cover; choose another\."):
         checks.nothing_is_hidden("/proc", "tank/x")
     checks.nothing_is_hidden("/proc", "proc")
+
+
+def test_nobody_is_told_to_empty_what_is_mounted_below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "x"
+    (place / "a" / "deep").mkdir(parents=True)
+    (place / "a" / "deep" / "photo.jpg").write_text("the only one")
+    monkeypatch.setattr(checks, "_mounts", lambda: {str(place / "a"): "tank/x/\x1ba", str(tmp_path / "xy"): "tank/xy"})
+    with pytest.raises(Failure) as refused:
+        checks.nothing_is_hidden(str(place), "tank/x")
+    assert str(refused.value) == (
+        f"The mountpoint {place} has {place}/a (tank/x/ a) mounted below it, which tank/x would cover; "
+        "unmount that first or choose another."
+    )
+    monkeypatch.setattr(checks, "_mounts", dict)  # it came between the two looks
+    monkeypatch.setattr("privhelper.checks.os.lstat", lambda _path: SimpleNamespace(st_dev=-1))
+    with pytest.raises(Failure, match=f"holds another file system, {place}/a, which tank/x would cover; unmount"):
+        checks.nothing_is_hidden(str(place), "tank/x")
