@@ -67,14 +67,24 @@ async def test_an_older_box_is_asked_only_for_what_it_notes_and_what_a_box_refus
 
     target = AgentTarget(cast(Any, Link()))
     await target.open()
-    left = await target.note("v/a", {"sharenfs": "on", "mountpoint": "/srv/a", "atime": "off"})
-    assert asked[0]["properties"].keys() == {"mountpoint", "atime"} | ({"sharenfs"} if newer else set())
-    assert left.pop("mountpoint") == 'far says: “". All is well\ufffd”'
+    notes, left = to_note({"sharenfs": "on", "mountpoint": "/srv/a", "atime": "off"}, {}, target.older)
+    assert notes.keys() == {"mountpoint", "atime"} | ({"sharenfs"} if newer else set())
     assert left == ({} if newer else {"sharenfs": "the release of D-Plane at far does not note it"})
-    for refused in ({"dedup": "on"}, {"mountpoint": "/srv/a b"}, {"mountpoint": "/var/lib/x"}, {"quota": "9" * 129}):
-        asked.clear()
-        assert (await target.note("v/a", refused)).keys() == (refused.keys() if not newer else set()) or newer
-        assert len(asked) == newer, "what an older one refuses is not asked of it in each run"
+    assert await target.note("v/a", notes) == {"mountpoint": 'far says: “". All is well\ufffd”'}, "one for each asked"
+    assert asked == [{"op": "note", "dataset": "v/a", "properties": notes}]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("dedup", "on"), ("mountpoint", "/srv/a b"), ("mountpoint", "/var/lib/x"), ("quota", "9" * 129)],
+)
+def test_what_an_older_box_refuses_is_not_asked_of_it_and_its_old_note_goes(name: str, value: str) -> None:
+    left = {name: "the release of D-Plane at far does not note it"}
+    assert to_note({name: value}, {}, "far") == ({}, left)
+    assert to_note({name: value}, {}) == ({name: value}, {})
+    gone = {} if name == "dedup" else {name: "unset"}  # it cannot have noted that
+    assert to_note({name: value}, {name: "/srv/old"}, "far") == (gone, left), "a restore would put the old one back"
+    assert to_note({name: value}, {name: value}, "far") == ({}, {}), "noted when it was newer"
 
 
 async def test_what_this_box_refuses_to_note_is_returned_and_a_failure_is_none() -> None:

@@ -381,7 +381,8 @@ class Execution:
         """
         if self._back:
             return
-        notes, left = originals.to_note(self._planning.here[step.dataset].local, there.originals)
+        own = self._planning.here[step.dataset].local
+        notes, left = originals.to_note(own, there.originals, self._target.older)
         try:
             left |= await self._target.note(step.target, notes) if notes else {}
         except UnreachableError:

@@ -10,11 +10,24 @@ from .read import NOTED_FIRST, UNSET
 from .restored import few
 
 
-def to_note(own: Mapping[str, str], kept: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """What is to be noted of `own` settings where `kept` is noted, and what no note can hold: names, each with why."""
-    left = {name: why for name, value in own.items() if (why := _problem(value))}
+def to_note(own: Mapping[str, str], kept: Mapping[str, str], older: str = "") -> tuple[dict[str, str], dict[str, str]]:
+    """What is to be noted of `own` settings where `kept` is noted, and what cannot be: names, each with why.
+
+    `older` is the target's name where its release notes less: what it refuses it is not asked. An old note of what
+    cannot be noted goes, for a restore would put that back.
+    """
+
+    def refused(name: str, value: str) -> str:
+        if not older or is_noted_by_all(name, value):
+            return ""
+        return f"the release of D-Plane at {older} does not note it"
+
+    left = {}
+    for name, value in own.items():
+        if why := _problem(value) or (kept.get(name) != value and refused(name, value)):
+            left[name] = why
     changed = {name: value for name, value in own.items() if name not in left and kept.get(name) != value}
-    gone = {name: UNSET for name in kept if name in left or name not in own}
+    gone = {name: UNSET for name in kept if (name in left or name not in own) and not refused(name, UNSET)}
     return {**changed, **gone}, left
 
 

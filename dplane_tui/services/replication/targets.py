@@ -16,7 +16,6 @@ from ..host.quoting import command_line
 from . import answers, failures
 from .convoy import requests
 from .model import Step
-from .originals import is_noted_by_all
 from .read import Side, is_missing, list_argv, note, parse
 from .reread import properties, side_of
 from .stream import Command, Transfer
@@ -35,6 +34,8 @@ class Target(Protocol):
     """Where a task's snapshots go. Methods raise only `DPlaneError`s."""
 
     name: str
+    older: str
+    """Its name again, where its release of D-Plane does not note all of PRESERVED."""
 
     async def open(self) -> None:
         """Reach it."""
@@ -81,14 +82,14 @@ class AgentTarget:
         self._looks = looks  # only looks: what another connection is sending there goes on
         self._may_prune = False
         self._lets_go = False  # whether it is new enough to tell what may be pruned besides ours
-        self._all_notes = False  # whether it is new enough for all of PRESERVED
+        self.older = self.name
         self._several = False  # whether the agent there is new enough for several streams on one channel
 
     async def open(self) -> None:
         told = await self._link.open()
         self._may_prune = told.get("may_prune") is True
         self._lets_go = told.get("lets_go") is True
-        self._all_notes = told.get("all_notes") is True
+        self.older = "" if told.get("all_notes") is True else self.name
         self._several = told.get("several") is True
 
     async def receive_many(self, steps: Sequence[Step]) -> Command | None:
@@ -138,10 +139,8 @@ class AgentTarget:
         await self._link.ask({"op": "abort", "dataset": dataset, "token": token})
 
     async def note(self, dataset: str, originals: dict[str, str]) -> dict[str, str]:
-        known = {name: value for name, value in originals.items() if self._all_notes or is_noted_by_all(name, value)}
-        left = dict.fromkeys(originals.keys() - known.keys(), f"the release of D-Plane at {self.name} does not note it")
-        answer = await self._link.ask({"op": "note", "dataset": dataset, "properties": known}) if known else {}
-        return {**left, **answers.not_noted(answer.get("left"), known, self.name)}
+        answer = await self._link.ask({"op": "note", "dataset": dataset, "properties": originals})
+        return answers.not_noted(answer.get("left"), originals, self.name)
 
     def pruner(self) -> Pruner:
         from ..retention.pruners import AgentPruner
@@ -154,6 +153,8 @@ class AgentTarget:
 
 class PlainTarget:
     """A peer that has only ZFS and sshd: quoted `zfs` commands, as root, through sudo, or by what `zfs allow` gives."""
+
+    older = ""
 
     def __init__(self, link: Link) -> None:
         self.name = link.peer.name
@@ -236,6 +237,7 @@ class LocalTarget:
     """Another pool (or place) of this box, through the privileged door."""
 
     name = "this machine"
+    older = ""
 
     def __init__(self, host: Host, door: Door) -> None:
         self._host = host
