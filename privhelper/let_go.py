@@ -23,7 +23,7 @@ def problem(value: str) -> str:
     """Why `value` cannot be the value of MARK; "" when it can."""
     if value == NONE:
         return ""
-    parts = value.split(",")
+    parts = value.split(",", 10)
     if len(parts) > 10:
         return "must not hold more than 10 beginnings of names"
     for part in parts:
@@ -40,9 +40,14 @@ def beginnings(value: str) -> tuple[str, ...]:
     return () if value == NONE or problem(value) else tuple(value.split(","))
 
 
+def covering(begins: Iterable[str], name: str) -> str:
+    """Which of `begins` lets a snapshot of that name (behind the `@`) go; "" for none."""
+    return next((one for one in begins if name.startswith(one)), "")
+
+
 def covers(begins: Iterable[str], name: str) -> bool:
-    """Whether a snapshot of that name (behind the `@`) may go."""
-    return name.startswith(tuple(begins))
+    """Whether a snapshot of that name may go."""
+    return covering(begins, name) != ""
 
 
 def origin(dataset: str, source: str) -> str:

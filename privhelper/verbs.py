@@ -83,7 +83,8 @@ SYSTEM = (
         ADMIN,
         "Lets a peer's key in: for the replication agent only, and below `root` only. With `may_read` it may read what "
         "is there and below (and receive nothing, unless there is a `root`), with `may_snapshot` take snapshots of "
-        "it; with `may_prune` destroy old snapshots that its own tasks took, with `may_rollback` roll its copies back.",
+        "it; with `may_prune` destroy old snapshots that its own tasks took, and of its copies what `dplane:may-prune` "
+        "there lets go; with `may_rollback` roll its copies back.",
         (
             PEER,
             Arg("key", g.KEY),

@@ -47,7 +47,7 @@ TREES = (
     Verb(
         "dataset-inherit",
         OPERATE,
-        "Takes a property back to what is above, or to its default. setuid and devices need the role admin.",
+        "Takes a property back to what is above, or to its default. setuid, devices and our marks need the role admin.",
         (DATASET, GUID, Arg("property", PROPERTY)),
         (ZFS, "inherit", "--", Value("property"), Value("dataset")),
         rules=(rules.inheritable,),

@@ -128,7 +128,8 @@ def _confined(peer: Peer) -> str:
 def _pruning(peer: Peer) -> str:
     if not peer.product:
         return "as far as that account may"
-    return "granted, for snapshots of our own tasks" if peer.may_prune else "not granted (--may-prune)"
+    granted = "granted, for snapshots of our own tasks and what dplane:may-prune lets go of our copies"
+    return granted if peer.may_prune else "not granted (--may-prune)"
 
 
 async def _list(host: Host, _args: argparse.Namespace) -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dplane_tui.services.replication.read import Dataset, Point
 from dplane_tui.services.retention import looking
 from privhelper import let_go
 from privhelper.let_go import beginnings, covers, of_dataset, problem, told
@@ -96,10 +97,19 @@ def test_a_listing_tells_where_the_mark_is_set() -> None:
 
 
 def test_what_is_named_as_ours_is_never_among_the_others() -> None:
-    taken = {"t/a@autosnap_1": 5.0, "t/a@dplane-before": 6.0, "t/a@mine": 7.0, "t/b@autosnap_1": 8.0}
-    assert looking.others(taken, lambda name: ("autosnap_", "dplane-") if name == "t/a" else ()) == {
-        "t/a": {"autosnap_1": 5}
-    }
+    points = tuple(Point(name, "1", 1) for name in ("autosnap_1", "dplane-before", "mine", "auto_1"))
+    side = {name: Dataset(name, snapshots=points) for name in ("t/a", "t/b")}
+    named = looking.others(side, {"t/a": ("autosnap_", "dplane-"), "t/c": ("mine",)})
+    assert named == {"t/a": {"autosnap_1": "autosnap_"}}
+    taken = {"t/a@autosnap_1": 5.0, "t/b@autosnap_1": 8.0}
+    assert looking.dated(named, taken) == {"t/a": {"autosnap_1": looking.Other(5, "autosnap_")}}
+    assert looking.dated(named, {}) == {"t/a": {"autosnap_1": looking.Other(0, "autosnap_")}}
+
+
+def test_a_mark_on_very_many_datasets_is_refused_before_each_is_asked() -> None:
+    assert looking.origins_of({"t/a": "t", "t/b": "t", "t/c": "t/c"}) == ["t", "t/c"]
+    with pytest.raises(ValueError, match="set on 101 datasets"):
+        looking.origins_of({f"t/{number}": f"t/{number}" for number in range(101)})
 
 
 def test_what_stands_in_the_way_of_ours_stands_in_the_way_of_others() -> None:

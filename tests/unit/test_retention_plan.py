@@ -558,7 +558,7 @@ def test_never_rules_hold_and_a_second_plan_is_empty(
 ) -> None:
     now = NOW + timedelta(seconds=jump or 0)
     points = points if jump is None else taken(points, int(now.timestamp()))
-    points = [replace(point, let_go=not (only_ours or point.ours)) for point in points]
+    points = [replace(point, let_go="" if only_ours or point.ours else point.name[:3]) for point in points]
     found = plan(points, policy, now, protected, backlog=backlog)
     assert sorted(map(id, points)) == sorted(id(one.point) for one in found)
     assert all(one.why for one in found)
@@ -629,14 +629,58 @@ def test_told_to_take_all_names_the_newest_of_each_job_of_another_tool_stays() -
         *("autosnap_2026-01-02_00:00:00_daily", "syncoid_attic_nas_2026-01-03:00:00:01", "by hand", "dplane-1", "last"),
     ]
     points = [
-        Point(name, str(index), index, 1000 + index, let_go=not name.startswith("dplane-"))
+        Point(name, str(index), index, 1000 + index, let_go="" if name.startswith("dplane-") else name[:3])
         for index, name in enumerate(found)
     ]
     stays = [one.point.name for one in plan(points, parse("yearly=1"), NOW) if one.keep]
-    assert stays == [found[0], found[1], found[2], found[3], "dplane-1", "last"]  # the very first is that of the year
+    assert stays == found, "the very first is that of the year"
+    assert [one.keep for one in plan([*points, replace(points[4], name="by hour", createtxg=99)], parse("1"), NOW)] == [
+        *(False, True, True, True, False, True, True, True)
+    ]
     reasons = why(plan(points, parse("1"), NOW))
-    assert reasons[found[3]] == "the newest of syncoid, which may go on from it"
+    assert reasons[found[3]] == "the newest of syncoid, from which that tool may go on"
     assert reasons[found[0]] == "not among the newest 1"
+
+
+@settings(max_examples=300, deadline=None)
+@given(histories(), policies, guids, backlogs)
+def test_nothing_of_ours_goes_in_favour_of_what_another_tool_took(
+    points: list[Point], policy: Policy, protected: frozenset[str], backlog: Backlog | None
+) -> None:
+    """Whoever took it may destroy it: with the mark, without it, and without those snapshots, the same of ours stay."""
+    marked = [replace(point, let_go="" if point.ours else point.name[:3]) for point in points]
+    alone = [point for point in points if point.ours]
+
+    def ours(of: list[Point]) -> dict[str, bool]:
+        return {one.point.guid: one.keep for one in plan(of, policy, NOW, protected, backlog=backlog) if one.point.ours}
+
+    assert ours(marked) == ours(points)
+    newest = max(points, key=lambda point: (point.createtxg, point.name), default=None)
+    if newest is None or newest.ours:
+        assert ours(points) == ours(alone)
+
+
+def test_of_each_job_of_whatever_tool_the_newest_stays() -> None:
+    jobs = {
+        "zfs-auto-snap": ["zfs-auto-snap_daily-2026-02-18-0000", "zfs-auto-snap_daily-2026-02-19-0000"],
+        "syncoid_": ["syncoid_20260101_hostA_2026-02-10:00:00:01", "syncoid_20260202_hostB_2026-02-11:00:00:01"],
+        "weekly": ["weekly_1", "weekly_2"],
+    }
+    found = [(name, begins) for begins, names in jobs.items() for name in names]
+    points = [
+        *(Point(name, str(at), at, 1000 + at, let_go=begins) for at, (name, begins) in enumerate(found)),
+        *at(*(hour * HOUR for hour in range(5))),
+    ]
+    stays = [one.point.name for one in plan(points, parse("2"), NOW) if one.keep and one.point.let_go]
+    assert stays == [found[1][0], found[2][0], found[3][0], "weekly_2"]
+
+
+def test_a_date_of_theirs_makes_nothing_older_or_younger() -> None:
+    days = at(*(day * DAY for day in range(40)))
+    strange = Point("autosnap_bad", "99", 99, 60, let_go="autosnap_")
+    of_ours = [one.point for one in plan(days, parse("1d1w"), NOW) if not one.keep]
+    assert of_ours
+    assert [one.point for one in plan([*days, strange], parse("1d1w"), NOW) if not one.keep] == of_ours
 
 
 # The backlog of a target that is away

@@ -34,7 +34,8 @@ class Peer:
     key_created: float = 0.0
     """When our key for it was made; 0 is unknown."""
     may_prune: bool = False
-    """Whether the far box let this one destroy old snapshots of its own tasks there, when it was asked last."""
+    """Whether the far box let this one destroy there, when it was asked last, old snapshots of its own tasks, and of
+    its copies what `dplane:may-prune` lets go."""
     may_rollback: bool = False
     """Whether it let this one roll back there what it sent there."""
     mark: str = ""
@@ -375,7 +376,7 @@ class PairRequest:
     may_read: str | None = None
     may_snapshot: bool = False
     may_prune: bool = False
-    """Ask the far box to let this one destroy old snapshots of its own tasks there."""
+    """Ask the far box for that."""
     may_rollback: bool = False
     """Ask it to let this one roll back there what it sent there."""
 

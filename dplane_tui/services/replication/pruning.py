@@ -83,7 +83,7 @@ async def by_hand(job: Job) -> Outcome:
         await source.open()
         await target.open()
         work = run.Retention(task, source, target, job.store, job.where.jobs, job.run.id)
-        as_if = let_go.beginnings(wish.let_go or let_go.NONE) if wish.dry else ()
+        as_if = let_go.beginnings(wish.let_go) if wish.dry and wish.let_go is not None else None
         scope = run.Scope(dry=wish.dry, ahead=wish.ahead, by_hand=not wish.ahead, as_if=as_if)
         done = await work.apply(scope)
     finally:

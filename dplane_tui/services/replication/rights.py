@@ -60,7 +60,7 @@ class Rights:
         if self.may_snapshot:
             found.append("take snapshots of that")
         if self.may_prune:
-            found.append("destroy old snapshots of its own tasks")
+            found.append("destroy old snapshots of its own tasks (and what dplane:may-prune lets go of its copies)")
         if self.may_rollback:
             found.append("roll its own copies back")
         return ", ".join(found)

@@ -66,15 +66,17 @@ def prune(
 
 def others(dataset: str, fields: dict[str, Any], run: Run) -> dict[str, Any]:
     """How the names begin of what D-Plane did not take and may go, at a dataset and, with `recursive`, below: a line
-    for each with its name. Raises Trouble."""
+    for each of them with the dataset's name. Raises Trouble."""
     told = run(looking.lets_argv(dataset, fields.get("recursive") is True))
     if told.returncode != 0:
         raise Trouble("failed", f"The far box could not tell what may go of {dataset}.")
     where = looking.lets_where(told.stdout)
-    begins = {
-        origin: let_go.told(origin, _said(run, let_go.value_words(origin)))[1] for origin in sorted(set(where.values()))
-    }
-    lines = (f"{name}\t{','.join(begins[origin])}\n" for name, origin in where.items() if begins[origin])
+    try:
+        origins = looking.origins_of(where)
+    except ValueError as error:
+        raise Trouble("refused", f"On the far box {error}.") from None
+    begins = {origin: let_go.told(origin, _said(run, let_go.value_words(origin)))[1] for origin in origins}
+    lines = (f"{name}\t{begin}\n" for name, origin in where.items() for begin in begins[origin])
     return {"ok": True, "let_go": "".join(lines)}
 
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from ...errors import DPlaneError, UnreachableError
+from ...errors import ChangedError, DPlaneError, UnreachableError
 from ..replication.read import Dataset
 from .backlog import Backlog
 from .clock import local_now
-from .looking import AT_ONCE
+from .looking import AT_ONCE, GONE, Others
 from .model import Judged
 from .needs import NO_OTHERS, decide
 from .plan import Decision
@@ -39,8 +39,8 @@ class Hand:
     lost: str = ""
     """Why the side cannot be reached any more."""
 
-    others: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """Of each dataset the names that D-Plane did not give and that may go there, with when they were taken."""
+    others: Others = field(default_factory=dict)
+    """What D-Plane did not take and may go."""
 
     async def apply(
         self, dataset: Dataset, policy: Policy, reasons: Mapping[str, str], backlog: Backlog | None
@@ -53,6 +53,8 @@ class Hand:
         decided, frees = await self._looked(dataset, policy, now, dict(reasons), backlog)
         going = {one.point.name: one.point.guid for one in decided if not one.keep}
         errors = {} if self.dry else await self._destroy(dataset.name, going)
+        # What went meanwhile, as another tool prunes too, is nobody's to judge, nor did we destroy it.
+        decided = tuple(one for one in decided if GONE not in (one.why, errors.get(one.point.name)))
         judged = tuple(
             Judged(
                 dataset.name,
@@ -114,6 +116,13 @@ class Hand:
         except UnreachableError as error:
             self.lost = error.message
             return dict.fromkeys(batch, error.message)
+        except ChangedError:
+            kept = (await self.pruner.look(dataset, batch, sizes=False)).kept
+            left = {name: guid for name, guid in batch.items() if name not in kept}
+            if len(left) == len(batch):  # it changes while we look
+                self.refused += 1
+                return dict.fromkeys(batch, "it changes all the time: the next run looks again")
+            return kept | (await self._batch(dataset, left) if left else {})
         except DPlaneError as error:
             self.refused += 1
             if len(batch) == 1 or self.refused >= _REFUSALS:

@@ -6,19 +6,35 @@ Light, because the agent loads it on every box that prunes for a peer.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
 
 from privhelper import let_go
 
 from ..replication.lending import maker
-from ..replication.read import OWNER
+from ..replication.read import OWNER, Dataset
 
 OWN = re.compile(r"dplane-(?:auto-)?[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}-[0-9]{2}-[0-9]{2}Z")
 """The names that tasks and policies give. What a person calls `dplane-before-the-upgrade` is a person's."""
 AT_ONCE = 100
 _KINDS = ("-t", "filesystem,volume")
+_ORIGINS = 100  # on so many the mark may be set: each is a command
 NEWEST = "the newest snapshot"
+GONE = "it is gone already"
 _OURS = "dplane-"
+
+
+class Other(NamedTuple):
+    """A snapshot that D-Plane did not take and an administrator lets go."""
+
+    creation: int = 0
+    """Unix seconds; 0 is unknown."""
+    begins: str = ""
+    """How the names begin that he named, it among them."""
+
+
+Others = Mapping[str, Mapping[str, Other]]
+"""Those of each dataset by their names."""
 
 
 def details_argv(dataset: str, names: Iterable[str]) -> list[str]:
@@ -62,15 +78,31 @@ def lets_where(said: str) -> dict[str, str]:
     return {name: where for name, where in found.items() if where}
 
 
-def others(taken: Mapping[str, float], begins: Callable[[str], tuple[str, ...]]) -> dict[str, dict[str, int]]:
-    """Of each dataset the names of what D-Plane did not take and may go, with their time. `taken` is when snapshots
-    were taken by their full name, `begins` how the names begin that may go of a dataset."""
-    found: dict[str, dict[str, int]] = {}
-    for name, when in taken.items():
-        dataset, _, short = name.partition("@")
-        if not short.startswith(_OURS) and let_go.covers(begins(dataset), short):
-            found.setdefault(dataset, {})[short] = int(when)
+def origins_of(where: Mapping[str, str]) -> list[str]:
+    """The datasets on which the mark is set. Raises ValueError for so many that each would cost too much to ask."""
+    found = sorted(set(where.values()))
+    if len(found) > _ORIGINS:
+        raise ValueError(f"{let_go.MARK} is set on {len(found)} datasets; set it above them, on {_ORIGINS} at most")
     return found
+
+
+def others(side: Mapping[str, Dataset], begins: Mapping[str, tuple[str, ...]]) -> dict[str, dict[str, str]]:
+    """The snapshots of `side` that D-Plane did not take and may go, each with how its name begins; `begins` is how the
+    names begin that may go of each dataset."""
+    found: dict[str, dict[str, str]] = {}
+    for name, dataset in side.items():
+        for point in dataset.snapshots if begins.get(name) else ():
+            if not point.name.startswith(_OURS) and (named := let_go.covering(begins[name], point.name)):
+                found.setdefault(name, {})[point.name] = named
+    return found
+
+
+def dated(named: Mapping[str, Mapping[str, str]], taken: Mapping[str, float]) -> Others:
+    """The same with when they were taken, `taken` being that by full names."""
+    return {
+        dataset: {name: Other(int(taken.get(f"{dataset}@{name}", 0)), begins) for name, begins in names.items()}
+        for dataset, names in named.items()
+    }
 
 
 def estimate_argv(dataset: str, names: Iterable[str]) -> list[str]:
@@ -141,7 +173,7 @@ def _why(name: str, guid: str, now: str, newest: str, told: Mapping[str, str], b
     if not OWN.fullmatch(name) and (name.startswith(_OURS) or not let_go.covers(begins, name)):
         return f"no task or policy gives such a name, nor does {let_go.MARK} there let it go"
     if not now:
-        return "it is gone already"
+        return GONE
     if now != guid or told.get("guid") != guid:
         return "another snapshot has its name now"
     if name == newest:

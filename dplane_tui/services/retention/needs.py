@@ -12,13 +12,13 @@ from ..replication.read import Dataset
 from ..replication.read import Point as ReadPoint
 from ..replication.source import named_time
 from .backlog import Backlog
-from .looking import OWN
+from .looking import OWN, Other
 from .plan import NEXT_BASE, Decision, plan, what_is_ahead, why_nothing
 from .points import ALL, Point
 from .policy import Policy
 
 _NOBODY: Mapping[str, str] = {}
-NO_OTHERS: Mapping[str, int] = {}
+NO_OTHERS: Mapping[str, Other] = {}
 NONE_WAIT = 2**64  # later than any transaction group
 
 
@@ -100,37 +100,36 @@ def decide(
     peers: Mapping[str, str] = _NOBODY,
     *,
     by_hand: bool = False,
-    others: Mapping[str, int] = NO_OTHERS,
+    others: Mapping[str, Other] = NO_OTHERS,
 ) -> tuple[Decision, ...]:
     """What becomes of each snapshot of `dataset`, oldest first; `reasons` are GUIDs that must stay, `of` is whose
     snapshots the policy is for (see `points`), `peers` are names with the peer that had that one taken here. `by_hand`
-    as in `plan`. `others` are names that D-Plane did not give and an administrator lets go, with when they were taken.
-    """
+    as in `plan`. `others` are names that D-Plane did not give and an administrator lets go."""
     return plan(_points(dataset, peers, others), policy, now, reasons, backlog=backlog, of=of, by_hand=by_hand)
 
 
-def clock_stops(dataset: Dataset, now: datetime, others: Mapping[str, int] = NO_OTHERS) -> str:
+def clock_stops(dataset: Dataset, now: datetime, others: Mapping[str, Other] = NO_OTHERS) -> str:
     """Why nothing of `dataset`, or not all of it, can be pruned because of a clock; empty when it can."""
     points = _points(dataset, others=others)
     return why_nothing(points, now) or what_is_ahead(points, now)
 
 
-def _points(dataset: Dataset, peers: Mapping[str, str] = _NOBODY, others: Mapping[str, int] = NO_OTHERS) -> list[Point]:
+def _points(
+    dataset: Dataset, peers: Mapping[str, str] = _NOBODY, others: Mapping[str, Other] = NO_OTHERS
+) -> list[Point]:
     """Its snapshots with the times that the names of ours say, and with those of `others`.
 
     ZFS tells when others were taken only by opening each of them, so it is asked only where some may go. Of a copy it
     tells no more than a name does: both are by the clock of the box that took it, which may lie. What protects a copy
     from that is the order of createtxg, which is this pool's own (see `rules`), and this box's clock.
     """
-    times = {
-        point.name: named_time(f"{dataset.name}@{point.name}") if OWN.fullmatch(point.name) else others.get(point.name)
-        for point in dataset.snapshots
-    }
-    return [
-        Point(
-            *(p.name, p.guid, p.createtxg, int(times[p.name] or 0)),
-            peer=peers.get(p.name, ""),
-            let_go=p.name in others and not p.name.startswith(OWN_SNAPSHOT),
-        )
-        for p in dataset.snapshots
-    ]
+    found = []
+    for point in dataset.snapshots:
+        known = (point.name, point.guid, point.createtxg)
+        if OWN.fullmatch(point.name):
+            taken = named_time(f"{dataset.name}@{point.name}")
+            found.append(Point(*known, int(taken or 0), peer=peers.get(point.name, "")))
+        else:
+            other = others.get(point.name, Other())
+            found.append(Point(*known, other.creation, peer=peers.get(point.name, ""), let_go=other.begins))
+    return found

@@ -5,7 +5,9 @@ history, for the peer may be allowed to destroy it.
 
 Whatever the policy says, these stay: the newest snapshot of all and the newest of ours, the ones a target's next
 increment starts from, what is held or cloned, and everything that is not ours unless an administrator let names like it
-go. Then, too, the newest of each job of another tool stays, for that tool may go on from it.
+go. Those are judged in one history with ours, which are judged as if they were not there: whoever took them may destroy
+them, too, and nothing of ours goes in their favour. The newest of each job of another tool stays, for it may go on from
+it.
 """
 
 from __future__ import annotations
@@ -61,19 +63,16 @@ def plan(
     stopped = why_nothing(ordered, now)
     if stopped:
         return tuple(Decision(point, True, stopped) for point in ordered)
-    chosen = [
-        index
-        for index, point in enumerate(ordered)
-        if point.creation and (of in (ALL, point.owner) if point.ours else point.let_go)
-    ]
+    chosen = [index for index, one in enumerate(ordered) if one.ours and one.creation and of in (ALL, one.owner)]
+    others = [index for index, one in enumerate(ordered) if one.let_go and one.creation]
     origins = _by_origin(ordered, chosen)
-    verdicts: dict[int, Verdict] = {}
+    verdicts = _of_others(ordered, others, chosen, policy, now, by_hand=by_hand)
     for mine in origins:
         verdicts |= _verdicts(ordered, mine, policy, now, by_hand=by_hand)
     never = _never(ordered, protected, origins)
     thin: set[int] = set()
     held_back: set[int] = set()
-    for mine in origins if backlog is not None else ():
+    for mine in [*origins, others] if backlog is not None else ():
         assert backlog is not None
         waiting = [index for index in mine if ordered[index].createtxg > backlog.after and verdicts[index][1] != _AHEAD]
         thin |= _thin(ordered, waiting, never, verdicts, backlog)
@@ -95,7 +94,7 @@ def plan(
 
 def why_nothing(points: Iterable[Point], now: datetime) -> str:
     """Why nothing can be pruned at all, because a clock was not right; empty when it can."""
-    dated = [point for point in points if point.creation]
+    dated = [point for point in points if point.creation and (point.ours or point.let_go)]
     ours = [point for point in dated if point.ours] or dated
     newest = max(ours, key=lambda point: point.createtxg, default=None)
     if newest is None:
@@ -141,18 +140,44 @@ def _when(creation: int, now: datetime) -> str:
         return f"in the second {creation} since 1970"
 
 
+def _of_others(
+    points: Sequence[Point],
+    others: Sequence[int],
+    ours: Sequence[int],
+    policy: Policy,
+    now: datetime,
+    *,
+    by_hand: bool,
+) -> dict[int, Verdict]:
+    """What the policy says of what D-Plane did not take, in one history with this box's own. A date of theirs makes
+    nothing older or younger than it is by ours."""
+    if not others:
+        return {}
+    own = [index for index in ours if not points[index].peer]
+    dated = [points[index].creation for index in own or others if not _is_ahead(points[index], now)]
+    at = min(now, datetime.fromtimestamp(dated[-1], now.tzinfo)) if dated else now
+    found = _verdicts(points, sorted([*own, *others]), policy, now, by_hand=by_hand, at=at)
+    return {index: found[index] for index in others}
+
+
 def _verdicts(
-    points: Sequence[Point], chosen: Sequence[int], policy: Policy, now: datetime, *, by_hand: bool
+    points: Sequence[Point],
+    chosen: Sequence[int],
+    policy: Policy,
+    now: datetime,
+    *,
+    by_hand: bool,
+    at: datetime | None = None,
 ) -> dict[int, Verdict]:
     """What the policy says of those it is for. What is dated ahead stays, and takes no place of another, nor does it
-    count for the cap of what waits: a person is told of it, and decides."""
+    count for the cap of what waits: a person is told of it, and decides. `at` is when ages are counted, instead of at
+    the newest of them."""
     found: dict[int, Verdict] = {index: (True, _AHEAD) for index in chosen if _is_ahead(points[index], now)}
     dated = [index for index in chosen if index not in found]
     if not dated:
         return found
     # Ages count from the newest snapshot, as in zrepl: a box that was off for long makes no history old by itself.
-    newest = points[dated[-1]].creation
-    at = now if now.timestamp() <= newest else datetime.fromtimestamp(newest, now.tzinfo)
+    at = at or min(now, datetime.fromtimestamp(points[dated[-1]].creation, now.tzinfo))
     mine = [points[index] for index in dated]
     verdicts = judge(policy, mine, at)
     # Nor does a clock that jumped ahead, once a run has taken one by it: that one is the newest then.
@@ -211,9 +236,11 @@ def _never(
             stays[index] = reasons[point.guid]
     newest: dict[str, int] = {}
     for index, point in enumerate(points):
-        if not point.ours and point.maker:
+        if not point.ours and (point.maker or point.let_go):
             newest[point.family] = index
-    stays |= {index: f"the newest of {points[index].maker}, which may go on from it" for index in newest.values()}
+    for index in newest.values():
+        whose = points[index].maker or f"those named {points[index].family}…"
+        stays[index] = f"the newest of {whose}, from which that tool may go on"
     for mine in origins:
         if ours := [index for index in mine if points[index].ours]:
             peer = points[ours[-1]].peer

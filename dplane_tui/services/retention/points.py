@@ -33,8 +33,8 @@ class Point:
     """Bytes that were written between the snapshot before and it; None is unknown."""
     peer: str = ""
     """The peer that had it taken here, by root's mark; empty for this box's own."""
-    let_go: bool = False
-    """Of one that D-Plane did not take: that an administrator lets policies judge names like it."""
+    let_go: str = ""
+    """Of one that D-Plane did not take: how the names begin that an administrator lets go, it among them."""
 
     @property
     def ours(self) -> bool:
@@ -53,6 +53,6 @@ class Point:
 
     @property
     def family(self) -> str:
-        """What the names have in common that the same job of another tool gives: all before the date."""
-        found = _DATE.search(self.name)
-        return self.name[: found.start()] if found else self.name
+        """What the names have in common that the same job of another tool gives: all before the last date."""
+        dates = [found.start() for found in _DATE.finditer(self.name)]
+        return self.name[: dates[-1]] if dates else self.let_go or self.name

@@ -14,11 +14,13 @@ from ...text import clean
 from ..door import Door
 from ..host import Host, Output
 from ..replication import answers, failures, lent
-from ..replication.read import list_argv, parse_times, times_argv
+from ..replication.read import Side, list_argv, parse_times, times_argv
 from ..replication.transport import Link
 from . import looking
 
 _SECONDS = 600.0
+_NEW = 1000  # datasets that may have been made since a side was read
+_BEGINNINGS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,11 @@ class Pruner(Protocol):
         """Names of the peers that may come in at this box; None when that is not known, as of another box."""
         ...
 
-    async def others(
-        self, dataset: str, recursive: bool, as_if: tuple[str, ...] = ()
-    ) -> Mapping[str, Mapping[str, int]]:
-        """Of each dataset the snapshots that D-Plane did not take and its administrator lets go, with when they were
-        taken (Unix seconds). For a preview `as_if` is how more names begin that would go; at a box that judges by
-        itself what may go they change nothing. Raises DPlaneError.
+    async def others(self, top: str, side: Side, as_if: tuple[str, ...] | None = None) -> looking.Others:
+        """What D-Plane did not take of `side` (read at and below `top`) and its administrator lets go.
+
+        For a preview: `as_if` he let names go that begin so at `top` and below, but for datasets with a word of their
+        own; at another box it changes nothing. Raises DPlaneError.
         """
         ...
 
@@ -72,26 +73,34 @@ class Pruner(Protocol):
 class _Commands(abc.ABC):
     """Looks by running commands."""
 
-    _as_if: tuple[str, ...] = ()
+    _as_if: tuple[str, tuple[str, ...]] | None = None
 
     @abc.abstractmethod
     async def _run(self, argv: Sequence[str], limit: int) -> Output: ...
 
-    async def others(
-        self, dataset: str, recursive: bool, as_if: tuple[str, ...] = ()
-    ) -> Mapping[str, Mapping[str, int]]:
-        self._as_if = as_if
-        said = await self._read(looking.lets_argv(dataset, recursive), answers.LISTING_LIMIT, dataset)
-        begins: dict[str, tuple[str, ...]] = {}
-        where = looking.lets_where(said)
-        for origin in sorted(set(where.values())):
-            words = let_go.value_words(origin)
-            begins[origin] = let_go.told(origin, await self._read(["zfs", *words], answers.ANSWER_LIMIT, origin))[1]
-        of = {name: begins[origin] for name, origin in where.items()}
-        if not (any(of.values()) or as_if):
+    async def others(self, top: str, side: Side, as_if: tuple[str, ...] | None = None) -> looking.Others:
+        self._as_if = None if as_if is None else (top, as_if)
+        said = await self._read(looking.lets_argv(top, len(side) > 1), answers.LISTING_LIMIT, top)
+        if said.count("\n") > len(side) + _NEW:  # before it is taken apart: it may be another box's
+            raise CommandError(f"More datasets below {top} were told of than there are.", "Run again.")
+        where = {name: origin for name, origin in looking.lets_where(said).items() if name in side}
+        try:
+            origins = looking.origins_of(where)
+        except ValueError as error:
+            raise RefusedError(f"{error}.") from None
+        begins = {origin: let_go.told(origin, await self._value(origin))[1] for origin in origins}
+        of = {name: self._as_it_were(where.get(name, ""), begins.get(where.get(name, ""), ())) for name in side}
+        named = looking.others(side, of)
+        if not named:
             return {}
-        taken = parse_times(await self._read(times_argv(dataset, recursive), answers.LISTING_LIMIT, dataset))
-        return looking.others(taken, lambda name: of.get(name, ()) + as_if)
+        taken = await self._read(times_argv(top, len(side) > 1), answers.LISTING_LIMIT, top)
+        return looking.dated(named, parse_times(taken))
+
+    def _as_it_were(self, where: str, begins: tuple[str, ...]) -> tuple[str, ...]:
+        """How the names begin that may go of a dataset whose mark is set on `where`; in a preview, as if."""
+        if self._as_if is None or where.startswith(f"{self._as_if[0]}/"):
+            return begins
+        return self._as_if[1]
 
     async def _begins(self, dataset: str, names: Iterable[str]) -> tuple[str, ...]:
         """How the names begin of what may go there besides ours, asked for only if one of `names` is none of ours."""
@@ -100,7 +109,7 @@ class _Commands(abc.ABC):
         where, found = let_go.told(dataset, await self._value(dataset))
         if where and where != dataset:
             found = let_go.told(where, await self._value(where))[1]
-        return found + self._as_if
+        return self._as_it_were(where, found)
 
     async def _value(self, dataset: str) -> str:
         return await self._read(["zfs", *let_go.value_words(dataset)], answers.ANSWER_LIMIT, dataset)
@@ -165,6 +174,14 @@ class PlainPruner(_Commands):
     async def _run(self, argv: Sequence[str], limit: int) -> Output:
         return await self._link.run(argv, timeout=_SECONDS, limit=limit)
 
+    async def others(
+        self,
+        top: str,
+        side: Side,
+        as_if: tuple[str, ...] | None = None,  # noqa: ARG002 (see Pruner)
+    ) -> looking.Others:
+        return await super().others(top, side)
+
     async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
         for name, why in (await self.look(dataset, chosen, sizes=False)).kept.items():
             raise RefusedError(f"{dataset}@{name} stays: {why}.")
@@ -212,26 +229,27 @@ class AgentPruner:
 
     async def others(
         self,
-        dataset: str,
-        recursive: bool,
-        as_if: tuple[str, ...] = (),  # noqa: ARG002 (see Pruner)
-    ) -> Mapping[str, Mapping[str, int]]:
+        top: str,
+        side: Side,
+        as_if: tuple[str, ...] | None = None,  # noqa: ARG002 (see Pruner)
+    ) -> looking.Others:
         if not (self._granted and self._lets_go):
             return {}
         name = self._link.peer.name
-        request = {"op": "prune", "dataset": dataset, "let_go": True, "recursive": recursive}
+        request = {"op": "prune", "dataset": top, "let_go": True, "recursive": len(side) > 1}
         answer = await self._link.ask(request, timeout=_SECONDS, limit=answers.LISTING_LIMIT)
-        told = answer.get("let_go")
-        if not isinstance(told, str):
-            raise CommandError(f"{name} did not say which snapshots may go there besides ours.")
-        rows = (line.partition("\t")[::2] for line in told.splitlines())
-        of = {dataset: let_go.beginnings(value) for dataset, value in rows}
-        if not any(of.values()):
+        told, _ = answers.sound_listing(answer.get("let_go"), "", name)
+        begins: dict[str, tuple[str, ...]] = {}
+        for line in told.splitlines():
+            dataset, _, begin = line.partition("\t")
+            if dataset in side:
+                begins[dataset] = (*begins.get(dataset, ()), *let_go.beginnings(begin))[:_BEGINNINGS]
+        named = looking.others(side, begins)
+        if not named:
             return {}
-        request = {"op": "times", "dataset": dataset, "recursive": recursive}
+        request = {"op": "times", "dataset": top, "recursive": len(side) > 1}
         answer = await self._link.ask(request, timeout=_SECONDS, limit=answers.LISTING_LIMIT)
-        taken = parse_times(answers.sound_listing(answer.get("times"), "", name)[0])
-        return looking.others(taken, lambda dataset: of.get(dataset, ()))
+        return looking.dated(named, parse_times(answers.sound_listing(answer.get("times"), "", name)[0]))
 
     async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
         await self._ask(dataset, chosen, dry_run=False)

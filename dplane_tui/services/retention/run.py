@@ -12,7 +12,7 @@ from privhelper import resumetoken
 from ...errors import DPlaneError
 from ...text import clean
 from ..replication.model import Task
-from ..replication.plan import members, target_of
+from ..replication.plan import OWN_SNAPSHOT, members, target_of
 from ..replication.read import Dataset, Side
 from ..replication.source import LocalSource, Source
 from ..replication.targets import Target
@@ -43,8 +43,8 @@ class Scope:
     """As if everything had arrived already."""
     by_hand: bool = False
     """A person asked for it, and answers for the clock."""
-    as_if: tuple[str, ...] = ()
-    """How the names begin of what D-Plane did not take and, for a preview, would go too."""
+    as_if: tuple[str, ...] | None = None
+    """For a preview: as if an administrator of this box let names go that begin so, where he did not."""
     for_room: bool = False
     """A target is short of room: also a copy into which a transfer was interrupted lets go of what that needs not."""
 
@@ -113,13 +113,13 @@ class Retention:
         others = await self._claims(side, far=far)
         self._let_in = await pruner.let_in()
         top = self._task.target if far else self._task.source
-        try:
-            hand.others = await pruner.others(top, self._task.recursive, scope.as_if) if top in side else {}
-        except DPlaneError as error:
-            return replace(report, problem=str(error))
         judged: list[Judged] = []
         frees: int | None = 0
         problem = ""
+        try:  # ours are judged without them
+            hand.others = await pruner.others(top, side, scope.as_if) if top in side else {}
+        except DPlaneError as error:
+            problem = f"Only what D-Plane took could be judged: {error}"
         for name in members(self._task, self._here):
             dataset = side.get(target_of(self._task, name) if far else name)
             if dataset is None or not dataset.snapshots:
@@ -188,7 +188,9 @@ class Retention:
             return tuple(judged), f"What was destroyed could not be read back: {error}"
         left = {(name, point.guid) for name, dataset in side.items() for point in dataset.snapshots}
         still = {one for one in judged if one.destroyed and (one.dataset, one.guid) in left}
-        lost = [one for one in judged if one.keep and (one.dataset, one.guid) not in left]
+        # Those of others are others' to drop, at this very moment as well.
+        ours = [one for one in judged if one.snapshot.startswith(OWN_SNAPSHOT)]
+        lost = [one for one in ours if one.keep and (one.dataset, one.guid) not in left]
         changed = tuple(
             replace(one, destroyed=False, error="it is still listed") if one in still else one for one in judged
         )
