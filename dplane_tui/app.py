@@ -105,6 +105,7 @@ class Console(
         self.read_only = read_only or self.line.shows_only
         self.role = ""
         self.toast: tuple[str, str] = ("", "text")
+        self.toast_stays = False
         self.log_book = SessionLog()
         self.poller = Poller(self._source_changed, crash.log)
         self._connect = connect
@@ -124,7 +125,7 @@ class Console(
         if self._job is not None:
             self.later(self._job.run(self))
         if self._told:
-            self.call_after_refresh(lambda: self.say(" ".join(self._told), "warn"))
+            self.call_after_refresh(lambda: self.say(" ".join(self._told), "warn", stays=True))
 
     def _painted(self) -> None:
         """The first frame is there: only now is there time for anything else."""
@@ -157,9 +158,9 @@ class Console(
         try:
             self.role = await read_role(self.services.host)
         except DPlaneError as error:
-            self.say(str(error), "bad")
+            self.say(str(error), "bad", stays=True)
         if self.line.part == lines.SESSION and self.role:
-            self.say(f"Signed in as {account()}, role {self.role}. q signs out.")
+            self.say(f"Signed in as {account()}, role {self.role}. q signs out.", stays=True)
         self.retell()
 
     # -- what sections ask -------------------------------------------------------------------------------------
@@ -216,9 +217,12 @@ class Console(
         elif screen.ready and message.source == "fleet":
             screen.fleet_changed()
 
-    def say(self, text: str, role: str = "text") -> None:
-        """Put `text` into the message line and the log of the session; empty clears the line."""
-        self.toast = (text, role)
+    def say(self, text: str, role: str = "text", *, stays: bool = False) -> None:
+        """Put `text` into the message line and the log of the session; empty clears the line.
+
+        It goes when another section is opened, unless it is of the whole console and `stays`.
+        """
+        self.toast, self.toast_stays = (text, role), stays
         if text:
             self.log_book.said(self.host_name, text, role)
         self.retell()

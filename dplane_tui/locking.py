@@ -124,7 +124,7 @@ class Locking:
         try:
             why = await self._app.services.sign_in.possible()
         except DPlaneError as error:
-            self._app.say(f"Whether a password can unlock this console is not known: {error}", "warn")
+            self._app.say(f"Whether a password can unlock this console is not known: {error}", "warn", stays=True)
             return False
         if why:
             self._give_up(why)
@@ -133,7 +133,7 @@ class Locking:
     def _give_up(self, why: str) -> None:
         self.lock_after = 0
         self.forget_idle()
-        self._app.say(f"This console cannot be locked: {why}", "warn")
+        self._app.say(f"This console cannot be locked: {why}", "warn", stays=True)
 
     async def do_lock(self) -> None:
         """Hide everything until the password of this account was typed, or it turns out that it has none."""

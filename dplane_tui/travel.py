@@ -70,6 +70,8 @@ class Travelling:
         if place.section != self.section:
             here.left()
             self.section = place.section
+            if not app.toast_stays:
+                app.say("")  # it was said of the screen before
             app.switch_mode(place.section)
         if screen.is_mounted:
             app.call_after_refresh(screen.entered)

@@ -79,11 +79,12 @@ class JobFollower:
                 break
             await asyncio.sleep(self._every)
         if job.state != "succeeded":
-            app.say(f"{job.title or job.kind} {job.state}: {job.error or job.message or 'no reason given'}", "bad")
+            told = f"{job.title or job.kind} {job.state}: {job.error or job.message or 'no reason given'}"
+            app.say(told, "bad", stays=True)
             return
         self._gone = True
         if self._then_host is None:
-            app.say(f"{job.title or job.kind} is done.", "good")
+            app.say(f"{job.title or job.kind} is done.", "good", stays=True)
             return
         await app.switch_host(self._then_host)
-        app.say(f"Ready: this is {self._then_host} now.", "good")
+        app.say(f"Ready: this is {self._then_host} now.", "good", stays=True)

@@ -39,7 +39,10 @@ async def test_the_next_session_knows_rows_orders_and_the_way_back(console: Open
     assert file.stat().st_mode & 0o077 == 0
     async with console(section="start") as seen:
         await seen.until_text("- goes back to Docker, where you were last time.")
-        await seen.press("minus")
+        await seen.press("4")
+        await seen.until(lambda: seen.app.section == "health")
+        assert seen.app.toast[0] == "", "- goes to Start now"
+        await seen.press("minus", "minus")
         await seen.until_text("> job")
         assert "last time" not in seen.text
         await seen.press("1")
