@@ -29,13 +29,35 @@ _POLICIES = ("keep_source", "keep_target", "backlog")
 
 
 async def keep(console: Console, task: Task) -> str | None:
-    """Ask, show what the next run would destroy, change the task. Returns what is stored. Raises DPlaneError."""
+    """Ask, show what the next run would destroy, change the task. Returns what is stored. Raises DPlaneError.
+
+    Leaving a step goes back to the one before, with what was typed there.
+    """
+    typed: Values = {name: str(getattr(task.options, name)) for name in _POLICIES}
+    typed["rpo"] = wording.as_typed(task.rpo)
+    while values := await ask(console, _form(task, typed)):
+        typed = values
+        before = await console.services.replication.task(task.name)
+        options, rpo = _made(before.options, values)
+        draft = replace(before, options=options, rpo=rpo)
+        if MORE not in values:
+            if await _agreed_to(console, before, draft):
+                return await _stored(console, before, draft, whole=False)
+            continue
+        while more := await ask_more(console, draft, new=False):
+            draft = more
+            if await _agreed_to(console, before, draft):
+                return await _stored(console, before, draft, whole=True)
+    return None
+
+
+def _form(task: Task, typed: Values) -> Form:
     there = task.peer or "this machine"
     fields = (
-        TextField("Late after", wording.as_typed(task.rpo), id="rpo", hint="e.g. 90m, 24h, 7d"),
-        TextField("Keep at source", task.options.keep_source, id="keep_source", hint="all; e.g. hourly=24,daily=30"),
-        TextField("Keep at target", task.options.keep_target, id="keep_target", hint="all; e.g. daily=30,monthly=12"),
-        TextField("May wait", str(task.options.backlog), id="backlog", hint="snapshots, at most; 500"),
+        TextField("Late after", typed["rpo"], id="rpo", hint="e.g. 90m, 24h, 7d"),
+        TextField("Keep at source", typed["keep_source"], id="keep_source", hint="all; e.g. hourly=24,daily=30"),
+        TextField("Keep at target", typed["keep_target"], id="keep_target", hint="all; e.g. daily=30,monthly=12"),
+        TextField("May wait", typed["backlog"], id="backlog", hint="snapshots, at most; 500"),
     )
     text = (
         f"The copy at {there} is late when it is older than that. Empty keeps every snapshot; only what our tasks took "
@@ -43,7 +65,7 @@ async def keep(console: Console, task: Task) -> str | None:
         "many snapshots of a dataset stay for a target that is away; beyond that they are thinned evenly, never the "
         "last one both have."
     )
-    dialog = Form(
+    return Form(
         f"What {task.name} keeps",
         fields,
         "Next",
@@ -51,24 +73,19 @@ async def keep(console: Console, task: Task) -> str | None:
         check=lambda values: _made(task.options, values),
         more="What it copies",
     )
-    values = await ask(console, dialog)
-    if values is None:
-        return None
-    replication = console.services.replication
-    before = await replication.task(task.name)
-    options, rpo = _made(before.options, values)
-    after = replace(before, options=options)
-    if MORE in values:
-        more = await ask_more(console, after, new=False)
-        if more is None:
-            return None
-        after = more
-    if not (await _agreed_to_move(console, before, after) and await _agreed_to_prune(console, before, after)):
-        return None
+
+
+async def _agreed_to(console: Console, before: Task, after: Task) -> bool:
+    return await _agreed_to_move(console, before, after) and await _agreed_to_prune(console, before, after)
+
+
+async def _stored(console: Console, before: Task, after: Task, *, whole: bool) -> str:
     depth = after.recursive if after.recursive != before.recursive else None
     own = after.snapshot if after.snapshot != before.snapshot else None
-    changed = await replication.set_options(task.name, after.options, rpo, recursive=depth, snapshot=own)
-    return _told(changed, whole=MORE in values)
+    changed = await console.services.replication.set_options(
+        before.name, after.options, after.rpo, recursive=depth, snapshot=own
+    )
+    return _told(changed, whole=whole)
 
 
 def _told(changed: Task, *, whole: bool) -> str:

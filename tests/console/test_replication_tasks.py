@@ -405,8 +405,9 @@ async def test_what_an_existing_task_copies_is_changed_behind_what_it_keeps(cons
         assert "< yes, every dataset below >" in seen.text
         assert "Stream" not in seen.text, "it never changes"
         await seen.press("escape")
+        await seen.until_text("What home keeps")
         assert not calls(services, "set_options")
-        await seen.press(*MORE)
+        await seen.press(*MORE[1:])
         await seen.until_text("What home copies")
         await seen.press("enter", "enter", "ctrl+u")
         await seen.type("tmp")
@@ -451,8 +452,10 @@ async def test_the_depth_of_a_task_is_changed_after_it_was_shown_what_comes_in_a
         assert "  tank/home/anna" in seen.text
         assert "\x1b" not in seen.text
         await seen.press("enter")  # Cancel has the cursor
+        await seen.until_text("What home copies")
         assert not calls(services, "set_options")
-        await seen.press(*MORE, "right", *("enter",) * 7)
+        assert "< yes, every dataset below >" in seen.text, "as it was chosen"
+        await seen.press(*("enter",) * 7)
         await seen.until_text("Let home copy that?")
         await seen.press("tab", "enter")
         await seen.until_said(
@@ -516,6 +519,16 @@ async def test_depth_and_policies_are_agreed_to_one_after_the_other(console: Ope
         assert "This was worked out for the datasets that it copies so far." in seen.said
         assert not calls(services, "set_options"), "nothing is stored before both were agreed to"
         await seen.press("enter")
+        await seen.until_text("What home copies")
+        await seen.press("escape")
+        await seen.until_text("What home keeps")
+        assert "[hourly=24" in seen.text, "one step back, with what was typed there"
+        await seen.press("enter", "enter", "enter", "enter", "enter")
+        await seen.until_text("Let home keep that?")
+        await seen.press("enter")
+        await seen.until_text("What home keeps")
+        assert "[hourly=24" in seen.text
+        await seen.press("escape")
     assert not calls(services, "set_options")
 
 
