@@ -54,9 +54,15 @@ def size(value: float | None) -> str:
     raise AssertionError
 
 
-def about(value: float | None, *, at_least: bool = False) -> str:
-    """Bytes that are estimated (`about 1.50G`), or of which the estimate leaves some out (`at least 1.50G`)."""
-    return f"{'at least' if at_least and value is not None else 'about'} {size(value)}"
+def about(value: float | None, *, at_least: bool = False, unknown: int = 0) -> str:
+    """Bytes that are estimated (`about 1.50G`), or of which the estimate leaves some out (`at least 1.50G`).
+
+    `unknown` is how many sizes are not in the sum (`at least 1.50G (one size unknown)`).
+    """
+    if value is None:
+        return f"about {size(value)}"
+    left = f" ({'one size' if unknown == 1 else f'{unknown} sizes'} unknown)" if unknown else ""
+    return f"{'at least' if at_least or unknown else 'about'} {size(value)}{left}"
 
 
 def duration(seconds: float | None) -> str:

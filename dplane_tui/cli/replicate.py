@@ -316,7 +316,7 @@ def describe_plan(plan: Plan) -> str:
     lines += [f"CONFLICT  {item.text}" for item in plan.conflicts]
     lines += [f"note      {note}" for note in plan.notes]
     if plan.steps:
-        total = text.about(plan.size, at_least=plan.at_least)
+        total = text.about(plan.size, at_least=plan.at_least, unknown=plan.unsized)
         lines.append(f"in all    {total}; {text.size(plan.available)} free at the target")
     else:
         lines.append("nothing to send" if not plan.conflicts else "nothing will be sent")

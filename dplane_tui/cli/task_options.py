@@ -53,7 +53,11 @@ def add(verbs: Any) -> None:
     own.add_argument(
         *("--no-snapshot",), action="store_false", dest="snapshot", help="send the snapshots that are there, take none"
     )
-    add_flags(change, "What is not given stays. --include and --exclude replace the earlier lists; '' empties one.")
+    add_flags(
+        change,
+        "What is not given stays. --include and --exclude replace the earlier lists; '' empties one, and takes away a "
+        "schedule, window, limit or policy.",
+    )
     change.set_defaults(handler=_set)
     limit = verbs.add_parser("limit", help="how fast a task may go, at once: 2M, '08:00-18:00=1M full', full")
     limit.add_argument("name")

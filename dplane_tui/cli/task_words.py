@@ -48,6 +48,9 @@ async def stored(host: Host, task: Task) -> str:
         late = f"Its copy is late when it is older than {duration(task.rpo)}."
         lines.append(f"It runs only by hand: {_schedule_command(task)} lets it run by itself. {late}")
     lines += doubt(task)
+    if not (task.options.keep_source or task.options.keep_target):
+        change = f"`dplane replicate set {task.name} --keep-source daily=30 --keep-target daily=30`"
+        lines.append(f"It lets no snapshot go, on either side: {change} changes that.")
     return "\n".join([*lines, *await _left_out(host, task)])
 
 

@@ -16,7 +16,7 @@ from .replication_answer import late, next_words, proof_age, rough
 from .replication_failures import Kind, kind_of, sentences
 from .replication_rows import evidence_lines, origin, place
 
-_LABEL = 11
+_LABEL = 12
 _CHART = 40
 GOOD = frozenset({"succeeded", "nothing-new"})
 
@@ -52,7 +52,7 @@ def detail_lines(
 def _fact(label: str, text: str, width: int, role: str = "text") -> list[Pieces]:
     first, *rest = wrap(text, max(20, width - _LABEL - 2))
     more: list[Pieces] = [[(" " * (_LABEL + 1), "text"), (line, role)] for line in rest]
-    return [[(f" {label:<{_LABEL}}", "dim"), (first, role)], *more]
+    return [[(f" {label[: _LABEL - 1]:<{_LABEL}}", "dim"), (first, role)], *more]
 
 
 def _standing(status: TaskStatus, now: float, width: int) -> list[Pieces]:
@@ -176,7 +176,7 @@ def plan_lines(plan: Plan, width: int, ways: str | None = "") -> list[Pieces]:
     for step in plan.steps:
         base = f" from {step.base}{' with those between' if step.intermediates else ''}" if step.base else ""
         text = f"{step.dataset}@{step.snapshot}{base} → {step.target}{', raw' if step.raw else ''}"
-        lines += _fact(f"{step.kind[:_LABEL]}", f"{text}, {about(step.size, at_least=step.at_least)}", width)
+        lines += _fact(step.kind, f"{text}, {about(step.size, at_least=step.at_least)}", width)
     for match in plan.matches:
         lines += _fact("has", f"{match.target}@{match.snapshot} already", width, "dim")
     for note in plan.notes:
@@ -191,5 +191,5 @@ def plan_sum(plan: Plan) -> str:
         return "Nothing will be sent." if plan.conflicts else "Nothing to send: the target has it all."
     streams = f"{len(plan.steps)} stream{'s' if len(plan.steps) > 1 else ''}"
     free = f"; {size(plan.available)} free at the target" if plan.available is not None else ""
-    total = about(plan.size, at_least=plan.at_least)
+    total = about(plan.size, at_least=plan.at_least, unknown=plan.unsized)
     return f"{total[0].upper()}{total[1:]} in {streams}{free}."

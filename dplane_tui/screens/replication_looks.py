@@ -76,7 +76,7 @@ def _dataset(one: Compared, now: float) -> list[Pieces]:
     parts = ((one.only_here, "only at the source"), (one.only_there, "only at the target"), (one.both, "in both"))
     counts = ", ".join(f"{len(points)} {what}" for points, what in parts)
     marks = f", {len(one.bookmarks)} as a bookmark" if one.bookmarks else ""
-    lines: list[Pieces] = [head, [(" " * _LABEL, "text"), (f"{one.text[:1].upper()}{one.text[1:]}", "text")],
+    lines: list[Pieces] = [head, [(" " * _LABEL, "text"), (one.text, "text")],
                            [(" " * _LABEL, "text"), (f"Snapshots: {counts}{marks}.", "text")]]  # fmt: skip
     for points, what in (*parts, (one.bookmarks, "bookmark of what both had")):
         lines += [_point(point, what, now) for point in reversed(points[-_LISTED:])]

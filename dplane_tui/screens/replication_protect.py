@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..actions import ACTIONS, allowed
+from ..actions import ACTIONS, allowed, find
 from ..errors import DPlaneError, RefusedError
 from ..services.replication.coverage import copies_here, coverage, held, sent_here, taken
 from ..services.replication.gaps import doubt
@@ -289,7 +289,10 @@ def promise(task: Task) -> str:
 async def summary(console: Console, task: Task) -> bool:
     """Whether to go on: everything once more, with what the first run comes to."""
     said = await first_run(console, task)
-    lines = [promise(task), *more_words(task), "", *said, "Nothing at the target is ever replaced or rolled back."]
+    act = find("task-keep", ("replication.tasks",))
+    stays = f"It lets no snapshot go, on either side, until {act.key if act else 'a policy'} says what to keep."
+    lines = [promise(task), *more_words(task), stays, "", *said]
+    lines.append("Nothing at the target is ever replaced or rolled back.")
     return await ask(console, Confirm(f"Protect {task.source}?", "\n".join(lines), "Protect")) is True
 
 
@@ -309,6 +312,6 @@ def planned(plan: Plan) -> list[str]:
     total = plan_sum(plan)
     lines = [f"The first run: {total[0].lower()}{total[1:]}"]
     if plan.available is not None and plan.size is not None and plan.size > plan.available:
-        lines.append("That does not fit: the run would be refused until there is room.")
+        lines.append("Not all of that fits: a dataset that does not is not sent until there is room.")
     lines += [f"It cannot be sent as it is: {item.text}" for item in plan.conflicts[:3]]
     return lines

@@ -141,11 +141,11 @@ async def test_a_task_opens_to_its_options_failure_keys_and_history(console: Ope
         assert "tank/photos and all below it → nas-b:backup/photos" in text
         assert "LATE: the copy is 2d 3h old, allowed is 1d" in text
         assert "daily 02:30; next in 4h" in text
-        assert "FAILED     nas-b (10.9.0.2) cannot be reached: timed out." in text
-        assert "class      network: The other box could not be reached" in text
-        assert "helps      e test peer   u run now" in text
+        assert "FAILED      nas-b (10.9.0.2) cannot be reached: timed out." in text
+        assert "class       network: The other box could not be reached" in text
+        assert "helps       e test peer   u run now" in text
         assert "keep-source: 24h,14d" in text
-        assert "took       █" in text
+        assert "took        █" in text
         assert "most 7.00M, · did not end well" in text
         assert "docs" not in text
         await seen.press("e")
@@ -167,7 +167,7 @@ async def test_a_failed_run_opens_to_a_sentence_its_class_and_keys_that_work_the
         await seen.until_text("> 1h ago")
         await seen.press("enter")
         await seen.until_text("Run of photos")
-        assert "class      network" in seen.text
+        assert "class       network" in seen.text
         assert "Nothing was proven by this run." in seen.text
         assert "plan, as it was made last" in seen.text
         assert "tank/photos@s1 → backup/photos, about 3.00M" in seen.text
@@ -182,7 +182,7 @@ async def test_read_only_and_too_low_a_role_are_offered_only_what_they_may(conso
     async with console(late_photos(), section="replication", read_only=True) as seen:
         await seen.until_text("photos is late")
         await seen.press("home", "enter")
-        await seen.until_text("helps      e test peer")
+        await seen.until_text("helps       e test peer")
         assert "run now" not in seen.text.split("helps")[1].split("\n")[0]
         assert "run now" not in seen.text.split("\n")[-1], "the hints offer nothing that changes things"
         for key in ("u", "p", "l", "w", "o", "b", "a", "x", "d"):
@@ -210,8 +210,8 @@ async def test_a_diverged_run_names_the_way_out_and_shows_what_diverged(console:
     async with console(services, section="replication") as seen:
         await seen.until_text("home was never proven, and its last run failed.")
         await seen.press("enter")
-        await seen.until_text("class      diverged")
-        assert "helps      m ways out   y dry run" in seen.text
+        await seen.until_text("class       diverged")
+        assert "helps       m ways out   y dry run" in seen.text
         assert "dplane replicate" not in seen.text
         assert "u run now" not in seen.text.split("helps")[1].split("\n")[0]
         await seen.press("y")

@@ -107,6 +107,7 @@ async def test_from_pools_to_another_pool(console: Opener) -> None:
         await seen.until_text("tank/home and all below it go to vault/home-2, every hour.")
         await seen.press("enter", "enter", "enter", "enter", "enter", "enter")
         await seen.until_text("Protect tank/home?")
+        assert "It lets no snapshot go, on either side, until o says what to keep." in seen.said
         await seen.press("tab", "enter")
         await seen.until_text("Run home-2 now?")
     ((_, task),) = calls(services, "add_task")

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dplane_tui.actions import ACTIONS, within
+from dplane_tui.cli.replicate import describe_plan
 from dplane_tui.errors import DPlaneError
 from dplane_tui.screens.replication_answer import (
     late,
@@ -22,9 +23,11 @@ from dplane_tui.screens.replication_answer import (
 )
 from dplane_tui.screens.replication_detail import chart_lines, detail_lines, plan_lines, run_lines
 from dplane_tui.screens.replication_failures import _DIED, _KINDS, _OF_VERIFY, _STOPPED, kind_of, sentences
-from dplane_tui.screens.replication_protect import suggest
+from dplane_tui.screens.replication_looks import comparison_lines
+from dplane_tui.screens.replication_protect import planned, suggest
 from dplane_tui.screens.replication_restore import copy_rows, free_place, what_happens
 from dplane_tui.screens.replication_rows import age_cell, may_words, run_rows, task_rows
+from dplane_tui.services.replication.compare import Compared, Comparison
 from dplane_tui.services.replication.model import (
     Copy,
     Evidence,
@@ -316,8 +319,8 @@ def test_the_history_is_of_runs_that_went_well_and_not_of_restores() -> None:
     runs = [run(0, "succeeded", 60, 8 * M), run(1, "failed", 900, M), run(2, "succeeded", 30, 4 * M),
             run(3, "succeeded", 7200, 90 * M, "backup/photos")]  # fmt: skip
     took, sent = said(chart_lines(TASK, runs, 80)).split("\n")
-    assert took == " took       ▅·█  longest 1m, newest right"
-    assert sent == " sent       ▅·█  most 8.00M, · did not end well"
+    assert took == " took        ▅·█  longest 1m, newest right"
+    assert sent == " sent        ▅·█  most 8.00M, · did not end well"
     assert chart_lines(TASK, runs[:1], 80) == []
     assert "none of the last 2 runs ended well" in said(chart_lines(TASK, [runs[1], run(5, "died", 1, 0)], 80))
 
@@ -374,11 +377,38 @@ def test_a_plan_is_told_whole() -> None:
     steps = (Step("full", "tank/a", "b/a", "filesystem", "s1", "7", size=3 * M, raw=True),
              Step("incremental", "tank/b", "b/b", "filesystem", "s2", "8", "@s1", "7", True, size=None))  # fmt: skip
     text = said(plan_lines(Plan("photos", "dplane-x", steps=steps, available=9 * M), 100))
-    assert "takes      @dplane-x" in text
+    assert "takes       @dplane-x" in text
+    assert " incremental tank/b@s2" in text, "the longest word stands apart from the name"
     assert "tank/a@s1 → b/a, raw, about 3.00M" in text
     assert "tank/b@s2 from @s1 with those between → b/b, about ?" in text
-    assert "About ? in 2 streams; 9.00M free at the target." in text
+    assert "At least 3.00M (one size unknown) in 2 streams; 9.00M free at the target." in text
+    assert "about ?" in describe_plan(Plan("photos", steps=steps[1:]))
+    assert "in all    at least 3.00M (one size unknown); 9.00M free" in describe_plan(
+        Plan("p", steps=steps, available=9 * M)
+    )
+    assert "(2 sizes unknown)" in describe_plan(Plan("photos", steps=(*steps, steps[1])))
     assert "Nothing to send: the target has it all." in said(plan_lines(Plan("photos"), 80))
+
+
+def test_what_is_known_of_the_size_is_enough_to_see_that_it_does_not_fit() -> None:
+    steps = (Step("full", "tank/a", "b/a", "filesystem", "s1", "7", size=3 * M),
+             Step("resume", "tank/b", "b/b", "filesystem", "s2", "8", size=None))  # fmt: skip
+    plan = Plan("photos", steps=steps, available=2 * M)
+    assert (plan.size, plan.unsized, plan.at_least) == (3 * M, 1, True)
+    assert (Plan("photos").size, Plan("photos", steps=steps[1:]).size) == (0, None)
+    told = planned(plan)
+    assert told == [
+        "The first run: at least 3.00M (one size unknown) in 2 streams; 2.00M free at the target.",
+        "Not all of that fits: a dataset that does not is not sent until there is room.",
+    ]
+    assert len(planned(Plan("photos", steps=steps, available=4 * M))) == 1
+    assert len(planned(Plan("photos", steps=steps[1:], available=4 * M))) == 1
+
+
+def test_a_comparison_writes_names_as_they_are() -> None:
+    one = Compared("tank/a", "backup/a", "ahead", "backup/a has 1 snapshot(s) newer than @s1.")
+    lines = ["".join(text for text, _ in line).strip() for line in comparison_lines(Comparison("photos", (one,)), NOW)]
+    assert one.text in lines
 
 
 def test_hostile_text_stays_text() -> None:

@@ -49,6 +49,9 @@ async def test_a_task_without_schedule_is_said_to_run_by_hand_with_its_own_name(
     assert "`dplane replicate set photos --schedule 'daily 02:30'`" in said
     assert "alone" not in said, "there is nothing below it"
     assert "by hand" not in await stored(Box("tank/photos\n"), replace(TASK, options=NIGHTLY))
+    lets_go = "It lets no snapshot go, on either side: `dplane replicate set photos --keep-source daily=30"
+    assert lets_go in said
+    assert lets_go not in await stored(Box("tank/photos\n"), replace(TASK, options=Options(keep_target="daily=3")))
     assert "set photos --schedule" in next_run(TaskStatus(TASK), time.time())
 
 

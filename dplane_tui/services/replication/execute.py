@@ -300,7 +300,7 @@ class Execution:
         return [_Sent(step, part.bytes, part.seconds) for step, part in zip(steps, parts, strict=True)]
 
     async def _transfer(self, send: Command, receive: Command, before: int, plan: Plan) -> Transfer:
-        total = plan.size
+        total = None if plan.unsized else plan.size
         done = await transfer(send, receive, lambda count: self._report.bytes(before + count, total), self._throttle)
         self._sent += done.count
         await self._keep(bytes=self._sent)

@@ -344,14 +344,19 @@ class Plan:
 
     @property
     def size(self) -> int | None:
-        """Estimated bytes of all streams; None when one of them is unknown."""
-        sizes = [step.size for step in self.steps]
-        return None if any(size is None for size in sizes) else sum(size or 0 for size in sizes)
+        """Estimated bytes of the streams whose size is known; None when that is true of none of them."""
+        known = [step.size for step in self.steps if step.size is not None]
+        return sum(known) if known or not self.steps else None
+
+    @property
+    def unsized(self) -> int:
+        """Streams of which nobody knows the size; `size` leaves them out."""
+        return sum(step.size is None for step in self.steps)
 
     @property
     def at_least(self) -> bool:
         """Whether it can be more than `size`."""
-        return any(step.at_least for step in self.steps)
+        return any(step.at_least or step.size is None for step in self.steps)
 
 
 @dataclass(frozen=True, slots=True)

@@ -304,4 +304,5 @@ class Examination:
         inside = f"{dataset}/"
         steps = [step for step in plan.steps if step.dataset == dataset or (below and step.dataset.startswith(inside))]
         fits = not any(conflict.dataset == dataset for conflict in plan.conflicts)
-        return (await self._source.estimated(replace(plan, steps=tuple(steps)))).size, fits
+        sized = await self._source.estimated(replace(plan, steps=tuple(steps)))
+        return None if sized.unsized else sized.size, fits
