@@ -41,6 +41,7 @@ _SUGGESTED = {"every 15m": 3600, "every 1h": 10800, "daily 02:30": 129600, "week
 """How old a copy may get: the time between two runs, and room for one that fails."""
 _RPO = (3600, 10800, 21600, 86400, 129600, 259200, 604800, 777600, 2592000)
 _PAIR = "pair"
+_TOLD = 3  # conflicts and notes that a question names
 _SOURCES = (Column("DATASET", least=12, most=60, grow=True), Column("HOLDS", right=True), Column("TASK", drop=1))
 _PLACES = (Column("WHERE TO", least=8, most=30), Column("WHAT THAT IS", least=20, grow=True))
 
@@ -313,5 +314,7 @@ def planned(plan: Plan) -> list[str]:
     lines = [f"The first run: {total[0].lower()}{total[1:]}"]
     if plan.available is not None and plan.size is not None and plan.size > plan.available:
         lines.append("Not all of that fits: a dataset that does not is not sent until there is room.")
-    lines += [f"It cannot be sent as it is: {item.text}" for item in plan.conflicts[:3]]
-    return lines
+    lines += [f"It cannot be sent as it is: {item.text}" for item in plan.conflicts[:_TOLD]]
+    lines += plan.notes[:_TOLD]
+    more = len(plan.notes[_TOLD:])
+    return [*lines, *([f"And {more} more to know: y on the task shows them."] if more else [])]

@@ -402,6 +402,8 @@ def test_what_is_known_of_the_size_is_enough_to_see_that_it_does_not_fit() -> No
         "Not all of that fits: a dataset that does not is not sent until there is room.",
     ]
     assert len(planned(Plan("photos", steps=steps, available=4 * M))) == 1
+    told = planned(Plan("photos", steps=steps, available=4 * M, notes=("a", "b", "c", "d")))
+    assert told[1:] == ["a", "b", "c", "And 1 more to know: y on the task shows them."]
     assert len(planned(Plan("photos", steps=steps[1:], available=4 * M))) == 1
 
 
