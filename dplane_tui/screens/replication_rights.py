@@ -26,7 +26,8 @@ def rights_fields(root: str = "") -> tuple[Field, ...]:
 
 ABOUT = (
     "What the key may do at the box that lets it in; it gives no shell. With Read alone nothing is received. Snapshots "
-    "are of what it may read. Prune: old snapshots of its own tasks. Roll back: only copies that it made."
+    "are of what it may read. Prune: old snapshots of its own tasks, and of its copies what dplane:may-prune lets go. "
+    "Roll back: only copies that it made."
 )
 
 

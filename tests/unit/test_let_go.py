@@ -94,6 +94,7 @@ def test_above_it_counts_what_is_set_there_and_not_what_came_with_a_stream() -> 
 def test_a_listing_tells_where_the_mark_is_set() -> None:
     said = "t/a\tlocal\nt/a/b\tinherited from t/a\nt/a/c\t-\nt/a/d\treceived\nt/a/e\tinherited from other\n"
     assert looking.lets_where(said) == {"t/a": "t/a", "t/a/b": "t/a"}
+    assert looking.received(said) == {"t/a/d"}
 
 
 def test_what_is_named_as_ours_is_never_among_the_others() -> None:

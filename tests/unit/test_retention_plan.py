@@ -683,6 +683,42 @@ def test_a_date_of_theirs_makes_nothing_older_or_younger() -> None:
     assert [one.point for one in plan([*days, strange], parse("1d1w"), NOW) if not one.keep] == of_ours
 
 
+def test_old_ones_of_ours_keep_nothing_of_theirs_and_a_date_that_is_behind_nothing_either() -> None:
+    ours = [
+        replace(point, createtxg=-400 + place)
+        for place, point in enumerate(at(*(400 * DAY + hour * HOUR for hour in range(10))))
+    ]
+    theirs = [
+        Point(f"autosnap_{hour}", f"9{hour}", hour, int(NOW.timestamp()) - (600 - hour) * HOUR, let_go="autosnap_")
+        for hour in range(600)
+    ]
+    strange = Point("autosnap_bad", "99999", 999, 60, let_go="autosnap_")
+    for policy in ("hourly=24,daily=7", "24x1h | 7x1d", "5,1h1d,1d1w"):
+        gone = [one.point for one in plan([*ours, *theirs], parse(policy), NOW) if not one.keep and one.point.let_go]
+        assert len(gone) > 500, policy
+        found = plan([*ours, *theirs, strange, Point("last", "x", 1000, 0)], parse(policy), NOW)
+        assert {one.point for one in found if not one.keep and one.point.let_go} >= set(gone), policy
+        assert found[-2].keep
+
+
+def test_in_the_hour_that_the_clock_goes_through_twice_ages_are_counted_in_seconds() -> None:
+    now = datetime.fromtimestamp(1792890600, VIENNA)  # 2026-10-25 02:10, the second time
+    assert now.fold == 1
+    newest = Point("dplane-new", "2", 2, int(now.timestamp()) - 20 * 60)
+    day = Point("dplane-day", "1", 1, newest.creation - 23 * HOUR - 50 * 60)
+    assert [one.keep for one in plan([day, newest], parse("1,1h1d"), now)] == [True, True]
+
+
+def test_digits_of_a_time_are_no_date() -> None:
+    for name in (
+        "bzfs_2026-02-01_08:30:05.123456-08:00_daily",
+        "snap-2026-02-01T12:00:00.123456789Z",
+        "auto-20260201.120000-12m",
+        "daily-20260201120000123",
+    ):
+        assert Point(name, "1", 1, 1).family == name[: name.index("2026")]
+
+
 # The backlog of a target that is away
 
 

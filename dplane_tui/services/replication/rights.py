@@ -31,7 +31,7 @@ class Rights:
     """Whether it may take snapshots (`dplane-…`) of what it may read, and bookmark them."""
     may_prune: bool = False
     """Whether it may destroy old snapshots of its own tasks (never the newest): in the copies it made here, and of what
-    it reads those that were taken for it."""
+    it reads those that were taken for it. Of its copies also what `dplane:may-prune` here lets go."""
     may_rollback: bool = False
     """Whether it may take the copies it made here back to one of their snapshots."""
 

@@ -35,6 +35,10 @@ class Hand:
     clock: Callable[[], datetime] = local_now
     by_hand: bool = False
     """A person answers for the clock, see `plan`."""
+    went: set[tuple[str, str]] = field(default_factory=set)
+    """Datasets and GUIDs of what a box said was gone when it was to go."""
+    _tried: set[str] = field(default_factory=set)
+    """Names of those whose destroying was answered with an error; of one dataset after another."""
     refused: int = 0
     lost: str = ""
     """Why the side cannot be reached any more."""
@@ -54,7 +58,9 @@ class Hand:
         going = {one.point.name: one.point.guid for one in decided if not one.keep}
         errors = {} if self.dry else await self._destroy(dataset.name, going)
         # What went meanwhile, as another tool prunes too, is nobody's to judge, nor did we destroy it.
-        decided = tuple(one for one in decided if GONE not in (one.why, errors.get(one.point.name)))
+        went = {one.point.name for one in decided if GONE in (one.why, errors.get(one.point.name))}
+        self.went |= {(dataset.name, one.point.guid) for one in decided if one.point.name in went}
+        decided = tuple(one for one in decided if one.point.name not in went)
         judged = tuple(
             Judged(
                 dataset.name,
@@ -102,6 +108,7 @@ class Hand:
     async def _destroy(self, dataset: str, chosen: Mapping[str, str]) -> dict[str, str]:
         """Destroy, a batch at a time; returns why those that are still there are."""
         errors: dict[str, str] = {}
+        self._tried.clear()
         names = list(chosen)
         for start in range(0, len(names), AT_ONCE):
             errors |= await self._batch(dataset, {name: chosen[name] for name in names[start : start + AT_ONCE]})
@@ -116,20 +123,35 @@ class Hand:
         except UnreachableError as error:
             self.lost = error.message
             return dict.fromkeys(batch, error.message)
-        except ChangedError:
-            kept = (await self.pruner.look(dataset, batch, sizes=False)).kept
-            left = {name: guid for name, guid in batch.items() if name not in kept}
-            if len(left) == len(batch):  # it changes while we look
-                self.refused += 1
-                return dict.fromkeys(batch, "it changes all the time: the next run looks again")
-            return kept | (await self._batch(dataset, left) if left else {})
         except DPlaneError as error:
+            left: Mapping[str, str] = batch
+            errors: dict[str, str] = {}
+            if isinstance(error, ChangedError):
+                left, errors = await self._left(dataset, batch)
+            else:
+                self._tried |= batch.keys()
+            if len(left) < len(batch) and self.refused < _REFUSALS:
+                return errors | (await self._batch(dataset, left) if left else {})
             self.refused += 1
             if len(batch) == 1 or self.refused >= _REFUSALS:
-                return dict.fromkeys(batch, error.message)
+                return dict.fromkeys(left, error.message) | errors
         # ZFS destroys all or none of a batch: one that became busy must not keep the others.
         names = list(batch)
-        errors: dict[str, str] = {}
         for half in (names[: len(names) // 2], names[len(names) // 2 :]):
             errors |= await self._batch(dataset, {name: batch[name] for name in half})
         return errors
+
+    async def _left(self, dataset: str, batch: Mapping[str, str]) -> tuple[Mapping[str, str], dict[str, str]]:
+        """What of a batch is still to go when one of it was not what it was, and why the others are not."""
+        try:
+            kept = (await self.pruner.look(dataset, batch, sizes=False)).kept
+        except UnreachableError as error:
+            self.lost = error.message
+            return {}, dict.fromkeys(batch, error.message)
+        except DPlaneError as error:
+            return {}, dict.fromkeys(batch, error.message)
+        if GONE not in kept.values():
+            self.refused += 1  # or a box that says each time what stays now would be asked without end
+        # What is gone after it was tried to destroy went by that, though the answer was another.
+        errors = {name: why for name, why in kept.items() if not (why == GONE and name in self._tried)}
+        return {name: guid for name, guid in batch.items() if name not in kept}, errors

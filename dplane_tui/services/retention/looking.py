@@ -78,6 +78,12 @@ def lets_where(said: str) -> dict[str, str]:
     return {name: where for name, where in found.items() if where}
 
 
+def received(said: str) -> set[str]:
+    """Those of which `lets_argv` told that a stream brought the mark: it lets nothing go, and hides one from above."""
+    rows = (line.partition("\t")[::2] for line in said.splitlines())
+    return {name for name, source in rows if source == "received"}
+
+
 def origins_of(where: Mapping[str, str]) -> list[str]:
     """The datasets on which the mark is set. Raises ValueError for so many that each would cost too much to ask."""
     found = sorted(set(where.values()))

@@ -27,6 +27,7 @@ PAUSED = "only a long time without snapshots makes it old enough"
 UNSHOWN = "no snapshot near it shows that it is that old"  # where the policy leaves none, which is nobody's concern
 SKEW = 3600  # seconds by which the clock may be behind the newest snapshot; clocks of two boxes differ a little
 _AHEAD = "it says that it was taken at a time that has not come yet"
+_BEHIND = "it says that it is older than one that was there before it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,35 +150,35 @@ def _of_others(
     *,
     by_hand: bool,
 ) -> dict[int, Verdict]:
-    """What the policy says of what D-Plane did not take, in one history with this box's own. A date of theirs makes
-    nothing older or younger than it is by ours."""
+    """What the policy says of what D-Plane did not take, in one history with this box's own. One that says that it is
+    older than what was there before it is not in it, or by its date nothing would be old."""
     if not others:
         return {}
-    own = [index for index in ours if not points[index].peer]
-    dated = [points[index].creation for index in own or others if not _is_ahead(points[index], now)]
-    at = min(now, datetime.fromtimestamp(dated[-1], now.tzinfo)) if dated else now
-    found = _verdicts(points, sorted([*own, *others]), policy, now, by_hand=by_hand, at=at)
-    return {index: found[index] for index in others}
+    own = {index for index in ours if not points[index].peer}
+    newest = 0
+    joint: list[int] = []
+    for index in sorted([*own, *others]):
+        taken = points[index].creation
+        if index in own or taken >= newest - 2 * SKEW:
+            joint.append(index)
+        if not _is_ahead(points[index], now):
+            newest = max(newest, taken)
+    found = _verdicts(points, joint, policy, now, by_hand=by_hand)
+    return {index: found.get(index, (True, _BEHIND)) for index in others}
 
 
 def _verdicts(
-    points: Sequence[Point],
-    chosen: Sequence[int],
-    policy: Policy,
-    now: datetime,
-    *,
-    by_hand: bool,
-    at: datetime | None = None,
+    points: Sequence[Point], chosen: Sequence[int], policy: Policy, now: datetime, *, by_hand: bool
 ) -> dict[int, Verdict]:
     """What the policy says of those it is for. What is dated ahead stays, and takes no place of another, nor does it
-    count for the cap of what waits: a person is told of it, and decides. `at` is when ages are counted, instead of at
-    the newest of them."""
+    count for the cap of what waits: a person is told of it, and decides."""
     found: dict[int, Verdict] = {index: (True, _AHEAD) for index in chosen if _is_ahead(points[index], now)}
     dated = [index for index in chosen if index not in found]
     if not dated:
         return found
     # Ages count from the newest snapshot, as in zrepl: a box that was off for long makes no history old by itself.
-    at = at or min(now, datetime.fromtimestamp(points[dated[-1]].creation, now.tzinfo))
+    newest = points[dated[-1]].creation
+    at = now if now.timestamp() <= newest else datetime.fromtimestamp(newest, now.tzinfo)
     mine = [points[index] for index in dated]
     verdicts = judge(policy, mine, at)
     # Nor does a clock that jumped ahead, once a run has taken one by it: that one is the newest then.

@@ -12,7 +12,7 @@ POLICY_SNAPSHOT = f"{OWN_SNAPSHOT}auto-"
 TASKS, POLICY, ALL = "tasks", "policy", "all"
 """Whose snapshots a plan may let go: those of replication tasks, those of the dataset's policy, or both."""
 _MAKERS = {"syncoid_": "syncoid", "autosnap_": "sanoid", "zrepl_": "zrepl", "bzfs_": "bzfs"}
-_DATE = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}")
+_DATE = re.compile(r"(?<![0-9.:])(?:19|20)[0-9]{2}-?(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12][0-9]|3[01])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +49,15 @@ class Point:
     @property
     def maker(self) -> str:
         """The other tool whose name it has; empty for a person's own or an unknown tool's."""
-        return next((maker for prefix, maker in _MAKERS.items() if self.name.startswith(prefix)), "")
+        return maker_of(self.name)
 
     @property
     def family(self) -> str:
         """What the names have in common that the same job of another tool gives: all before the last date."""
         dates = [found.start() for found in _DATE.finditer(self.name)]
         return self.name[: dates[-1]] if dates else self.let_go or self.name
+
+
+def maker_of(name: str) -> str:
+    """The other tool that gives such names; empty for a person's own or an unknown tool's."""
+    return next((maker for prefix, maker in _MAKERS.items() if name.startswith(prefix)), "")

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from privhelper import let_go
 
-from ...errors import CommandError, DPlaneError, RefusedError
+from ...errors import ChangedError, CommandError, DPlaneError, RefusedError
 from ...text import clean
 from ..door import Door
 from ..host import Host, Output
@@ -19,7 +19,7 @@ from ..replication.transport import Link
 from . import looking
 
 _SECONDS = 600.0
-_NEW = 1000  # datasets that may have been made since a side was read
+_NEW = 1000  # datasets or snapshots that may have been made since a side was read
 _BEGINNINGS = 10
 
 
@@ -80,27 +80,36 @@ class _Commands(abc.ABC):
 
     async def others(self, top: str, side: Side, as_if: tuple[str, ...] | None = None) -> looking.Others:
         self._as_if = None if as_if is None else (top, as_if)
-        said = await self._read(looking.lets_argv(top, len(side) > 1), answers.LISTING_LIMIT, top)
-        if said.count("\n") > len(side) + _NEW:  # before it is taken apart: it may be another box's
-            raise CommandError(f"More datasets below {top} were told of than there are.", "Run again.")
+        said = await self._names(looking.lets_argv(top, len(side) > 1), top, len(side))
         where = {name: origin for name, origin in looking.lets_where(said).items() if name in side}
+        own = looking.received(said)
         try:
             origins = looking.origins_of(where)
         except ValueError as error:
             raise RefusedError(f"{error}.") from None
         begins = {origin: let_go.told(origin, await self._value(origin))[1] for origin in origins}
-        of = {name: self._as_it_were(where.get(name, ""), begins.get(where.get(name, ""), ())) for name in side}
+        of = {
+            name: self._as_it_were(name if name in own else where.get(name, ""), begins.get(where.get(name, ""), ()))
+            for name in side
+        }
         named = looking.others(side, of)
         if not named:
             return {}
-        taken = await self._read(times_argv(top, len(side) > 1), answers.LISTING_LIMIT, top)
-        return looking.dated(named, parse_times(taken))
+        there = sum(len(one.snapshots) for one in side.values())
+        return looking.dated(named, parse_times(await self._names(times_argv(top, len(side) > 1), top, there)))
 
     def _as_it_were(self, where: str, begins: tuple[str, ...]) -> tuple[str, ...]:
         """How the names begin that may go of a dataset whose mark is set on `where`; in a preview, as if."""
         if self._as_if is None or where.startswith(f"{self._as_if[0]}/"):
             return begins
         return self._as_if[1]
+
+    async def _names(self, argv: Sequence[str], top: str, most: int) -> str:
+        """A listing of names and numbers that cannot have more lines than what was listed before, but for a few."""
+        said, _ = answers.sound_listing(await self._read(argv, answers.LISTING_LIMIT, top), "", f"The box of {top}")
+        if said.count("\n") > most + _NEW:
+            raise CommandError(f"More was told of {top} than there is.", "Run again.")
+        return said
 
     async def _begins(self, dataset: str, names: Iterable[str]) -> tuple[str, ...]:
         """How the names begin of what may go there besides ours, asked for only if one of `names` is none of ours."""
@@ -184,7 +193,7 @@ class PlainPruner(_Commands):
 
     async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
         for name, why in (await self.look(dataset, chosen, sizes=False)).kept.items():
-            raise RefusedError(f"{dataset}@{name} stays: {why}.")
+            raise ChangedError(f"{dataset}@{name} stays: {why}.")
         names = ",".join(sorted(chosen))
         done = await self._run([*self._zfs, "destroy", f"{dataset}@{names}"], answers.ANSWER_LIMIT)
         if done.status != 0:
@@ -249,7 +258,10 @@ class AgentPruner:
             return {}
         request = {"op": "times", "dataset": top, "recursive": len(side) > 1}
         answer = await self._link.ask(request, timeout=_SECONDS, limit=answers.LISTING_LIMIT)
-        return looking.dated(named, parse_times(answers.sound_listing(answer.get("times"), "", name)[0]))
+        times, _ = answers.sound_listing(answer.get("times"), "", name)
+        if times.count("\n") > sum(len(one.snapshots) for one in side.values()) + _NEW:
+            raise CommandError(f"{name} told more of {top} than there is.", "Run again.")
+        return looking.dated(named, parse_times(times))
 
     async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
         await self._ask(dataset, chosen, dry_run=False)

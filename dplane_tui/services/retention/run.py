@@ -12,7 +12,7 @@ from privhelper import resumetoken
 from ...errors import DPlaneError
 from ...text import clean
 from ..replication.model import Task
-from ..replication.plan import OWN_SNAPSHOT, members, target_of
+from ..replication.plan import members, target_of
 from ..replication.read import Dataset, Side
 from ..replication.source import LocalSource, Source
 from ..replication.targets import Target
@@ -23,7 +23,7 @@ from .hand import Hand
 from .model import SOURCE, TARGET, Judged, Pruned, Pruning, SideReport
 from .needs import NO_OTHERS, NONE_WAIT, Claim, Needs, clock_stops, needs_of
 from .plan import PAUSED
-from .points import ALL, TASKS
+from .points import ALL, TASKS, maker_of
 from .policy import Policy, parse
 
 _UNPROVEN = "nothing of it is proven at the target, so the policy waits"
@@ -115,11 +115,11 @@ class Retention:
         top = self._task.target if far else self._task.source
         judged: list[Judged] = []
         frees: int | None = 0
-        problem = ""
+        problem = unread = ""
         try:  # ours are judged without them
             hand.others = await pruner.others(top, side, scope.as_if) if top in side else {}
         except DPlaneError as error:
-            problem = f"Only what D-Plane took could be judged: {error}"
+            unread = f"Only what D-Plane took could be judged: {error}"
         for name in members(self._task, self._here):
             dataset = side.get(target_of(self._task, name) if far else name)
             if dataset is None or not dataset.snapshots:
@@ -135,8 +135,9 @@ class Retention:
             await self._record(report.side, found)
             judged += found
             frees = None if frees is None or more is None else frees + more
-        found, said = await self._read_back(judged, far=far)
-        return replace(report, judged=found, frees=frees, problem=problem or said, note=_paused(found))
+        found, said = await self._read_back(judged, hand, far=far)
+        told = " ".join(one for one in (said, problem, unread) if one)
+        return replace(report, judged=found, frees=frees, problem=told, note=_paused(found))
 
     async def _claims(self, side: Side, *, far: bool) -> Mapping[str, list[Claim]]:
         """What the tasks of this box need of what lies on either side."""
@@ -177,9 +178,9 @@ class Retention:
         if gone:
             await claims.record(self._store, self._run_id, self._task.name, gone)
 
-    async def _read_back(self, judged: list[Judged], *, far: bool) -> tuple[tuple[Judged, ...], str]:
+    async def _read_back(self, judged: list[Judged], hand: Hand, *, far: bool) -> tuple[tuple[Judged, ...], str]:
         """List once more: what is still there was not destroyed, and what was to stay has to be there."""
-        if not any(one.destroyed for one in judged):
+        if not (hand.went or any(one.destroyed for one in judged)):
             return tuple(judged), ""
         try:
             read = (await self._target.read(self._task.target, self._task.recursive))[0] if far else None
@@ -188,14 +189,21 @@ class Retention:
             return tuple(judged), f"What was destroyed could not be read back: {error}"
         left = {(name, point.guid) for name, dataset in side.items() for point in dataset.snapshots}
         still = {one for one in judged if one.destroyed and (one.dataset, one.guid) in left}
-        # Those of others are others' to drop, at this very moment as well.
-        ours = [one for one in judged if one.snapshot.startswith(OWN_SNAPSHOT)]
-        lost = [one for one in ours if one.keep and (one.dataset, one.guid) not in left]
+        # What another tool took it may drop, at this very moment as well.
+        lost = [
+            one
+            for one in judged
+            if one.keep
+            and (one.dataset, one.guid) not in left
+            and not (maker_of(one.snapshot) or one.snapshot in hand.others.get(one.dataset, NO_OTHERS))
+        ]
         changed = tuple(
             replace(one, destroyed=False, error="it is still listed") if one in still else one for one in judged
         )
         unlisted = tuple(replace(one, destroyed=False, error="it is still listed") for one in still)
         await self._record(TARGET if far else SOURCE, unlisted)
+        if not lost and hand.went & left:
+            return changed, f"{len(hand.went & left)} snapshot(s) were said to be gone and are still listed: run again."
         if not lost:
             return changed, ""
         return changed, (
