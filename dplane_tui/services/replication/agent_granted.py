@@ -104,6 +104,8 @@ class Granted(Locked):
         lent = self._readable(fields) if self._rights.may_snapshot else None
         try:
             if lent is not None and not self._is_own(fields):
+                if fields.get("let_go") is True:
+                    return {"ok": True, "let_go": ""}  # only what was taken for it, whatever else may go
                 return trimming.prune(lent, fields, box.run, self._ask_helper, peer=self._peer, lent=True)
             if fields.get("let_go") is True:
                 return trimming.others(self._own(fields), fields, box.run)
