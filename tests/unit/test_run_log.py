@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from dplane_tui.screens.replication_detail import run_lines
 from dplane_tui.services.jobs.report import Reporter
 from dplane_tui.services.replication import codec, failures, history, records
 from dplane_tui.services.replication.execute import Execution, Outcome
-from dplane_tui.services.replication.leaving import left_lines
+from dplane_tui.services.replication.leaving import left_behind, left_lines
 from dplane_tui.services.replication.model import Conflict, LogLine, Plan, Run, Step, Task
 from dplane_tui.services.store import Store, open_store
 from dplane_tui.widgets.layout import Pieces
@@ -206,6 +207,12 @@ def test_what_a_tree_leaves_behind_is_in_the_log_each_with_its_reason() -> None:
         "t/a/x was left behind: it is below t/a",
     ]
     assert left_lines(failed, plan, {"t", "t/a/x"})[2:] == [], "it arrived: its place there is another's fault"
+    assert "2 of 5 datasets (with all below them) were left behind, the others arrived." in str(
+        left_behind(failed, plan, {"t"})
+    )
+    whole = replace(plan, steps=plan.steps[1:3], conflicts=())
+    told = str(left_behind({"t/a": BusyError("It is busy.")}, whole, ()))
+    assert "were left behind. It is busy." in told, "what lies below has not arrived, so there are no others"
     alone = Plan("photos", steps=(STEP,))
     assert left_lines({"tank/a": BusyError("It is busy.")}, alone) == [], "the run's sentence says it"
 
@@ -221,8 +228,8 @@ def test_a_run_is_shown_with_its_plan_in_the_words_of_the_dry_run_and_its_log() 
     assert f"log       {when}  again in 2s: lost\ufffd[2J" in text
     assert "1-secret" not in text
     shown = said(run_lines(run, [], NOW, 76))
-    assert " full       tank/a@s1 → vault/a, about 3.00M" in shown
-    assert " note       tank/b is left out." in shown
+    assert " full        tank/a@s1 → vault/a, about 3.00M" in shown
+    assert " note        tank/b is left out." in shown
     assert shown.index("Nothing was proven") < shown.index("plan, as it was made last") < shown.index("again in 2s")
     assert f"{when}  again in 2s" in shown
     assert "ways out" not in shown

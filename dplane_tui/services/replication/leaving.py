@@ -33,15 +33,19 @@ def left_lines(failed: dict[str, DPlaneError], plan: Plan, arrived: Collection[s
     parts: tuple[Step | Match | Conflict, ...] = (*plan.steps, *plan.matches, *plan.conflicts)
     if len({part.dataset for part in parts} | failed.keys()) == 1:
         return []
-    below = {
+    return [
+        *(f"{name} was left behind: {error.message}" for name, error in failed.items()),
+        *(f"{name} was left behind: it is below {above}" for name, above in _below(failed, plan, arrived).items()),
+    ]
+
+
+def _below(failed: Collection[str], plan: Plan, arrived: Collection[str]) -> dict[str, str]:
+    """What was not sent as it lies below what failed, each with that."""
+    return {
         step.dataset: next(name for name in failed if is_below(step.dataset, [name]))
         for step in plan.steps
         if step.dataset not in failed and step.dataset not in arrived and is_below(step.dataset, failed)
     }
-    return [
-        *(f"{name} was left behind: {error.message}" for name, error in failed.items()),
-        *(f"{name} was left behind: it is below {above}" for name, above in below.items()),
-    ]
 
 
 def left_behind(failed: dict[str, DPlaneError], plan: Plan, arrived: Collection[str]) -> DPlaneError:
@@ -55,5 +59,6 @@ def left_behind(failed: dict[str, DPlaneError], plan: Plan, arrived: Collection[
     also = f" Also left behind: {', '.join(others[:5])}{' …' if len(others) > 5 else ''}." if others else ""
     below = "" if any(is_below(name, failed) for name in arrived) else " (with all below them)"
     counted = f"{len(failed)} of {len(datasets)} datasets{below} were left behind"
-    told = f"{counted}, the others arrived. " if datasets - failed.keys() else f"{counted}. "
+    rest = datasets - failed.keys() - _below(failed, plan, arrived).keys()
+    told = f"{counted}, the others arrived. " if rest else f"{counted}. "
     return type(first)(f"{told}{first.message}{also}", first.next_step)
