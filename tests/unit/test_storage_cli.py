@@ -49,7 +49,8 @@ def test_tree_get_and_space(cli: Cli, box: StorageBox) -> None:
     assert cli.json("dataset", "tree")[1]["data"][1]["by_snapshots"] == 50
     box.values = {"all": "atime\ton\tdefault\nused\t5\t-\n"}
     status, answer = cli.json("dataset", "get", "tank/a")
-    assert [(one["name"], one["editable"]) for one in answer["data"]] == [("atime", True), ("used", False)]
+    told = [(one["name"], one["editable"]) for one in answer["data"]]
+    assert told == [("atime", True), ("dplane:may-prune", True), ("used", False)]
     box.tree = [line("tank/a", usedbychildren="0")]
     status, answer = cli.json("dataset", "space", "tank/a")
     assert [share["bytes"] for share in answer["data"]["shares"]] == [100, 50]
