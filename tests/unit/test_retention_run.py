@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dplane_tui.errors import ChangedError, CommandError
+from dplane_tui.errors import BusyError, ChangedError, CommandError
 from dplane_tui.services.replication import codec, records
 from dplane_tui.services.replication.bases import mark_of
 from dplane_tui.services.replication.lending import mark_prefix
@@ -538,6 +538,22 @@ async def test_what_is_gone_after_it_was_tried_counts_as_destroyed_whatever_was_
     box = Racing(100)
     box.late = True
     assert await Hand(box)._destroy("tank/a", box.chosen) == {}  # type: ignore[arg-type]
+    assert not box.there
+
+
+async def test_what_goes_while_zfs_was_too_busy_to_destroy_it_is_not_claimed() -> None:
+    box = Racing(4)
+    asked = box.prune
+
+    async def prune(dataset: str, chosen: Mapping[str, str]) -> None:
+        if box.asked == 0:
+            box.asked += 1
+            del box.there["snap-1"]
+            raise BusyError(f"{dataset} is busy.")
+        await asked(dataset, chosen)
+
+    box.prune = prune  # type: ignore[method-assign]
+    assert await Hand(box)._destroy("tank/a", box.chosen) == {"snap-1": GONE}  # type: ignore[arg-type]
     assert not box.there
 
 

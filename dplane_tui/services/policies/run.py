@@ -13,7 +13,7 @@ from ...text import clean
 from ..door import Door
 from ..host import Host
 from ..replication import records as tasks_of
-from ..replication.read import Dataset, Point, Side
+from ..replication.read import Dataset, Point
 from ..retention import looking
 from ..retention.claims import claims_of
 from ..retention.clock import local_now
@@ -51,9 +51,6 @@ class _Ahead:
 
     async def let_in(self) -> Collection[str] | None:
         return await self.pruner.let_in()
-
-    async def others(self, top: str, side: Side, as_if: tuple[str, ...] | None = None) -> looking.Others:
-        raise NotImplementedError  # a dataset's policy is for what it took itself
 
     async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
         raise NotImplementedError  # a preview destroys nothing

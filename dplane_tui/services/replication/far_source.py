@@ -32,7 +32,7 @@ from .targets import AgentTarget, PlainTarget
 from .transport import Link
 
 if TYPE_CHECKING:
-    from ..retention.pruners import Pruner
+    from ..retention.pruners import SidePruner
 
 _LOST = 255
 _NAMES_BYTES = 6000  # of one request to the agent
@@ -155,7 +155,7 @@ class FarSource(abc.ABC):
             if any(self._is_ours(mark.name) for mark in dataset.bookmarks):
                 await self._forget(Step("full", dataset.name, self._task.target, dataset.kind, "", _NO_GUID))
 
-    def pruner(self) -> Pruner:
+    def pruner(self) -> SidePruner:
         return self._far.pruner()
 
     def lost(self, done: Transfer) -> UnreachableError | None:

@@ -24,7 +24,7 @@ from .reread import properties, side_of
 from .stream import Command, Transfer
 
 if TYPE_CHECKING:
-    from ..retention.pruners import Pruner
+    from ..retention.pruners import SidePruner
     from .far_holds import FarHolds
 
 OWN_TIME = "%Y-%m-%dT%H-%M-%SZ"
@@ -99,7 +99,7 @@ class Source(Protocol):
         """Forget the bases that are of no use after this step was proven."""
         ...
 
-    def pruner(self) -> Pruner:
+    def pruner(self) -> SidePruner:
         """What destroys snapshots there that retention does not keep."""
         ...
 
@@ -202,7 +202,7 @@ class LocalSource:
     async def drop_old_bases(self, step: Step | Match) -> None:
         await self._bases.drop_old(self._side[step.dataset], step.guid)
 
-    def pruner(self) -> Pruner:
+    def pruner(self) -> SidePruner:
         from ..retention.pruners import LocalPruner
 
         return LocalPruner(self._host, self._door)

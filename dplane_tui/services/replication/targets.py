@@ -22,7 +22,7 @@ from .stream import Command, Transfer
 from .transport import Link
 
 if TYPE_CHECKING:
-    from ..retention.pruners import Pruner
+    from ..retention.pruners import SidePruner
 
 _LOST = 255
 _NEVER_RECEIVED = ("-x", "mountpoint", "-x", "sharenfs", "-x", "sharesmb")
@@ -64,7 +64,7 @@ class Target(Protocol):
         """
         ...
 
-    def pruner(self) -> Pruner:
+    def pruner(self) -> SidePruner:
         """What destroys snapshots there that retention does not keep."""
         ...
 
@@ -142,7 +142,7 @@ class AgentTarget:
         answer = await self._link.ask({"op": "note", "dataset": dataset, "properties": originals})
         return answers.not_noted(answer.get("left"), originals, self.name)
 
-    def pruner(self) -> Pruner:
+    def pruner(self) -> SidePruner:
         from ..retention.pruners import AgentPruner
 
         return AgentPruner(self._link, self._may_prune, lets_go=self._lets_go)
@@ -224,7 +224,7 @@ class PlainTarget:
             raise failures.of_zfs(done.error, f"{self.name} could not note what was set on the original of {dataset}")
         return {}
 
-    def pruner(self) -> Pruner:
+    def pruner(self) -> SidePruner:
         from ..retention.pruners import PlainPruner
 
         return PlainPruner(self._link, self.zfs)
@@ -305,7 +305,7 @@ class LocalTarget:
                 left[name] = refused.message.rstrip(".")
         return left
 
-    def pruner(self) -> Pruner:
+    def pruner(self) -> SidePruner:
         from ..retention.pruners import LocalPruner
 
         return LocalPruner(self._host, self._door)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from ...errors import ChangedError, DPlaneError, UnreachableError
+from ...errors import BusyError, ChangedError, CommandError, DPlaneError, UnreachableError
 from ..replication.read import Dataset
 from .backlog import Backlog
 from .clock import local_now
@@ -38,11 +38,10 @@ class Hand:
     went: set[tuple[str, str]] = field(default_factory=set)
     """Datasets and GUIDs of what a box said was gone when it was to go."""
     _tried: set[str] = field(default_factory=set)
-    """Names of those whose destroying was answered with an error; of one dataset after another."""
+    """Names, of the dataset at hand, of which an error leaves open whether they were destroyed."""
     refused: int = 0
     lost: str = ""
     """Why the side cannot be reached any more."""
-
     others: Others = field(default_factory=dict)
     """What D-Plane did not take and may go."""
 
@@ -128,7 +127,9 @@ class Hand:
             errors: dict[str, str] = {}
             if isinstance(error, ChangedError):
                 left, errors = await self._left(dataset, batch)
-            else:
+            elif isinstance(error, CommandError) and not isinstance(
+                error, BusyError
+            ):  # others say that nothing was done
                 self._tried |= batch.keys()
             if len(left) < len(batch) and self.refused < _REFUSALS:
                 return errors | (await self._batch(dataset, left) if left else {})

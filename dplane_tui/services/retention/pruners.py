@@ -54,14 +54,6 @@ class Pruner(Protocol):
         """Names of the peers that may come in at this box; None when that is not known, as of another box."""
         ...
 
-    async def others(self, top: str, side: Side, as_if: tuple[str, ...] | None = None) -> looking.Others:
-        """What D-Plane did not take of `side` (read at and below `top`) and its administrator lets go.
-
-        For a preview: `as_if` he let names go that begin so at `top` and below, but for datasets with a word of their
-        own; at another box it changes nothing. Raises DPlaneError.
-        """
-        ...
-
     async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
         """Destroy them, all or none; returns when they are not listed any more.
 
@@ -70,16 +62,28 @@ class Pruner(Protocol):
         ...
 
 
+class SidePruner(Pruner, Protocol):
+    """The hands of a side of a task."""
+
+    async def others(self, top: str, side: Side) -> looking.Others:
+        """What D-Plane did not take of `side`, which was read at and below `top`, and its administrator lets go.
+
+        Raises DPlaneError.
+        """
+        ...
+
+
 class _Commands(abc.ABC):
     """Looks by running commands."""
 
-    _as_if: tuple[str, tuple[str, ...]] | None = None
+    as_if: tuple[str, tuple[str, ...]] | None = None
+    """For a preview: as if the administrator let names go that begin so at a dataset and below, but for those with a
+    word of their own."""
 
     @abc.abstractmethod
     async def _run(self, argv: Sequence[str], limit: int) -> Output: ...
 
-    async def others(self, top: str, side: Side, as_if: tuple[str, ...] | None = None) -> looking.Others:
-        self._as_if = None if as_if is None else (top, as_if)
+    async def others(self, top: str, side: Side) -> looking.Others:
         said = await self._names(looking.lets_argv(top, len(side) > 1), top, len(side))
         where = {name: origin for name, origin in looking.lets_where(said).items() if name in side}
         own = looking.received(said)
@@ -95,21 +99,17 @@ class _Commands(abc.ABC):
         named = looking.others(side, of)
         if not named:
             return {}
-        there = sum(len(one.snapshots) for one in side.values())
-        return looking.dated(named, parse_times(await self._names(times_argv(top, len(side) > 1), top, there)))
+        taken = await self._names(times_argv(top, len(side) > 1), top, _snapshots(side))
+        return looking.dated(named, parse_times(taken))
 
     def _as_it_were(self, where: str, begins: tuple[str, ...]) -> tuple[str, ...]:
         """How the names begin that may go of a dataset whose mark is set on `where`; in a preview, as if."""
-        if self._as_if is None or where.startswith(f"{self._as_if[0]}/"):
+        if self.as_if is None or where.startswith(f"{self.as_if[0]}/"):
             return begins
-        return self._as_if[1]
+        return self.as_if[1]
 
     async def _names(self, argv: Sequence[str], top: str, most: int) -> str:
-        """A listing of names and numbers that cannot have more lines than what was listed before, but for a few."""
-        said, _ = answers.sound_listing(await self._read(argv, answers.LISTING_LIMIT, top), "", f"The box of {top}")
-        if said.count("\n") > most + _NEW:
-            raise CommandError(f"More was told of {top} than there is.", "Run again.")
-        return said
+        return _bounded(await self._read(argv, answers.LISTING_LIMIT, top), most, f"The box of {top}")
 
     async def _begins(self, dataset: str, names: Iterable[str]) -> tuple[str, ...]:
         """How the names begin of what may go there besides ours, asked for only if one of `names` is none of ours."""
@@ -183,14 +183,6 @@ class PlainPruner(_Commands):
     async def _run(self, argv: Sequence[str], limit: int) -> Output:
         return await self._link.run(argv, timeout=_SECONDS, limit=limit)
 
-    async def others(
-        self,
-        top: str,
-        side: Side,
-        as_if: tuple[str, ...] | None = None,  # noqa: ARG002 (see Pruner)
-    ) -> looking.Others:
-        return await super().others(top, side)
-
     async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
         for name, why in (await self.look(dataset, chosen, sizes=False)).kept.items():
             raise ChangedError(f"{dataset}@{name} stays: {why}.")
@@ -236,18 +228,13 @@ class AgentPruner:
     async def let_in(self) -> Collection[str] | None:
         return None
 
-    async def others(
-        self,
-        top: str,
-        side: Side,
-        as_if: tuple[str, ...] | None = None,  # noqa: ARG002 (see Pruner)
-    ) -> looking.Others:
+    async def others(self, top: str, side: Side) -> looking.Others:
         if not (self._granted and self._lets_go):
             return {}
         name = self._link.peer.name
         request = {"op": "prune", "dataset": top, "let_go": True, "recursive": len(side) > 1}
         answer = await self._link.ask(request, timeout=_SECONDS, limit=answers.LISTING_LIMIT)
-        told, _ = answers.sound_listing(answer.get("let_go"), "", name)
+        told = _bounded(answer.get("let_go"), _BEGINNINGS * len(side), name)
         begins: dict[str, tuple[str, ...]] = {}
         for line in told.splitlines():
             dataset, _, begin = line.partition("\t")
@@ -258,13 +245,22 @@ class AgentPruner:
             return {}
         request = {"op": "times", "dataset": top, "recursive": len(side) > 1}
         answer = await self._link.ask(request, timeout=_SECONDS, limit=answers.LISTING_LIMIT)
-        times, _ = answers.sound_listing(answer.get("times"), "", name)
-        if times.count("\n") > sum(len(one.snapshots) for one in side.values()) + _NEW:
-            raise CommandError(f"{name} told more of {top} than there is.", "Run again.")
-        return looking.dated(named, parse_times(times))
+        return looking.dated(named, parse_times(_bounded(answer.get("times"), _snapshots(side), name)))
 
     async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
         await self._ask(dataset, chosen, dry_run=False)
+
+
+def _snapshots(side: Side) -> int:
+    return sum(len(dataset.snapshots) for dataset in side.values())
+
+
+def _bounded(listed: object, most: int, name: str) -> str:
+    """A listing of names and numbers, which cannot have more lines than what was listed before, but for a few."""
+    found, _ = answers.sound_listing(listed, "", name)
+    if found.count("\n") > most + _NEW:
+        raise CommandError(f"{name} told of more than it listed before.", "Run again.")
+    return found
 
 
 def not_granted(name: str, address: str) -> DPlaneError:

@@ -25,6 +25,7 @@ from .needs import NO_OTHERS, NONE_WAIT, Claim, Needs, clock_stops, needs_of
 from .plan import PAUSED
 from .points import ALL, TASKS, maker_of
 from .policy import Policy, parse
+from .pruners import LocalPruner
 
 _UNPROVEN = "nothing of it is proven at the target, so the policy waits"
 _INTERRUPTED = "a transfer into it was interrupted, and goes on first"
@@ -117,7 +118,9 @@ class Retention:
         frees: int | None = 0
         problem = unread = ""
         try:  # ours are judged without them
-            hand.others = await pruner.others(top, side, scope.as_if) if top in side else {}
+            if scope.as_if is not None and isinstance(pruner, LocalPruner):  # another box judges by itself what may go
+                pruner.as_if = (top, scope.as_if)
+            hand.others = await pruner.others(top, side) if top in side else {}
         except DPlaneError as error:
             unread = f"Only what D-Plane took could be judged: {error}"
         for name in members(self._task, self._here):
