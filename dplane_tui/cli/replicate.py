@@ -16,6 +16,7 @@ from ..services.replication.model import Plan, Run, Task, TaskStatus
 from ..services.replication.options import describe, seconds, stream_words
 from ..services.replication.places import place_of
 from ..services.replication.service import ReplicationService, error_of, open_replication
+from ..services.retention.model import UNKNOWN
 from . import (
     foreground,
     replicate_check,
@@ -183,9 +184,9 @@ def describe_run(run: Run) -> str:
         ]
     for gone in run.pruned:
         what = text.clean(f"{gone.dataset}@{gone.snapshot}")
-        lines.append(
-            f"{f'NOT gone  {what}: {text.clean(gone.error)}' if gone.error else f'pruned    {what}'} ({gone.side})"
-        )
+        word = "unclear " if gone.error.startswith(UNKNOWN) else "NOT gone" if gone.error else "pruned  "
+        why = f": {text.clean(gone.error)}" if gone.error else ""
+        lines.append(f"{word}  {what}{why} ({gone.side})")
     return "\n".join(lines)
 
 

@@ -81,7 +81,10 @@ def _lines(side: SideReport, dry: bool, *, only_going: bool) -> list[str]:
     going, stays = side.goes, len(side.judged) - len(side.goes)
     gone = sum(one.destroyed for one in going)
     what = f"{len(going)} would go" if dry else f"{gone} destroyed"
-    left = f", {len(going) - gone} of those to go are still there" if not dry and gone < len(going) else ""
+    unclear = sum(one.unknown for one in going)
+    still = len(going) - gone - unclear
+    left = f", {still} of those to go are still there" if not dry and still else ""
+    left += f", of {unclear} it is not known" if unclear else ""
     size = f", about {text.size(side.frees)} free by it" if side.frees is not None and going else ""
     lines.append(f"in all    {what}{left}, {stays} kept by the policy{size}")
     told = (("PROBLEM", side.problem), ("NOTE", side.note))
@@ -89,8 +92,7 @@ def _lines(side: SideReport, dry: bool, *, only_going: bool) -> list[str]:
 
 
 def _line(one: Judged, dry: bool) -> str:
-    word = "stays" if one.keep else "goes" if dry else "gone" if one.destroyed else "LEFT"
-    return f"{word:<9} {one.dataset}@{one.snapshot}  {one.error or one.why}"
+    return f"{one.fate(dry=dry):<9} {one.dataset}@{one.snapshot}  {one.error or one.why}"
 
 
 def trouble(done: Pruning) -> DPlaneError | None:
@@ -101,8 +103,9 @@ def trouble(done: Pruning) -> DPlaneError | None:
     left = [one for side in done.sides for one in side.judged if one.error]
     if not left:
         return None
+    unclear = "" if not any(one.unknown for one in left) else ", or it is not known whether they were"
     return CommandError(
-        f"{len(left)} snapshot(s) could not be destroyed, the first of them {left[0].dataset}@{left[0].snapshot}: "
-        f"{left[0].error}",
-        "They stay; the next run tries again.",
+        f"{len(left)} snapshot(s) could not be destroyed{unclear}, the first of them "
+        f"{left[0].dataset}@{left[0].snapshot}: {left[0].error}",
+        "What is left stays; the next run tries again.",
     )

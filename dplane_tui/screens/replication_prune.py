@@ -78,8 +78,8 @@ def prune_lines(done: Pruning) -> list[Pieces]:
         lines += [[(f"  {side.problem}", "bad")]] if side.problem else []
         lines += [[(f"  {side.note}", "warn")]] if side.note else []
         for one in sorted(side.judged, key=lambda item: item.keep):
-            word = "stays" if one.keep else "goes" if done.dry else "gone" if one.destroyed else "LEFT"
-            role = {"stays": "dim", "LEFT": "bad"}.get(word, "warn")
+            word = one.fate(dry=done.dry)
+            role = {"stays": "dim", "LEFT": "bad", "unclear": "bad"}.get(word, "warn")
             lines.append([(f"  {word:<7}", role), (f"{one.dataset}@{one.snapshot}: {one.error or one.why}", "text")])
     return lines[1:] or [[("Neither side has a policy: every snapshot stays.", "text")]]
 

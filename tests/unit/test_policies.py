@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,10 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dplane_tui.errors import BusyError, RefusedError, UsageError
+from dplane_tui.errors import BusyError, CommandError, RefusedError, TimedOutError, UsageError
 from dplane_tui.services import door as door_of
 from dplane_tui.services.notify.model import Alarm
 from dplane_tui.services.policies import alarms, news, records, wording
+from dplane_tui.services.policies import read as policies_read
 from dplane_tui.services.policies import run as run_of
 from dplane_tui.services.policies import service as service_of
 from dplane_tui.services.policies.model import PolicyRun, Wish
@@ -24,6 +27,7 @@ from dplane_tui.services.policies.service import LocalPolicies
 from dplane_tui.services.replication import records as task_records
 from dplane_tui.services.replication.lending import mark_prefix
 from dplane_tui.services.replication.model import Options, Peer, Task
+from dplane_tui.services.retention.pruners import LocalPruner
 from dplane_tui.services.store import Store, open_store
 
 from .policy_world.model import ModelBox
@@ -510,3 +514,82 @@ async def test_a_preview_of_another_policy_is_of_that_dataset_and_what_inherits(
     assert [one.dataset for one in shown.datasets] == ["tank", DATA]
     assert all(sum(not item.keep for item in one.judged) >= 1 for one in shown.datasets)
     assert len(world.box.names(DATA)) == 3
+
+
+async def three_hours(world: World) -> None:
+    """Two datasets whose next run takes one and lets one go."""
+    for name in (DATA, "vault/a"):
+        await world.service.set(name, "hourly=1")
+    for _ in range(3):
+        await world.run()
+        world.clock.go(hours=1)
+
+
+async def test_what_went_is_on_record_though_it_could_not_be_read_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await three_hours(world)
+    real, asked = policies_read.read_box, 0
+
+    async def read_box(*args: Any, **more: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            raise CommandError("zfs list timed out.")
+        return await real(*args, **more)
+
+    monkeypatch.setattr(run_of, "read_box", read_box)
+    done = await world.service.run(Wish(dry=False))
+    assert done.state == "failed"
+    assert "could not be read back: zfs list timed out" in done.message
+    for one in (done, (await world.service.runs(1))[0]):
+        assert [(len(item.judged) > 0, bool(item.taken_guid)) for item in one.datasets] == [(True, True)] * 2
+        assert sum(item.destroyed for part in one.datasets for item in part.judged) == 2
+
+
+async def test_what_went_is_on_record_of_a_run_that_was_stopped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await three_hours(world)
+    real = run_of.Runner._dataset
+
+    async def dataset(runner: Runner, wish: Wish, place: Any, *more: Any) -> Any:
+        if place.name != DATA:
+            raise asyncio.CancelledError
+        return await real(runner, wish, place, *more)
+
+    monkeypatch.setattr(run_of.Runner, "_dataset", dataset)
+    before = world.box.names(DATA)
+    with pytest.raises(asyncio.CancelledError):
+        await world.service.run(Wish(dry=False))
+    (kept,) = await world.service.runs(1)
+    assert (kept.state, kept.message) == ("failed", "It was stopped.")
+    first, second = kept.datasets
+    assert (
+        {item.snapshot for item in first.judged if item.destroyed} == set(before) - set(world.box.names(DATA)) != set()
+    )
+    assert (bool(second.taken_guid), second.judged) == (True, ())
+
+
+async def test_a_preview_keeps_the_newest_of_today_where_the_run_will_for_another_reason(world: World) -> None:
+    await three_hours(world)
+    world.clock.go(hours=2)
+    world.box.datasets[DATA].snaps[world.box.names(DATA)[-1]].holds = 1
+    await world.agreed()
+
+
+async def test_a_snapshot_that_may_have_gone_is_settled_by_what_is_listed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await three_hours(world)
+    real = LocalPruner.prune
+
+    async def late(pruner: LocalPruner, dataset: str, chosen: Mapping[str, str]) -> None:
+        if dataset == DATA:
+            await real(pruner, dataset, chosen)
+        raise TimedOutError("The helper did not end within 600 s.")
+
+    monkeypatch.setattr(LocalPruner, "prune", late)
+    done = await world.service.run(Wish(dry=False))
+    gone, left = done.datasets
+    assert [(item.destroyed, item.error) for item in gone.judged if not item.keep] == [(True, "")]
+    assert gone.problem == ""
+    assert "still listed: The helper did not end" in left.problem

@@ -290,7 +290,8 @@ def test_a_mark_of_a_peer_stands_in_the_way_only_while_it_is_let_in() -> None:
         ({NAMES[2]: "3"}, details(n2={"clones": "tank/b,tank/c"}), "tank/b is a clone"),
         ({NAMES[2]: "3"}, details(n2={"clones": "-"}), None),
         ({NAMES[2]: "3"}, details(n2={"clones": "missing"}), "not known"),
-        ({NAMES[2]: "3"}, "", "another snapshot has its name"),
+        ({NAMES[2]: "3"}, "", "told nothing of it"),
+        ({NAMES[3]: "4"}, details(n3={"userrefs": "1"}), "it is held"),  # which a preview must not take for the newest
         ({named(9 * HOUR): "5"}, details(), "gone already"),
         ({"autosnap_1": "5"}, details(), "no task or policy gives such a name"),
         ({"dplane-mine": "5"}, details(), "no task or policy gives such a name"),

@@ -675,6 +675,18 @@ def test_of_each_job_of_whatever_tool_the_newest_stays() -> None:
     assert stays == [found[1][0], found[2][0], found[3][0], "weekly_2"]
 
 
+def test_what_stays_for_its_false_date_is_not_thinned_while_a_target_is_away() -> None:
+    ours = [*at(31 * DAY), replace(at(0)[0], guid="99", createtxg=99)]
+    dates = enumerate((10, 9, 400, 8, 7, 6, 1), 11)
+    theirs = [
+        Point(f"autosnap_{txg}", str(txg), txg, int(NOW.timestamp()) - ago * DAY, let_go="autosnap_")
+        for txg, ago in dates
+    ]
+    for backlog in (None, Backlog(after=1, most=2)):
+        found = plan([*ours, *theirs], parse("daily=30"), NOW, backlog=backlog)
+        assert [one.keep for one in found if one.point.name == "autosnap_13"] == [True]
+
+
 def test_a_date_of_theirs_makes_nothing_older_or_younger() -> None:
     days = at(*(day * DAY for day in range(40)))
     strange = Point("autosnap_bad", "99", 99, 60, let_go="autosnap_")

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dplane_tui.errors import BusyError, ChangedError, CommandError
 from dplane_tui.services.replication import codec, records
 from dplane_tui.services.replication.bases import mark_of
 from dplane_tui.services.replication.lending import mark_prefix
 from dplane_tui.services.replication.model import Evidence, Run, Task
 from dplane_tui.services.replication.options import change
 from dplane_tui.services.replication.pruning import decode_pruning
-from dplane_tui.services.retention.hand import Hand
-from dplane_tui.services.retention.looking import GONE
 from dplane_tui.services.retention.model import PruneWish, Pruning
-from dplane_tui.services.retention.pruners import Looked
 from dplane_tui.services.store import open_store
 
 from .replication_world.world import World
@@ -484,94 +480,6 @@ async def test_a_preview_shows_what_would_go_if_it_were_told(world: World) -> No
     _, done = await by_hand(world, dry=True)
     assert not any(one.snapshot.startswith("autosnap_") for side in done.sides for one in side.goes)
     assert names(world, "near") == [*autosnaps, *old]
-
-
-class Racing:
-    """A box where something else happens between a look and a destroy."""
-
-    def __init__(self, count: int) -> None:
-        self.there = {f"snap-{number}": str(number) for number in range(count)}
-        self.chosen = dict(self.there)
-        self.asked = 0
-        self.blind = False
-        self.late = False
-        """It destroys, and answers that it did not."""
-
-    async def look(self, dataset: str, chosen: Mapping[str, str], *, sizes: bool = True) -> Looked:
-        self.asked += 1
-        if self.blind:
-            raise CommandError(f"{dataset} cannot be looked at.")
-        return Looked({name: GONE for name in chosen if name not in self.there}, 0)
-
-    async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
-        self.asked += 1
-        if any(name not in self.there for name in chosen):
-            raise ChangedError(f"{dataset} is not what you saw.")
-        for name in chosen:
-            del self.there[name]
-        if self.late:
-            raise CommandError("zfs did not end in time.")
-
-
-async def test_what_another_tool_prunes_at_that_moment_stops_nothing_and_is_no_error() -> None:
-    box = Racing(250)
-    went = {f"snap-{number}" for number in (3, 50, 51, 120, 249)}
-    for name in went:
-        del box.there[name]
-    hand = Hand(box)  # type: ignore[arg-type]
-    assert await hand._destroy("tank/a", box.chosen) == dict.fromkeys(went, GONE)
-    assert not box.there
-    assert hand.refused == 0
-
-
-async def test_a_look_that_fails_then_leaves_what_was_destroyed_before_on_record() -> None:
-    box = Racing(250)
-    del box.there["snap-120"]
-    box.blind = True
-    errors = await Hand(box)._destroy("tank/a", box.chosen)  # type: ignore[arg-type]
-    assert set(errors) == {f"snap-{number}" for number in range(100, 200)}
-    assert set(errors.values()) == {"tank/a cannot be looked at."}
-    assert set(box.there) == set(errors) - {"snap-120"}
-
-
-async def test_what_is_gone_after_it_was_tried_counts_as_destroyed_whatever_was_answered() -> None:
-    box = Racing(100)
-    box.late = True
-    assert await Hand(box)._destroy("tank/a", box.chosen) == {}  # type: ignore[arg-type]
-    assert not box.there
-
-
-async def test_what_goes_while_zfs_was_too_busy_to_destroy_it_is_not_claimed() -> None:
-    box = Racing(4)
-    asked = box.prune
-
-    async def prune(dataset: str, chosen: Mapping[str, str]) -> None:
-        if box.asked == 0:
-            box.asked += 1
-            del box.there["snap-1"]
-            raise BusyError(f"{dataset} is busy.")
-        await asked(dataset, chosen)
-
-    box.prune = prune  # type: ignore[method-assign]
-    assert await Hand(box)._destroy("tank/a", box.chosen) == {"snap-1": GONE}  # type: ignore[arg-type]
-    assert not box.there
-
-
-async def test_a_box_that_changes_its_mind_without_end_is_asked_a_few_times() -> None:
-    box = Racing(300)
-
-    async def look(dataset: str, chosen: Mapping[str, str], *, sizes: bool = True) -> Looked:
-        box.asked += 1
-        return Looked({min(chosen): "it is held"}, 0)
-
-    async def prune(dataset: str, chosen: Mapping[str, str]) -> None:
-        box.asked += 1
-        raise ChangedError("not now")
-
-    box.look, box.prune = look, prune  # type: ignore[method-assign]
-    errors = await Hand(box)._destroy("tank/a", box.chosen)  # type: ignore[arg-type]
-    assert set(errors) == set(box.chosen)
-    assert box.asked < 40
 
 
 @pytest.mark.parametrize("mark", ["received autosnap_", "none", "dplane-"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,8 @@ from ..replication.read import Dataset, Point
 from ..retention import looking
 from ..retention.claims import claims_of
 from ..retention.clock import local_now
-from ..retention.hand import Hand
+from ..retention.hand import Hand, settled
+from ..retention.model import BEGUN, Judged
 from ..retention.needs import clock_stops, needs_of
 from ..retention.points import POLICY
 from ..retention.pruners import LocalPruner, Looked, Pruner
@@ -93,10 +94,17 @@ class Runner:
                 place = box.places.get(one)
                 if place is None or not any(point.guid == taken[one] for point in place.dataset.snapshots):
                     broken[one] = f"its snapshot @{name} was taken, but is not listed"
-        done = [
-            await self._dataset(wish, place, (one in taken and name) or "", taken.get(one, ""), broken.get(one, ""))
-            for one, place in (await self._with_claims(box)).items()
-        ]
+        so_far = {one.dataset: one for one in run.datasets}
+
+        async def tell(part: DatasetRun) -> None:
+            so_far[part.dataset] = part
+            await keep(replace(run, datasets=tuple(so_far.values())))
+
+        done: list[DatasetRun] = []
+        for one, place in (await self._with_claims(box)).items():
+            begun = (one in taken and name) or "", taken.get(one, ""), broken.get(one, "")
+            done.append(await self._dataset(wish, place, *begun, tell))
+            so_far[one] = done[-1]
         run = replace(run, datasets=tuple(done))
         return run if wish.dry else await self._read_back(run, wish)
 
@@ -159,53 +167,73 @@ class Runner:
         self._claims = await claims_of(self._store, side, self._jobs, "") if on else {}
         return on
 
-    async def _dataset(self, wish: Wish, place: Place, taken: str, guid: str, broken: str) -> DatasetRun:
-        """Let go what the policy does not keep."""
+    async def _dataset(
+        self, wish: Wish, place: Place, taken: str, guid: str, broken: str, tell: Callable[[DatasetRun], Awaitable[Any]]
+    ) -> DatasetRun:
+        """Let go what the policy does not keep; `tell` is told what went, batch by batch."""
         assert place.policy is not None
         found = DatasetRun(place.name, str(place.policy), taken, guid, problem=broken)
         if broken:
             return replace(found, problem=f"{broken}; {_NOT_TAKEN}")
         dataset = _with(place.dataset, taken) if wish.dry and taken else place.dataset
         pruner = _Ahead(self._pruner) if wish.dry and taken else self._pruner
-        hand = Hand(pruner, wish.dry, sizes=wish.dry, of=POLICY, clock=self._clock)
+        gone: dict[str, Judged] = {}
+
+        async def record(batch: Sequence[Judged]) -> None:
+            if not all(one.error == BEGUN for one in batch):
+                gone.update({one.guid: one for one in batch if one.error != looking.GONE})
+                await tell(replace(found, judged=tuple(gone.values())))
+
+        hand = Hand(pruner, wish.dry, sizes=wish.dry, of=POLICY, clock=self._clock, record=record)
         reasons = needs_of(place.dataset, self._claims[place.name], self._let_in).reasons
         try:
             stopped = clock_stops(dataset, self._clock())
             judged, frees = await hand.apply(dataset, place.policy, reasons, None)
         except DPlaneError as error:
-            return replace(found, problem=error.message.rstrip("."))
+            return replace(found, judged=tuple(gone.values()), problem=error.message.rstrip("."))
         except _NO_NUMBER as error:
-            return replace(found, problem=f"what to let go cannot be told ({type(error).__name__})")
-        left = next((one for one in judged if one.error), None)
-        problem = stopped or (
-            f"@{clean(left.snapshot)} could not be destroyed: {clean(left.error, 300)}" if left else ""
-        )
-        return replace(found, judged=judged, frees=frees, problem=problem)
+            why = f"what to let go cannot be told ({type(error).__name__})"
+            return replace(found, judged=tuple(gone.values()), problem=why)
+        return replace(found, judged=judged, frees=frees, problem=stopped)
 
     async def _read_back(self, run: PolicyRun, wish: Wish) -> PolicyRun:
         """List once more when something was destroyed: it must be gone, and what was to stay must be there."""
-        if not any(item.destroyed for one in run.datasets for item in one.judged):
-            return run
-        box = await self._read(replace(wish, policy=""))
-        done: list[DatasetRun] = []
-        for one in run.datasets:
-            place = box.places.get(one.dataset)
-            left = {point.guid for point in place.dataset.snapshots} if place is not None else set()
-            judged = tuple(
-                replace(item, destroyed=False, error="it is still listed")
-                if item.destroyed and item.guid in left
-                else item
-                for item in one.judged
-            )
-            ours = [
-                item for item in judged if wording.taken_at(item.snapshot) is not None
-            ]  # others are others' to drop
-            lost = next((item for item in ours if item.keep and item.guid not in left), None)
-            why = f"@{clean(lost.snapshot)} was to stay, but is not listed any more" if lost else one.problem
-            if not why and judged != one.judged:
-                why = "something that was destroyed is still listed"
-            done.append(replace(one, judged=judged, problem=why))
-        return replace(run, datasets=tuple(done))
+        if any(item.destroyed or item.unknown for one in run.datasets for item in one.judged):
+            try:
+                box = await self._read(replace(wish, policy=""))
+            except DPlaneError as error:
+                said = f"What was let go could not be read back: {error}"
+                run = replace(run, problems=(*run.problems, said))
+            else:
+                run = replace(run, datasets=_read_again(run.datasets, box))
+        return replace(run, datasets=tuple(map(_with_problem, run.datasets)))
+
+
+def _read_again(datasets: Sequence[DatasetRun], box: Box) -> tuple[DatasetRun, ...]:
+    """What became of each snapshot, by what the box has now."""
+    done: list[DatasetRun] = []
+    for one in datasets:
+        place = box.places.get(one.dataset)
+        left = {(one.dataset, point.guid) for point in place.dataset.snapshots} if place is not None else set()
+        judged = settled(one.judged, left)
+        lost = next((item for item in judged if _is_lost(item, left)), None)
+        why = f"@{clean(lost.snapshot)} was to stay, but is not listed any more" if lost else one.problem
+        done.append(replace(one, judged=judged, problem=why))
+    return tuple(done)
+
+
+def _is_lost(item: Judged, left: Collection[tuple[str, str]]) -> bool:
+    ours = wording.taken_at(item.snapshot) is not None  # others are others' to drop
+    return ours and item.keep and (item.dataset, item.guid) not in left
+
+
+def _with_problem(one: DatasetRun) -> DatasetRun:
+    """With a clause of the first snapshot that is still there, or may be, where nothing else is wrong."""
+    left = next((item for item in one.judged if item.error), None)
+    if one.problem or left is None:
+        return one
+    what = "was to go; " if left.unknown else "could not be destroyed: "
+    return replace(one, problem=f"@{clean(left.snapshot)} {what}{clean(left.error, 300)}")
 
 
 def _wished(place: Place, wish: Wish) -> Place:

@@ -188,6 +188,8 @@ class LocalPolicies:
 
     async def _recorded(self, store: Store, run: PolicyRun, wish: Wish) -> PolicyRun:
         async def keep(state: PolicyRun) -> None:
+            nonlocal run
+            run = state  # however it ends, this was done
             await records.keep(store, state)
 
         try:

@@ -84,10 +84,23 @@ async def proven_in(store: Store, run_id: str) -> frozenset[str]:
     return frozenset(row["dataset"] for row in rows if row["good"])
 
 
-async def record(store: Store, run_id: str, task: str, gone: Sequence[Pruned]) -> None:
-    """Store what was destroyed, or could not be, at once: a kill right after it loses nothing."""
+async def record(store: Store, run_id: str, task: str, gone: Sequence[Pruned], dropped: str = "") -> None:
+    """Store what became of these, or is about to, in the place of what the run had stored of them.
+
+    Nothing is stored of those with the error `dropped`: others destroyed them.
+    """
     async with store.transaction() as db:
         await db.executemany(
-            "INSERT INTO pruned (run, task, side, dataset, snapshot, guid, at, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [(run_id, task, *dataclasses.astuple(item)) for item in gone],
+            "DELETE FROM pruned WHERE run = ? AND side = ? AND dataset = ? AND guid = ?",
+            [(run_id, item.side, item.dataset, item.guid) for item in gone],
         )
+        await db.executemany(
+            "INSERT INTO pruned (run, task, side, dataset, snapshot, guid, at, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [(run_id, task, *dataclasses.astuple(item)) for item in gone if not dropped or item.error != dropped],
+        )
+
+
+async def pruned_by_others(store: Store, run_id: str, guids: Sequence[str]) -> frozenset[str]:
+    """Which of these snapshots another run has on record as destroyed, or as about to be."""
+    sql = "SELECT guid FROM pruned WHERE run != ? AND guid IN (SELECT value FROM json_each(?))"
+    return frozenset(row["guid"] for row in await store.rows(sql, (run_id, json.dumps(guids))))

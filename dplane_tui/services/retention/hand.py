@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -11,15 +11,19 @@ from ..replication.read import Dataset
 from .backlog import Backlog
 from .clock import local_now
 from .looking import AT_ONCE, GONE, Others
-from .model import Judged
+from .model import BEGUN, UNKNOWN, Judged
 from .needs import NO_OTHERS, decide
 from .plan import Decision
 from .points import ALL, POLICY
 from .policy import Policy
-from .pruners import Pruner
+from .pruners import NothingDoneError, Pruner
 
 _LOOKS = 4  # a look can find that something has to stay, and then something else goes in its place
 _REFUSALS = 10  # of a side; after so many no further batch is taken apart to find what is in its way
+
+
+async def _nobody(_batch: Sequence[Judged]) -> None:
+    """Nobody keeps a record."""
 
 
 @dataclass(slots=True)
@@ -35,6 +39,8 @@ class Hand:
     clock: Callable[[], datetime] = local_now
     by_hand: bool = False
     """A person answers for the clock, see `plan`."""
+    record: Callable[[Sequence[Judged]], Awaitable[None]] = _nobody
+    """Is told of each batch, with BEGUN right before it is destroyed, and once more with what became of it."""
     went: set[tuple[str, str]] = field(default_factory=set)
     """Datasets and GUIDs of what a box said was gone when it was to go."""
     _tried: set[str] = field(default_factory=set)
@@ -54,15 +60,17 @@ class Hand:
         """
         now = self.clock()
         decided, frees = await self._looked(dataset, policy, now, dict(reasons), backlog)
-        going = {one.point.name: one.point.guid for one in decided if not one.keep}
-        errors = {} if self.dry else await self._destroy(dataset.name, going)
+        errors = {} if self.dry else await self._destroy(dataset.name, [one for one in decided if not one.keep])
         # What went meanwhile, as another tool prunes too, is nobody's to judge, nor did we destroy it.
         went = {one.point.name for one in decided if GONE in (one.why, errors.get(one.point.name))}
         self.went |= {(dataset.name, one.point.guid) for one in decided if one.point.name in went}
         decided = tuple(one for one in decided if one.point.name not in went)
-        judged = tuple(
+        return self._judged(dataset.name, decided, errors), frees
+
+    def _judged(self, dataset: str, decided: Sequence[Decision], errors: Mapping[str, str]) -> tuple[Judged, ...]:
+        return tuple(
             Judged(
-                dataset.name,
+                dataset,
                 one.point.name,
                 one.point.guid,
                 one.keep,
@@ -72,7 +80,6 @@ class Hand:
             )
             for one in decided
         )
-        return judged, frees
 
     async def _looked(
         self, dataset: Dataset, policy: Policy, now: datetime, reasons: dict[str, str], backlog: Backlog | None
@@ -104,13 +111,16 @@ class Hand:
             one if one.keep or one.point.guid in seen else replace(one, keep=True, why=unseen) for one in decided()
         ), frees
 
-    async def _destroy(self, dataset: str, chosen: Mapping[str, str]) -> dict[str, str]:
-        """Destroy, a batch at a time; returns why those that are still there are."""
+    async def _destroy(self, dataset: str, chosen: Sequence[Decision]) -> dict[str, str]:
+        """Destroy, a batch at a time; returns why those that are still there are, or may be."""
         errors: dict[str, str] = {}
         self._tried.clear()
-        names = list(chosen)
-        for start in range(0, len(names), AT_ONCE):
-            errors |= await self._batch(dataset, {name: chosen[name] for name in names[start : start + AT_ONCE]})
+        for start in range(0, len(chosen), AT_ONCE):
+            part = chosen[start : start + AT_ONCE]
+            batch = {one.point.name: one.point.guid for one in part}
+            await self.record(self._judged(dataset, part, dict.fromkeys(batch, BEGUN)))
+            errors |= await self._batch(dataset, batch)
+            await self.record(self._judged(dataset, part, errors))
         return errors
 
     async def _batch(self, dataset: str, batch: Mapping[str, str]) -> dict[str, str]:
@@ -121,21 +131,21 @@ class Hand:
             return {}
         except UnreachableError as error:
             self.lost = error.message
-            return dict.fromkeys(batch, error.message)
+            return dict.fromkeys(batch, f"{UNKNOWN}: {error.message}")
         except DPlaneError as error:
             left: Mapping[str, str] = batch
             errors: dict[str, str] = {}
+            why = error.message
             if isinstance(error, ChangedError):
                 left, errors = await self._left(dataset, batch)
-            elif isinstance(error, CommandError) and not isinstance(
-                error, BusyError
-            ):  # others say that nothing was done
+            elif isinstance(error, CommandError) and not isinstance(error, BusyError | NothingDoneError):
                 self._tried |= batch.keys()
+                why = f"{UNKNOWN}: {why}"
             if len(left) < len(batch) and self.refused < _REFUSALS:
                 return errors | (await self._batch(dataset, left) if left else {})
             self.refused += 1
             if len(batch) == 1 or self.refused >= _REFUSALS:
-                return dict.fromkeys(left, error.message) | errors
+                return dict.fromkeys(left, why) | errors
         # ZFS destroys all or none of a batch: one that became busy must not keep the others.
         names = list(batch)
         for half in (names[: len(names) // 2], names[len(names) // 2 :]):
@@ -156,3 +166,18 @@ class Hand:
         # What is gone after it was tried to destroy went by that, though the answer was another.
         errors = {name: why for name, why in kept.items() if not (why == GONE and name in self._tried)}
         return {name: guid for name, guid in batch.items() if name not in kept}, errors
+
+
+def settled(judged: Sequence[Judged], left: Collection[tuple[str, str]]) -> tuple[Judged, ...]:
+    """What became of each, by what is listed now: `left` are datasets and GUIDs."""
+    return tuple(_settled(one, listed=(one.dataset, one.guid) in left) for one in judged)
+
+
+def _settled(one: Judged, *, listed: bool) -> Judged:
+    if listed and one.destroyed:
+        return replace(one, destroyed=False, error="it is still listed")
+    if listed and one.unknown:
+        return replace(one, error=f"it is still listed{one.error.removeprefix(UNKNOWN)}")
+    if one.unknown:
+        return replace(one, destroyed=True, error="")
+    return one

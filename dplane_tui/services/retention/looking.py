@@ -151,10 +151,12 @@ def in_the_way(
     told = _told(dataset, details)
     kept = {}
     for name, guid in chosen.items():
-        if why := _why(name, guid, there.get(name, ("", 0))[0], newest, told.get(name, {}), begins):
+        if why := _why(name, guid, there.get(name, ("", 0))[0], told.get(name, {}), begins):
             kept[name] = why
         elif guid in bases:
             kept[name] = "an increment may start from it"
+        elif name == newest:  # last: a preview takes that as if a snapshot had been taken since
+            kept[name] = NEWEST
     return kept
 
 
@@ -174,16 +176,16 @@ def needs_leave(names: Iterable[str]) -> bool:
     return any(not OWN.fullmatch(name) for name in names)
 
 
-def _why(name: str, guid: str, now: str, newest: str, told: Mapping[str, str], begins: Collection[str]) -> str:
-    """What is against it, or an empty text."""
+def _why(name: str, guid: str, now: str, told: Mapping[str, str], begins: Collection[str]) -> str:
+    """What is against it by itself, or an empty text."""
     if not OWN.fullmatch(name) and (name.startswith(_OURS) or not let_go.covers(begins, name)):
         return f"no task or policy gives such a name, nor does {let_go.MARK} there let it go"
     if not now:
         return GONE
+    if not told:
+        return "ZFS told nothing of it when it was looked at once more"
     if now != guid or told.get("guid") != guid:
         return "another snapshot has its name now"
-    if name == newest:
-        return NEWEST
     if told.get("userrefs") != "0":
         return "it is held" if told.get("userrefs", "").isdigit() else "ZFS does not tell whether it is held"
     if told.get("clones") not in ("", "-"):

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SOURCE, TARGET = "source", "target"
+UNKNOWN = "whether it went is not known"
+"""How an error begins of what was to be destroyed and may have been."""
+BEGUN = f"{UNKNOWN}: the run ended while it was to be destroyed"
+"""The error of what is about to be destroyed: it stands until it is known what became of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,18 @@ class Judged:
     destroyed: bool = False
     """It was destroyed, and is not listed any more."""
     error: str = ""
-    """Why it is still there although it was to go."""
+    """Why it is still there although it was to go; begins with UNKNOWN where it may have gone."""
+
+    @property
+    def unknown(self) -> bool:
+        """Whether it was to go, and may have gone."""
+        return self.error.startswith(UNKNOWN)
+
+    def fate(self, *, dry: bool) -> str:
+        """What becomes, or became, of it in a word."""
+        if self.keep or dry:
+            return "stays" if self.keep else "goes"
+        return "gone" if self.destroyed else "unclear" if self.unknown else "LEFT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +87,7 @@ class Pruning:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """The record of one snapshot that retention destroyed, or could not."""
+    """The record of one snapshot that retention destroyed, could not, or is about to destroy."""
 
     side: str
     dataset: str
@@ -81,4 +96,4 @@ class Pruned:
     at: float
     """Unix seconds."""
     error: str = ""
-    """Why it is still there; empty when it is gone."""
+    """Why it is still there, or UNKNOWN and why; empty when it is gone."""

@@ -75,7 +75,11 @@ def plan(
     held_back: set[int] = set()
     for mine in [*origins, others] if backlog is not None else ():
         assert backlog is not None
-        waiting = [index for index in mine if ordered[index].createtxg > backlog.after and verdicts[index][1] != _AHEAD]
+        waiting = [
+            index
+            for index in mine
+            if ordered[index].createtxg > backlog.after and verdicts[index][1] not in (_AHEAD, _BEHIND)
+        ]
         thin |= _thin(ordered, waiting, never, verdicts, backlog)
         held_back.update(waiting)
     found: list[Decision] = []

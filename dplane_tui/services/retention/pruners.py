@@ -21,6 +21,13 @@ from . import looking
 _SECONDS = 600.0
 _NEW = 1000  # datasets or snapshots that may have been made since a side was read
 _BEGINNINGS = 10
+# Words of our own helper, and of our own agent.
+_SAID_NO = ("zfs destroy failed: ", "destructive act is still running", "The far box could not list ")
+_KILLED = "it was ended by signal"
+
+
+class NothingDoneError(CommandError):
+    """ZFS refused to destroy, or was not asked to: nothing went."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +64,8 @@ class Pruner(Protocol):
     async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
         """Destroy them, all or none; returns when they are not listed any more.
 
-        Raises ChangedError when one is not what it was, RefusedError when one must stay, CommandError.
+        Raises ChangedError when one is not what it was, RefusedError when one must stay, BusyError or NothingDoneError
+        when nothing was destroyed; after any other CommandError, or UnreachableError, they may have been.
         """
         ...
 
@@ -170,7 +178,10 @@ class LocalPruner(_Commands):
         return await lent.let_in(self._host)
 
     async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
-        await self._door.call("snapshot-prune", timeout=_SECONDS, dataset=dataset, snapshots=dict(chosen))
+        try:
+            await self._door.call("snapshot-prune", timeout=_SECONDS, dataset=dataset, snapshots=dict(chosen))
+        except CommandError as error:
+            raise _of_helper(error) from None
 
 
 class PlainPruner(_Commands):
@@ -184,12 +195,18 @@ class PlainPruner(_Commands):
         return await self._link.run(argv, timeout=_SECONDS, limit=limit)
 
     async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
-        for name, why in (await self.look(dataset, chosen, sizes=False)).kept.items():
+        try:
+            looked = await self.look(dataset, chosen, sizes=False)
+        except CommandError as error:
+            raise NothingDoneError(error.message, error.next_step) from None
+        for name, why in looked.kept.items():
             raise ChangedError(f"{dataset}@{name} stays: {why}.")
         names = ",".join(sorted(chosen))
         done = await self._run([*self._zfs, "destroy", f"{dataset}@{names}"], answers.ANSWER_LIMIT)
         if done.status != 0:
-            raise failures.of_zfs(done.error, f"snapshots of {dataset} could not be destroyed")
+            refusal = failures.of_zfs(done.error, f"snapshots of {dataset} could not be destroyed")
+            said_no = done.status == 1 and isinstance(refusal, CommandError)  # else it may have been killed at it
+            raise NothingDoneError(refusal.message, refusal.next_step) if said_no else refusal
         listed = await self._run(list_argv(dataset, False), answers.LISTING_LIMIT)
         if listed.status != 0:
             raise failures.of_zfs(listed.error, f"{dataset} could not be listed")
@@ -248,7 +265,16 @@ class AgentPruner:
         return looking.dated(named, parse_times(_bounded(answer.get("times"), _snapshots(side), name)))
 
     async def prune(self, dataset: str, chosen: Mapping[str, str]) -> None:
-        await self._ask(dataset, chosen, dry_run=False)
+        try:
+            await self._ask(dataset, chosen, dry_run=False)
+        except CommandError as error:
+            raise _of_helper(error) from None
+
+
+def _of_helper(error: CommandError) -> CommandError:
+    """The helper's error, as NothingDoneError where its words say that: ZFS destroys all of a list or nothing."""
+    said_no = any(words in error.message for words in _SAID_NO) and _KILLED not in error.message
+    return NothingDoneError(error.message, error.next_step) if said_no else error
 
 
 def _snapshots(side: Side) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from privhelper import resumetoken
@@ -19,11 +20,12 @@ from ..replication.targets import Target
 from ..store import Store
 from . import claims
 from .backlog import Backlog
-from .hand import Hand
+from .hand import Hand, settled
+from .looking import GONE, OWN
 from .model import SOURCE, TARGET, Judged, Pruned, Pruning, SideReport
 from .needs import NO_OTHERS, NONE_WAIT, Claim, Needs, clock_stops, needs_of
 from .plan import PAUSED
-from .points import ALL, TASKS, maker_of
+from .points import ALL, POLICY_SNAPSHOT, TASKS
 from .policy import Policy, parse
 from .pruners import LocalPruner
 
@@ -111,6 +113,7 @@ class Retention:
         # At the source, what the dataset's own policy took is that policy's; a copy's history is the task's alone.
         hand = Hand(pruner, scope.dry, sizes=scope.proven is None, of=ALL if far else TASKS, by_hand=scope.by_hand)
         side = (self._there or {}) if far else self._here
+        hand.record = partial(self._record, report.side)
         others = await self._claims(side, far=far)
         self._let_in = await pruner.let_in()
         top = self._task.target if far else self._task.source
@@ -135,7 +138,6 @@ class Retention:
                 problem = str(error)
                 break
             problem = problem or clock_stops(dataset, hand.clock(), hand.others.get(dataset.name, NO_OTHERS))
-            await self._record(report.side, found)
             judged += found
             frees = None if frees is None or more is None else frees + more
         found, said = await self._read_back(judged, hand, far=far)
@@ -171,19 +173,14 @@ class Retention:
             return needs, None
         return (needs, Policy()) if scope.backlog_only else (_all_stay(dataset, _UNPROVEN), None)
 
-    async def _record(self, side: str, judged: tuple[Judged, ...]) -> None:
+    async def _record(self, side: str, judged: Sequence[Judged]) -> None:
         now = time.time()
-        gone = [
-            Pruned(side, one.dataset, one.snapshot, one.guid, now, one.error)
-            for one in judged
-            if one.destroyed or one.error
-        ]
-        if gone:
-            await claims.record(self._store, self._run_id, self._task.name, gone)
+        gone = [Pruned(side, one.dataset, one.snapshot, one.guid, now, one.error) for one in judged]
+        await claims.record(self._store, self._run_id, self._task.name, gone, dropped=GONE)
 
     async def _read_back(self, judged: list[Judged], hand: Hand, *, far: bool) -> tuple[tuple[Judged, ...], str]:
         """List once more: what is still there was not destroyed, and what was to stay has to be there."""
-        if not (hand.went or any(one.destroyed for one in judged)):
+        if not (hand.went or any(one.destroyed or one.unknown for one in judged)):
             return tuple(judged), ""
         try:
             read = (await self._target.read(self._task.target, self._task.recursive))[0] if far else None
@@ -191,28 +188,34 @@ class Retention:
         except DPlaneError as error:
             return tuple(judged), f"What was destroyed could not be read back: {error}"
         left = {(name, point.guid) for name, dataset in side.items() for point in dataset.snapshots}
-        still = {one for one in judged if one.destroyed and (one.dataset, one.guid) in left}
-        # What another tool took it may drop, at this very moment as well.
+        found = settled(judged, left)
+        await self._record(
+            TARGET if far else SOURCE, [now for now, one in zip(found, judged, strict=True) if now != one]
+        )
+        if lost := await self._lost(found, left, far=far):
+            return found, (
+                f"{clean(lost[0].dataset)}@{clean(lost[0].snapshot)} was to stay and is not listed any more"
+                f"{f', nor are {len(lost) - 1} others' if len(lost) > 1 else ''}: find out who destroyed it."
+            )
+        if hand.went & left:
+            return found, f"{len(hand.went & left)} snapshot(s) were said to be gone and are still listed: run again."
+        return found, ""
+
+    async def _lost(
+        self, judged: Collection[Judged], left: Collection[tuple[str, str]], *, far: bool
+    ) -> Sequence[Judged]:
+        """What is not `left` although nobody but this task lets it go: other tools and people may drop what is theirs,
+        at the source the dataset's own policy what it took, and another task what it need not keep."""
         lost = [
             one
             for one in judged
             if one.keep
             and (one.dataset, one.guid) not in left
-            and not (maker_of(one.snapshot) or one.snapshot in hand.others.get(one.dataset, NO_OTHERS))
+            and OWN.fullmatch(one.snapshot)
+            and (far or not one.snapshot.startswith(POLICY_SNAPSHOT))
         ]
-        changed = tuple(
-            replace(one, destroyed=False, error="it is still listed") if one in still else one for one in judged
-        )
-        unlisted = tuple(replace(one, destroyed=False, error="it is still listed") for one in still)
-        await self._record(TARGET if far else SOURCE, unlisted)
-        if not lost and hand.went & left:
-            return changed, f"{len(hand.went & left)} snapshot(s) were said to be gone and are still listed: run again."
-        if not lost:
-            return changed, ""
-        return changed, (
-            f"{clean(lost[0].dataset)}@{clean(lost[0].snapshot)} was to stay and is not listed any more"
-            f"{f', nor are {len(lost) - 1} others' if len(lost) > 1 else ''}: find out who destroyed it."
-        )
+        elsewhere = await claims.pruned_by_others(self._store, self._run_id, [one.guid for one in lost]) if lost else ()
+        return [one for one in lost if one.guid not in elsewhere]
 
 
 def _paused(judged: tuple[Judged, ...]) -> str:
@@ -243,13 +246,20 @@ def told(pruning: Pruning) -> str:
     said: list[str] = []
     for side in pruning.sides:
         at = f"at {side.place}" if side.side == TARGET else "at the source"
-        gone, left = [one for one in side.judged if one.destroyed], [one for one in side.judged if one.error]
+        gone = [one for one in side.judged if one.destroyed]
+        left = [one for one in side.judged if one.error and not one.unknown]
+        unknown = [one for one in side.judged if one.unknown]
         if gone:
             said.append(f"{len(gone)} snapshot(s) destroyed {at} by the policy {side.policy}.")
         if left:
             said.append(
                 f"{len(left)} snapshot(s) could not be destroyed {at}, the first of them "
                 f"{clean(left[0].dataset)}@{clean(left[0].snapshot)}: {clean(left[0].error, 300)}"
+            )
+        if unknown:
+            said.append(
+                f"Of {len(unknown)} snapshot(s) {at}, the first of them {clean(unknown[0].dataset)}@"
+                f"{clean(unknown[0].snapshot)}, {clean(unknown[0].error, 300)}"
             )
         if side.problem:
             said.append(f"Retention {at} was left undone, or a part of it: {clean(side.problem, 500)}")
