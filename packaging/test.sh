@@ -43,11 +43,12 @@ trap leave EXIT
 trap 'exit 130' INT TERM
 
 if [ "${LAB_ZFS:=2.3}" = 2.3 ]; then
-    # Twice as many as cores: they start processes and wait for them. Terminals sleep more than they work; the engine and
-    # the boxes are one each.
+    # Twice as many as cores: they start processes and wait for them, and terminals sleep more than they work; the engine
+    # and the boxes are one each.
     section "without a box, an engine or a terminal" "not lab and not docker and not pty" \
         -n "$(($(nproc) * 2))" --dist worksteal
-    section "real terminals" "pty and not docker and not lab$proven" -n auto --dist loadscope
+    section "real terminals" "pty and not docker and not lab$proven" \
+        -n "$(($(nproc) * 2))" --dist loadscope
     section "a real Docker engine" "docker and not lab$proven"
 fi
 pair=used

@@ -80,6 +80,7 @@ NASTY = [
     *("é", "\u202e", "\u200b", "\ud800", "\U0001f4a5", "\u0660", "\uff0f", "x" * 256, "x" * 300, "a/" * 60, "mirror"),
 ]
 FAST = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
+IN_ALL = settings(FAST, max_examples=400)  # each example goes into every argument of the table: some 90,000 requests
 
 
 def example(verb: Verb) -> dict[str, Any]:
@@ -200,9 +201,8 @@ def test_the_nasty_pieces_at_every_place_of_every_text() -> None:
     st.integers(0, 10**6),
     st.integers(0, 3),
 )
-@settings(FAST, max_examples=1500)
+@IN_ALL
 def test_random_hostile_texts_in_every_argument(piece: str, at: int, how: int) -> None:
-    # Each example is one hostile text in each of about 60 arguments of text: about 90,000 requests.
     for verb, arg in TEXTS:
         whole = str(arg.example)
         place = at % (len(whole) + 1)
@@ -216,7 +216,7 @@ def test_random_hostile_texts_in_every_argument(piece: str, at: int, how: int) -
 
 
 @given(st.text(alphabet="abcdefgh019AZ_.:- /@#", min_size=1, max_size=30))
-@settings(FAST, max_examples=1500)
+@IN_ALL
 def test_almost_valid_texts_in_every_argument(value: str) -> None:
     for verb, arg in TEXTS:
         judge({**example(verb), arg.name: value}, arg, value)
@@ -230,7 +230,7 @@ _JSON = st.recursive(
 
 
 @given(_JSON, st.text(max_size=12))
-@settings(FAST, max_examples=1000)
+@IN_ALL
 def test_values_of_any_type_in_every_argument(value: object, name: str) -> None:
     for verb in VERBS:
         for arg in verb.args:
