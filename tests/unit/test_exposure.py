@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from dplane_tui.services.replication.exposure import Exposure, clauses, exposures, held_back
+from dplane_tui.services.replication.originals import to_note
 from dplane_tui.services.replication.read import ASKED, Dataset, parse
 from dplane_tui.services.replication.restored import Settings, put_back, told_of
 
@@ -40,6 +41,9 @@ def nfs_of(dataset: Dataset, notes: dict[str, dict[str, str]], *, home: bool) ->
         ("-", {"t/a": "off"}, "off", "off"),  # not known what it is in
         ("-", {}, None, "off"),
         (f"{NARROW}\nsharesmb\toff", {"t/a": NARROW}, NARROW, NARROW),
+        (WIDE, {"t/a": "not-noted"}, "not-noted", "not-noted"),
+        ("not-noted", {"t": "not-noted"}, "not-noted", "not-noted"),  # unequal to whatever is there
+        ("off", {"t/a": "not-noted"}, None, None),
     ],
 )
 def test_expected_is_the_nearest_note_or_what_is_inherited_at_home_or_no_share(
@@ -140,6 +144,28 @@ async def test_what_is_not_exposed_is_mounted_and_only_what_it_does_not_have_is_
     assert told == f"In the share that the copy notes, by what is above: t/a (“sharenfs={WIDE}”)."
     assert await restored(came("t/a", WIDE), {}) == ({"canmount", "dataset-mount"}, "")
     assert (await restored(came("t/a", WIDE), {}, home=False))[0] == set()
+
+
+async def test_a_share_of_its_own_that_no_note_holds_is_not_taken_for_none_nor_told_as_a_value() -> None:
+    own = {"sharenfs": "ro=" + ":".join(f"192.168.1.{at}" for at in range(10, 32)), "sharesmb": "name=ü"}
+    notes, left = to_note(own, {"sharenfs": NARROW})
+    assert left.keys() == own.keys()
+    done, told = await restored(came("t/a", WIDE, "on"), notes)
+    assert done == set()
+    assert (
+        f"t/a would be in “sharenfs={WIDE}”, how it was shared could not be noted: `dplane dataset share-nfs t/a "
+        "--rw CLIENT`, with whom you name; t/a would be in “sharesmb=on”, how it was shared could not be noted: "
+        "`dplane dataset share-smb t/a off`, or on. "
+    ) in told
+    assert (await restored(came("t/a", WIDE), {**notes, "canmount": "noauto"}))[1].endswith(
+        "`dplane dataset share-nfs t/a --rw CLIENT`, with whom you name (how it was shared could not be noted); "
+        "`dplane dataset share-smb t/a off`, or on (how it was shared could not be noted)."
+    )
+    _, below = clauses(held_back({"t/a": came("t/a", WIDE), "t/a/b": came("t/a/b", WIDE)}, {"t/a": notes}, []))
+    assert below == ["t/a/b"]
+    (above, _) = clauses(held_back({"t/a/b": came("t/a/b", WIDE)}, {"t/a": notes}, []))
+    assert "how t/a was shared could not be noted" in above[0]
+    assert "not-noted" not in told
 
 
 def test_what_is_told_of_many_that_stay_unmounted_is_bounded_and_no_value_ends_a_sentence() -> None:

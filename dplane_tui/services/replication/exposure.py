@@ -7,7 +7,7 @@ from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...text import quoted
-from .read import SHARES, Dataset, Side
+from .read import NOT_NOTED, SHARES, Dataset, Side
 
 _VALUE_MOST = 255  # characters of a share that is told; longer is none of our notes
 Notes = Mapping[str, Mapping[str, str]]
@@ -40,7 +40,7 @@ def exposures(dataset: Dataset, notes: Notes, *, home: bool) -> tuple[Exposure, 
         while at and share not in notes.get(at, ()):
             at = at.rpartition("/")[0]
         was = notes[at][share] if at else now if home else "off"
-        if now not in ("off", was):
+        if now != "off" and (now != was or was == NOT_NOTED):
             found.append(Exposure(share, now, was, at))
     return tuple(found)
 
@@ -86,9 +86,19 @@ def clauses(held: Mapping[str, Sequence[Exposure]]) -> tuple[list[str], list[str
 
 def _clause(name: str, one: Exposure) -> str:
     now = f"would be in {value_of(one.share, one.now)}" if one.now != "-" else f"has a {one.share} that is not known"
+    return f"{name} {now}, {_expected(name, one)}: {command(name, one.share, one.was)}"
+
+
+def _expected(name: str, one: Exposure) -> str:
     at = f" at {one.noted_at}" if one.noted_at not in ("", name) else ""
-    was = f"noted{at} is {value_of(one.share, one.was)}" if one.noted_at else "no such share is noted"
-    return f"{name} {now}, {was}: {command(name, one.share, one.was)}"
+    if one.was == NOT_NOTED:
+        return f"how {one.noted_at if at else 'it'} was shared could not be noted"
+    return f"noted{at} is {value_of(one.share, one.was)}" if one.noted_at else "no such share is noted"
+
+
+def was_of(share: str, value: str) -> str:
+    """How an original was shared, as its copy notes it."""
+    return "how it was shared could not be noted" if value == NOT_NOTED else f"it was {value_of(share, value)}"
 
 
 def value_of(share: str, value: str) -> str:
@@ -102,7 +112,10 @@ def command(dataset: str, share: str, value: str) -> str:
 
     words = ["dplane", "dataset", "share-nfs" if share == "sharenfs" else "share-smb", dataset]
     more = ""
-    if share == "sharesmb":
+    if value == NOT_NOTED:
+        words += ["--rw", "CLIENT"] if share == "sharenfs" else ["off"]
+        more = ", with whom you name" if share == "sharenfs" else ", or on"
+    elif share == "sharesmb":
         words.append("off" if value == "off" else "on")
         more = "" if value in ("on", "off") else ", without options of its own"
     else:

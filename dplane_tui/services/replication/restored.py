@@ -10,7 +10,7 @@ from ...text import clean
 from ..door import Door
 from . import exposure
 from .exposure import Exposure
-from .read import SHARES, Dataset
+from .read import NOT_NOTED, SHARES, Dataset
 
 # What a received copy is given for safety, and what a dataset of the person's own has when nobody says otherwise.
 # setuid and devices stay off: the copy was in other hands, and an administrator can turn them on.
@@ -85,9 +85,7 @@ def _told_shares(settings: Sequence[Settings]) -> list[str]:
     shares = [(value != "off", one.dataset, name, value) for one in settings for name, value in one.shared.items()]
     if shares:
         # What is kept out of a share comes first: it would be in that of what is above.
-        clauses = [
-            f"{exposure.command(*share)} (it was {exposure.value_of(*share[1:])})" for _, *share in sorted(shares)
-        ]
+        clauses = [f"{exposure.command(*share)} ({exposure.was_of(*share[1:])})" for _, *share in sorted(shares)]
         told.append(
             "Not shared again, as only the copy says how it was. Where that is what you want (or with X in Datasets): "
             f"{few(clauses, most=_SHARED_MOST)}."
@@ -158,6 +156,7 @@ async def put_back(
     shared = {name: originals[name] for name in SHARES if name in originals and name not in told}
     inherited = {}
     if held is None:  # else what is done to an upper one changes it
-        inherited = {name: value for name, value in shared.items() if dataset.properties.get(name) == value != "off"}
+        same = {name: value for name, value in shared.items() if dataset.properties.get(name) == value}
+        inherited = {name: value for name, value in same.items() if value not in ("off", NOT_NOTED)}
     shared = {name: value for name, value in shared.items() if name not in inherited}
     return Settings(dataset.name, noted, left, shared, inherited, held)
