@@ -30,8 +30,9 @@ class Exposure:
 def exposures(dataset: Dataset, notes: Notes, *, home: bool) -> tuple[Exposure, ...]:
     """The shares that a restored dataset would be in, and is not to be.
 
-    Expected is the nearest of the `notes` at it or above it, which are those of all that was restored, by name. Without
-    one it is what the dataset inherits where it comes `home` to its own place, and elsewhere no share.
+    Expected is the nearest of the `notes` at it or above it, which are those of all the copies, by the names that they
+    have here. Without one it is what the dataset inherits where it comes `home`, which is only what this box has proven
+    to be its own place, and elsewhere no share.
     """
     found = []
     for share in SHARES:

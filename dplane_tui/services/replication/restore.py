@@ -49,26 +49,27 @@ async def bring_home(job: Job) -> Outcome:
     door = Door(job.host)
     target = LocalTarget(job.host, door)
     source = copy_at(job, peer, back, AsOf(wish.snapshot, wish.guid) if wish.snapshot else None)
-    known = {task.source} | await records.proven_datasets(job.store, task.name)
     there, _ = await target.read(back.target, True)
     refuse_copies(wish.to, there, await records.tasks(job.store))
     refuse_in_the_way(there.get(wish.to), wish.to, begun=await _begun(job, wish))
     outcome = await Execution(back, source, target, job.store, job.run.id, job.report, back=sent).run()
     job.report.update(stage="putting settings back")
     copies = await _copies(source)
-    became: list[Settings] = []
-    side, _ = await target.read(back.target, back.recursive)
+    there, _ = await target.read(back.target, back.recursive)
+    side = {name: one for name, one in there.items() if one.snapshots}  # a level made for what is below it has none
+    notes = {back.target + name[len(back.source) :]: copy.originals for name, copy in copies.items()}
     home = task.source_peer is None and f"{task.source}/{wish.below}".rstrip("/") == wish.to
-    notes = {name: copies[of].originals for name in side if (of := back.source + name[len(back.target) :]) in copies}
-    ours = known & side.keys() if home else set()
-    held = exposure.held_back(side, notes, ours)
+    proven = await records.proven_datasets(job.store, task.name) if home else set()
+    became: list[Settings] = []
+    held = exposure.held_back(side, notes, proven)
     for dataset in side.values():
         noted = notes.get(dataset.name, {})
-        if home and dataset.name not in ours and "mountpoint" in noted:
+        placed = home and dataset.name in {task.source, *proven}
+        if home and not placed and "mountpoint" in noted:
             # The far box could name a dataset that never was, and a place of its choice with it.
             why = f"mountpoint={noted['mountpoint']} (this box never sent it; set it by hand)"
             became.append(Settings(dataset.name, left=[why]))
-        became.append(await put_back(door, dataset, noted, home=dataset.name in ours, held=held.get(dataset.name)))
+        became.append(await put_back(door, dataset, noted, home=placed, held=held.get(dataset.name)))
     told = [
         f"{wish.to} is back. {outcome.message}",
         *said_of(back, side, await records.proven_guids(job.store, task.name)),
@@ -83,8 +84,7 @@ def said_of(back: Task, side: Side, proven: Container[tuple[str, str]]) -> list[
     doubtful = [
         dataset.name
         for dataset in side.values()
-        if dataset.snapshots
-        and (back.source + dataset.name[len(back.target) :], dataset.snapshots[-1].guid) not in proven
+        if (back.source + dataset.name[len(back.target) :], dataset.snapshots[-1].guid) not in proven
     ]
     if not doubtful:
         return []
@@ -106,10 +106,11 @@ def locked(side: Side) -> list[str]:
 
 
 async def _copies(source: CopyHere | FarSource) -> Side:
-    """The copies once more, for their notes: the connection of the transfer has ended."""
+    """All the copies once more, for their notes: the connection of the transfer has ended."""
     try:
         await source.open()
-        return await source.read()
+        await source.read()
+        return source.whole
     finally:
         await source.close()
 
