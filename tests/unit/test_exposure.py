@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -69,25 +70,52 @@ def test_what_a_dataset_inherits_is_read_with_its_tree_and_not_known_is_not_off(
 def test_what_lies_below_one_that_is_held_back_stays_unmounted_and_is_told_with_it() -> None:
     side = {name: came(name, WIDE) for name in ("t/a", "t/a-b", "t/a/x", "t/a/x/y", "t/a/z", "t/a/off")}
     side["t/a/v"] = came("t/a/v", "-", "-", kind="volume")
+    side["t/a/own"] = replace(came("t/a/own", WIDE), local={"sharenfs": WIDE})
     notes = {"t/a": {"sharenfs": "off"}, "t/a/x": {"sharenfs": WIDE}, "t/a/z": {"sharenfs": NARROW}}
-    notes["t/a/off"] = {"canmount": "off"}
+    notes |= {"t/a/off": {"canmount": "off"}, "t/a/own": {"sharenfs": NARROW}}
     held = held_back(side, notes, side.keys())
     assert {name: [one.was for one in found] for name, found in held.items()} == {
-        "t/a": ["off"], "t/a/x": [], "t/a/x/y": [], "t/a/z": [NARROW],
+        "t/a": ["off"], "t/a/own": [NARROW], "t/a/x": [], "t/a/x/y": [], "t/a/z": [],
     }  # fmt: skip
     assert clauses(held) == (
         [
             f"t/a would be in “sharenfs={WIDE}”, noted is “sharenfs=off”: `dplane dataset share-nfs t/a --off`",
-            f"t/a/z would be in “sharenfs={WIDE}”, noted is “sharenfs={NARROW}”: "
-            "`dplane dataset share-nfs t/a/z --ro 10.0.0.5`",
+            f"t/a/own would be in “sharenfs={WIDE}”, noted is “sharenfs={NARROW}”: "
+            "`dplane dataset share-nfs t/a/own --ro 10.0.0.5`",
         ],
-        ["t/a/x", "t/a/x/y"],
+        ["t/a/x", "t/a/x/y", "t/a/z"],
     )
+    del side["t/a/own"]
     assert held_back(side, {}, side.keys()) == {}, "at home, as ever"
     assert clauses(held_back(side, {}, ["t/a", "t/a-b"]))[0] == [
         f"{name} would be in “sharenfs={WIDE}”, no such share is noted: `dplane dataset share-nfs {name} --off`"
         for name in ("t/a/off", "t/a/x", "t/a/z")
     ], "what this box never sent is at home nowhere"
+
+
+def test_what_lies_below_is_judged_by_what_it_inherits_after_the_command_that_is_told_above() -> None:
+    names = ("t/a", "t/a/in", "t/a/in/private", "t/a/private", "t/a/private/x", "t/a/same")
+    side = {name: came(name, NARROW) for name in names}
+    notes = {name: {"sharenfs": NARROW if name.endswith("private") else WIDE} for name in ("t/a", *names[2:])}
+    notes["t/a/in"] = {"canmount": "off"}
+    del notes["t/a/private/x"]
+    told, along = clauses(held_back(side, notes, side.keys()))
+    assert told == [
+        f"t/a would be in “sharenfs={NARROW}”, noted is “sharenfs={WIDE}”: "
+        "`dplane dataset share-nfs t/a --rw 10.0.0.0/8`",
+        *(
+            f"{name} would then be in “sharenfs={WIDE}”, noted is “sharenfs={NARROW}”: "
+            f"`dplane dataset share-nfs {name} --ro 10.0.0.5`"
+            for name in ("t/a/in/private", "t/a/private")
+        ),
+    ]
+    assert along == ["t/a/private/x", "t/a/same"]
+    side, odd = {name: came(name, smb="on") for name in ("t/a", "t/a/b", "t/a/c")}, {"sharesmb": "name=x"}
+    assert clauses(held_back(side, {"t/a": odd, "t/a/b": {"sharesmb": "on"}}, []))[1] == ["t/a/b", "t/a/c"]
+    side, odd = {name: came(name, WIDE) for name in ("t/a", "t/a/b", "t/a/c")}, {"sharenfs": "rw=*"}
+    (_, told_of_b), along = clauses(held_back(side, {"t/a": odd, "t/a/b": odd}, []))
+    assert told_of_b.startswith("t/a/b would then be in the sharenfs that you choose, noted is “sharenfs=rw=*”: ")
+    assert along == ["t/a/c"]
 
 
 def test_what_was_inherited_from_a_note_above_is_told_with_where_that_is() -> None:
@@ -123,8 +151,8 @@ async def test_one_with_a_narrower_share_is_not_mounted_into_a_wider_one_and_tol
     unmounted, again = told.split("\n")
     assert unmounted == (
         "Left unmounted, as what is above is shared otherwise than the copy notes: t/a would be in "
-        f"“sharenfs={WIDE}”, noted is “sharenfs={NARROW}”: `dplane dataset share-nfs t/a --ro 10.0.0.5`. After that "
-        "command, or without it where they may be in that share: `dplane dataset set NAME canmount=on`, then "
+        f"“sharenfs={WIDE}”, noted is “sharenfs={NARROW}”: `dplane dataset share-nfs t/a --ro 10.0.0.5`. After those "
+        "commands, or without them where they may be in that share: `dplane dataset set NAME canmount=on`, then "
         "`dplane dataset mount NAME`, the upper ones first."
     )
     assert "share-smb t/a on" in again
@@ -166,6 +194,23 @@ async def test_a_share_of_its_own_that_no_note_holds_is_not_taken_for_none_nor_t
     (above, _) = clauses(held_back({"t/a/b": came("t/a/b", WIDE)}, {"t/a": notes}, []))
     assert "how t/a was shared could not be noted" in above[0]
     assert "not-noted" not in told
+
+
+def test_nothing_narrower_is_left_to_the_wide_share_of_a_command_that_is_told_above_it() -> None:
+    many = {f"t/a/d{at:02}": WIDE for at in range(10)} | {"t/a": WIDE, "t/a/private": NARROW, "t": "off"}
+    shared = [Settings(name, shared={"sharenfs": value}) for name, value in many.items()]
+    shared.append(Settings("t/a/d00/deep", shared={"sharesmb": "on"}))
+    (told,) = told_of(shared)
+    found = [told.find(words) for words in ("share-nfs t --off", "share-smb t/a/d00/deep on", "share-nfs t/a/d00")]
+    assert -1 not in found
+    assert found == sorted(found)
+    assert "share-nfs t/a --rw" not in told, "what is cut off lies below nothing that is told"
+    in_it = Settings("t/a/b", inherited={"sharenfs": NARROW})
+    same, again = told_of([Settings("t/a", shared={"sharenfs": WIDE}), in_it])
+    assert same == f"In the share that the copy notes, by what is above: t/a/b (“sharenfs={NARROW}”)."
+    assert 0 < again.find("share-nfs t/a/b --ro 10.0.0.5`") < again.find("share-nfs t/a --rw 10.0.0.0/8`")
+    assert len(told_of([Settings("t/a", shared={"sharesmb": "on"}), in_it])) == 2
+    assert "share-nfs t/a/b" in told_of([Settings("t/a", held=[Exposure("sharenfs", NARROW, WIDE, "t/a")]), in_it])[-1]
 
 
 def test_what_is_told_of_many_that_stay_unmounted_is_bounded_and_no_value_ends_a_sentence() -> None:

@@ -25,10 +25,17 @@ class Exposure:
     """What is expected instead."""
     noted_at: str
     """The restored dataset whose copy notes that; empty where none does, so that no share is expected."""
+    then: bool = False
+    """Whether it would be in it only after what is told of a dataset above; `now` is `-` if that is a choice."""
 
 
-def exposures(dataset: Dataset, notes: Notes, *, home: bool) -> tuple[Exposure, ...]:
-    """The shares that a restored dataset would be in, and is not to be.
+Told = Mapping[str, Exposure]
+"""By share, the nearest above whose command is told."""
+_NOTHING: Told = {}
+
+
+def exposures(dataset: Dataset, notes: Notes, *, home: bool, told: Told = _NOTHING) -> tuple[Exposure, ...]:
+    """The shares that a restored dataset would be in, and is not to be, after what is `told` was done.
 
     Expected is the nearest of the `notes` at it or above it, which are those of all the copies, by the names that they
     have here. Without one it is what the dataset inherits where it comes `home`, which is only what this box has proven
@@ -36,13 +43,15 @@ def exposures(dataset: Dataset, notes: Notes, *, home: bool) -> tuple[Exposure, 
     """
     found = []
     for share in SHARES:
-        now = dataset.properties.get(share, "-")
+        above = told.get(share)
+        now = _made(above) if above else dataset.properties.get(share, "-")
         at = dataset.name
         while at and share not in notes.get(at, ()):
             at = at.rpartition("/")[0]
         was = notes[at][share] if at else now if home else "off"
-        if now != "off" and (now != was or was == NOT_NOTED):
-            found.append(Exposure(share, now, was, at))
+        goes_along = above and at and above.noted_at == at  # what is done for that note reaches it
+        if now != "off" and not goes_along and (now != was or was == NOT_NOTED):
+            found.append(Exposure(share, now, was, at, above is not None))
     return tuple(found)
 
 
@@ -55,19 +64,24 @@ def held_back(side: Side, notes: Notes, ours: Collection[str]) -> dict[str, tupl
     """What of the restored `side` stays unmounted, upper ones first, each with its exposures; `ours` are at home.
 
     What lies below such a one stays so too, if only for that: its place would be in the way of the upper one's mount.
+    It is judged by what it inherits after the command that is told of the upper one.
     """
     held: dict[str, tuple[Exposure, ...]] = {}
+    told: dict[str, dict[str, Exposure]] = {}
     for name, dataset in sorted(side.items()):
+        above = told.get(_nearest(name.rpartition("/")[0], told), {})
+        told[name] = {share: one for share, one in above.items() if share not in dataset.local}
         if mounts(dataset, notes.get(name, {})):
-            found = exposures(dataset, notes, home=name in ours)
+            found = exposures(dataset, notes, home=name in ours, told=told[name])
             if found or _nearest(name, held):
                 held[name] = found
+                told[name] |= {one.share: one for one in found}
     return held
 
 
-def _nearest(name: str, held: Container[str]) -> str:
-    """The dataset itself or the nearest above it that is held back; empty for none."""
-    while name and name not in held:
+def _nearest(name: str, some: Container[str]) -> str:
+    """The dataset itself or the nearest above it that is one of these; empty for none."""
+    while name and name not in some:
         name = name.rpartition("/")[0]
     return name
 
@@ -75,18 +89,16 @@ def _nearest(name: str, held: Container[str]) -> str:
 def clauses(held: Mapping[str, Sequence[Exposure]]) -> tuple[list[str], list[str]]:
     """What is to be told of those held back: a clause for each exposure, and the names of those that go with an upper
     one: what is done there reaches them."""
-    told: list[str] = []
-    along: list[str] = []
-    for name, found in held.items():
-        above = held.get(_nearest(name.rpartition("/")[0], held), ())
-        own = [_clause(name, one) for one in found if one not in above]
-        told += own
-        along += [] if own else [name]
-    return told, along
+    told = [_clause(name, one) for name, found in held.items() for one in found]
+    return told, [name for name, found in held.items() if not found]
 
 
 def _clause(name: str, one: Exposure) -> str:
-    now = f"would be in {value_of(one.share, one.now)}" if one.now != "-" else f"has a {one.share} that is not known"
+    now = f"would {'then ' if one.then else ''}be in {value_of(one.share, one.now)}"
+    if one.now == "-":
+        now = (
+            f"would then be in the {one.share} that you choose" if one.then else f"has a {one.share} that is not known"
+        )
     return f"{name} {now}, {_expected(name, one)}: {command(name, one.share, one.was)}"
 
 
@@ -107,10 +119,21 @@ def value_of(share: str, value: str) -> str:
     return quoted(f"{share}={value}", _VALUE_MOST)
 
 
-def command(dataset: str, share: str, value: str) -> str:
-    """Our command that shares it so, as far as there is one, with a word on what it leaves out."""
+def _made(one: Exposure) -> str:
+    """What the command for it sets; `-` where it leaves a choice."""
+    if one.was == NOT_NOTED or (one.share == "sharenfs" and _clients(one.was) is None):
+        return "-"
+    return "on" if one.share == "sharesmb" and one.was != "off" else one.was
+
+
+def _clients(value: str) -> dict[str, str] | None:
     from ..zfs.shares import clients_of
 
+    return clients_of(value) if len(value) <= _VALUE_MOST else None
+
+
+def command(dataset: str, share: str, value: str) -> str:
+    """Our command that shares it so, as far as there is one, with a word on what it leaves out."""
     words = ["dplane", "dataset", "share-nfs" if share == "sharenfs" else "share-smb", dataset]
     more = ""
     if value == NOT_NOTED:
@@ -120,7 +143,7 @@ def command(dataset: str, share: str, value: str) -> str:
         words.append("off" if value == "off" else "on")
         more = "" if value in ("on", "off") else ", without options of its own"
     else:
-        clients = clients_of(value) if len(value) <= _VALUE_MOST else None
+        clients = _clients(value)
         if clients is None:
             words += ["--rw", "CLIENT"]
             more = ", with whom you name: D-Plane does not share as that was"
