@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from dplane_tui.services.replication.exposure import Exposure, clauses, exposures, held_back
+from dplane_tui.services.replication.exposure import Exposure, clauses, exposures, held_back, places_of
 from dplane_tui.services.replication.originals import to_note
 from dplane_tui.services.replication.read import ASKED, Dataset, parse
 from dplane_tui.services.replication.restored import Settings, put_back, told_of
@@ -194,6 +194,107 @@ async def test_a_share_of_its_own_that_no_note_holds_is_not_taken_for_none_nor_t
     (above, _) = clauses(held_back({"t/a/b": came("t/a/b", WIDE)}, {"t/a": notes}, []))
     assert "how t/a was shared could not be noted" in above[0]
     assert "not-noted" not in told
+
+
+def listing(*rows: str) -> str:
+    """What `zfs list` tells of file systems, each given as its name, sharenfs, sharesmb and mounted, or the first of
+    these."""
+    usual, told = ("off", "off", "yes"), ""
+    for name, *words in (row.split() for row in rows):
+        told += "\t".join([name, *words, *usual[len(words) :], f"/{name}"]) + "\n"
+    return told
+
+
+TO = "t/m/old"
+
+
+def told_at(*rows: str, nfs: str = "off", smb: str = "off", noted: dict[str, str] | None = None) -> list[str]:
+    """The clauses of one that is restored elsewhere, with all the file systems of the box."""
+    side = {TO: came(TO, nfs, smb)}
+    places = places_of(listing(*rows, f"{TO} {nfs} {smb} no"), side, {})
+    return clauses(held_back(side, {TO: noted or {}}, [], places))[0]
+
+
+SET_PLACE = "and only a PATH outside of it keeps it out: `dplane dataset set t/m/old mountpoint=PATH`"
+
+
+@pytest.mark.parametrize(
+    ("rows", "noted", "folder"),
+    [
+        (["t off on", "t/m"], {}, "/t”, which is shared as “sharesmb=on"),
+        (["t on", "t/m"], {}, "/t”, which is shared as “sharenfs=on"),
+        (["t rw=a,crossmnt", "t/m"], {"sharenfs": NARROW}, "/t”, which is shared as “sharenfs=rw=a,crossmnt"),
+        (["t", "t/m off on"], {"sharesmb": "off"}, "/t/m”, which is shared as “sharesmb=on"),
+        (["t off on", "t/m off name=x"], {"sharesmb": "on"}, "/t/m”, which is shared as “sharesmb=name=x"),
+        (["t off on", "t/m off name=x"], {"sharesmb": "name=y"}, "/t”, which is shared as “sharesmb=on"),
+        (["t off on", "t/m"], {"sharesmb": "not-noted"}, "/t”, which is shared as “sharesmb=on"),
+        (["t off on", "t/m"], {"sharesmb": "on"}, ""),  # as noted
+        (["t rw=a,ro=crossmnt", "t/m"], {}, ""),  # NFS serves only that file system itself
+        (["t off on no", "t/m"], {}, ""),  # not mounted, so not shared
+        (["t/m/o off on", "t/m/old/x off on", "t/n off on"], {}, ""),  # other folders
+    ],
+)
+def test_what_lies_in_a_folder_that_is_shared_with_all_in_it_is_exposed_by_its_place(
+    rows: list[str], noted: dict[str, str], folder: str
+) -> None:
+    told = told_at(*rows, noted=noted)
+    assert len(told) == bool(folder)
+    if folder:
+        assert told[0].startswith(f"t/m/old may lie in “{folder}” with all that is mounted in it, ")
+        assert told[0].endswith(SET_PLACE)
+
+
+def test_where_the_command_for_the_share_does_not_keep_it_out_the_place_is_told_too() -> None:
+    own, place = told_at("t off on", "t/m", smb="on")
+    assert own.endswith("no such share is noted: `dplane dataset share-smb t/m/old off`")
+    assert place.endswith(f"no such share is noted, {SET_PLACE}")
+    own, place = told_at("t on", "t/m", nfs="on")
+    assert (own.endswith("share-nfs t/m/old --off`"), place.endswith(SET_PLACE)) == (True, True)
+    (own,) = told_at("t on", "t/m", nfs="on", noted={"sharenfs": NARROW})
+    assert own.endswith("--ro 10.0.0.5`"), "an export of its own is served as that one"
+
+
+def test_what_is_told_of_a_place_reaches_what_lies_below_but_not_an_outer_folder() -> None:
+    side = {name: came(name) for name in (TO, f"{TO}/a", f"{TO}/b", f"{TO}/b/c")}
+    rows = listing("t off on", "t/m off name=x", *(f"{name} off off no" for name in side))
+    notes = {TO: {"sharesmb": "on"}, f"{TO}/b": {"sharesmb": "off"}}
+    told, along = clauses(held_back(side, notes, [], places_of(rows, side, {})))
+    assert [words.split(",")[0] for words in told] == [f"{TO} may lie in “/t/m”", f"{TO}/b may lie in “/t”"]
+    assert along == [f"{TO}/a", f"{TO}/b/c"]
+    told, along = clauses(held_back(side, {}, [], places_of(rows, side, {})))
+    assert (len(told), along) == (1, [name for name in side if name != TO])
+    assert held_back(side, {}, side.keys(), places_of(rows, side, {})) == {}, "at home, as ever"
+
+
+def test_what_a_listing_does_not_tell_for_certain_is_not_known_and_held_back() -> None:
+    side = {name: came(name) for name in (TO, f"{TO}/a")}
+    rows = listing("t off on", *(f"{name} off off no" for name in side))
+    assert places_of(rows, side, {}) is not None
+    for odd in (
+        "x\n" + rows,
+        rows.replace("/t\n", "/t\nx\n"),
+        rows.replace("t\toff", "t\ta\tb\tyes"),
+        rows[:-1],
+        "",
+        listing("t"),
+    ):
+        assert places_of(odd, side, {}) is None, odd
+    told, along = clauses(held_back(side, {}, [], None))
+    assert [words.split("; ")[0] for words in told] == [
+        f"whether {TO} would lie in a folder that is shared ({share}) is not known, no such share is noted"
+        for share in ("sharenfs", "sharesmb")
+    ]
+    assert along == [f"{TO}/a"]
+    assert held_back(side, {}, side.keys(), None) == {}
+
+
+def test_both_places_count_where_one_is_put_back_which_is_seen_only_then() -> None:
+    side = {name: came(name) for name in ("t/p", "t/p/x", "t/pq")}
+    rows = listing("t", "srv off on", "t/p off off no", "t/p/x off off no", "t/pq off off no")
+    places = places_of(rows, side, {"t/p": "/srv/p"})
+    assert places is not None
+    assert places.of == {"t/p": ["/t/p", "/srv/p"], "t/p/x": ["/t/p/x", "/srv/p/x"], "t/pq": ["/t/pq"]}
+    assert held_back(side, {}, [], places).keys() == {"t/p", "t/p/x"}
 
 
 def test_nothing_narrower_is_left_to_the_wide_share_of_a_command_that_is_told_above_it() -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING
 
-from ...errors import RefusedError
+from ...errors import DPlaneError, RefusedError
 from ..door import Door
 from . import chains, codec, exposure, records
 from .asof import AsOf
@@ -21,6 +21,7 @@ from .rights import within
 from .targets import LocalTarget
 
 if TYPE_CHECKING:
+    from ..host import Host
     from .job import Job
 
 
@@ -61,15 +62,15 @@ async def bring_home(job: Job) -> Outcome:
     home = task.source_peer is None and f"{task.source}/{wish.below}".rstrip("/") == wish.to
     proven = await records.proven_datasets(job.store, task.name) if home else set()
     became: list[Settings] = []
-    held = exposure.held_back(side, notes, proven)
+    placed = {task.source, *proven} if home else set()
+    held = exposure.held_back(side, notes, proven, await _places(job.host, side, notes, proven, placed))
     for dataset in side.values():
         noted = notes.get(dataset.name, {})
-        placed = home and dataset.name in {task.source, *proven}
-        if home and not placed and "mountpoint" in noted:
+        if home and dataset.name not in placed and "mountpoint" in noted:
             # The far box could name a dataset that never was, and a place of its choice with it.
             why = f"mountpoint={noted['mountpoint']} (this box never sent it; set it by hand)"
             became.append(Settings(dataset.name, left=[why]))
-        became.append(await put_back(door, dataset, noted, home=placed, held=held.get(dataset.name)))
+        became.append(await put_back(door, dataset, noted, home=dataset.name in placed, held=held.get(dataset.name)))
     told = [
         f"{wish.to} is back. {outcome.message}",
         *said_of(back, side, await records.proven_guids(job.store, task.name)),
@@ -113,6 +114,23 @@ async def _copies(source: CopyHere | FarSource) -> Side:
         return source.whole
     finally:
         await source.close()
+
+
+async def _places(
+    host: Host, side: Side, notes: exposure.Notes, ours: Container[str], placed: Container[str]
+) -> exposure.Places | None:
+    """Where file systems are mounted and shared, when anything that is not at home would be mounted; else nothing is
+    asked. None when that cannot be told."""
+    from ..zfs.shares import WANTED_ARGV
+
+    if not any(exposure.mounts(one, notes.get(name, {})) for name, one in side.items() if name not in ours):
+        return exposure.NOWHERE
+    try:
+        listed = await host.run(WANTED_ARGV, timeout=120.0)
+    except DPlaneError:
+        return None
+    moved = {name: noted["mountpoint"] for name, noted in notes.items() if name in placed and "mountpoint" in noted}
+    return exposure.places_of(listed.text, side, moved) if listed.status == 0 else None
 
 
 async def _begun(job: Job, wish: Restore) -> bool:

@@ -97,7 +97,7 @@ def _told_shares(settings: Sequence[Settings]) -> list[str]:
 def _drawn_along(settings: Sequence[Settings]) -> list[tuple[str, str, str]]:
     """What has by inheritance the share that its copy notes, and has it no more when the command told above is run."""
     commands = {(one.dataset, name): value for one in settings for name, value in one.shared.items()}
-    commands |= {(one.dataset, held.share): held.was for one in settings for held in one.held or ()}
+    commands |= {(one.dataset, held.share): held.was for one in settings for held in one.held or () if not held.folder}
     return [
         (one.dataset, name, value)
         for one in settings
@@ -169,7 +169,7 @@ async def put_back(
         for name, value in sorted(originals.items())
         if now.get(name) == value and name not in _STAYS and (home or name != "mountpoint")
     }
-    told = {one.share for one in held or () if one.noted_at == dataset.name}
+    told = {one.share for one in held or () if one.noted_at == dataset.name and not one.folder}
     shared = {name: originals[name] for name in SHARES if name in originals and name not in told}
     inherited = {}
     if held is None:  # else what is done to an upper one changes it
