@@ -46,6 +46,8 @@ async def test_a_new_box_that_may_read_there_brings_the_copies_home(world: World
     listed = codec.decode(Copies, json.loads((await world.run("compare", records.COPIES)).plan)).copies
     assert {one.dataset for one in listed} == {"", "2026"}
     assert {one.proven for one in listed} == {None}, "no run of this box has seen them"
+    with world.edit("near") as state:
+        state["datasets"]["tank"]["props"].update({"sharesmb": "on", "mounted": "yes"})
     run = await world.run("restore", codec.dumps(Restore(HOME, recursive=True)))
     assert run.state == "succeeded", run.message
     for name, copy in ((HOME, COPY), (CHILD, f"{COPY}/2026")):
@@ -53,6 +55,9 @@ async def test_a_new_box_that_may_read_there_brings_the_copies_home(world: World
         assert world.points("near", name)
     props = world.datasets("near")[HOME]["props"]
     assert (props["compression"], props["mountpoint"], props["readonly"]) == ("zstd", "/srv/photos", "off")
+    assert "mounted" not in props, "a share of the new box is no share that it had"
+    assert f"{HOME} would be in “sharesmb=on”, no such share is noted: " in run.message
+    assert f"{HOME} may lie in “/tank”, which is shared as “sharesmb=on” with all that is mounted in it" in run.message
     assert f"{CHILD}: mountpoint=/srv/2026 (this box never sent it; set it by hand)" in run.message
 
 

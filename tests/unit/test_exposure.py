@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from dplane_tui.services.replication.exposure import Exposure, clauses, exposures, held_back
+from dplane_tui.services.replication.exposure import Exposure, clauses, exposures, held_back, places_of
+from dplane_tui.services.replication.originals import to_note
 from dplane_tui.services.replication.read import ASKED, Dataset, parse
 from dplane_tui.services.replication.restored import Settings, put_back, told_of
 
@@ -40,6 +42,9 @@ def nfs_of(dataset: Dataset, notes: dict[str, dict[str, str]], *, home: bool) ->
         ("-", {"t/a": "off"}, "off", "off"),  # not known what it is in
         ("-", {}, None, "off"),
         (f"{NARROW}\nsharesmb\toff", {"t/a": NARROW}, NARROW, NARROW),
+        (WIDE, {"t/a": "not-noted"}, "not-noted", "not-noted"),
+        ("not-noted", {"t": "not-noted"}, "not-noted", "not-noted"),  # unequal to whatever is there
+        ("off", {"t/a": "not-noted"}, None, None),
     ],
 )
 def test_expected_is_the_nearest_note_or_what_is_inherited_at_home_or_no_share(
@@ -65,25 +70,52 @@ def test_what_a_dataset_inherits_is_read_with_its_tree_and_not_known_is_not_off(
 def test_what_lies_below_one_that_is_held_back_stays_unmounted_and_is_told_with_it() -> None:
     side = {name: came(name, WIDE) for name in ("t/a", "t/a-b", "t/a/x", "t/a/x/y", "t/a/z", "t/a/off")}
     side["t/a/v"] = came("t/a/v", "-", "-", kind="volume")
+    side["t/a/own"] = replace(came("t/a/own", WIDE), local={"sharenfs": WIDE})
     notes = {"t/a": {"sharenfs": "off"}, "t/a/x": {"sharenfs": WIDE}, "t/a/z": {"sharenfs": NARROW}}
-    notes["t/a/off"] = {"canmount": "off"}
+    notes |= {"t/a/off": {"canmount": "off"}, "t/a/own": {"sharenfs": NARROW}}
     held = held_back(side, notes, side.keys())
     assert {name: [one.was for one in found] for name, found in held.items()} == {
-        "t/a": ["off"], "t/a/x": [], "t/a/x/y": [], "t/a/z": [NARROW],
+        "t/a": ["off"], "t/a/own": [NARROW], "t/a/x": [], "t/a/x/y": [], "t/a/z": [],
     }  # fmt: skip
     assert clauses(held) == (
         [
             f"t/a would be in “sharenfs={WIDE}”, noted is “sharenfs=off”: `dplane dataset share-nfs t/a --off`",
-            f"t/a/z would be in “sharenfs={WIDE}”, noted is “sharenfs={NARROW}”: "
-            "`dplane dataset share-nfs t/a/z --ro 10.0.0.5`",
+            f"t/a/own would be in “sharenfs={WIDE}”, noted is “sharenfs={NARROW}”: "
+            "`dplane dataset share-nfs t/a/own --ro 10.0.0.5`",
         ],
-        ["t/a/x", "t/a/x/y"],
+        ["t/a/x", "t/a/x/y", "t/a/z"],
     )
+    del side["t/a/own"]
     assert held_back(side, {}, side.keys()) == {}, "at home, as ever"
     assert clauses(held_back(side, {}, ["t/a", "t/a-b"]))[0] == [
         f"{name} would be in “sharenfs={WIDE}”, no such share is noted: `dplane dataset share-nfs {name} --off`"
         for name in ("t/a/off", "t/a/x", "t/a/z")
     ], "what this box never sent is at home nowhere"
+
+
+def test_what_lies_below_is_judged_by_what_it_inherits_after_the_command_that_is_told_above() -> None:
+    names = ("t/a", "t/a/in", "t/a/in/private", "t/a/private", "t/a/private/x", "t/a/same")
+    side = {name: came(name, NARROW) for name in names}
+    notes = {name: {"sharenfs": NARROW if name.endswith("private") else WIDE} for name in ("t/a", *names[2:])}
+    notes["t/a/in"] = {"canmount": "off"}
+    del notes["t/a/private/x"]
+    told, along = clauses(held_back(side, notes, side.keys()))
+    assert told == [
+        f"t/a would be in “sharenfs={NARROW}”, noted is “sharenfs={WIDE}”: "
+        "`dplane dataset share-nfs t/a --rw 10.0.0.0/8`",
+        *(
+            f"{name} would then be in “sharenfs={WIDE}”, noted is “sharenfs={NARROW}”: "
+            f"`dplane dataset share-nfs {name} --ro 10.0.0.5`"
+            for name in ("t/a/in/private", "t/a/private")
+        ),
+    ]
+    assert along == ["t/a/private/x", "t/a/same"]
+    side, odd = {name: came(name, smb="on") for name in ("t/a", "t/a/b", "t/a/c")}, {"sharesmb": "name=x"}
+    assert clauses(held_back(side, {"t/a": odd, "t/a/b": {"sharesmb": "on"}}, []))[1] == ["t/a/b", "t/a/c"]
+    side, odd = {name: came(name, WIDE) for name in ("t/a", "t/a/b", "t/a/c")}, {"sharenfs": "rw=*"}
+    (_, told_of_b), along = clauses(held_back(side, {"t/a": odd, "t/a/b": odd}, []))
+    assert told_of_b.startswith("t/a/b would then be in the sharenfs that you choose, noted is “sharenfs=rw=*”: ")
+    assert along == ["t/a/c"]
 
 
 def test_what_was_inherited_from_a_note_above_is_told_with_where_that_is() -> None:
@@ -119,8 +151,8 @@ async def test_one_with_a_narrower_share_is_not_mounted_into_a_wider_one_and_tol
     unmounted, again = told.split("\n")
     assert unmounted == (
         "Left unmounted, as what is above is shared otherwise than the copy notes: t/a would be in "
-        f"“sharenfs={WIDE}”, noted is “sharenfs={NARROW}”: `dplane dataset share-nfs t/a --ro 10.0.0.5`. After that "
-        "command, or without it where they may be in that share: `dplane dataset set NAME canmount=on`, then "
+        f"“sharenfs={WIDE}”, noted is “sharenfs={NARROW}”: `dplane dataset share-nfs t/a --ro 10.0.0.5`. After those "
+        "commands, or without them where they may be in that share: `dplane dataset set NAME canmount=on`, then "
         "`dplane dataset mount NAME`, the upper ones first."
     )
     assert "share-smb t/a on" in again
@@ -140,6 +172,146 @@ async def test_what_is_not_exposed_is_mounted_and_only_what_it_does_not_have_is_
     assert told == f"In the share that the copy notes, by what is above: t/a (“sharenfs={WIDE}”)."
     assert await restored(came("t/a", WIDE), {}) == ({"canmount", "dataset-mount"}, "")
     assert (await restored(came("t/a", WIDE), {}, home=False))[0] == set()
+
+
+async def test_a_share_of_its_own_that_no_note_holds_is_not_taken_for_none_nor_told_as_a_value() -> None:
+    own = {"sharenfs": "ro=" + ":".join(f"192.168.1.{at}" for at in range(10, 32)), "sharesmb": "name=ü"}
+    notes, left = to_note(own, {"sharenfs": NARROW})
+    assert left.keys() == own.keys()
+    done, told = await restored(came("t/a", WIDE, "on"), notes)
+    assert done == set()
+    assert (
+        f"t/a would be in “sharenfs={WIDE}”, how it was shared could not be noted: `dplane dataset share-nfs t/a "
+        "--rw CLIENT`, with whom you name; t/a would be in “sharesmb=on”, how it was shared could not be noted: "
+        "`dplane dataset share-smb t/a off`, or on. "
+    ) in told
+    assert (await restored(came("t/a", WIDE), {**notes, "canmount": "noauto"}))[1].endswith(
+        "`dplane dataset share-nfs t/a --rw CLIENT`, with whom you name (how it was shared could not be noted); "
+        "`dplane dataset share-smb t/a off`, or on (how it was shared could not be noted)."
+    )
+    _, below = clauses(held_back({"t/a": came("t/a", WIDE), "t/a/b": came("t/a/b", WIDE)}, {"t/a": notes}, []))
+    assert below == ["t/a/b"]
+    (above, _) = clauses(held_back({"t/a/b": came("t/a/b", WIDE)}, {"t/a": notes}, []))
+    assert "how t/a was shared could not be noted" in above[0]
+    assert "not-noted" not in told
+
+
+def listing(*rows: str) -> str:
+    """What `zfs list` tells of file systems, each given as its name, sharenfs, sharesmb and mounted, or the first of
+    these."""
+    usual, told = ("off", "off", "yes"), ""
+    for name, *words in (row.split() for row in rows):
+        told += "\t".join([name, *words, *usual[len(words) :], f"/{name}"]) + "\n"
+    return told
+
+
+TO = "t/m/old"
+
+
+def told_at(*rows: str, nfs: str = "off", smb: str = "off", noted: dict[str, str] | None = None) -> list[str]:
+    """The clauses of one that is restored elsewhere, with all the file systems of the box."""
+    side = {TO: came(TO, nfs, smb)}
+    places = places_of(listing(*rows, f"{TO} {nfs} {smb} no"), side, {})
+    return clauses(held_back(side, {TO: noted or {}}, [], places))[0]
+
+
+SET_PLACE = "and only a PATH outside of it keeps it out: `dplane dataset set t/m/old mountpoint=PATH`"
+
+
+@pytest.mark.parametrize(
+    ("rows", "noted", "folder"),
+    [
+        (["t off on", "t/m"], {}, "/t”, which is shared as “sharesmb=on"),
+        (["t on", "t/m"], {}, "/t”, which is shared as “sharenfs=on"),
+        (["t rw=a,crossmnt", "t/m"], {"sharenfs": NARROW}, "/t”, which is shared as “sharenfs=rw=a,crossmnt"),
+        (["t", "t/m off on"], {"sharesmb": "off"}, "/t/m”, which is shared as “sharesmb=on"),
+        (["t off on", "t/m off name=x"], {"sharesmb": "on"}, "/t/m”, which is shared as “sharesmb=name=x"),
+        (["t off on", "t/m off name=x"], {"sharesmb": "name=y"}, "/t”, which is shared as “sharesmb=on"),
+        (["t off on", "t/m"], {"sharesmb": "not-noted"}, "/t”, which is shared as “sharesmb=on"),
+        (["t off on", "t/m"], {"sharesmb": "on"}, ""),  # as noted
+        (["t rw=a,ro=crossmnt", "t/m"], {}, ""),  # NFS serves only that file system itself
+        (["t off on no", "t/m"], {}, ""),  # not mounted, so not shared
+        (["t/m/o off on", "t/m/old/x off on", "t/n off on"], {}, ""),  # other folders
+    ],
+)
+def test_what_lies_in_a_folder_that_is_shared_with_all_in_it_is_exposed_by_its_place(
+    rows: list[str], noted: dict[str, str], folder: str
+) -> None:
+    told = told_at(*rows, noted=noted)
+    assert len(told) == bool(folder)
+    if folder:
+        assert told[0].startswith(f"t/m/old may lie in “{folder}” with all that is mounted in it, ")
+        assert told[0].endswith(SET_PLACE)
+
+
+def test_where_the_command_for_the_share_does_not_keep_it_out_the_place_is_told_too() -> None:
+    own, place = told_at("t off on", "t/m", smb="on")
+    assert own.endswith("no such share is noted: `dplane dataset share-smb t/m/old off`")
+    assert place.endswith(f"no such share is noted, {SET_PLACE}")
+    own, place = told_at("t on", "t/m", nfs="on")
+    assert (own.endswith("share-nfs t/m/old --off`"), place.endswith(SET_PLACE)) == (True, True)
+    (own,) = told_at("t on", "t/m", nfs="on", noted={"sharenfs": NARROW})
+    assert own.endswith("--ro 10.0.0.5`"), "an export of its own is served as that one"
+
+
+def test_what_is_told_of_a_place_reaches_what_lies_below_but_not_an_outer_folder() -> None:
+    side = {name: came(name) for name in (TO, f"{TO}/a", f"{TO}/b", f"{TO}/b/c")}
+    rows = listing("t off on", "t/m off name=x", *(f"{name} off off no" for name in side))
+    notes = {TO: {"sharesmb": "on"}, f"{TO}/b": {"sharesmb": "off"}}
+    told, along = clauses(held_back(side, notes, [], places_of(rows, side, {})))
+    assert [words.split(",")[0] for words in told] == [f"{TO} may lie in “/t/m”", f"{TO}/b may lie in “/t”"]
+    assert along == [f"{TO}/a", f"{TO}/b/c"]
+    told, along = clauses(held_back(side, {}, [], places_of(rows, side, {})))
+    assert (len(told), along) == (1, [name for name in side if name != TO])
+    assert held_back(side, {}, side.keys(), places_of(rows, side, {})) == {}, "at home, as ever"
+
+
+def test_what_a_listing_does_not_tell_for_certain_is_not_known_and_held_back() -> None:
+    side = {name: came(name) for name in (TO, f"{TO}/a")}
+    rows = listing("t off on", *(f"{name} off off no" for name in side))
+    assert places_of(rows, side, {}) is not None
+    for odd in (
+        "x\n" + rows,
+        rows.replace("/t\n", "/t\nx\n"),
+        rows.replace("t\toff", "t\ta\tb\tyes"),
+        rows[:-1],
+        "",
+        listing("t"),
+    ):
+        assert places_of(odd, side, {}) is None, odd
+    told, along = clauses(held_back(side, {}, [], None))
+    assert [words.split("; ")[0] for words in told] == [
+        f"whether {TO} would lie in a folder that is shared ({share}) is not known, no such share is noted"
+        for share in ("sharenfs", "sharesmb")
+    ]
+    assert along == [f"{TO}/a"]
+    assert held_back(side, {}, side.keys(), None) == {}
+
+
+def test_both_places_count_where_one_is_put_back_which_is_seen_only_then() -> None:
+    side = {name: came(name) for name in ("t/p", "t/p/x", "t/pq")}
+    rows = listing("t", "srv off on", "t/p off off no", "t/p/x off off no", "t/pq off off no")
+    places = places_of(rows, side, {"t/p": "/srv/p"})
+    assert places is not None
+    assert places.of == {"t/p": ["/t/p", "/srv/p"], "t/p/x": ["/t/p/x", "/srv/p/x"], "t/pq": ["/t/pq"]}
+    assert held_back(side, {}, [], places).keys() == {"t/p", "t/p/x"}
+
+
+def test_nothing_narrower_is_left_to_the_wide_share_of_a_command_that_is_told_above_it() -> None:
+    many = {f"t/a/d{at:02}": WIDE for at in range(10)} | {"t/a": WIDE, "t/a/private": NARROW, "t": "off"}
+    shared = [Settings(name, shared={"sharenfs": value}) for name, value in many.items()]
+    shared.append(Settings("t/a/d00/deep", shared={"sharesmb": "on"}))
+    (told,) = told_of(shared)
+    found = [told.find(words) for words in ("share-nfs t --off", "share-smb t/a/d00/deep on", "share-nfs t/a/d00")]
+    assert -1 not in found
+    assert found == sorted(found)
+    assert "share-nfs t/a --rw" not in told, "what is cut off lies below nothing that is told"
+    in_it = Settings("t/a/b", inherited={"sharenfs": NARROW})
+    same, again = told_of([Settings("t/a", shared={"sharenfs": WIDE}), in_it])
+    assert same == f"In the share that the copy notes, by what is above: t/a/b (“sharenfs={NARROW}”)."
+    assert 0 < again.find("share-nfs t/a/b --ro 10.0.0.5`") < again.find("share-nfs t/a --rw 10.0.0.0/8`")
+    assert len(told_of([Settings("t/a", shared={"sharesmb": "on"}), in_it])) == 2
+    assert "share-nfs t/a/b" in told_of([Settings("t/a", held=[Exposure("sharenfs", NARROW, WIDE, "t/a")]), in_it])[-1]
 
 
 def test_what_is_told_of_many_that_stay_unmounted_is_bounded_and_no_value_ends_a_sentence() -> None:

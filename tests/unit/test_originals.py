@@ -36,9 +36,16 @@ def test_what_changed_is_noted_and_what_no_note_can_hold_is_named_and_its_old_no
     own = {"mountpoint": "/srv/My Photos", "sharenfs": "rw=\n", "atime": "off", "sharesmb": "unset"}
     kept = {"atime": "off", "quota": "5", "sharenfs": "on"}
     notes, left = to_note(own, kept)
-    assert notes == {"mountpoint": "/srv/My Photos", "quota": "unset", "sharenfs": "unset"}
+    assert notes == {
+        "mountpoint": "/srv/My Photos", "quota": "unset", "sharenfs": "not-noted", "sharesmb": "not-noted",
+    }, "that there were shares of its own"  # fmt: skip
     assert left.keys() == {"sharenfs", "sharesmb"}
-    assert to_note(own, {"mountpoint": "/srv/My Photos", "atime": "off"})[0] == {}, "and nothing is asked again"
+    kept = {name: value for name, value in notes.items() if value != "unset"}
+    again, told = to_note(own, {"atime": "off", **kept})
+    assert (again, told.keys()) == ({}, left.keys()), "told again, but nothing is asked again"
+    assert to_note({"atime": "ü"}, {}) == ({}, {"atime": note_problem("ü")}), "only of shares"
+    assert to_note({"sharenfs": "x" * 256}, {}, "far")[0] == {}, "an older box notes no shares"
+    assert to_note({}, {"sharenfs": "not-noted"})[0] == {"sharenfs": "unset"}
 
 
 def test_what_is_told_is_by_reason_and_bounded() -> None:
@@ -102,6 +109,12 @@ async def test_what_this_box_refuses_to_note_is_returned_and_a_failure_is_none()
     answers.append(CommandError("It failed."))
     with pytest.raises(CommandError):
         await target.note("t/a", {"atime": "off"})
+
+
+def test_a_share_that_was_received_is_noted_as_one_that_was_set() -> None:
+    told = {"sharenfs": "off", "sharesmb": "on", "atime": "off"}
+    rows = [f"t/a\t{prop}\t{told.get(prop, '-')}\t{'received' if prop in told else '-'}\n" for prop in ASKED]
+    assert parse("", "".join(rows))["t/a"].local == {"sharenfs": "off", "sharesmb": "on"}
 
 
 def test_a_limit_that_was_taken_back_is_no_setting() -> None:

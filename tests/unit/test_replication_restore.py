@@ -140,6 +140,21 @@ async def test_what_a_snapshot_does_not_have_is_told(kept_here: World) -> None:
     assert run.state == "succeeded"
     assert f"Left out, as they have no @{first[0]}: usb/photos/2026." in run.message
     assert "tank/look/2026" not in kept_here.datasets("near")
+    with kept_here.edit("near") as state:
+        state["datasets"]["tank"]["props"]["sharenfs"] = "rw=@10.0.0.0/8"
+        state["datasets"]["usb/photos"]["props"]["dplane:was-sharenfs"] = "rw=@10.0.0.0/8"
+        state["datasets"]["usb/photos/2026"]["props"]["dplane:was-sharenfs"] = "off"
+        state["datasets"]["usb/photos/2026/x"] = json.loads(json.dumps(state["datasets"]["usb/photos"]))
+        del state["datasets"]["usb/photos/2026/x"]["props"]["dplane:was-sharenfs"]
+    run = await kept_here.run("restore", wish("tank/again", snapshot=first[0]), task="local")
+    assert run.state == "succeeded", run.message
+    there = {name: one["props"] for name, one in kept_here.datasets("near").items() if name.startswith("tank/again")}
+    mounted = [name for name, one in there.items() if one.get("mounted")]
+    assert (len(there), mounted) == (3, ["tank/again"]), "what is only a level above others is none that came"
+    assert there["tank/again/2026"].get("canmount") != "on"
+    assert (
+        "noted at tank/again/2026 is “sharenfs=off”: `dplane dataset share-nfs tank/again/2026/x --off`" in run.message
+    )
 
 
 async def test_a_restore_of_what_no_run_proved_says_so(world: World) -> None:

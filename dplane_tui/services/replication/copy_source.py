@@ -27,6 +27,11 @@ class CopyHere(LocalSource):
         self._until = until
         self.without: tuple[str, ...] = ()
 
+    @property
+    def whole(self) -> Side:
+        """What was read last, before it was cut to the snapshot that is wanted."""
+        return self._side
+
     async def read(self) -> Side:
         side = await super().read()
         if self._until is None:

@@ -67,6 +67,11 @@ class FarSource(abc.ABC):
         return self._far.name
 
     @property
+    def whole(self) -> Side:
+        """What was read last, before it was cut to the snapshot that is wanted."""
+        return self._side
+
+    @property
     def _bookmarks(self) -> bool:
         return self._pulled and self._link.peer.takes_snapshots()
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from privhelper.properties import USER, mountpoint_problem, note_problem
 
-from .read import NOTED_FIRST, UNSET
+from .read import NOT_NOTED, NOTED_FIRST, SHARES, UNSET
 from .restored import few
 
 
@@ -14,7 +14,7 @@ def to_note(own: Mapping[str, str], kept: Mapping[str, str], older: str = "") ->
     """What is to be noted of `own` settings where `kept` is noted, and what cannot be: names, each with why.
 
     `older` is the target's name where its release notes less: what it refuses it is not asked. An old note of what
-    cannot be noted goes, for a restore would put that back.
+    cannot be noted goes, for a restore would put that back; that there was such a share is noted even so.
     """
 
     def refused(name: str, value: str) -> str:
@@ -28,7 +28,9 @@ def to_note(own: Mapping[str, str], kept: Mapping[str, str], older: str = "") ->
             left[name] = why
     changed = {name: value for name, value in own.items() if name not in left and kept.get(name) != value}
     gone = {name: UNSET for name in kept if (name in left or name not in own) and not refused(name, UNSET)}
-    return {**changed, **gone}, left
+    shared = {name: NOT_NOTED for name in SHARES if name in left and not refused(name, NOT_NOTED)}
+    stands = {name for name in shared if kept.get(name) == NOT_NOTED}
+    return {name: value for name, value in {**changed, **gone, **shared}.items() if name not in stands}, left
 
 
 def _problem(value: str) -> str:

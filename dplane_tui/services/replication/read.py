@@ -15,6 +15,8 @@ from ...errors import CommandError
 OWNER = "dplane:peer"
 _NOTE = "dplane:was-"
 UNSET = "unset"  # a note that the original has no such setting any more
+NOT_NOTED = "not-noted"
+"""A note that the original is shared in a way that no note can hold."""
 _PROPERTIES = (
     "type",
     "guid",
@@ -81,7 +83,7 @@ class Dataset:
     snapshots: tuple[Point, ...] = ()
     bookmarks: tuple[Point, ...] = ()
     local: dict[str, str] = field(default_factory=dict)
-    """The properties of PRESERVED that were set on this very dataset."""
+    """The properties of PRESERVED that were set on this very dataset, and SHARES that it received."""
 
     @property
     def kind(self) -> str:
@@ -164,7 +166,9 @@ def parse(listed: str, got: str, asked: Sequence[str] = ASKED) -> Side:
         if prop in SHARES:
             known[prop] = same.setdefault(value, value)  # many may inherit a long one
         if prop in PRESERVED:
-            if source == "local" and value != _NO_LIMIT:
+            # A share that came with a stream of another tool was its own too.
+            own = source == "local" or (source == "received" and prop in SHARES)
+            if own and value != _NO_LIMIT:
                 local.setdefault(name, {})[prop] = value
         elif source == "local" or not (prop == OWNER or prop.startswith(_NOTE)):
             known[prop] = value  # what is noted at the dataset above, or whose that is, is not this one's

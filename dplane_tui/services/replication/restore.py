@@ -6,7 +6,7 @@ import json
 from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING
 
-from ...errors import RefusedError
+from ...errors import DPlaneError, RefusedError
 from ..door import Door
 from . import chains, codec, exposure, records
 from .asof import AsOf
@@ -21,6 +21,7 @@ from .rights import within
 from .targets import LocalTarget
 
 if TYPE_CHECKING:
+    from ..host import Host
     from .job import Job
 
 
@@ -49,26 +50,27 @@ async def bring_home(job: Job) -> Outcome:
     door = Door(job.host)
     target = LocalTarget(job.host, door)
     source = copy_at(job, peer, back, AsOf(wish.snapshot, wish.guid) if wish.snapshot else None)
-    known = {task.source} | await records.proven_datasets(job.store, task.name)
     there, _ = await target.read(back.target, True)
     refuse_copies(wish.to, there, await records.tasks(job.store))
     refuse_in_the_way(there.get(wish.to), wish.to, begun=await _begun(job, wish))
     outcome = await Execution(back, source, target, job.store, job.run.id, job.report, back=sent).run()
     job.report.update(stage="putting settings back")
     copies = await _copies(source)
-    became: list[Settings] = []
-    side, _ = await target.read(back.target, back.recursive)
+    there, _ = await target.read(back.target, back.recursive)
+    side = {name: one for name, one in there.items() if one.snapshots}  # a level made for what is below it has none
+    notes = {back.target + name[len(back.source) :]: copy.originals for name, copy in copies.items()}
     home = task.source_peer is None and f"{task.source}/{wish.below}".rstrip("/") == wish.to
-    notes = {name: copies[of].originals for name in side if (of := back.source + name[len(back.target) :]) in copies}
-    ours = known & side.keys() if home else set()
-    held = exposure.held_back(side, notes, ours)
+    proven = await records.proven_datasets(job.store, task.name) if home else set()
+    became: list[Settings] = []
+    placed = {task.source, *proven} if home else set()
+    held = exposure.held_back(side, notes, proven, await _places(job.host, side, notes, proven, placed))
     for dataset in side.values():
         noted = notes.get(dataset.name, {})
-        if home and dataset.name not in ours and "mountpoint" in noted:
+        if home and dataset.name not in placed and "mountpoint" in noted:
             # The far box could name a dataset that never was, and a place of its choice with it.
             why = f"mountpoint={noted['mountpoint']} (this box never sent it; set it by hand)"
             became.append(Settings(dataset.name, left=[why]))
-        became.append(await put_back(door, dataset, noted, home=dataset.name in ours, held=held.get(dataset.name)))
+        became.append(await put_back(door, dataset, noted, home=dataset.name in placed, held=held.get(dataset.name)))
     told = [
         f"{wish.to} is back. {outcome.message}",
         *said_of(back, side, await records.proven_guids(job.store, task.name)),
@@ -83,8 +85,7 @@ def said_of(back: Task, side: Side, proven: Container[tuple[str, str]]) -> list[
     doubtful = [
         dataset.name
         for dataset in side.values()
-        if dataset.snapshots
-        and (back.source + dataset.name[len(back.target) :], dataset.snapshots[-1].guid) not in proven
+        if (back.source + dataset.name[len(back.target) :], dataset.snapshots[-1].guid) not in proven
     ]
     if not doubtful:
         return []
@@ -106,12 +107,30 @@ def locked(side: Side) -> list[str]:
 
 
 async def _copies(source: CopyHere | FarSource) -> Side:
-    """The copies once more, for their notes: the connection of the transfer has ended."""
+    """All the copies once more, for their notes: the connection of the transfer has ended."""
     try:
         await source.open()
-        return await source.read()
+        await source.read()
+        return source.whole
     finally:
         await source.close()
+
+
+async def _places(
+    host: Host, side: Side, notes: exposure.Notes, ours: Container[str], placed: Container[str]
+) -> exposure.Places | None:
+    """Where file systems are mounted and shared, when anything that is not at home would be mounted; else nothing is
+    asked. None when that cannot be told."""
+    from ..zfs.shares import WANTED_ARGV
+
+    if not any(exposure.mounts(one, notes.get(name, {})) for name, one in side.items() if name not in ours):
+        return exposure.NOWHERE
+    try:
+        listed = await host.run(WANTED_ARGV, timeout=120.0)
+    except DPlaneError:
+        return None
+    moved = {name: noted["mountpoint"] for name, noted in notes.items() if name in placed and "mountpoint" in noted}
+    return exposure.places_of(listed.text, side, moved) if listed.status == 0 else None
 
 
 async def _begun(job: Job, wish: Restore) -> bool:

@@ -10,7 +10,7 @@ from ...text import clean
 from ..door import Door
 from . import exposure
 from .exposure import Exposure
-from .read import SHARES, Dataset
+from .read import NOT_NOTED, SHARES, Dataset
 
 # What a received copy is given for safety, and what a dataset of the person's own has when nobody says otherwise.
 # setuid and devices stay off: the copy was in other hands, and an administrator can turn them on.
@@ -72,7 +72,7 @@ def _told_held(settings: Sequence[Settings]) -> list[str]:
     with_them = f" Left unmounted with them, as they lie below: {few(along, ', ')}." if along else ""
     return [
         f"Left unmounted, as what is above is shared otherwise than the copy notes: {few(held, most=_SHARED_MOST)}."
-        f"{with_them} After that command, or without it where they may be in that share: "
+        f"{with_them} After those commands, or without them where they may be in that share: "
         "`dplane dataset set NAME canmount=on`, then `dplane dataset mount NAME`, the upper ones first."
     ]
 
@@ -82,17 +82,32 @@ def _told_shares(settings: Sequence[Settings]) -> list[str]:
     same = [f"{one.dataset} ({exposure.value_of(*share)})" for one in settings for share in one.inherited.items()]
     if same:
         told.append(f"In the share that the copy notes, by what is above: {few(same, most=_SHARED_MOST)}.")
-    shares = [(value != "off", one.dataset, name, value) for one in settings for name, value in one.shared.items()]
+    shares = [(one.dataset, *share) for one in settings for share in one.shared.items()] + _drawn_along(settings)
     if shares:
-        # What is kept out of a share comes first: it would be in that of what is above.
-        clauses = [
-            f"{exposure.command(*share)} (it was {exposure.value_of(*share[1:])})" for _, *share in sorted(shares)
-        ]
+        # What is kept out of a share comes first, and before each what lies below it, which would be in its share.
+        shares.sort(key=lambda share: (share[2] != "off", -share[0].count("/"), share))
+        clauses = [f"{exposure.command(*share)} ({exposure.was_of(*share[1:])})" for share in shares]
         told.append(
             "Not shared again, as only the copy says how it was. Where that is what you want (or with X in Datasets): "
             f"{few(clauses, most=_SHARED_MOST)}."
         )
     return told
+
+
+def _drawn_along(settings: Sequence[Settings]) -> list[tuple[str, str, str]]:
+    """What has by inheritance the share that its copy notes, and has it no more when the command told above is run."""
+    commands = {(one.dataset, name): value for one in settings for name, value in one.shared.items()}
+    commands |= {(one.dataset, held.share): held.was for one in settings for held in one.held or () if not held.folder}
+    return [
+        (one.dataset, name, value)
+        for one in settings
+        for name, value in one.inherited.items()
+        if any(commands.get((above, name), value) != value for above in _levels_above(one.dataset))
+    ]
+
+
+def _levels_above(dataset: str) -> list[str]:
+    return [dataset[:at] for at, sign in enumerate(dataset) if sign == "/"]
 
 
 def few(clauses: Sequence[str], between: str = "; ", most: int = 300) -> str:
@@ -154,10 +169,11 @@ async def put_back(
         for name, value in sorted(originals.items())
         if now.get(name) == value and name not in _STAYS and (home or name != "mountpoint")
     }
-    told = {one.share for one in held or () if one.noted_at == dataset.name}
+    told = {one.share for one in held or () if one.noted_at == dataset.name and not one.folder}
     shared = {name: originals[name] for name in SHARES if name in originals and name not in told}
     inherited = {}
     if held is None:  # else what is done to an upper one changes it
-        inherited = {name: value for name, value in shared.items() if dataset.properties.get(name) == value != "off"}
+        same = {name: value for name, value in shared.items() if dataset.properties.get(name) == value}
+        inherited = {name: value for name, value in same.items() if value not in ("off", NOT_NOTED)}
     shared = {name: value for name, value in shared.items() if name not in inherited}
     return Settings(dataset.name, noted, left, shared, inherited, held)

@@ -19,7 +19,8 @@ _NFS, _SMB = "nfs-server.service", "smbd.service"
 MISSING = "not installed"
 _STANDS = frozenset({"inactive", "failed"})
 PACKAGES = {"nfs": "nfs-kernel-server", "smb": "samba"}
-_COLUMNS = "name,sharenfs,sharesmb,mounted,mountpoint"
+WANTED_ARGV = ("zfs", "list", "-Ho", "name,sharenfs,sharesmb,mounted,mountpoint", "-t", "filesystem")
+"""What all file systems want, for `parse_wanted`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Shares:
 
 
 def parse_wanted(text: str) -> list[tuple[str, str, str, bool, str]]:
-    """`zfs list -Ho _COLUMNS`: a line that is none is part of the mountpoint before it."""
+    """The answer to WANTED_ARGV: a line that is none is part of the mountpoint before it."""
     rows: list[tuple[str, str, str, bool, str]] = []
     for line in text.removesuffix("\n").split("\n"):
         cells = line.split("\t", 4)
@@ -168,7 +169,7 @@ class ShareActs(ZfsService):
     async def shares(self) -> Shares:
         """All file systems with what is really shared. A table that cannot be read is None. Raises as ZfsService."""
         listed, tables, units = await asyncio.gather(
-            self._run(["zfs", "list", "-Ho", _COLUMNS, "-t", "filesystem"]),
+            self._run(WANTED_ARGV),
             self.host.read_files([ETAB]),
             self._servers(),
         )

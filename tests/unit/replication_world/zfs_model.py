@@ -316,6 +316,21 @@ def list_bookmarks(folder: str, names: list[str]) -> None:
                     print(f"{name}\t{mark['guid']}")
 
 
+def list_wanted(folder: str) -> None:
+    """All file systems: what of them is shared, and where they are mounted."""
+    with state_of(folder) as state:
+        for name, data in sorted(state["datasets"].items()):
+            if data["type"] == "filesystem":
+                shares = [valued(state, name, wanted)[0] for wanted in ("sharenfs", "sharesmb")]
+                print(name, *shares, data["props"].get("mounted", "no"), place_of(state, name), sep="\t")
+
+
+def place_of(state: State, name: str) -> str:
+    above, at, last = name.rpartition("/")
+    own = state["datasets"].get(name, new_dataset())["props"].get("mountpoint")
+    return str(own) if own else f"{place_of(state, above) if at else ''}/{last}"
+
+
 def program(folder: str, words: list[str]) -> None:
     """The helper's channel program: many bookmarks in one transaction."""
     script = sys.stdin.read()
@@ -332,6 +347,9 @@ def listing(folder: str, words: list[str]) -> None:
     asked = words[-1]
     if "bookmark" in words:
         list_bookmarks(folder, words[words.index("--") + 1 :])
+        return
+    if words[-2:] == ["-t", "filesystem"]:
+        list_wanted(folder)
         return
     with state_of(folder) as state:
         if asked not in state["datasets"]:
