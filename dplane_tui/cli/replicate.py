@@ -16,7 +16,7 @@ from ..services.replication.model import Plan, Run, Task, TaskStatus
 from ..services.replication.options import describe, seconds, stream_words
 from ..services.replication.places import place_of
 from ..services.replication.service import ReplicationService, error_of, open_replication
-from ..services.retention.model import UNKNOWN
+from ..services.retention.model import BEGUN, UNKNOWN, Pruned
 from . import (
     foreground,
     replicate_check,
@@ -182,12 +182,17 @@ def describe_run(run: Run) -> str:
             f"          GUID at the source {proof.source_guid}, read back at the target {proof.target_guid}",
             f"          {how}, {text.size(proof.bytes)} in {text.duration(proof.duration)}",
         ]
-    for gone in run.pruned:
-        what = text.clean(f"{gone.dataset}@{gone.snapshot}")
-        word = "unclear " if gone.error.startswith(UNKNOWN) else "NOT gone" if gone.error else "pruned  "
-        why = f": {text.clean(gone.error)}" if gone.error else ""
-        lines.append(f"{word}  {what}{why} ({gone.side})")
+    lines += [_pruned(gone, at_work=run.state == "running") for gone in run.pruned]
     return "\n".join(lines)
+
+
+def _pruned(gone: Pruned, *, at_work: bool) -> str:
+    what = f"{text.clean(f'{gone.dataset}@{gone.snapshot}')} ({gone.side})"
+    if not gone.error:
+        return f"pruned    {what}"
+    if at_work and gone.error == BEGUN:
+        return f"goes now  {what}"
+    return f"{'unclear ' if gone.error.startswith(UNKNOWN) else 'NOT gone'}  {what}: {text.clean(gone.error)}"
 
 
 def describe_kept(run: Run) -> list[str]:

@@ -569,6 +569,41 @@ async def test_what_went_is_on_record_of_a_run_that_was_stopped(world: World, mo
     assert (bool(second.taken_guid), second.judged) == (True, ())
 
 
+async def test_what_was_under_way_is_on_record_of_a_run_that_was_stopped_there(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await three_hours(world)
+    real = LocalPruner.prune
+
+    async def stopped(pruner: LocalPruner, dataset: str, chosen: Mapping[str, str]) -> None:
+        await real(pruner, dataset, chosen)
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(LocalPruner, "prune", stopped)
+    with pytest.raises(asyncio.CancelledError):
+        await world.service.run(Wish(dry=False))
+    (kept,) = await world.service.runs(1)
+    assert [[item.fate(dry=False) for item in one.judged] for one in kept.datasets] == [["unclear"], []]
+
+
+async def test_of_a_pool_that_hangs_when_it_is_read_back_nothing_is_called_destroyed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await three_hours(world)
+
+    async def late(_pruner: LocalPruner, _dataset: str, _chosen: Mapping[str, str]) -> None:
+        world.box.suspended.add("vault")
+        raise TimedOutError("The helper did not end within 600 s.")
+
+    monkeypatch.setattr(LocalPruner, "prune", late)
+    done = await world.service.run(Wish(dry=False))
+    assert [[item.fate(dry=False) for item in one.judged if not item.keep] for one in done.datasets] == [
+        ["LEFT"], ["unclear"],
+    ]  # fmt: skip
+    assert "0 let go" in done.message
+    assert "The pool vault is suspended" in " ".join(done.problems)
+
+
 async def test_a_preview_keeps_the_newest_of_today_where_the_run_will_for_another_reason(world: World) -> None:
     await three_hours(world)
     world.clock.go(hours=2)

@@ -12,9 +12,9 @@ from typing import Any, cast
 
 import pytest
 
-from dplane_tui.errors import BusyError, ChangedError, CommandError, UnreachableError
+from dplane_tui.errors import BusyError, ChangedError, CommandError, TimedOutError, UnreachableError
 from dplane_tui.services.replication import records
-from dplane_tui.services.replication.model import Task
+from dplane_tui.services.replication.model import Peer, Task
 from dplane_tui.services.replication.options import change
 from dplane_tui.services.replication.read import Dataset
 from dplane_tui.services.replication.read import Point as Listed
@@ -37,8 +37,6 @@ class Racing:
         self.chosen = dict(self.there)
         self.asked = 0
         self.blind = False
-        self.late = False
-        """It destroys, and answers that it did not."""
 
     async def look(self, dataset: str, chosen: Mapping[str, str], *, sizes: bool = True) -> Looked:
         self.asked += 1
@@ -52,8 +50,6 @@ class Racing:
             raise ChangedError(f"{dataset} is not what you saw.")
         for name in chosen:
             del self.there[name]
-        if self.late:
-            raise CommandError("zfs did not end in time.")
 
 
 def going(chosen: Mapping[str, str]) -> list[Decision]:
@@ -82,11 +78,25 @@ async def test_a_look_that_fails_then_leaves_what_was_destroyed_before_on_record
     assert set(box.there) == set(errors) - {"snap-120"}
 
 
-async def test_what_is_gone_after_it_was_tried_counts_as_destroyed_whatever_was_answered() -> None:
-    box = Racing(100)
-    box.late = True
-    assert await Hand(box)._destroy("tank/a", going(box.chosen)) == {}  # type: ignore[arg-type]
-    assert not box.there
+@pytest.mark.parametrize("then", [CommandError, TimedOutError, UnreachableError])
+async def test_what_may_have_gone_is_not_tried_again_and_no_later_word_makes_it_certain(
+    then: type[CommandError | UnreachableError],
+) -> None:
+    box = Racing(250)
+
+    async def prune(dataset: str, chosen: Mapping[str, str]) -> None:
+        box.asked += 1
+        if "snap-120" in chosen:
+            raise then("zfs did not end in time.")
+        if box.asked > 2:
+            raise NothingDoneError("Another destructive act is still running.")
+
+    box.prune = prune  # type: ignore[method-assign]
+    hand, chosen = Hand(box), going(box.chosen)  # type: ignore[arg-type]
+    judged = hand._judged("tank/a", chosen, await hand._destroy("tank/a", chosen))
+    assert [one.fate(dry=False) for one in judged] == ["gone"] * 100 + ["unclear"] * 100 + ["LEFT"] * 50
+    if then is not CommandError:
+        assert box.asked == 2, "what may be at work still is given no more to do"
 
 
 async def test_what_goes_while_zfs_was_too_busy_to_destroy_it_is_not_claimed() -> None:
@@ -125,8 +135,9 @@ async def test_what_may_have_gone_is_neither_called_destroyed_nor_left_until_it_
     assert not any(one.destroyed for one in judged)
     assert all(one.unknown for one in judged)
     assert {one.fate(dry=False) for one in judged} == {"unclear"}
-    assert all(one.destroyed and not one.error for one in settled(judged, ()))
-    left = settled(judged, {("tank/a", one.guid) for one in judged})
+    assert all(one.destroyed and not one.error for one in settled(judged, {"tank/a": ()}))
+    assert settled(judged, {}) == judged, "its pool hangs, or it is away: nothing is known of it"
+    left = settled(judged, {"tank/a": {one.guid for one in judged}})
     assert {one.fate(dry=False) for one in left} == {"LEFT"}
     assert left[0].error.startswith("it is still listed: tank/a: no answer"), left[0].error
 
@@ -148,18 +159,55 @@ async def test_each_batch_is_on_record_before_it_goes_and_once_more_with_what_be
     assert len(box.there) == 50, "nothing goes that could not be recorded"
 
 
+@pytest.mark.parametrize("busy", [1, 2, 3])
+async def test_a_store_that_is_busy_lets_nothing_go_unrecorded_and_stops_no_account_of_what_went(busy: int) -> None:
+    box, told = Racing(250), 0
+
+    async def record(_batch: Sequence[Judged]) -> None:
+        nonlocal told
+        told += 1
+        if told == busy:
+            raise BusyError("The store was busy.")
+
+    hand, chosen = Hand(box, record=record), going(box.chosen)  # type: ignore[arg-type]
+    judged = hand._judged("tank/a", chosen, await hand._destroy("tank/a", chosen))
+    gone = {1: 0, 2: 250, 3: 100}[busy]
+    assert (250 - len(box.there), sum(one.destroyed for one in judged)) == (gone, gone)
+    assert all("could not be recorded: The store was busy" in one.error for one in judged if not one.destroyed)
+    assert len(hand.unrecorded) == (100 if busy == 2 else 0)
+
+
 async def test_of_one_snapshot_the_last_word_is_on_record_and_nothing_of_what_others_destroyed(tmp_path: Path) -> None:
     judged = [Pruned("target", "v/a", f"s{at}", str(at), 1.0, BEGUN) for at in range(3)]
     async with open_store(tmp_path / "store.db", write=True) as store:
         await records.add_task(store, Task("photos", "tank/photos", None, "v"))
-        run, other = [await records.new_run(store, "photos") for _ in range(2)]
+        run = await records.new_run(store, "photos")
         await claims.record(store, run.id, "photos", judged)
-        assert await claims.pruned_by_others(store, other.id, ["0", "7"]) == {"0"}
-        assert await claims.pruned_by_others(store, run.id, ["0"]) == frozenset()
         await claims.record(store, run.id, "photos", [replace(judged[0], error="")])
         await claims.record(store, run.id, "photos", [replace(judged[1], error=GONE)], dropped=GONE)
         kept = (await records.run(store, run.id)).pruned
     assert {one.snapshot: one.error for one in kept} == {"s0": "", "s2": BEGUN}
+
+
+async def test_another_run_counts_where_it_destroyed_the_same_or_is_at_it_and_nowhere_else(tmp_path: Path) -> None:
+    rows = [Pruned(*where, error) for where, error in (
+        (("source", "tank/a", "s0", "0", 1.0), ""), (("target", "v/a", "s1", "1", 1.0), BEGUN),
+        (("target", "v/a", "s2", "2", 1.0), "it is held"), (("target", "v/a", "s3", "3", 1.0), ""),
+    )]  # fmt: skip
+    async with open_store(tmp_path / "store.db", write=True) as store:
+        await records.put_peer(store, Peer("attic", "root", "192.0.2.1", 22, "k", "f", "g", True, None, 0.0))
+        await records.add_task(store, Task("photos", "tank/a", "attic", "v/a"))
+        run, other = [await records.new_run(store, "photos") for _ in range(2)]
+        await claims.record(store, other.id, "photos", rows)
+
+        async def found(box: str | None, asking: str = run.id) -> set[tuple[str, str]]:
+            return set(await claims.pruned_by_others(store, asking, box, {"0", "1", "2", "3", "7"}))
+
+        assert await found(None) == {("tank/a", "0")}
+        assert await found("attic") == {("v/a", "1"), ("v/a", "3")}
+        assert await found("attic", other.id) == await found("shed") == set()
+        await records.update_run(store, other.id, state="died")
+        assert await found("attic") == {("v/a", "3")}, "whether it destroyed that one is not known"
 
 
 @pytest.mark.parametrize(
@@ -268,3 +316,31 @@ async def test_somebody_is_to_be_found_only_for_what_nobody_else_may_let_go(
     (side,) = done.sides
     assert any(one.destroyed for one in side.judged)
     assert ("find out who destroyed it" in side.problem) is accused, side.problem
+
+
+async def test_a_store_that_is_busy_at_the_end_takes_nothing_back_of_what_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"dplane-2026-01-{day:02}T00-00-00Z" for day in range(2, 9)]
+    here, there = (Place(name, names, "") for name in ("tank/a", "v/a"))
+    task = Task("t", "tank/a", None, "v/a")
+    task = replace(task, options=change(task.options, {"keep_target": "2"}))
+    real, asked = claims.record, 0
+
+    async def record(*args: Any, **more: Any) -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            raise BusyError("The store was busy.")
+        await real(*args, **more)
+
+    monkeypatch.setattr(claims, "record", record)
+    async with open_store(tmp_path / "store.db", write=True) as store:
+        await records.add_task(store, task)
+        run = await records.new_run(store, "t")
+        work = Retention(task, cast(Any, here), cast(Any, there), store, tmp_path, run.id)
+        (side,) = (await work.apply(Scope())).sides
+        kept = (await records.run(store, run.id)).pruned
+    assert sum(one.destroyed for one in side.judged) == len(names) - len(there.points) == 5
+    assert "What became of 5 snapshot(s) could not be recorded: The store was busy" in side.problem
+    assert {one.error for one in kept} == {BEGUN}

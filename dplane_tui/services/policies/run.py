@@ -17,8 +17,8 @@ from ..replication.read import Dataset, Point
 from ..retention import looking
 from ..retention.claims import claims_of
 from ..retention.clock import local_now
-from ..retention.hand import Hand, settled
-from ..retention.model import BEGUN, Judged
+from ..retention.hand import Hand, not_listed, settled
+from ..retention.model import Judged
 from ..retention.needs import clock_stops, needs_of
 from ..retention.points import POLICY
 from ..retention.pruners import LocalPruner, Looked, Pruner
@@ -108,8 +108,8 @@ class Runner:
         run = replace(run, datasets=tuple(done))
         return run if wish.dry else await self._read_back(run, wish)
 
-    async def _read(self, wish: Wish) -> Box:
-        box = await read_box(self._host, await tasks_of.tasks(self._store), always=bool(wish.policy))
+    async def _read(self, wish: Wish, *, always: bool = False) -> Box:
+        box = await read_box(self._host, await tasks_of.tasks(self._store), always=always or bool(wish.policy))
         if not wish.dataset:
             return box
         wanted = {
@@ -180,9 +180,9 @@ class Runner:
         gone: dict[str, Judged] = {}
 
         async def record(batch: Sequence[Judged]) -> None:
-            if not all(one.error == BEGUN for one in batch):
-                gone.update({one.guid: one for one in batch if one.error != looking.GONE})
-                await tell(replace(found, judged=tuple(gone.values())))
+            gone.update({one.guid: one for one in batch})
+            shown = tuple(one for one in gone.values() if one.error != looking.GONE)
+            await tell(replace(found, judged=shown))
 
         hand = Hand(pruner, wish.dry, sizes=wish.dry, of=POLICY, clock=self._clock, record=record)
         reasons = needs_of(place.dataset, self._claims[place.name], self._let_in).reasons
@@ -200,31 +200,33 @@ class Runner:
         """List once more when something was destroyed: it must be gone, and what was to stay must be there."""
         if any(item.destroyed or item.unknown for one in run.datasets for item in one.judged):
             try:
-                box = await self._read(replace(wish, policy=""))
+                box = await self._read(replace(wish, policy=""), always=True)
             except DPlaneError as error:
                 said = f"What was let go could not be read back: {error}"
                 run = replace(run, problems=(*run.problems, said))
             else:
-                run = replace(run, datasets=_read_again(run.datasets, box))
+                more = tuple(one for one in box.problems if one not in run.problems)
+                run = replace(run, datasets=_read_again(run.datasets, box), problems=(*run.problems, *more))
         return replace(run, datasets=tuple(map(_with_problem, run.datasets)))
 
 
 def _read_again(datasets: Sequence[DatasetRun], box: Box) -> tuple[DatasetRun, ...]:
     """What became of each snapshot, by what the box has now."""
+    left = {name: {point.guid for point in place.dataset.snapshots} for name, place in box.places.items()}
     done: list[DatasetRun] = []
     for one in datasets:
-        place = box.places.get(one.dataset)
-        left = {(one.dataset, point.guid) for point in place.dataset.snapshots} if place is not None else set()
         judged = settled(one.judged, left)
         lost = next((item for item in judged if _is_lost(item, left)), None)
         why = f"@{clean(lost.snapshot)} was to stay, but is not listed any more" if lost else one.problem
+        if not why and not_listed(judged, left):
+            why = "it was not listed when it was looked at once more"
         done.append(replace(one, judged=judged, problem=why))
     return tuple(done)
 
 
-def _is_lost(item: Judged, left: Collection[tuple[str, str]]) -> bool:
+def _is_lost(item: Judged, left: Mapping[str, Collection[str]]) -> bool:
     ours = wording.taken_at(item.snapshot) is not None  # others are others' to drop
-    return ours and item.keep and (item.dataset, item.guid) not in left
+    return ours and item.keep and item.dataset in left and item.guid not in left[item.dataset]
 
 
 def _with_problem(one: DatasetRun) -> DatasetRun:

@@ -29,6 +29,9 @@ from .model import ON, REPLICA, Policies, PolicyRun, PolicyStatus, Wish
 from .read import Box, Place, read_box
 from .run import Runner, summary
 
+_RECORD_SECONDS = 2.0
+"""Between two records of a run that is at work: each is of the whole run, and SD cards wear."""
+
 TIMER = "policy-snapshots"
 _UNIT = f"/etc/systemd/system/{PREFIX}{TIMER}.timer"
 
@@ -187,10 +190,14 @@ class LocalPolicies:
         return run
 
     async def _recorded(self, store: Store, run: PolicyRun, wish: Wish) -> PolicyRun:
+        stored = -_RECORD_SECONDS
+
         async def keep(state: PolicyRun) -> None:
-            nonlocal run
+            nonlocal run, stored
             run = state  # however it ends, this was done
-            await records.keep(store, state)
+            if time.monotonic() - stored >= _RECORD_SECONDS:
+                await records.keep(store, state)
+                stored = time.monotonic()
 
         try:
             runner = Runner(self._host, store, self._paths.jobs, clock=self._clock)
@@ -205,14 +212,15 @@ class LocalPolicies:
         except DPlaneError as error:
             state, message = "failed", str(error)
         except asyncio.CancelledError:
-            await keep(replace(run, state="failed", ended=self._clock().timestamp(), message="It was stopped."))
+            stopped = replace(run, state="failed", ended=self._clock().timestamp(), message="It was stopped.")
+            await records.keep(store, stopped)
             raise
         except Exception as mistake:  # recorded, or it would seem to go on
             said = f"D-Plane made a mistake ({type(mistake).__name__}) and stopped; the journal has the details."
-            await keep(replace(run, state="failed", ended=self._clock().timestamp(), message=said))
+            await records.keep(store, replace(run, state="failed", ended=self._clock().timestamp(), message=said))
             raise
         run = replace(run, state=state, ended=self._clock().timestamp(), message=message)
-        await keep(run)
+        await records.keep(store, run)
         return run
 
     async def runs(self, limit: int = 20) -> tuple[PolicyRun, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from ..jobs import files
@@ -15,7 +15,7 @@ from ..replication.model import Task
 from ..replication.plan import covers, members, target_of
 from ..replication.read import Side
 from ..store import Store
-from .model import Pruned
+from .model import BEGUN, SOURCE, TARGET, Pruned
 from .needs import Claim
 
 _STARTING = 60.0  # seconds in which a run that was just started may not have reported yet
@@ -100,7 +100,20 @@ async def record(store: Store, run_id: str, task: str, gone: Sequence[Pruned], d
         )
 
 
-async def pruned_by_others(store: Store, run_id: str, guids: Sequence[str]) -> frozenset[str]:
-    """Which of these snapshots another run has on record as destroyed, or as about to be."""
-    sql = "SELECT guid FROM pruned WHERE run != ? AND guid IN (SELECT value FROM json_each(?))"
-    return frozenset(row["guid"] for row in await store.rows(sql, (run_id, json.dumps(guids))))
+async def pruned_by_others(
+    store: Store, run_id: str, box: str | None, guids: Collection[str]
+) -> frozenset[tuple[str, str]]:
+    """Datasets and GUIDs of those of these snapshots that another run destroyed on the peer `box` (None: on this one),
+    or is about to."""
+    sides = {
+        (task.name, side)
+        for task in await records.tasks(store)
+        for side, place in ((SOURCE, task.source_peer), (TARGET, task.peer))
+        if place == box
+    }
+    sql = (
+        "SELECT task, side, dataset, guid FROM pruned WHERE run != ? AND guid IN (SELECT value FROM json_each(?)) "
+        "AND (error = '' OR error = ? AND run IN (SELECT id FROM runs WHERE state IN ('queued', 'running')))"
+    )
+    rows = await store.rows(sql, (run_id, json.dumps(sorted(guids)), BEGUN))
+    return frozenset((row["dataset"], row["guid"]) for row in rows if (row["task"], row["side"]) in sides)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from ...errors import BusyError, ChangedError, CommandError, DPlaneError, UnreachableError
+from ...errors import BusyError, ChangedError, CommandError, DPlaneError, TimedOutError, UnreachableError
 from ..replication.read import Dataset
 from .backlog import Backlog
 from .clock import local_now
@@ -43,11 +43,11 @@ class Hand:
     """Is told of each batch, with BEGUN right before it is destroyed, and once more with what became of it."""
     went: set[tuple[str, str]] = field(default_factory=set)
     """Datasets and GUIDs of what a box said was gone when it was to go."""
-    _tried: set[str] = field(default_factory=set)
-    """Names, of the dataset at hand, of which an error leaves open whether they were destroyed."""
+    unrecorded: set[tuple[str, str]] = field(default_factory=set)
+    """Datasets and GUIDs of those whose end could not be recorded."""
     refused: int = 0
     lost: str = ""
-    """Why the side cannot be reached any more."""
+    """Why the side cannot be reached, or is not asked, any more."""
     others: Others = field(default_factory=dict)
     """What D-Plane did not take and may go."""
 
@@ -114,13 +114,19 @@ class Hand:
     async def _destroy(self, dataset: str, chosen: Sequence[Decision]) -> dict[str, str]:
         """Destroy, a batch at a time; returns why those that are still there are, or may be."""
         errors: dict[str, str] = {}
-        self._tried.clear()
         for start in range(0, len(chosen), AT_ONCE):
             part = chosen[start : start + AT_ONCE]
             batch = {one.point.name: one.point.guid for one in part}
-            await self.record(self._judged(dataset, part, dict.fromkeys(batch, BEGUN)))
+            try:
+                await self.record(self._judged(dataset, part, dict.fromkeys(batch, BEGUN)))
+            except DPlaneError as error:
+                why = f"it was not tried, as that could not be recorded: {error.message}"
+                return errors | {one.point.name: why for one in chosen[start:]}
             errors |= await self._batch(dataset, batch)
-            await self.record(self._judged(dataset, part, errors))
+            try:
+                await self.record(self._judged(dataset, part, errors))
+            except DPlaneError:
+                self.unrecorded |= {(dataset, guid) for guid in batch.values()}
         return errors
 
     async def _batch(self, dataset: str, batch: Mapping[str, str]) -> dict[str, str]:
@@ -135,17 +141,17 @@ class Hand:
         except DPlaneError as error:
             left: Mapping[str, str] = batch
             errors: dict[str, str] = {}
-            why = error.message
             if isinstance(error, ChangedError):
                 left, errors = await self._left(dataset, batch)
             elif isinstance(error, CommandError) and not isinstance(error, BusyError | NothingDoneError):
-                self._tried |= batch.keys()
-                why = f"{UNKNOWN}: {why}"
+                if isinstance(error, TimedOutError):
+                    self.lost = error.message  # it may be at work still
+                return dict.fromkeys(batch, f"{UNKNOWN}: {error.message}")
             if len(left) < len(batch) and self.refused < _REFUSALS:
                 return errors | (await self._batch(dataset, left) if left else {})
             self.refused += 1
             if len(batch) == 1 or self.refused >= _REFUSALS:
-                return dict.fromkeys(left, why) | errors
+                return dict.fromkeys(left, error.message) | errors
         # ZFS destroys all or none of a batch: one that became busy must not keep the others.
         names = list(batch)
         for half in (names[: len(names) // 2], names[len(names) // 2 :]):
@@ -163,21 +169,23 @@ class Hand:
             return {}, dict.fromkeys(batch, error.message)
         if GONE not in kept.values():
             self.refused += 1  # or a box that says each time what stays now would be asked without end
-        # What is gone after it was tried to destroy went by that, though the answer was another.
-        errors = {name: why for name, why in kept.items() if not (why == GONE and name in self._tried)}
-        return {name: guid for name, guid in batch.items() if name not in kept}, errors
+        return {name: guid for name, guid in batch.items() if name not in kept}, kept
 
 
-def settled(judged: Sequence[Judged], left: Collection[tuple[str, str]]) -> tuple[Judged, ...]:
-    """What became of each, by what is listed now: `left` are datasets and GUIDs."""
-    return tuple(_settled(one, listed=(one.dataset, one.guid) in left) for one in judged)
+def settled(judged: Sequence[Judged], left: Mapping[str, Collection[str]]) -> tuple[Judged, ...]:
+    """What became of each, by what is listed now: `left` are GUIDs by dataset. Of a dataset that is not listed, as when
+    its pool hangs, nothing is settled."""
+    return tuple(_settled(one, left[one.dataset]) if one.dataset in left else one for one in judged)
 
 
-def _settled(one: Judged, *, listed: bool) -> Judged:
-    if listed and one.destroyed:
+def _settled(one: Judged, left: Collection[str]) -> Judged:
+    if one.guid in left and one.destroyed:
         return replace(one, destroyed=False, error="it is still listed")
-    if listed and one.unknown:
+    if one.guid in left and one.unknown:
         return replace(one, error=f"it is still listed{one.error.removeprefix(UNKNOWN)}")
-    if one.unknown:
-        return replace(one, destroyed=True, error="")
-    return one
+    return replace(one, destroyed=True, error="") if one.unknown else one
+
+
+def not_listed(judged: Sequence[Judged], left: Mapping[str, Collection[str]]) -> list[str]:
+    """The datasets of which nothing can be told any more."""
+    return sorted({one.dataset for one in judged} - left.keys())

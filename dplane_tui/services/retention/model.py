@@ -7,7 +7,7 @@ from dataclasses import dataclass
 SOURCE, TARGET = "source", "target"
 UNKNOWN = "whether it went is not known"
 """How an error begins of what was to be destroyed and may have been."""
-BEGUN = f"{UNKNOWN}: the run ended while it was to be destroyed"
+BEGUN = f"{UNKNOWN}: nothing is on record since it was about to be destroyed"
 """The error of what is about to be destroyed: it stands until it is known what became of it."""
 
 

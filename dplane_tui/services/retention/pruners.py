@@ -208,8 +208,8 @@ class PlainPruner(_Commands):
             said_no = done.status == 1 and isinstance(refusal, CommandError)  # else it may have been killed at it
             raise NothingDoneError(refusal.message, refusal.next_step) if said_no else refusal
         listed = await self._run(list_argv(dataset, False), answers.LISTING_LIMIT)
-        if listed.status != 0:
-            raise failures.of_zfs(listed.error, f"{dataset} could not be listed")
+        if listed.status != 0:  # whatever is the reason: zfs has destroyed
+            raise CommandError(failures.of_zfs(listed.error, f"{dataset} could not be listed").message)
         there = {line.partition("\t")[0] for line in listed.text.splitlines()}
         for name in chosen:
             if f"{dataset}@{name}" in there:

@@ -20,7 +20,7 @@ from ..replication.targets import Target
 from ..store import Store
 from . import claims
 from .backlog import Backlog
-from .hand import Hand, settled
+from .hand import Hand, not_listed, settled
 from .looking import GONE, OWN
 from .model import SOURCE, TARGET, Judged, Pruned, Pruning, SideReport
 from .needs import NO_OTHERS, NONE_WAIT, Claim, Needs, clock_stops, needs_of
@@ -176,33 +176,46 @@ class Retention:
     async def _record(self, side: str, judged: Sequence[Judged]) -> None:
         now = time.time()
         gone = [Pruned(side, one.dataset, one.snapshot, one.guid, now, one.error) for one in judged]
-        await claims.record(self._store, self._run_id, self._task.name, gone, dropped=GONE)
+        if gone:
+            await claims.record(self._store, self._run_id, self._task.name, gone, dropped=GONE)
 
     async def _read_back(self, judged: list[Judged], hand: Hand, *, far: bool) -> tuple[tuple[Judged, ...], str]:
         """List once more: what is still there was not destroyed, and what was to stay has to be there."""
-        if not (hand.went or any(one.destroyed or one.unknown for one in judged)):
-            return tuple(judged), ""
+        found, said = tuple(judged), ""
+        if hand.went or any(one.destroyed or one.unknown for one in judged):
+            found, said = await self._settled(found, hand, far=far)
+        news = [
+            now
+            for now, was in zip(found, judged, strict=True)
+            if now != was or (not now.keep and (now.dataset, now.guid) in hand.unrecorded)
+        ]
+        try:
+            await self._record(TARGET if far else SOURCE, news)
+        except DPlaneError as error:
+            said = said or f"What became of {len(news)} snapshot(s) could not be recorded: {error}"
+        return found, said
+
+    async def _settled(self, judged: tuple[Judged, ...], hand: Hand, *, far: bool) -> tuple[tuple[Judged, ...], str]:
+        """What became of each by what is listed now, and a sentence of what is wrong with that."""
         try:
             read = (await self._target.read(self._task.target, self._task.recursive))[0] if far else None
             side = read if read is not None else await self._source.read()
         except DPlaneError as error:
-            return tuple(judged), f"What was destroyed could not be read back: {error}"
-        left = {(name, point.guid) for name, dataset in side.items() for point in dataset.snapshots}
+            return judged, f"What was destroyed could not be read back: {error}"
+        left = {name: {point.guid for point in dataset.snapshots} for name, dataset in side.items()}
         found = settled(judged, left)
-        await self._record(
-            TARGET if far else SOURCE, [now for now, one in zip(found, judged, strict=True) if now != one]
-        )
         if lost := await self._lost(found, left, far=far):
             return found, (
                 f"{clean(lost[0].dataset)}@{clean(lost[0].snapshot)} was to stay and is not listed any more"
                 f"{f', nor are {len(lost) - 1} others' if len(lost) > 1 else ''}: find out who destroyed it."
             )
-        if hand.went & left:
-            return found, f"{len(hand.went & left)} snapshot(s) were said to be gone and are still listed: run again."
-        return found, ""
+        if missing := not_listed(judged, left):
+            return found, f"{clean(missing[0])} was not listed when it was looked at once more."
+        lies = sum(guid in left.get(name, ()) for name, guid in hand.went)
+        return found, f"{lies} snapshot(s) were said to be gone and are still listed: run again." if lies else ""
 
     async def _lost(
-        self, judged: Collection[Judged], left: Collection[tuple[str, str]], *, far: bool
+        self, judged: Collection[Judged], left: Mapping[str, Collection[str]], *, far: bool
     ) -> Sequence[Judged]:
         """What is not `left` although nobody but this task lets it go: other tools and people may drop what is theirs,
         at the source the dataset's own policy what it took, and another task what it need not keep."""
@@ -210,12 +223,16 @@ class Retention:
             one
             for one in judged
             if one.keep
-            and (one.dataset, one.guid) not in left
+            and one.dataset in left
+            and one.guid not in left[one.dataset]
             and OWN.fullmatch(one.snapshot)
             and (far or not one.snapshot.startswith(POLICY_SNAPSHOT))
         ]
-        elsewhere = await claims.pruned_by_others(self._store, self._run_id, [one.guid for one in lost]) if lost else ()
-        return [one for one in lost if one.guid not in elsewhere]
+        if not lost:
+            return lost
+        box = self._task.peer if far else self._task.source_peer
+        elsewhere = await claims.pruned_by_others(self._store, self._run_id, box, {one.guid for one in lost})
+        return [one for one in lost if (one.dataset, one.guid) not in elsewhere]
 
 
 def _paused(judged: tuple[Judged, ...]) -> str:

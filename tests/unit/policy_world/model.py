@@ -113,7 +113,7 @@ class ModelBox:
         if words[:2] == ["zfs", "get"] and "name,property,source" in words:
             wanted = next(word for word in words if word.startswith("dplane:")).split(",")
             return _said(
-                "".join(f"{n}\t{prop}\t{self._source(n, prop)[1]}\n" for n in sorted(self.datasets) for prop in wanted)
+                "".join(f"{n}\t{prop}\t{self._source(n, prop)[1]}\n" for n in self._asked(words) for prop in wanted)
             )
         if words[:2] == ["zfs", "get"]:
             (prop, end), names = words[5].split(","), sorted(words[6:])
@@ -125,13 +125,18 @@ class ModelBox:
             return Output(1 if gone else 0, said.encode(), gone.encode())
         if words[:2] == ["zfs", "list"] and "name,guid,type,readonly" in words:
             shut = {name: "on" if data.readonly else "off" for name, data in self.datasets.items()}
-            return _said("".join(f"{n}\t{d.guid}\tfilesystem\t{shut[n]}\n" for n, d in sorted(self.datasets.items())))
+            return _said("".join(f"{n}\t{self.datasets[n].guid}\tfilesystem\t{shut[n]}\n" for n in self._asked(words)))
         if words[:2] == ["zfs", "list"]:
-            only = words[-1] if words[-1] in self.datasets else ""
-            return _said("".join(self._points(name) for name in sorted(self.datasets) if not only or name == only))
+            return _said("".join(map(self._points, self._asked(words))))
         if words[:2] == ["zfs", "destroy"]:
             return _said(f"reclaim\t{1000 * (words[-1].count(',') + 1)}\n")
         raise AssertionError(words)
+
+    def _asked(self, words: list[str]) -> list[str]:
+        """The datasets that a listing names, with `-r` also those below; all when it names none."""
+        named = {word for word in words[2:] if word in self.datasets}
+        below = tuple(f"{name}/" for name in named) if "-r" in words else ()
+        return [name for name in sorted(self.datasets) if not named or name in named or name.startswith(below)]
 
     def _source(self, name: str, prop: str) -> tuple[str, str]:
         at = name

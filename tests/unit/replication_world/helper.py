@@ -135,7 +135,7 @@ def main() -> None:
         os.execv(command[0], command)  # noqa: S606
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        fail("failed", done.stderr.strip(), False)
+        fail("failed", f"zfs {words[1]} failed: {done.stderr.strip()}", False)  # as `programs.failure` words it
     found = readback.AFTER["pruned"](args) if verb.after == "pruned" else {}
     print(json.dumps({"ok": True, "verb": verb.name, "stdout": done.stdout, **found}))
 
