@@ -8,10 +8,11 @@ from typing import Any, cast
 
 import pytest
 
+from dplane_tui.errors import RefusedError
 from dplane_tui.services.replication.exposure import Exposure, clauses, exposures, held_back, places_of
 from dplane_tui.services.replication.originals import to_note
 from dplane_tui.services.replication.read import ASKED, Dataset, parse
-from dplane_tui.services.replication.restored import Settings, put_back, told_of
+from dplane_tui.services.replication.restored import Settings, put_back, put_in_place, told_of
 
 WIDE, NARROW = "rw=@10.0.0.0/8", "ro=10.0.0.5"
 
@@ -79,9 +80,9 @@ def test_what_lies_below_one_that_is_held_back_stays_unmounted_and_is_told_with_
     }  # fmt: skip
     assert clauses(held) == (
         [
-            f"t/a would be in “sharenfs={WIDE}”, noted is “sharenfs=off”: `dplane dataset share-nfs t/a --off`",
             f"t/a/own would be in “sharenfs={WIDE}”, noted is “sharenfs={NARROW}”: "
             "`dplane dataset share-nfs t/a/own --ro 10.0.0.5`",
+            f"t/a would be in “sharenfs={WIDE}”, noted is “sharenfs=off”: `dplane dataset share-nfs t/a --off`",
         ],
         ["t/a/x", "t/a/x/y", "t/a/z"],
     )
@@ -101,20 +102,22 @@ def test_what_lies_below_is_judged_by_what_it_inherits_after_the_command_that_is
     del notes["t/a/private/x"]
     told, along = clauses(held_back(side, notes, side.keys()))
     assert told == [
-        f"t/a would be in “sharenfs={NARROW}”, noted is “sharenfs={WIDE}”: "
-        "`dplane dataset share-nfs t/a --rw 10.0.0.0/8`",
         *(
-            f"{name} would then be in “sharenfs={WIDE}”, noted is “sharenfs={NARROW}”: "
+            f"{name} would be in “sharenfs={WIDE}” by the command for what is above it, noted is “sharenfs={NARROW}”: "
             f"`dplane dataset share-nfs {name} --ro 10.0.0.5`"
             for name in ("t/a/in/private", "t/a/private")
         ),
+        f"t/a would be in “sharenfs={NARROW}”, noted is “sharenfs={WIDE}”: "
+        "`dplane dataset share-nfs t/a --rw 10.0.0.0/8`",
     ]
     assert along == ["t/a/private/x", "t/a/same"]
     side, odd = {name: came(name, smb="on") for name in ("t/a", "t/a/b", "t/a/c")}, {"sharesmb": "name=x"}
     assert clauses(held_back(side, {"t/a": odd, "t/a/b": {"sharesmb": "on"}}, []))[1] == ["t/a/b", "t/a/c"]
     side, odd = {name: came(name, WIDE) for name in ("t/a", "t/a/b", "t/a/c")}, {"sharenfs": "rw=*"}
-    (_, told_of_b), along = clauses(held_back(side, {"t/a": odd, "t/a/b": odd}, []))
-    assert told_of_b.startswith("t/a/b would then be in the sharenfs that you choose, noted is “sharenfs=rw=*”: ")
+    (told_of_b, _), along = clauses(held_back(side, {"t/a": odd, "t/a/b": odd}, []))
+    assert told_of_b.startswith(
+        "t/a/b would be in the sharenfs that you choose by the command for what is above it, noted is “sharenfs=rw=*”: "
+    )
     assert along == ["t/a/c"]
 
 
@@ -139,7 +142,7 @@ async def restored(dataset: Dataset, noted: dict[str, str], *, home: bool = True
 
     held = held_back({dataset.name: dataset}, {dataset.name: noted}, [dataset.name] if home else [])
     door = cast(Any, SimpleNamespace(call=call))
-    done = await put_back(door, dataset, noted, home=home, held=held.get(dataset.name))
+    done = await put_back(door, dataset, noted, held=held.get(dataset.name))
     assert "readonly" in calls
     return calls & {"canmount", "dataset-mount"}, "\n".join(told_of([done]))
 
@@ -150,7 +153,7 @@ async def test_one_with_a_narrower_share_is_not_mounted_into_a_wider_one_and_tol
     assert done == set()
     unmounted, again = told.split("\n")
     assert unmounted == (
-        "Left unmounted, as what is above is shared otherwise than the copy notes: t/a would be in "
+        "Left unmounted, as what is above is, or may be, shared otherwise than the copy notes: t/a would be in "
         f"“sharenfs={WIDE}”, noted is “sharenfs={NARROW}”: `dplane dataset share-nfs t/a --ro 10.0.0.5`. After those "
         "commands, or without them where they may be in that share: `dplane dataset set NAME canmount=on`, then "
         "`dplane dataset mount NAME`, the upper ones first."
@@ -211,7 +214,7 @@ TO = "t/m/old"
 def told_at(*rows: str, nfs: str = "off", smb: str = "off", noted: dict[str, str] | None = None) -> list[str]:
     """The clauses of one that is restored elsewhere, with all the file systems of the box."""
     side = {TO: came(TO, nfs, smb)}
-    places = places_of(listing(*rows, f"{TO} {nfs} {smb} no"), side, {})
+    places = places_of(listing(*rows, f"{TO} {nfs} {smb} no"), side)
     return clauses(held_back(side, {TO: noted or {}}, [], places))[0]
 
 
@@ -240,7 +243,7 @@ def test_what_lies_in_a_folder_that_is_shared_with_all_in_it_is_exposed_by_its_p
     told = told_at(*rows, noted=noted)
     assert len(told) == bool(folder)
     if folder:
-        assert told[0].startswith(f"t/m/old may lie in “{folder}” with all that is mounted in it, ")
+        assert told[0].startswith(f"t/m/old would lie in “{folder}” with all that is mounted in it, ")
         assert told[0].endswith(SET_PLACE)
 
 
@@ -258,27 +261,28 @@ def test_what_is_told_of_a_place_reaches_what_lies_below_but_not_an_outer_folder
     side = {name: came(name) for name in (TO, f"{TO}/a", f"{TO}/b", f"{TO}/b/c")}
     rows = listing("t off on", "t/m off name=x", *(f"{name} off off no" for name in side))
     notes = {TO: {"sharesmb": "on"}, f"{TO}/b": {"sharesmb": "off"}}
-    told, along = clauses(held_back(side, notes, [], places_of(rows, side, {})))
-    assert [words.split(",")[0] for words in told] == [f"{TO} may lie in “/t/m”", f"{TO}/b may lie in “/t”"]
+    told, along = clauses(held_back(side, notes, [], places_of(rows, side)))
+    assert [words.split(",")[0] for words in told] == [f"{TO}/b would lie in “/t”", f"{TO} would lie in “/t/m”"]
     assert along == [f"{TO}/a", f"{TO}/b/c"]
-    told, along = clauses(held_back(side, {}, [], places_of(rows, side, {})))
+    told, along = clauses(held_back(side, {}, [], places_of(rows, side)))
     assert (len(told), along) == (1, [name for name in side if name != TO])
-    assert held_back(side, {}, side.keys(), places_of(rows, side, {})) == {}, "at home, as ever"
+    assert held_back(side, {}, side.keys(), places_of(rows, side)) == {}, "at home, as ever"
 
 
 def test_what_a_listing_does_not_tell_for_certain_is_not_known_and_held_back() -> None:
     side = {name: came(name) for name in (TO, f"{TO}/a")}
     rows = listing("t off on", *(f"{name} off off no" for name in side))
-    assert places_of(rows, side, {}) is not None
+    assert places_of(rows, side) is not None
     for odd in (
         "x\n" + rows,
         rows.replace("/t\n", "/t\nx\n"),
         rows.replace("t\toff", "t\ta\tb\tyes"),
+        rows + f"t/z\toff\toff\tno\t/srv/a\n{TO}\toff\toff\tno\t/nowhere\n",  # one mountpoint, with a line end
         rows[:-1],
         "",
         listing("t"),
     ):
-        assert places_of(odd, side, {}) is None, odd
+        assert places_of(odd, side) is None, odd
     told, along = clauses(held_back(side, {}, [], None))
     assert [words.split("; ")[0] for words in told] == [
         f"whether {TO} would lie in a folder that is shared ({share}) is not known, no such share is noted"
@@ -288,13 +292,23 @@ def test_what_a_listing_does_not_tell_for_certain_is_not_known_and_held_back() -
     assert held_back(side, {}, side.keys(), None) == {}
 
 
-def test_both_places_count_where_one_is_put_back_which_is_seen_only_then() -> None:
-    side = {name: came(name) for name in ("t/p", "t/p/x", "t/pq")}
-    rows = listing("t", "srv off on", "t/p off off no", "t/p/x off off no", "t/pq off off no")
-    places = places_of(rows, side, {"t/p": "/srv/p"})
-    assert places is not None
-    assert places.of == {"t/p": ["/t/p", "/srv/p"], "t/p/x": ["/t/p/x", "/srv/p/x"], "t/pq": ["/t/pq"]}
-    assert held_back(side, {}, [], places).keys() == {"t/p", "t/p/x"}
+async def test_a_mountpoint_that_is_put_back_is_set_before_what_is_judged_by_its_place() -> None:
+    async def call(verb: str, **args: Any) -> None:
+        if args["dataset"] == "t/no":
+            raise RefusedError("It holds files.")
+
+    side = {name: came(name) for name in ("t/p", "t/p/x", "t/no", "t/evil")}
+    notes = {name: {"mountpoint": f"/srv/{name}"} for name in ("t/p", "t/no", "t/evil")}
+    door = cast(Any, SimpleNamespace(call=call))
+    now, left = await put_in_place(door, side, notes, {"t/p", "t/no"})
+    assert {name: one.local.get("mountpoint") for name, one in now.items()} == {
+        "t/p": "/srv/t/p", "t/p/x": None, "t/no": None, "t/evil": None,
+    }  # fmt: skip
+    assert [clause for one in left for clause in one.left] == [
+        "mountpoint=/srv/t/no (It holds files)",
+        "mountpoint=/srv/t/evil (this box never sent it; set it by hand)",
+    ]
+    assert (await put_in_place(door, now, notes, {"t/p"}))[0] == now
 
 
 def test_nothing_narrower_is_left_to_the_wide_share_of_a_command_that_is_told_above_it() -> None:
@@ -312,6 +326,15 @@ def test_nothing_narrower_is_left_to_the_wide_share_of_a_command_that_is_told_ab
     assert 0 < again.find("share-nfs t/a/b --ro 10.0.0.5`") < again.find("share-nfs t/a --rw 10.0.0.0/8`")
     assert len(told_of([Settings("t/a", shared={"sharesmb": "on"}), in_it])) == 2
     assert "share-nfs t/a/b" in told_of([Settings("t/a", held=[Exposure("sharenfs", NARROW, WIDE, "t/a")]), in_it])[-1]
+
+
+def test_what_is_cut_of_those_held_back_lies_below_none_whose_command_is_told() -> None:
+    names = ["t/a", *(f"t/a/p{at:02}" for at in range(12))]
+    notes = {"t/a": {"sharenfs": WIDE}, **{name: {"sharenfs": NARROW} for name in names[1:]}}
+    held = held_back({name: came(name, NARROW) for name in names}, notes, names)
+    (told,) = told_of([Settings(name, held=found) for name, found in held.items()])
+    assert "share-nfs t/a/p09 --ro 10.0.0.5`; and 3 more. After those commands" in told
+    assert "share-nfs t/a --rw" not in told
 
 
 def test_what_is_told_of_many_that_stay_unmounted_is_bounded_and_no_value_ends_a_sentence() -> None:

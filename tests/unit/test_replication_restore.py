@@ -208,6 +208,16 @@ async def test_what_only_the_copy_vouches_for_is_told_and_what_weakens_has_a_sen
     ) in run.message
     for name in (HOME, f"{HOME}/2026"):
         assert (props(world, name)["canmount"], props(world, name).get("mounted")) == ("noauto", None)
+    for gone, held in (([f"{HOME}/2026"], False), ([HOME, f"{HOME}/2026"], True), ([f"{HOME}/2026"], True)):
+        with world.edit("near") as state:
+            for name in gone:
+                del state["datasets"][name]
+        run = await world.run("restore", wish(f"{HOME}/2026", below="2026"))
+        assert run.state == "succeeded", run.message
+        assert (props(world, f"{HOME}/2026").get("mounted") is None) == held, (
+            "what it inherited went with what is above"
+        )
+        assert (f"{HOME}/2026 would be in “sharenfs=rw=@10.0.0.0/8”, no such share is noted" in run.message) == held
 
 
 def test_what_is_told_of_settings_is_cleaned_and_bounded_and_hides_nothing_that_weakens() -> None:
@@ -251,7 +261,7 @@ def test_a_share_is_told_with_a_command_that_no_note_can_write(name: str, value:
     assert len(told) < 600
     many = [Settings(f"t/{number:03}", shared={name: value}) for number in range(400)]
     assert told_of([*many, Settings("t/z", shared={"sharenfs": "off"})])[0].endswith("; and 391 more.")
-    assert not any(prop == name for prop, _ in settings(Dataset("t/a b"), {name: value}, home=True))
+    assert not any(prop == name for prop, _ in settings(Dataset("t/a b"), {name: value}))
 
 
 async def test_a_restore_does_not_hide_that_the_last_run_failed(world: World) -> None:
@@ -437,13 +447,12 @@ def test_what_is_set_on_a_restored_dataset() -> None:
     received = {"readonly": "on", "canmount": "noauto", "setuid": "off", "devices": "off", "exec": "off"}
     files = Dataset("tank/a", {"type": "filesystem"}, local=received)
     was = {"mountpoint": "/srv/a", "setuid": "on", "atime": "off"}
-    assert settings(files, was, home=True) == [
-        ("atime", "off"), ("exec", "on"), ("mountpoint", "/srv/a"), ("canmount", "on"), ("readonly", "off"),
+    assert settings(files, was) == [
+        ("atime", "off"), ("exec", "on"), ("canmount", "on"), ("readonly", "off"),
     ]  # fmt: skip
-    assert ("canmount", "on") in settings(files, {}, home=False)
-    assert "mountpoint" not in dict(settings(files, was, home=False))
+    assert ("canmount", "on") in settings(files, {})
     volume = Dataset("tank/v", {"type": "volume"}, local={"readonly": "on", "volmode": "none"})
-    assert settings(volume, {"volblocksize": "16384"}, home=True) == [("volmode", "default"), ("readonly", "off")]
+    assert settings(volume, {"volblocksize": "16384"}) == [("volmode", "default"), ("readonly", "off")]
 
 
 @pytest.mark.parametrize(

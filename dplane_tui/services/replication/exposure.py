@@ -33,18 +33,18 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where what is restored may come to be mounted, and which folders are shared with all that is mounted in them."""
+    """Where what is restored would be mounted, and which folders are shared with all that is mounted in them."""
 
-    of: Mapping[str, Sequence[str]]
+    of: Mapping[str, str]
     """Mountpoints, by the name of a restored dataset."""
     shared: Sequence[tuple[str, str, str]]
     """Folder, which of SHARES, and its value; outer ones first."""
 
     def folder(self, dataset: str, share: str, was: str) -> tuple[str, str]:
-        """The outermost such folder that the dataset may lie in and that is shared otherwise, and how; else empty."""
-        its = self.of.get(dataset, ())
+        """The outermost such folder that the dataset would lie in and that is shared otherwise, and how; else empty."""
+        place = self.of.get(dataset, "")
         for folder, kind, value in self.shared:
-            if kind == share and _is_other(value, was) and any(_is_in(place, folder) for place in its):
+            if kind == share and _is_other(value, was) and _is_in(place, folder):
                 return folder, value
         return "", ""
 
@@ -55,15 +55,13 @@ Told = Mapping[tuple[str, bool], Exposure]
 _NOTHING: Told = {}
 
 
-def places_of(listed: str, side: Side, moved: Mapping[str, str]) -> Places | None:
-    """What the answer to WANTED_ARGV tells of the restored `side` and of all others; None when it is not certain.
-
-    `moved` are the mountpoints that are put back, by name: whether they can be is seen only then.
-    """
+def places_of(listed: str, side: Side) -> Places | None:
+    """What the answer to WANTED_ARGV tells of the restored `side` and of all others; None when it is not certain."""
     from ..zfs.shares import parse_wanted
 
     rows = parse_wanted(listed)
-    if listed.count("\n") != len(rows) or any("\t" in row[4] for row in rows):
+    names = {row[0] for row in rows}
+    if not listed.count("\n") == len(rows) == len(names) or any("\t" in row[4] for row in rows):
         return None  # a value with a tab or a line end could make up a row, or hide one
     at = {name: place for name, *_, place in rows if name in side}
     if any(one.kind == "filesystem" and name not in at for name, one in side.items()):
@@ -75,18 +73,12 @@ def places_of(listed: str, side: Side, moved: Mapping[str, str]) -> Places | Non
         for share, value in zip(SHARES, (nfs, smb), strict=True)
         if _with_all_below(share, value)
     ]
-    of = {name: [place, *_moved(name, at, moved)] for name, place in at.items()}
-    return Places(of, sorted(shared, key=lambda one: len(one[0])))
+    return Places(at, sorted(shared, key=lambda one: len(one[0])))
 
 
 def _with_all_below(share: str, value: str) -> bool:
     """Whether all that is mounted in its folder goes with it: Samba serves folders, and `on` means `crossmnt` too."""
     return value != "off" if share == "sharesmb" else value == "on" or "crossmnt" in value.split(",")
-
-
-def _moved(name: str, at: Mapping[str, str], moved: Mapping[str, str]) -> list[str]:
-    top = _nearest(name, moved)
-    return [moved[top] + at[name][len(at[top]) :]] if top in at and f"{at[name]}/".startswith(f"{at[top]}/") else []
 
 
 def _is_in(place: str, folder: str) -> bool:
@@ -125,7 +117,7 @@ def exposures(
 
 
 def _by_place(name: str, unknown: Exposure, told: Told, places: Places | None) -> list[Exposure]:
-    """The exposure by the folder that the dataset may lie in, unless what is told above takes it out of that."""
+    """The exposure by the folder that the dataset would lie in, unless what is told above takes it out of that."""
     above = told.get((unknown.share, True))
     folder, value = ("-", "-") if places is None else places.folder(name, unknown.share, unknown.was)
     if not folder or (above and (folder == above.folder or _is_in(folder, above.folder))):
@@ -167,20 +159,21 @@ def _nearest(name: str, some: Container[str]) -> str:
 
 
 def clauses(held: Mapping[str, Sequence[Exposure]]) -> tuple[list[str], list[str]]:
-    """What is to be told of those held back: a clause for each exposure, and the names of those that go with an upper
-    one: what is done there reaches them."""
-    told = [_clause(name, one) for name, found in held.items() for one in found]
+    """What is to be told of those held back: a clause for each exposure, deepest first, so that no command is told
+    without those for what lies below it, and the names of those that go with an upper one, as what is done there
+    reaches them."""
+    deepest_first = sorted(held, key=lambda name: (-name.count("/"), name))
+    told = [_clause(name, one) for name in deepest_first for one in held[name]]
     return told, [name for name, found in held.items() if not found]
 
 
 def _clause(name: str, one: Exposure) -> str:
     if one.folder:
         return f"{_place_clause(name, one)}: `{shlex.join(['dplane', 'dataset', 'set', name, 'mountpoint=PATH'])}`"
-    now = f"would {'then ' if one.then else ''}be in {value_of(one.share, one.now)}"
+    now = f"would be in {value_of(one.share, one.now)}"
     if one.now == "-":
-        now = (
-            f"would then be in the {one.share} that you choose" if one.then else f"has a {one.share} that is not known"
-        )
+        now = f"would be in the {one.share} that you choose" if one.then else f"has a {one.share} that is not known"
+    now += " by the command for what is above it" if one.then else ""
     return f"{name} {now}, {_expected(name, one)}: {command(name, one.share, one.was)}"
 
 
@@ -191,8 +184,8 @@ def _place_clause(name: str, one: Exposure) -> str:
             "`dplane dataset shares` tells the folders, and this gives it another PATH"
         )
     return (
-        f"{name} may lie in {quoted(one.folder, _VALUE_MOST)}, which is shared as {value_of(one.share, one.now)} with "
-        f"all that is mounted in it, {_expected(name, one)}, and only a PATH outside of it keeps it out"
+        f"{name} would lie in {quoted(one.folder, _VALUE_MOST)}, which is shared as {value_of(one.share, one.now)} "
+        f"with all that is mounted in it, {_expected(name, one)}, and only a PATH outside of it keeps it out"
     )
 
 

@@ -16,7 +16,7 @@ from .far_source import FarSource
 from .model import Options, Restore, Task
 from .plan import target_of
 from .read import Dataset, Side
-from .restored import Settings, few, is_locked, put_back, told_of
+from .restored import few, is_locked, put_back, put_in_place, told_of
 from .rights import within
 from .targets import LocalTarget
 
@@ -53,24 +53,20 @@ async def bring_home(job: Job) -> Outcome:
     there, _ = await target.read(back.target, True)
     refuse_copies(wish.to, there, await records.tasks(job.store))
     refuse_in_the_way(there.get(wish.to), wish.to, begun=await _begun(job, wish))
+    home = task.source_peer is None and f"{task.source}/{wish.below}".rstrip("/") == wish.to
+    proven = await records.proven_datasets(job.store, task.name) if home else set()
+    # Without what was above it, what kept a part out of a share may be gone: nothing is as it inherited it.
+    ours = proven if home and await _is_whole_above(job, task, wish, target) else set()
     outcome = await Execution(back, source, target, job.store, job.run.id, job.report, back=sent).run()
     job.report.update(stage="putting settings back")
     copies = await _copies(source)
     there, _ = await target.read(back.target, back.recursive)
     side = {name: one for name, one in there.items() if one.snapshots}  # a level made for what is below it has none
     notes = {back.target + name[len(back.source) :]: copy.originals for name, copy in copies.items()}
-    home = task.source_peer is None and f"{task.source}/{wish.below}".rstrip("/") == wish.to
-    proven = await records.proven_datasets(job.store, task.name) if home else set()
-    became: list[Settings] = []
-    placed = {task.source, *proven} if home else set()
-    held = exposure.held_back(side, notes, proven, await _places(job.host, side, notes, proven, placed))
-    for dataset in side.values():
-        noted = notes.get(dataset.name, {})
-        if home and dataset.name not in placed and "mountpoint" in noted:
-            # The far box could name a dataset that never was, and a place of its choice with it.
-            why = f"mountpoint={noted['mountpoint']} (this box never sent it; set it by hand)"
-            became.append(Settings(dataset.name, left=[why]))
-        became.append(await put_back(door, dataset, noted, home=dataset.name in placed, held=held.get(dataset.name)))
+    side, became = await put_in_place(door, side, notes, {task.source, *proven}) if home else (side, [])
+    held = exposure.held_back(side, notes, ours, await _places(job.host, side, notes, ours))
+    for name, dataset in side.items():
+        became.append(await put_back(door, dataset, notes.get(name, {}), held=held.get(name)))
     told = [
         f"{wish.to} is back. {outcome.message}",
         *said_of(back, side, await records.proven_guids(job.store, task.name)),
@@ -116,9 +112,18 @@ async def _copies(source: CopyHere | FarSource) -> Side:
         await source.close()
 
 
-async def _places(
-    host: Host, side: Side, notes: exposure.Notes, ours: Container[str], placed: Container[str]
-) -> exposure.Places | None:
+async def _is_whole_above(job: Job, task: Task, wish: Restore, target: LocalTarget) -> bool:
+    """Whether what is above the part that comes home is here as runs sent it, not only made for what lies below it."""
+    if not wish.below:
+        return True
+    above = wish.to.rpartition("/")[0]
+    there, _ = await target.read(above, False)
+    copy = task.target + above.removeprefix(task.source)
+    proven = await records.proven_guids(job.store, task.name)
+    return above in there and any((copy, point.guid) in proven for point in there[above].snapshots)
+
+
+async def _places(host: Host, side: Side, notes: exposure.Notes, ours: Container[str]) -> exposure.Places | None:
     """Where file systems are mounted and shared, when anything that is not at home would be mounted; else nothing is
     asked. None when that cannot be told."""
     from ..zfs.shares import WANTED_ARGV
@@ -129,8 +134,7 @@ async def _places(
         listed = await host.run(WANTED_ARGV, timeout=120.0)
     except DPlaneError:
         return None
-    moved = {name: noted["mountpoint"] for name, noted in notes.items() if name in placed and "mountpoint" in noted}
-    return exposure.places_of(listed.text, side, moved) if listed.status == 0 else None
+    return exposure.places_of(listed.text, side) if listed.status == 0 else None
 
 
 async def _begun(job: Job, wish: Restore) -> bool:

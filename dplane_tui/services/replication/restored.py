@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ...errors import CommandError, DPlaneError, RefusedError, UnreachableError
 from ...text import clean
 from ..door import Door
 from . import exposure
 from .exposure import Exposure
-from .read import NOT_NOTED, SHARES, Dataset
+from .read import NOT_NOTED, SHARES, Dataset, Side
 
 # What a received copy is given for safety, and what a dataset of the person's own has when nobody says otherwise.
 # setuid and devices stay off: the copy was in other hands, and an administrator can turn them on.
@@ -21,7 +21,7 @@ _USUAL = {
 # A share opens what is in it to a network, on the word of whoever had the copy: a person gives it anew.
 _STAYS = frozenset({"setuid", "devices", "volblocksize", *SHARES})
 # What a mounted place depends on comes last, so that nothing is mounted before it is what it was.
-_LAST = ("mountpoint", "canmount", "readonly")
+_LAST = ("canmount", "readonly")
 # What a person should decide anew, because whoever has the copy may have written it there.
 _WEAKER = {
     ("sync", "disabled"): "what was written last can be lost when the power fails",
@@ -71,9 +71,10 @@ def _told_held(settings: Sequence[Settings]) -> list[str]:
         return []
     with_them = f" Left unmounted with them, as they lie below: {few(along, ', ')}." if along else ""
     return [
-        f"Left unmounted, as what is above is shared otherwise than the copy notes: {few(held, most=_SHARED_MOST)}."
-        f"{with_them} After those commands, or without them where they may be in that share: "
-        "`dplane dataset set NAME canmount=on`, then `dplane dataset mount NAME`, the upper ones first."
+        "Left unmounted, as what is above is, or may be, shared otherwise than the copy notes: "
+        f"{few(held, most=_SHARED_MOST)}.{with_them} After those commands, "
+        "or without them where they may be in that share: `dplane dataset set NAME canmount=on`, "
+        "then `dplane dataset mount NAME`, the upper ones first."
     ]
 
 
@@ -116,13 +117,13 @@ def few(clauses: Sequence[str], between: str = "; ", most: int = 300) -> str:
     return between.join(clean(one, most) for one in clauses[:_NAMED]) + more
 
 
-def settings(dataset: Dataset, originals: dict[str, str], *, home: bool) -> list[tuple[str, str]]:
-    """What is set on a restored dataset, in order. Only one that is back under its own name is mounted where it was."""
+def settings(dataset: Dataset, originals: dict[str, str]) -> list[tuple[str, str]]:
+    """What is set on a restored dataset, in order, but its mountpoint."""
     wanted = {**_USUAL[dataset.kind], **originals}
     chosen = {
         name: value
         for name, value in wanted.items()
-        if name not in _STAYS and (home or name != "mountpoint") and dataset.local.get(name) != value
+        if name not in _STAYS and name != "mountpoint" and dataset.local.get(name) != value
     }
     return sorted(chosen.items(), key=lambda pair: (_LAST.index(pair[0]) + 1 if pair[0] in _LAST else 0, pair[0]))
 
@@ -132,31 +133,40 @@ def is_locked(dataset: Dataset) -> bool:
     return dataset.properties.get("keystatus", "-") == "unavailable"
 
 
-async def put_back(
-    door: Door, dataset: Dataset, originals: dict[str, str], *, home: bool, held: Sequence[Exposure] | None = None
-) -> Settings:
-    """Make a restored dataset what its original was, and mount it; what became of that. Raises UnreachableError.
+async def put_in_place(
+    door: Door, side: Side, notes: exposure.Notes, placed: Container[str]
+) -> tuple[Side, list[Settings]]:
+    """Set the mountpoints that are noted of what is back under its own name, before any of it is mounted.
 
-    One that is `held` back, as `exposure.held_back` says, is neither mounted nor would be at the next start.
+    Returns it as it is then, and what could not be set. Only what is `placed` is set: the far box could name a dataset
+    that never was, and a place of its choice with it. Raises UnreachableError.
     """
-    guid = dataset.properties["guid"]
-    acts: list[tuple[str, dict[str, str]]] = [
-        ("dataset-set", {"property": name, "value": value})
-        for name, value in settings(dataset, originals, home=home)
-        if not (held is not None and name == "canmount")
-    ]
-    if exposure.mounts(dataset, originals) and held is None and not is_locked(dataset):
-        acts.append(("dataset-mount", {}))
-    now = dict(dataset.local)
-    left = [
-        f"{name}=on (the copy was in other hands; set it by hand)"
-        for name in ("setuid", "devices")
-        if originals.get(name) == "on" and now.get(name) != "on"
-    ]
+    now, left = dict(side), []
+    for name, dataset in side.items():
+        place = notes.get(name, {}).get("mountpoint", "")
+        if place and name not in placed:
+            left.append(Settings(name, left=[f"mountpoint={place} (this box never sent it; set it by hand)"]))
+        elif place and dataset.local.get("mountpoint") != place:
+            done, failed = await _carry_out(door, dataset, [("mountpoint", place)])
+            now[name] = replace(dataset, local=dataset.local | done)
+            left.append(Settings(name, left=failed))
+    return now, left
+
+
+async def _carry_out(
+    door: Door, dataset: Dataset, wanted: Sequence[tuple[str, str]], *, mount: bool = False
+) -> tuple[dict[str, str], list[str]]:
+    """Set that, and mount it; what is set then, and a clause for what could not be done. Raises UnreachableError."""
+    acts = [("dataset-set", {"property": name, "value": value}) for name, value in wanted]
+    acts += [("dataset-mount", {})] if mount else []
+    done: dict[str, str] = {}
+    left = []
     for verb, args in acts:
         try:
-            await door.call(verb, timeout=120.0, stream=b"", dataset=dataset.name, guid=guid, **args)
-            now.update({args["property"]: args["value"]} if args else {})
+            await door.call(
+                verb, timeout=120.0, stream=b"", dataset=dataset.name, guid=dataset.properties["guid"], **args
+            )
+            done.update({args["property"]: args["value"]} if args else {})
         except (RefusedError, CommandError) as error:
             what = f"{args['property']}={args['value']}" if args else "mounting it"
             left.append(f"{what} ({error.message.rstrip('.')})")
@@ -164,11 +174,27 @@ async def put_back(
             raise
         except DPlaneError as error:
             left.append(error.message.rstrip("."))
-    noted = {
-        name: value
-        for name, value in sorted(originals.items())
-        if now.get(name) == value and name not in _STAYS and (home or name != "mountpoint")
-    }
+    return done, left
+
+
+async def put_back(
+    door: Door, dataset: Dataset, originals: dict[str, str], *, held: Sequence[Exposure] | None = None
+) -> Settings:
+    """Make a restored dataset what its original was, and mount it; what became of that. Raises UnreachableError.
+
+    One that is `held` back, as `exposure.held_back` says, is neither mounted nor would be at the next start.
+    """
+    wanted = [pair for pair in settings(dataset, originals) if held is None or pair[0] != "canmount"]
+    mount = exposure.mounts(dataset, originals) and held is None and not is_locked(dataset)
+    left = [
+        f"{name}=on (the copy was in other hands; set it by hand)"
+        for name in ("setuid", "devices")
+        if originals.get(name) == "on" and dataset.local.get(name) != "on"
+    ]
+    done, failed = await _carry_out(door, dataset, wanted, mount=mount)
+    left += failed
+    now = dataset.local | done
+    noted = {name: value for name, value in sorted(originals.items()) if now.get(name) == value and name not in _STAYS}
     told = {one.share for one in held or () if one.noted_at == dataset.name and not one.folder}
     shared = {name: originals[name] for name in SHARES if name in originals and name not in told}
     inherited = {}
