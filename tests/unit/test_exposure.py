@@ -345,3 +345,15 @@ def test_what_is_told_of_many_that_stay_unmounted_is_bounded_and_no_value_ends_a
     assert "\x1b" not in told
     assert "; and 390 more. Left unmounted with them, as they lie below: t/000/x, " in told
     assert len(told) < 5000
+
+
+async def test_what_is_put_in_its_place_is_mounted_by_places_not_by_names() -> None:
+    async def call(_verb: str, **_: Any) -> None:
+        """Set."""
+
+    names = ("t/www/cache", "t/www/site", "t/www/site/new", "t/www", "t/www/b")
+    notes = {"t/www/cache": {"mountpoint": "/srv/www/site/cache"}, "t/www/site": {"mountpoint": "/srv/www/site"}}
+    side = {name: came(name) for name in sorted(names)}
+    found, _ = await put_in_place(cast(Any, SimpleNamespace(call=call)), side, notes, side)
+    assert list(found) == ["t/www/site", "t/www/cache", "t/www/site/new", "t/www", "t/www/b"]
+    assert found["t/www/site"].local["mountpoint"] == "/srv/www/site"

@@ -208,16 +208,17 @@ async def test_what_only_the_copy_vouches_for_is_told_and_what_weakens_has_a_sen
     ) in run.message
     for name in (HOME, f"{HOME}/2026"):
         assert (props(world, name)["canmount"], props(world, name).get("mounted")) == ("noauto", None)
-    for gone, held in (([f"{HOME}/2026"], False), ([HOME, f"{HOME}/2026"], True), ([f"{HOME}/2026"], True)):
+    for gone, share, held in (("", "", True), ("", SET["sharenfs"], False), (HOME, "", True)):
         with world.edit("near") as state:
-            for name in gone:
+            for name in {gone, f"{HOME}/2026"} - {""}:
                 del state["datasets"][name]
+            if share:
+                state["datasets"][HOME]["props"]["sharenfs"] = share
         run = await world.run("restore", wish(f"{HOME}/2026", below="2026"))
         assert run.state == "succeeded", run.message
-        assert (props(world, f"{HOME}/2026").get("mounted") is None) == held, (
-            "what it inherited went with what is above"
-        )
-        assert (f"{HOME}/2026 would be in “sharenfs=rw=@10.0.0.0/8”, no such share is noted" in run.message) == held
+        assert (props(world, f"{HOME}/2026").get("mounted") is None) == held, "its place is in what is above it"
+        told = f"would be in “sharenfs=rw=@10.0.0.0/8”, noted at {HOME} is “sharenfs={SET['sharenfs']}”"
+        assert (f"{HOME}/2026 {told}" in run.message) == held
 
 
 def test_what_is_told_of_settings_is_cleaned_and_bounded_and_hides_nothing_that_weakens() -> None:

@@ -138,8 +138,8 @@ async def test_what_may_have_gone_is_neither_called_destroyed_nor_left_until_it_
     assert all(one.destroyed and not one.error for one in settled(judged, {"tank/a": ()}))
     assert settled(judged, {}) == judged, "its pool hangs, or it is away: nothing is known of it"
     left = settled(judged, {"tank/a": {one.guid for one in judged}})
-    assert {one.fate(dry=False) for one in left} == {"LEFT"}
-    assert left[0].error.startswith("it is still listed: tank/a: no answer"), left[0].error
+    assert {one.fate(dry=False) for one in left} == {"unclear"}, "it may be at work still"
+    assert "it was still listed right after that: tank/a: no answer" in left[0].error
 
 
 async def test_each_batch_is_on_record_before_it_goes_and_once_more_with_what_became_of_it() -> None:
@@ -195,7 +195,9 @@ async def test_another_run_counts_where_it_destroyed_the_same_or_is_at_it_and_no
         (("target", "v/a", "s2", "2", 1.0), "it is held"), (("target", "v/a", "s3", "3", 1.0), ""),
     )]  # fmt: skip
     async with open_store(tmp_path / "store.db", write=True) as store:
-        await records.put_peer(store, Peer("attic", "root", "192.0.2.1", 22, "k", "f", "g", True, None, 0.0))
+        for name in ("attic", "roof"):  # one box by two names
+            peer = Peer(name, "root", "192.0.2.1", 22, "k", "f", "g", True, None, 0.0)
+            await records.put_peer(store, replace(peer, mark="m"))
         await records.add_task(store, Task("photos", "tank/a", "attic", "v/a"))
         run, other = [await records.new_run(store, "photos") for _ in range(2)]
         await claims.record(store, other.id, "photos", rows)
@@ -204,7 +206,7 @@ async def test_another_run_counts_where_it_destroyed_the_same_or_is_at_it_and_no
             return set(await claims.pruned_by_others(store, asking, box, {"0", "1", "2", "3", "7"}))
 
         assert await found(None) == {("tank/a", "0")}
-        assert await found("attic") == {("v/a", "1"), ("v/a", "3")}
+        assert await found("attic") == await found("roof") == {("v/a", "1"), ("v/a", "3")}
         assert await found("attic", other.id) == await found("shed") == set()
         await records.update_run(store, other.id, state="died")
         assert await found("attic") == {("v/a", "3")}, "whether it destroyed that one is not known"

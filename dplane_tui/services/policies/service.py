@@ -29,8 +29,8 @@ from .model import ON, REPLICA, Policies, PolicyRun, PolicyStatus, Wish
 from .read import Box, Place, read_box
 from .run import Runner, summary
 
-_RECORD_SECONDS = 2.0
-"""Between two records of a run that is at work: each is of the whole run, and SD cards wear."""
+_RECORD_PART = 0.05
+"""Of the time of a run that is at work at most this part is spent on records: each is of all that it did so far."""
 
 TIMER = "policy-snapshots"
 _UNIT = f"/etc/systemd/system/{PREFIX}{TIMER}.timer"
@@ -190,14 +190,16 @@ class LocalPolicies:
         return run
 
     async def _recorded(self, store: Store, run: PolicyRun, wish: Wish) -> PolicyRun:
-        stored = -_RECORD_SECONDS
+        due = 0.0
 
         async def keep(state: PolicyRun) -> None:
-            nonlocal run, stored
+            nonlocal run, due
             run = state  # however it ends, this was done
-            if time.monotonic() - stored >= _RECORD_SECONDS:
+            began = time.monotonic()
+            if began >= due:
                 await records.keep(store, state)
-                stored = time.monotonic()
+                ended = time.monotonic()
+                due = ended + (ended - began) / _RECORD_PART
 
         try:
             runner = Runner(self._host, store, self._paths.jobs, clock=self._clock)

@@ -9,8 +9,9 @@ from ..door import Door
 from .asof import AsOf
 from .far_source import FarSource, source_at
 from .model import Match, Step, Task
-from .read import Side
+from .read import Dataset, Side
 from .source import LocalSource
+from .targets import LocalTarget
 from .transport import Link
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ class CopyHere(LocalSource):
     def whole(self) -> Side:
         """What was read last, before it was cut to the snapshot that is wanted."""
         return self._side
+
+    async def level(self, dataset: str) -> Dataset | None:
+        """A copy above; None when there is none. Raises DPlaneError."""
+        side, _ = await LocalTarget(self._host, self._door).read(dataset, False)
+        return side.get(dataset)
 
     async def read(self) -> Side:
         side = await super().read()

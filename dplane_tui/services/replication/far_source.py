@@ -25,7 +25,7 @@ from .asof import AsOf
 from .far_holds import AgentHolds, FarHolds, PlainHolds
 from .model import Match, Plan, Step, Task
 from .plan import OWN_SNAPSHOT
-from .read import Side
+from .read import Dataset, Side
 from .source import named_time, refuse_too_many, resumed, sent
 from .stream import Command, Transfer
 from .targets import AgentTarget, PlainTarget
@@ -70,6 +70,11 @@ class FarSource(abc.ABC):
     def whole(self) -> Side:
         """What was read last, before it was cut to the snapshot that is wanted."""
         return self._side
+
+    async def level(self, dataset: str) -> Dataset | None:
+        """A copy above what is read; None when there is none. Raises DPlaneError."""
+        side, _ = await self._far.read(dataset, False)
+        return side.get(dataset)
 
     @property
     def _bookmarks(self) -> bool:

@@ -55,14 +55,16 @@ async def bring_home(job: Job) -> Outcome:
     refuse_in_the_way(there.get(wish.to), wish.to, begun=await _begun(job, wish))
     home = task.source_peer is None and f"{task.source}/{wish.below}".rstrip("/") == wish.to
     proven = await records.proven_datasets(job.store, task.name) if home else set()
-    # Without what was above it, what kept a part out of a share may be gone: nothing is as it inherited it.
-    ours = proven if home and await _is_whole_above(job, task, wish, target) else set()
     outcome = await Execution(back, source, target, job.store, job.run.id, job.report, back=sent).run()
     job.report.update(stage="putting settings back")
-    copies = await _copies(source)
+    levels = _levels(target_of(task, task.source), wish.below) if home else []
+    copies, above = await _copies(source, levels)
     there, _ = await target.read(back.target, back.recursive)
     side = {name: one for name, one in there.items() if one.snapshots}  # a level made for what is below it has none
     notes = {back.target + name[len(back.source) :]: copy.originals for name, copy in copies.items()}
+    # What is above a part may be here without its share, which no restore sets, and may be what kept it out of one.
+    notes |= {f"{task.source}{name[len(levels[0]) :]}": copy.originals for name, copy in above.items()}
+    ours = proven if len(above) == len(levels) else set()
     side, became = await put_in_place(door, side, notes, {task.source, *proven}) if home else (side, [])
     held = exposure.held_back(side, notes, ours, await _places(job.host, side, notes, ours))
     for name, dataset in side.items():
@@ -102,25 +104,21 @@ def locked(side: Side) -> list[str]:
     ]
 
 
-async def _copies(source: CopyHere | FarSource) -> Side:
-    """All the copies once more, for their notes: the connection of the transfer has ended."""
+def _levels(top: str, below: str) -> list[str]:
+    """The copies above a part, the topmost first; none where all comes."""
+    parts = below.split("/") if below else []
+    return ["/".join([top, *parts[:depth]]) for depth in range(len(parts))]
+
+
+async def _copies(source: CopyHere | FarSource, levels: Sequence[str]) -> tuple[Side, Side]:
+    """All the copies once more, for their notes, and those of the `levels` above that can be read: the connection of
+    the transfer has ended."""
     try:
         await source.open()
         await source.read()
-        return source.whole
+        return source.whole, {level: one for level in levels if (one := await source.level(level)) is not None}
     finally:
         await source.close()
-
-
-async def _is_whole_above(job: Job, task: Task, wish: Restore, target: LocalTarget) -> bool:
-    """Whether what is above the part that comes home is here as runs sent it, not only made for what lies below it."""
-    if not wish.below:
-        return True
-    above = wish.to.rpartition("/")[0]
-    there, _ = await target.read(above, False)
-    copy = task.target + above.removeprefix(task.source)
-    proven = await records.proven_guids(job.store, task.name)
-    return above in there and any((copy, point.guid) in proven for point in there[above].snapshots)
 
 
 async def _places(host: Host, side: Side, notes: exposure.Notes, ours: Container[str]) -> exposure.Places | None:

@@ -138,7 +138,8 @@ async def put_in_place(
 ) -> tuple[Side, list[Settings]]:
     """Set the mountpoints that are noted of what is back under its own name, before any of it is mounted.
 
-    Returns it as it is then, and what could not be set. Only what is `placed` is set: the far box could name a dataset
+    Returns it as it is then, by the places, upper ones first, for what is mounted later would be in the way of them;
+    and what could not be set. Only what is `placed` is set: the far box could name a dataset
     that never was, and a place of its choice with it. Raises UnreachableError.
     """
     now, left = dict(side), []
@@ -150,7 +151,16 @@ async def put_in_place(
             done, failed = await _carry_out(door, dataset, [("mountpoint", place)])
             now[name] = replace(dataset, local=dataset.local | done)
             left.append(Settings(name, left=failed))
-    return now, left
+    return dict(sorted(now.items(), key=lambda item: _place(item[0], now))), left
+
+
+def _place(name: str, side: Side) -> str:
+    """Where a dataset is mounted, as far as that is set in `side`; what is above that is where its name says."""
+    at, below = name, ""
+    while at in side and not side[at].local.get("mountpoint", "").startswith("/"):
+        at, _, part = at.rpartition("/")
+        below = f"/{part}{below}"
+    return f"{side[at].local['mountpoint'] if at in side else f'/{at}'}{below}"
 
 
 async def _carry_out(

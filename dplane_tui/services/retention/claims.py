@@ -105,11 +105,12 @@ async def pruned_by_others(
 ) -> frozenset[tuple[str, str]]:
     """Datasets and GUIDs of those of these snapshots that another run destroyed on the peer `box` (None: on this one),
     or is about to."""
+    boxes = {None} if box is None else await records.names_of(store, box)
     sides = {
         (task.name, side)
         for task in await records.tasks(store)
         for side, place in ((SOURCE, task.source_peer), (TARGET, task.peer))
-        if place == box
+        if place in boxes
     }
     sql = (
         "SELECT task, side, dataset, guid FROM pruned WHERE run != ? AND guid IN (SELECT value FROM json_each(?)) "

@@ -182,7 +182,8 @@ def _settled(one: Judged, left: Collection[str]) -> Judged:
     if one.guid in left and one.destroyed:
         return replace(one, destroyed=False, error="it is still listed")
     if one.guid in left and one.unknown:
-        return replace(one, error=f"it is still listed{one.error.removeprefix(UNKNOWN)}")
+        why = one.error.removeprefix(f"{UNKNOWN}: ")  # it may be at work still, and end behind our backs
+        return replace(one, error=f"{UNKNOWN}: it was still listed right after that: {why}")
     return replace(one, destroyed=True, error="") if one.unknown else one
 
 
