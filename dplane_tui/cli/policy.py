@@ -189,7 +189,7 @@ def _dataset(one: DatasetRun, dry: bool, *, only_changes: bool) -> list[str]:
     if one.taken:
         lines.append(f"  {'would take' if dry else 'taken'} @{one.taken}")
     for item in going if only_changes else one.judged:
-        lines.append(f"  {item.fate(dry=dry):<6} @{item.snapshot}  {item.error or item.why}")
+        lines.append(f"  {item.fate(dry=dry):<7} @{item.snapshot}  {item.error or item.why}")
     if dry:
         room = f", about {size(one.frees)} free by it" if going and one.frees is not None else ""
         count = len(one.judged) - len(going)

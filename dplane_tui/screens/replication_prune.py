@@ -80,7 +80,7 @@ def prune_lines(done: Pruning) -> list[Pieces]:
         for one in sorted(side.judged, key=lambda item: item.keep):
             word = one.fate(dry=done.dry)
             role = {"stays": "dim", "LEFT": "bad", "unclear": "bad"}.get(word, "warn")
-            lines.append([(f"  {word:<7}", role), (f"{one.dataset}@{one.snapshot}: {one.error or one.why}", "text")])
+            lines.append([(f"  {word:<8}", role), (f"{one.dataset}@{one.snapshot}: {one.error or one.why}", "text")])
     return lines[1:] or [[("Neither side has a policy: every snapshot stays.", "text")]]
 
 

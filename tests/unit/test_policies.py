@@ -607,8 +607,10 @@ async def test_of_a_pool_that_hangs_when_it_is_read_back_nothing_is_called_destr
 async def test_a_preview_keeps_the_newest_of_today_where_the_run_will_for_another_reason(world: World) -> None:
     await three_hours(world)
     world.clock.go(hours=2)
-    world.box.datasets[DATA].snaps[world.box.names(DATA)[-1]].holds = 1
-    await world.agreed()
+    held = world.box.names(DATA)[-1]
+    world.box.datasets[DATA].snaps[held].holds = 1
+    done = await world.agreed()
+    assert "it is held" in [item.why for one in done.datasets for item in one.judged if item.snapshot == held]
 
 
 async def test_a_snapshot_that_may_have_gone_is_settled_by_what_is_listed(
