@@ -49,15 +49,10 @@ class Point:
     @property
     def maker(self) -> str:
         """The other tool whose name it has; empty for a person's own or an unknown tool's."""
-        return maker_of(self.name)
+        return next((maker for prefix, maker in _MAKERS.items() if self.name.startswith(prefix)), "")
 
     @property
     def family(self) -> str:
         """What the names have in common that the same job of another tool gives: all before the last date."""
         dates = [found.start() for found in _DATE.finditer(self.name)]
         return self.name[: dates[-1]] if dates else self.let_go or self.name
-
-
-def maker_of(name: str) -> str:
-    """The other tool that gives such names; empty for a person's own or an unknown tool's."""
-    return next((maker for prefix, maker in _MAKERS.items() if name.startswith(prefix)), "")
