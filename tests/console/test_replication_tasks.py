@@ -538,7 +538,7 @@ async def test_retention_at_once_is_looked_at_typed_and_told(console: Opener) ->
     async with console(services, section="replication") as seen:
         await seen.until_text("nas-b")
         await seen.press("D")
-        await seen.until_text("goes   tank/home@dplane-2026-11-01T00-00-00Z: older than what is kept")
+        await seen.until_text("goes    tank/home@dplane-2026-11-01T00-00-00Z: older than what is kept")
         assert "D  destroy what goes" in seen.text
         await seen.press("D")
         await seen.until_text("To go on, type the name: home")
@@ -570,9 +570,9 @@ async def test_all_that_would_go_can_be_read_before_it_does(console: Opener) -> 
     async with console(services, section="replication") as seen:
         await seen.until_text("nas-b")
         await seen.press("D")
-        await seen.until_text("goes   tank/home@dplane-00: old")
+        await seen.until_text("goes    tank/home@dplane-00: old")
         await seen.press("G")
-        assert "goes   tank/home@dplane-29: old" in seen.text
+        assert "goes    tank/home@dplane-29: old" in seen.text
         await seen.press("escape", "o", "tab")
         await seen.type("daily=1")
         await seen.press("enter", "enter", "enter", "enter")
@@ -660,7 +660,7 @@ async def test_what_retention_could_not_destroy_is_never_told_as_done(console: O
         await seen.until_text("type the name")
         await seen.type("home")
         await seen.press("enter")
-        await seen.until_text("LEFT   tank/home@dplane-1: somebody holds it")
+        await seen.until_text("LEFT    tank/home@dplane-1: somebody holds it")
         await seen.press("escape")
         await seen.until_said("0 were destroyed, not all: tank/home@dplane-1: somebody holds it")
 
@@ -683,5 +683,5 @@ async def test_retention_needs_the_role_and_something_to_let_go(console: Opener)
     async with console(services, section="replication") as seen:
         await seen.until_text("nas-b")
         await seen.press("D")
-        await seen.until_text("stays  tank/home@dplane-1: the newest")
+        await seen.until_text("stays   tank/home@dplane-1: the newest")
         assert "type the name" not in seen.text
