@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
+_WITHOUT_TLS = (["pool"], ["dataset"], ["snapshot"], ["files"], ["policy"], ["replicate"], ["peer"])
+"""Commands that start sooner without it."""
+
 
 def main() -> int:
     """Run the command line and return its exit code."""
@@ -32,7 +35,7 @@ def _main() -> int:
     opens, hosts = lean.console_hosts(sys.argv[1:])
     if opens:
         return lean.run(hosts)
-    if sys.argv[1:3] in (["job", "run"], ["replicate", "run"]):  # what tells of it over TLS is a child of its own
+    if sys.argv[1:2] in _WITHOUT_TLS or sys.argv[1:3] == ["job", "run"]:  # what tells over TLS is a child of its own
         lean.leave_out_tls()
     from .cli import run
 

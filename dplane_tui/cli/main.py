@@ -22,7 +22,8 @@ Handler = Callable[[Host, argparse.Namespace], Awaitable[Result]]
 
 # group: (module below dplane_tui.cli, one line of help). A module has `add(parser)`, which adds its verbs with
 # `set_defaults(handler=…)`, and `reads=True` for those that change nothing: `--read-only` lets only them through.
-# Only the module of the group that was named is imported.
+# Only the module of the group that was named is imported; one whose verbs live in modules of their own has
+# `add_named(parser, words)` instead, and imports only those that the words may mean.
 GROUPS: dict[str, tuple[str, str]] = {
     "pool": ("pool", "pools: list, show, repair, create, change, scrub, import, export, destroy"),
     "dataset": ("dataset", "file systems and volumes"),
@@ -78,11 +79,20 @@ def build_parser(argv: Sequence[str], *, every_group: bool = False) -> Parser:
         else:  # run by our own machinery, not by people: not listed
             group = groups.add_parser(name)
         if every_group or name in argv:
-            importlib.import_module(f".{module}", __package__).add(group)
+            _fill(group, module, None if every_group else argv)
             describe(group)
             for one in everyone(group) if help_text else ():
                 add_everywhere(one, default=argparse.SUPPRESS)
     return parser
+
+
+def _fill(group: Parser, module: str, words: Sequence[str] | None) -> None:
+    """Add to a group's parser what `words` may mean of it; all without words."""
+    owner = importlib.import_module(f".{module}", __package__)
+    if hasattr(owner, "add_named"):
+        owner.add_named(group, words)
+    else:
+        owner.add(group)
 
 
 async def _call(handler: Handler, args: argparse.Namespace) -> Result:

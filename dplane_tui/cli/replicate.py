@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import time
+from collections.abc import Sequence
 
 from .. import text
 from ..errors import DivergedError, DPlaneError, MissingError, StoppedError, UsageError
@@ -17,28 +19,40 @@ from ..services.replication.options import describe, seconds, stream_words
 from ..services.replication.places import place_of
 from ..services.replication.service import ReplicationService, error_of, open_replication
 from ..services.retention.model import BEGUN, UNKNOWN, Pruned
-from . import (
-    foreground,
-    replicate_check,
-    replicate_import,
-    replicate_list,
-    replicate_places,
-    replicate_prune,
-    replicate_resolve,
-    replicate_restore,
-    replicate_verify,
-    task_options,
-)
+from . import foreground, replicate_places, task_options
 from .output import Result, table
 from .task_words import next_run, stored
 
 _KINDS = {"run": "copy", "restore": "restore", "verify": "verification", "resolve": "way out"}
 """What a run did, by its `kind`."""
 
+_ELSEWHERE = {
+    "list": ("list",),
+    "check": ("check",),
+    "restore": ("restore",),
+    "verify": ("compare", "verify"),
+    "resolve": ("resolve",),
+    "prune": ("prune",),
+    "import": ("import-syncoid",),
+}
+"""Verbs by the module `replicate_…` that adds them."""
 
-def add(parser: argparse.ArgumentParser) -> None:
-    """Add the verbs."""
+
+def add_named(parser: argparse.ArgumentParser, words: Sequence[str] | None) -> None:
+    """Add the verbs; those of other modules (a Pi takes seconds to load all) only where `words` have one of them.
+
+    All are added without words, and where the first word behind the group is no verb: help and errors name them all.
+    """
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    _add_own(verbs)
+    known = {*verbs.choices, *(verb for some in _ELSEWHERE.values() for verb in some)}
+    behind = [word for word in words or () if not word.startswith("-") and word != "replicate"]
+    for module, some in _ELSEWHERE.items():
+        if not behind or behind[0] not in known or {*some} & {*behind}:
+            importlib.import_module(f".replicate_{module}", __package__).add(verbs)
+
+
+def _add_own(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     make = verbs.add_parser("add", help="make a task")
     make.add_argument("name")
     where = "[[USER@]PEER:]DATASET"
@@ -56,19 +70,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     task_options.add_flags(make)
     make.set_defaults(handler=_add)
     task_options.add(verbs)
-    replicate_restore.add(verbs)
-    replicate_verify.add(verbs)
-    replicate_import.add(verbs)
-    replicate_prune.add(verbs)
-    replicate_resolve.add(verbs)
     run = verbs.add_parser("run", help="run a task now and follow it")
     run.add_argument("name")
     how = run.add_mutually_exclusive_group()
     how.add_argument("--dry-run", action="store_true", help="show the plan, change nothing")
     foreground.add(how)
     run.set_defaults(handler=_run)
-    replicate_list.add(verbs)
-    replicate_check.add(verbs)
     show = verbs.add_parser("show", help="one task, its last run and the evidence")
     show.add_argument("name")
     show.set_defaults(handler=_show, reads=True)
@@ -174,6 +181,8 @@ def describe_run(run: Run) -> str:
     if run.message:
         lines.append(f"result    {text.clean(run.message)}")
     if run.kind == "verify":
+        from . import replicate_verify
+
         return "\n".join([*lines, *replicate_verify.describe(run)])
     for proof in run.evidence:
         how = f"incremental from {proof.base}" if proof.base else "full" if proof.bytes else "found there"

@@ -553,7 +553,7 @@ async def test_retention_at_once_is_looked_at_typed_and_told(console: Opener) ->
         await seen.type("home")
         await seen.press("enter")
         await seen.until_text("What was destroyed of home")
-        assert "gone   tank/home@dplane-2026-11-01T00-00-00Z" in seen.text
+        assert "gone    tank/home@dplane-2026-11-01T00-00-00Z" in seen.text
         await seen.press("escape")
         await seen.until_text("1 snapshot of home was destroyed; it is not listed any more.")
     assert [call[2] for call in calls(services, "prune")] == [PruneWish(True), PruneWish(True), PruneWish(False)]

@@ -13,7 +13,7 @@ from dplane_tui.errors import MissingError
 from dplane_tui.services.host.ssh import SshHost
 from dplane_tui.services.zfs.iostat import rates
 
-pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 
 @pytest.fixture

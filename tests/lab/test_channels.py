@@ -11,7 +11,7 @@ import pytest
 
 from .replication_lab import Boxes
 
-pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 PORT = 8099
 SECRET = secrets.token_hex(8)  # the journal of a box outlives a test

@@ -10,7 +10,7 @@ import pytest
 
 from .replication_lab import WAIT, Boxes
 
-pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

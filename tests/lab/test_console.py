@@ -15,7 +15,7 @@ from tests.lab.vt_picture import svg_of
 from tests.pty import conftest as line
 from tests.pty.conftest import Terminal
 
-pytestmark = [pytest.mark.lab, pytest.mark.unproven]  # minutes; the other tests ask the same by command
+pytestmark = [pytest.mark.lab, pytest.mark.long]  # minutes; the other tests ask the same by command
 
 
 @pytest.fixture

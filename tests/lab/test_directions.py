@@ -10,7 +10,7 @@ import pytest
 
 from .replication_lab import Boxes
 
-pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 KEYS = str(Path("/root") / ".ssh" / "authorized_keys")  # of the account that a plain peer is
 ACCEPTED = "/var/lib/dplane/ssh-accept/authorized_keys"
 

@@ -14,7 +14,7 @@ import pytest
 from .faults_lab import KILL_JOB, REAL, Fault, Faults, assert_no_false_success, assert_nothing_lost
 from .replication_lab import Boxes
 
-pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 SOURCE, TARGET = "tank/many", "vault/many"
 
 

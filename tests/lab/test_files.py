@@ -9,7 +9,7 @@ import pytest
 
 from .replication_lab import Boxes
 
-pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 MAKE = """
 import os
 os.chdir("/tank/files")

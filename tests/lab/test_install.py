@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("dplane_tui", "privhelper", "themes", "packaging", "requirements.lock", "LICENSE", "Makefile")

@@ -16,7 +16,7 @@ from typing import Any
 import pyte
 import pytest
 
-pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 PASSWORD = "practice horse 7"
 PATIENCE = 300.0  # seconds: without KVM a start takes long

@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.lab.conftest import PracticeBox, PracticePair
 
-pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 LAB = Path(__file__).parents[2] / "lab" / "lab"
 

@@ -10,7 +10,7 @@ import pytest
 from .faults_lab import assert_no_false_success
 from .replication_lab import Boxes
 
-pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 TOP, COPY, BACK = "tank/odd: na.me", "vault/odd: na.me copy", "tank/back -again"
 LONG = (
     "l" * 205

@@ -54,6 +54,7 @@ def test_a_box_is_paired_confined_and_tested(boxes: Boxes) -> None:
     assert "vault/from-a" in refused["message"]
 
 
+@pytest.mark.long  # test_replication_run.py has a host key that changed, over a real sshd of Python
 def test_a_host_key_that_changed_stops_everything(boxes: Boxes) -> None:
     boxes.dataset("photos", 1)
     boxes.task("photos", "nas-b:vault/from-a/photos")
@@ -71,6 +72,7 @@ def test_a_host_key_that_changed_stops_everything(boxes: Boxes) -> None:
     boxes.assert_good(run)
 
 
+@pytest.mark.long  # goes on from the one above
 def test_a_forgotten_peer_cannot_be_used(boxes: Boxes) -> None:
     assert "is used by" in boxes.dplane("peer", "remove", "nas-b", "--yes", status=4)["message"]
     boxes.dplane("replicate", "remove", "photos")

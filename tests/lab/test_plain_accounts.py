@@ -8,7 +8,7 @@ import pytest
 
 from .replication_lab import PASSWORD, Boxes
 
-pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 ALLOWED = "receive,create,mount,userprop,readonly,canmount,setuid,devices,exec,volmode,destroy"
 """What docs/replication.md says that such an account needs."""

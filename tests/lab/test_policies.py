@@ -11,7 +11,7 @@ import pytest
 
 from .replication_lab import Boxes
 
-pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from dplane_tui.services.zfs.vdevs import disk_name
 from tests.lab.test_console import FromHere
 from tests.lab.test_pools import Command
 
-pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 MANY = 40  # looks at something that takes its time; each costs a second or two in a box
 

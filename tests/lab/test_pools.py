@@ -83,7 +83,7 @@ def test_life_of_a_pool_by_command(dplane: Command, fresh_pair: Any) -> None:
     assert done[-1] == "pool-destroy"
 
 
-@pytest.mark.unproven  # long: green, and test_pool_repair.py has more of it
+@pytest.mark.long  # long: green, and test_pool_repair.py has more of it
 async def test_raidz_by_service_over_ssh(zfs: ZfsService) -> None:
     disks = [disk.id for disk in await zfs.disks() if not disk.in_use]
     request = CreatePool("zed", (VdevSpec("raidz1", tuple(disks[:3])), VdevSpec("", (disks[3],), "log")))

@@ -78,7 +78,7 @@ def test_full_then_incremental_then_nothing_new(boxes: Boxes) -> None:
     assert boxes.dplane("replicate", "run", "photos", user="viewer", status=5)["code"] == "not-allowed"
 
 
-@pytest.mark.unproven  # four minutes: keepalives and pauses as they are
+@pytest.mark.long  # four minutes: keepalives and pauses as they are
 def test_a_cable_that_is_cut_midway_is_told_and_the_next_run_resumes(boxes: Boxes) -> None:
     boxes.dataset("film", 30)
     boxes.task("film", "", "--limit", "2M")
@@ -99,6 +99,7 @@ def test_a_cable_that_is_cut_midway_is_told_and_the_next_run_resumes(boxes: Boxe
     assert again["bytes"] < 30 * 1024 * 1024, "what had arrived was not sent again"
 
 
+@pytest.mark.long  # the unit tests kill a job at each of its commands, on the model
 def test_a_killed_job_died_and_the_next_run_finishes_its_work(boxes: Boxes) -> None:
     boxes.dataset("music", 20)
     boxes.task("music", "", "--limit", "1M")
@@ -113,7 +114,7 @@ def test_a_killed_job_died_and_the_next_run_finishes_its_work(boxes: Boxes) -> N
     assert boxes.dplane("replicate", "run-show", run)["state"] == "died", "what died stays dead in the history"
 
 
-@pytest.mark.unproven  # long, and the held and stopped runs of the unit tests are of the same engine
+@pytest.mark.long  # long, and the held and stopped runs of the unit tests are of the same engine
 def test_a_run_can_be_held_and_stopped_and_goes_on_later(boxes: Boxes) -> None:
     boxes.dataset("books", 20)
     boxes.task("books", "", "--limit", "150K")
@@ -141,6 +142,7 @@ def test_a_target_that_is_too_small_is_left_alone_with_figures(boxes: Boxes) -> 
     assert boxes.b.ssh("zfs", "list", "vault/small/large", check=False).returncode != 0, "not a byte was received"
 
 
+@pytest.mark.long  # test_conflicts.py has all of it
 def test_a_target_that_went_its_own_way_is_left_alone(boxes: Boxes) -> None:
     boxes.dataset("notes", 1)
     boxes.task("notes")
@@ -198,7 +200,7 @@ def test_the_key_gives_no_shell_and_nothing_that_is_not_ours(boxes: Boxes) -> No
     assert "SSH-2.0" not in forward.stdout
 
 
-@pytest.mark.unproven
+@pytest.mark.long
 def test_a_start_outside_of_its_hours_is_made_up_by_systemd_when_they_begin(boxes: Boxes) -> None:
     boxes.dataset("nightly", 1)
     clock = ("3 minutes", "40 minutes", "1 hour")
@@ -218,7 +220,7 @@ def test_a_start_outside_of_its_hours_is_made_up_by_systemd_when_they_begin(boxe
     until(lambda: boxes.a.ssh("systemctl", "is-active", again, check=False).stdout.strip() == "inactive")
 
 
-@pytest.mark.unproven
+@pytest.mark.long
 def test_the_far_box_loses_its_power_midway(boxes: Boxes) -> None:
     """Last: it takes a boot. Nothing that was proven before is lost, and the next run finishes."""
     boxes.dataset("archive", 20)

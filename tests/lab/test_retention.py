@@ -10,7 +10,7 @@ import pytest
 
 from .replication_lab import Boxes
 
-pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 DAYS = [f"dplane-2026-01-{day:02}T02-30-00Z" for day in range(1, 9)]
 

@@ -15,7 +15,7 @@ from tests.lab.replication_lab import Boxes
 from tests.pty import conftest as line
 from tests.pty.conftest import Terminal
 
-pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 SCREENS = {
     "1": "[devices]", "2": "[tasks]", "3": "Containers of Docker", "4": "[disks]", "5": "─ Datasets",
     "6": "─ Snapshots", "O": "olicies", "J": "[jobs]", "N": "ession", "0": "─ What to know",

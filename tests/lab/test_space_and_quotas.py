@@ -9,7 +9,7 @@ import pytest
 
 from .test_storage import Box
 
-pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 M = 1 << 20
 

@@ -9,7 +9,7 @@ import pytest
 
 from .test_pools import Command
 
-pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 SECRET = "correct horse battery"
 OTHER = "staple and horse"

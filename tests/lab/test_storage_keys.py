@@ -15,7 +15,7 @@ from tests.lab.test_pool_repair import fill, leaves, read_again
 from tests.lab.test_pools import Command
 from tests.pty import conftest as line
 
-pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 SECRET = "a long passphrase"
 
 

@@ -13,7 +13,7 @@ from privhelper import content
 
 from .replication_lab import Boxes
 
-pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 STRANGE = """
 import os
 os.chdir("/tank/photos")

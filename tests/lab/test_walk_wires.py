@@ -16,7 +16,7 @@ from tests.lab import walk
 from tests.lab.conftest import PracticePair
 from tests.lab.wires import OwnScreen, SerialWire, Wire
 
-pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 
 class AtTheBox(walk.Keys):

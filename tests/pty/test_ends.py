@@ -19,7 +19,7 @@ _CPU_OF_A_START = 60.0
 """Seconds of processor time no start and end ever come to; a process that spins passes it."""
 
 # What is between the two others waits for `make test-all`: these take long.
-LATER = {"console": pytest.mark.unproven}
+LATER = {"console": pytest.mark.long}
 profiles = pytest.mark.parametrize("profile", [pytest.param(name, marks=LATER.get(name, ())) for name in PROFILES])
 
 

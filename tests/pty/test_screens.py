@@ -32,7 +32,7 @@ SIZES = (
 )
 _AGES = re.compile(r"<\d+s old|\b\d+m( ago)?\b")
 # What is between the two others waits for `make test-all`: these take long.
-LATER = {"console": pytest.mark.unproven}
+LATER = {"console": pytest.mark.long}
 profiles = pytest.mark.parametrize("profile", [pytest.param(name, marks=LATER.get(name, ())) for name in PROFILES])
 
 

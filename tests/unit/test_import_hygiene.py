@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from dplane_tui.cli.main import build_parser
+from dplane_tui.cli.parsing import below, subparsers
+
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("asyncssh", "docker", "cryptography", "requests", "urllib3", "rich.markdown", "rich.traceback", "pygments",
          "markdown_it", "tree_sitter", "argparse", "sqlite3", "aiosqlite", "textual.widgets._data_table",
@@ -117,6 +120,27 @@ def test_nothing_of_ours_in_the_console_asks_for_tls() -> None:
 def test_services_and_commands_load_no_textual(module: str) -> None:
     found = loaded(f"import {module}")
     assert not {name for name in found if name.partition(".")[0] in {"textual", "rich", "docker", "asyncssh"}}
+
+
+def verbs_of(words: list[str], every: bool = False) -> set[str]:
+    """The verbs of `replicate` that the parser for these words has."""
+    return {name for name, _, _ in subparsers(below(build_parser(words, every_group=every), ("replicate",)))}
+
+
+def test_a_verb_of_replicate_loads_no_other() -> None:
+    found = loaded("from dplane_tui.cli.main import build_parser; build_parser(['replicate', 'run', 'x'])")
+    assert {name for name in found if name.startswith("dplane_tui.cli.replicate_")} == {
+        "dplane_tui.cli.replicate_places"
+    }
+    assert not {name for name in found if "syncoid" in name or "crontab" in name}
+
+
+def test_every_verb_of_replicate_is_found_and_all_are_told_where_none_was_named() -> None:
+    every = verbs_of([], every=True)
+    for verb in every:
+        assert verb in verbs_of(["--json", "replicate", "--read-only", verb])
+    for words in (["replicate"], ["replicate", "--help"], ["replicate", "lits"], ["--host", "a", "replicate", "list"]):
+        assert verbs_of(words) == every, words
 
 
 def test_a_command_about_pools_loads_no_store() -> None:

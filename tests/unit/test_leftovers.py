@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +26,8 @@ from dplane_tui.services.replication.service import LocalReplication
 from dplane_tui.services.replication.transport import Link
 from dplane_tui.services.store import Store, open_store
 
-from .replication_world.world import HERE, MB, World
+from .replication_world import helper_command
+from .replication_world.world import MB, World
 from .replication_world.zfs_model import new_dataset
 from .test_replication_directions import PULL, READ, far_holds, far_write
 from .test_replication_directions import SOURCE as FAR
@@ -44,7 +44,7 @@ async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
             monkeypatch.setenv(name, made.environment[name])
 
         async def helper(_self: Door) -> tuple[str, ...]:
-            return (sys.executable, "-S", str(HERE / "helper.py"), str(tmp_path / "near"))
+            return helper_command(tmp_path / "near")
 
         monkeypatch.setattr(Door, "argv", helper)
         with made.edit("near") as state:

@@ -31,7 +31,8 @@ from privhelper.failure import Failure
 from privhelper.request import Refused, parse
 from privhelper.strictjson import dumps
 
-from .replication_world.world import HERE, World
+from .replication_world import helper_command
+from .replication_world.world import World
 
 
 def new_key() -> str:
@@ -203,7 +204,7 @@ async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         monkeypatch.setattr(quoting, "PROGRAM_PATH", f"{tmp_path}/far-bin:{os.environ['PATH']}")
 
         async def helper(_self: Door) -> tuple[str, ...]:  # the near box's door, to be asked in this process
-            return (sys.executable, "-S", str(HERE / "helper.py"), str(tmp_path / "state"))
+            return helper_command(tmp_path / "state")
 
         monkeypatch.setattr(Door, "argv", helper)
         yield made
@@ -408,7 +409,7 @@ async def test_two_boxes_are_paired_by_two_lines(world: World, monkeypatch: pyte
         far_box.setenv("DPLANE_STATE_DIR", str(world.path / "far"))
 
         async def far_helper(_self: Door) -> tuple[str, ...]:
-            return (sys.executable, "-S", str(HERE / "helper.py"), str(world.path / "far"))
+            return helper_command(world.path / "far")
 
         far_box.setattr(Door, "argv", far_helper)
         far = LocalKeys(LocalHost())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +21,8 @@ from dplane_tui.services.replication.model import Run, Task
 from dplane_tui.services.replication.remote import RemoteReplication
 from dplane_tui.services.store import open_store
 
-from .replication_world.world import HERE, MB, World
+from .replication_world import helper_command
+from .replication_world.world import MB, World
 
 TARGET = "vault/backup/photos"
 
@@ -384,7 +384,7 @@ async def test_the_command_shows_the_ways_out_and_a_script_needs_the_plan_it_saw
         monkeypatch.setenv(name, world.environment[name])
 
     async def helper(_self: Door) -> tuple[str, ...]:
-        return (sys.executable, "-S", str(HERE / "helper.py"), str(world.path / "near"))
+        return helper_command(world.path / "near")
 
     monkeypatch.setattr(Door, "argv", helper)
 

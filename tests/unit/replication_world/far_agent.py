@@ -7,12 +7,11 @@ import sys
 from pathlib import Path
 
 from dplane_tui.services.replication import agent, agent_box
-
-HERE = Path(__file__).parent
+from tests.unit.replication_world import helper_command
 
 world = Path(sys.argv[1])
 agent_box.ENVIRONMENT["PATH"] = f"{world}/far-bin:{os.environ['PATH']}"
-agent._helper = lambda: (sys.executable, "-S", str(HERE / "helper.py"), str(world / "far"))
+agent._helper = lambda: helper_command(world / "far")
 agent_box.MODULE = str(world / "far-state" / "zfs-version")
 agent.STATE = str(world / "far-state")
 rest = sys.argv[3:]

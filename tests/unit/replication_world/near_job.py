@@ -11,14 +11,13 @@ from dplane_tui.services.door import Door
 from dplane_tui.services.host import quoting
 from dplane_tui.services.jobs.run import run_job
 from dplane_tui.services.replication import execute
-
-HERE = Path(__file__).parent
+from tests.unit.replication_world import helper_command
 
 world = Path(sys.argv[1])
 
 
 async def helper(_self: Door) -> tuple[str, ...]:
-    return (sys.executable, "-S", str(HERE / "helper.py"), str(world / "near"))
+    return helper_command(world / "near")
 
 
 setattr(Door, "argv", helper)  # noqa: B010 (there is no installed release here)
