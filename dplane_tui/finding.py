@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from .lazyclass import dataclass
 from .place import Place
 
 MOST = 200

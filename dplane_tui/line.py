@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import termios
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from .errors import UsageError
+from .lazyclass import dataclass
 
 KIOSK, VIEW_ONLY, SESSION = "kiosk", "view-only", "session"
 LEAST, MOST = 30, 86400

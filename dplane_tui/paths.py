@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from .lazyclass import dataclass
 
 CURRENT = Path("/opt/dplane/current")
 SYSTEM_STATE = Path("/var/lib/dplane")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from .lazyclass import dataclass
 
 FILE = "places.json"
 """Where places are kept between sessions, in the person's own folder."""

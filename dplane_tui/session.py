@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections import deque
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from .lazyclass import dataclass
 
 MOST = 500
 answered: ContextVar[bool | None] = ContextVar("answered", default=None)

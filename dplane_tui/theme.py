@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
 from .errors import UsageError
+from .lazyclass import dataclass
 from .paths import user_config
 from .text import clean
 

@@ -29,11 +29,9 @@ sudoers_text() {
 launcher_text() {
     cat <<TEXT
 #!$1/venv/bin/python -I
-import sys
+from dplane_tui.__main__ import command
 
-from dplane_tui.__main__ import main
-
-sys.exit(main())
+command()
 TEXT
 }
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from ..lazyclass import dataclass
 from ..services.host import Host
 from .output import Result
 from .parsing import subparsers

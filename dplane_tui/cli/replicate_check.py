@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from .. import text
 from ..errors import BadNewsError, DPlaneError
+from ..lazyclass import dataclass
 from ..services.host import Host
 from ..services.replication.coverage import some
 from ..services.replication.freshness import AHEAD, ENDED_BADLY, LATE, anew_words, can_look, of_age

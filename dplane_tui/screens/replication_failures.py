@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ..lazyclass import dataclass
 from ..services.replication.model import Run
 
 AGAIN, TEST, PLAN, HOST_KEY, PAIR = "task-run", "peer-test", "task-plan", "host-key", "peer-pair"

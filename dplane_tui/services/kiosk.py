@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from ..errors import CommandError
+from ..lazyclass import dataclass
 from .door import Door
 from .host import Host
 

@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 from ..errors import DPlaneError
+from ..lazyclass import dataclass
 from ..state import Snapshot
 
 Read = Callable[[], Awaitable[Any]]

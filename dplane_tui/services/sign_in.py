@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from dataclasses import dataclass
 
 from ..errors import DPlaneError, RefusedError
+from ..lazyclass import dataclass
 from ..text import clean
 from .door import Door
 from .host import Host, LocalHost

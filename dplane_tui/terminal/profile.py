@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from ..lazyclass import dataclass
 
 _XTERM_LIKE = ("xterm", "screen", "tmux", "rxvt", "alacritty", "foot", "kitty", "wezterm", "ghostty", "konsole", "st-")
 _SERIAL_TERMS = ("vt", "ansi", "wy", "linux-m", "xterm-mono")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from ...lazyclass import dataclass
 from ..health.model import DiskHealth
 from ..store import Store
 from ..zfs.model import Pool

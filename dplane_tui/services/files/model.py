@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ...lazyclass import dataclass
 from ...text import clean
 
 NOW = ""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 from ... import paths
 from ...errors import CommandError, DPlaneError, MissingError, NotAllowedError, UnreachableError
+from ...lazyclass import dataclass
 from ...text import clean, size
 from ..docker.service import DockerService
 from ..door import HELPER, Door

@@ -5,9 +5,9 @@ The listing that tells it also tells what the box holds, which is what the news 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ...lazyclass import dataclass
 from ..replication.coverage import Held, held
 from .model import News
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from ...errors import DPlaneError, UnreachableError
+from ...lazyclass import dataclass
 from ..host import Host
 from ..replication.model import TaskStatus
 from ..zfs.model import Pool

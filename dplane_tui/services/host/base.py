@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from ...errors import TooMuchError
+from ...lazyclass import dataclass
 
 DEFAULT_TIMEOUT = 30.0
 OUTPUT_LIMIT = 64 * 1024 * 1024

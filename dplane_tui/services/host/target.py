@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ... import paths
 from ...errors import UsageError
+from ...lazyclass import dataclass
 from ...text import clean
 
 _TARGET = re.compile(r"^(?:(?P<user>[^@\s]+)@)?(?P<host>\[[0-9A-Fa-f:.%]+\]|[^@\s:\[\]]+)(?::(?P<port>\d{1,5}))?$")

@@ -7,12 +7,12 @@ that whatever it writes is understood here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from privhelper import channels as rules
 from privhelper import grammar
 
+from ...lazyclass import dataclass
 from ...text import clean
 from .model import DEFAULT_EVENTS, EVENTS, MAIL, NTFY, PING, WEBHOOK, Channel
 

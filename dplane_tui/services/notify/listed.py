@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from ...lazyclass import dataclass
 from .model import MAIL, PING, Channel
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ...lazyclass import dataclass
 
 STARTED, SUCCEEDED, NOTHING_NEW = "started", "succeeded", "nothing-new"
 FAILED, LATE, POOL, DISK, STORE, RECOVERED = "failed", "late", "pool", "disk", "store", "recovered"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from ...errors import CommandError, DPlaneError, UsageError
+from ...lazyclass import dataclass
 from ...text import clean
 from ..host import Host
 from ..replication import failures

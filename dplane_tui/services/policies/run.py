@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from ...errors import DPlaneError
+from ...lazyclass import dataclass
 from ...text import clean
 from ..door import Door
 from ..host import Host

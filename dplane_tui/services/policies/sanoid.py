@@ -9,11 +9,11 @@ from __future__ import annotations
 import configparser
 import shlex
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from privhelper import grammar
 
 from ...errors import UsageError
+from ...lazyclass import dataclass
 from ...text import clean
 from ..retention.policy import PERIODS, from_counts
 from . import wording

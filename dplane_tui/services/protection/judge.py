@@ -5,8 +5,7 @@ Nor does what is from a time that has not come yet: times come from clocks that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ...lazyclass import dataclass
 from ...text import age, clean, duration
 from ..replication.freshness import SKEW
 

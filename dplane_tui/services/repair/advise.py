@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ...lazyclass import dataclass
 from ...text import age, duration, size
 from ..replication.freshness import SKEW
 from ..zfs.model import HEALTHY, LABEL_LOST, Disk, Pool, Scan, Vdev

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from ...lazyclass import dataclass
 from ..zfs.model import Disk, Vdev
 from ..zfs.vdevs import Whereabouts
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from privhelper import grammar
 
 from ...errors import ChangedError, CommandError, MissingError, RefusedError
+from ...lazyclass import dataclass
 from ...text import clean, size
 from ..door import Door
 from ..host import Host

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from ...errors import ChangedError, CommandError, MissingError, NotAllowedError
+from ...lazyclass import dataclass
 from ...text import clean
 from ..door import Door
 from ..host import Host

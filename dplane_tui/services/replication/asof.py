@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ...errors import ChangedError, MissingError
+from ...lazyclass import dataclass
 from .read import Side
 
 

@@ -12,9 +12,10 @@ import contextlib
 import hashlib
 import json
 import os
-from dataclasses import dataclass
 
 from privhelper import strictjson
+
+from ...lazyclass import dataclass
 
 _LIMIT = 4096
 _PREFIX = "begun-"

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ...lazyclass import dataclass
 from .model import Conflict, Match, Peer, Step, Task
 from .read import Dataset, Side
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ...lazyclass import dataclass
 from . import chains as chain
 from .model import Task
 from .plan import OWN_SNAPSHOT, make_plan, members, target_of, wants_snapshot

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ...errors import CommandError, DPlaneError
+from ...lazyclass import dataclass
 from ..door import request_line
 from .model import Match, Step
 from .stream import Command, Transfer

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ...errors import UsageError
+from ...lazyclass import dataclass
 from . import launched, schedule, shell_line
 
 LINES_LIMIT = 5000

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...errors import DPlaneError
+from ...lazyclass import dataclass
 from ...text import clean
 from ..host.base import FILE_LIMIT
 from .crontab import LINES_LIMIT

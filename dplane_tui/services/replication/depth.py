@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...errors import DPlaneError
+from ...lazyclass import dataclass
 from ...text import clean
 from .model import Task
 from .places import place_of

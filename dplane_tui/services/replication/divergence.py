@@ -10,9 +10,9 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ...errors import CommandError
+from ...lazyclass import dataclass
 from . import halves
 from .codec import decode
 from .model import Conflict, Task

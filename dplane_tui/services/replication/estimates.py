@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ...lazyclass import dataclass
 from ..host import Host
 from .model import Plan, Step
 from .read import Dataset, Point, Side

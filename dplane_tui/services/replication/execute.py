@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from ...errors import (
     StalledError,
     UnreachableError,
 )
+from ...lazyclass import dataclass
 from ..door import Door
 from ..host import Host
 from ..jobs.report import Reporter

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Container, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ...lazyclass import dataclass
 from ...text import quoted
 from .read import NOT_NOTED, SHARES, Dataset, Side
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 
+from ...lazyclass import dataclass
 from ...text import duration
 from . import rates
 from .model import Task

@@ -10,12 +10,12 @@ import sys
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from ... import paths
 from ...aside import kept_in
 from ...errors import ChangedError, DPlaneError, RefusedError, UnreachableError, UsageError
+from ...lazyclass import dataclass
 from ..alone import HeldError, alone
 from ..door import Door
 from ..host import Host, LocalHost

@@ -7,12 +7,12 @@ import binascii
 import hashlib
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from privhelper import grammar
 
 from ...errors import RefusedError
+from ...lazyclass import dataclass
 from ...text import clean
 
 ALIAS = "dplane-peer"

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
+from ...lazyclass import dataclass
 from ...text import clean
 from . import shell_flow, shell_line
 from .shell_flow import base, is_before

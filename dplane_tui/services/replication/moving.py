@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...errors import DPlaneError
+from ...lazyclass import dataclass
 from ...text import clean
 from . import crontab, crontabs, syncoid
 from .alike import lacks

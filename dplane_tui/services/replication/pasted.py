@@ -7,11 +7,11 @@ every word has its grammar, and the fingerprints are worked out from the keys.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from privhelper import grammar
 
 from ...errors import RefusedError
+from ...lazyclass import dataclass
 from . import keys
 from .rights import Rights, flags_of
 

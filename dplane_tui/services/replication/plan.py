@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ...lazyclass import dataclass
 from ...text import size as size_text
 from . import chains as chain
 from . import halves

@@ -8,9 +8,9 @@ everything but what keeps the other end waiting (`pump.py`).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from ...errors import UsageError
+from ...lazyclass import dataclass
 from ...text import clean
 
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}

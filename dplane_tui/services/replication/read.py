@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ...errors import CommandError
+from ...lazyclass import dataclass
 
 OWNER = "dplane:peer"
 _NOTE = "dplane:was-"

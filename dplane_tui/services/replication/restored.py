@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from ...errors import CommandError, DPlaneError, RefusedError, UnreachableError
+from ...lazyclass import dataclass
 from ...text import clean
 from ..door import Door
 from . import exposure

@@ -7,10 +7,11 @@ there and nowhere else; one that may only read receives nothing; one with neithe
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from privhelper import grammar
+
+from ...lazyclass import dataclass
 
 FLAGS = ("may_snapshot", "may_prune", "may_rollback")
 """Rights that are given or not; `yes` stands behind those that are."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from ...lazyclass import dataclass
 
 _TOKEN = re.compile(
     r"(?P<nothing>[ \t\r]+|\#[^\n]*)"  # a # within a word is none of these

@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from ...errors import MissingError
+from ...lazyclass import dataclass
 from .pump import EOF, Pump, Throttle
 
 # A receiver that takes nothing for so long hangs: a slow disk needs minutes for a transaction group, not this long.

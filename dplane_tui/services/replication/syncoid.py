@@ -10,11 +10,12 @@ import fnmatch
 import re
 import shlex
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from privhelper import grammar
 
 from ...errors import UsageError
+from ...lazyclass import dataclass
 from ...text import clean
 from . import address, gaps, rates
 from .address import Address

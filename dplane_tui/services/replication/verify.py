@@ -8,13 +8,14 @@ import json
 import os
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from privhelper.content import sampled
 
 from ... import text
 from ...errors import BadNewsError, CommandError, DPlaneError, MissingError, RefusedError
+from ...lazyclass import dataclass
 from ..host.lines import LineReader
 from . import answers, codec, records
 from .content import Account, Checked, Difference, Tally, Verified, Wish, compare

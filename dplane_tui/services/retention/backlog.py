@@ -5,8 +5,8 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
+from ...lazyclass import dataclass
 from .points import Point
 
 _Rank = tuple[bool, bool, float, int]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from ...lazyclass import dataclass
 from ..replication.lending import maker
 from ..replication.plan import OWN_SNAPSHOT
 from ..replication.read import Dataset

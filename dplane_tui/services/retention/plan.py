@@ -13,9 +13,9 @@ it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from ...lazyclass import dataclass
 from .backlog import Backlog, thinned
 from .pauses import longest, uncounted
 from .points import ALL, TASKS, Point

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from ...lazyclass import dataclass
 from ..replication.plan import OWN_SNAPSHOT
 
 POLICY_SNAPSHOT = f"{OWN_SNAPSHOT}auto-"

@@ -20,9 +20,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ...errors import UsageError
+from ...lazyclass import dataclass
 from ...text import clean
 
 HOUR, DAY = 3600, 86400

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from privhelper import let_go
 
 from ...errors import ChangedError, CommandError, DPlaneError, RefusedError
+from ...lazyclass import dataclass
 from ...text import clean
 from ..door import Door
 from ..host import Host, Output

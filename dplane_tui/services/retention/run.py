@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from privhelper import resumetoken
 
 from ...errors import DPlaneError
+from ...lazyclass import dataclass
 from ...text import clean
 from ..replication.model import Task
 from ..replication.plan import members, target_of

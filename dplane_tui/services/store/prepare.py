@@ -13,11 +13,11 @@ import sqlite3
 import stat
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from ...errors import CommandError
+from ...lazyclass import dataclass
 from ..alone import HeldError, alone
 from .faults import is_busy, is_damage
 

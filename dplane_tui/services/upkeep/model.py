@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ...lazyclass import dataclass
 
 SCRUB, TRIM, SHORT, LONG = "scrub", "trim", "smart-short", "smart-long"
 KINDS = (SCRUB, TRIM, SHORT, LONG)

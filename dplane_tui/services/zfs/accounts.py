@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from privhelper import accounts as allowed
 from privhelper import properties
 
 from ...errors import CommandError, RefusedError
+from ...lazyclass import dataclass
 from ...text import clean
 from . import names
 from .model import Dataset

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ...errors import CommandError, DPlaneError, RefusedError
+from ...lazyclass import dataclass
 from ...text import clean
 from . import names
 from .model import Dataset, Snapshot

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from ...errors import CommandError
+from ...lazyclass import dataclass
 from ...text import clean
 from . import names
 from .model import Dataset

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from ...errors import CommandError
+from ...lazyclass import dataclass
 from ...text import clean
 
 KINDS = {"+": "added", "-": "removed", "M": "changed", "R": "renamed"}

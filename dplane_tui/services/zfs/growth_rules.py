@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from privhelper import vdevs as layouts
 
 from ...errors import RefusedError
+from ...lazyclass import dataclass
 from ...text import size
 from .model import Disk, Pool, Vdev
 from .requests import VdevSpec, check_disk, layout_words

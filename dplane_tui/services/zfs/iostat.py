@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 
 from ...errors import CommandError, MissingError
+from ...lazyclass import dataclass
 from ...text import clean
 from ..host import Host
 from . import names

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from ...lazyclass import dataclass
 
 HEALTHY = "ONLINE"
 LABEL_LOST = ("corrupted data", "invalid label", "split into new pool")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from privhelper import grammar
 
 from ...errors import CommandError
+from ...lazyclass import dataclass
 from ...text import clean
 from .model import Dataset, Pool, Snapshot
 from .table import Table

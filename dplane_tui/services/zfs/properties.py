@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from privhelper import let_go
 from privhelper import properties as allowed
 
+from ...lazyclass import dataclass
 from .model import Dataset
 
 HELP = {

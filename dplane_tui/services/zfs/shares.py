@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from privhelper import shares as allowed
 
 from ...errors import CommandError, DPlaneError, RefusedError
+from ...lazyclass import dataclass
 from ...text import clean
 from .model import Dataset
 from .service import ZfsService

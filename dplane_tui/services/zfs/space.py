@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...errors import DPlaneError
+from ...lazyclass import dataclass
 from ...text import size
 from .model import Preview, Snapshot
 from .parse_lists import number

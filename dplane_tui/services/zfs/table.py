@@ -8,7 +8,8 @@ behind the value ends with the name of the value's own dataset: a row of another
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from ...lazyclass import dataclass
 
 Key = tuple[str, ...]
 """Name, type and GUID of a dataset."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from ...lazyclass import dataclass
 from .model import Dataset
 from .parse_lists import DATASETS, number, parse_datasets
 from .table import Table

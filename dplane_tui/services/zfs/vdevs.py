@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from ...errors import MissingError, UsageError
+from ...lazyclass import dataclass
 from ...text import clean
 from .model import Disk, Pool, Vdev
 

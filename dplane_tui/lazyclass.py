@@ -1,0 +1,119 @@
+"""`dataclass` as the standard library has it, whose methods are made when the first of them is needed.
+
+Making them costs one to two milliseconds a class on a fast machine, and most classes that a process loads are never
+used by it: they were two fifths of the start of a run and of `dplane replicate list`, a second on a Pi. The standard
+library still makes every method; classes that ask it for more than these do are made by it at once.
+"""
+
+from __future__ import annotations
+
+import _thread
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from dataclasses import dataclass as dataclass
+    from typing import Any
+else:
+
+    def dataclass(
+        cls: type | None = None, /, *, frozen: bool = False, slots: bool = False, **more: Any
+    ) -> type | Callable[[type], type]:
+        """As `dataclasses.dataclass`."""
+        if cls is None:
+            return lambda made: dataclass(made, frozen=frozen, slots=slots, **more)
+        if not slots or more or not _is_plain(cls) or sys.version_info >= _UNKNOWN:
+            from dataclasses import dataclass as at_once
+
+            return at_once(cls, frozen=frozen, slots=slots, **more)
+        return _slotted(cls, frozen)
+
+
+_UNKNOWN = (3, 14)
+"""From this Python on classes keep their annotations otherwise, and nobody tried this there."""
+_LATER = (
+    "__init__", "__repr__", "__eq__", "__hash__", "__match_args__", "__dataclass_fields__", "__dataclass_params__",
+    "__replace__",
+)  # fmt: skip
+_OWN = {*_LATER, "__setattr__", "__delattr__", "__slots__", "__getstate__", "__setstate__", "__init_subclass__"}
+_making = _thread.RLock()
+
+
+def _is_plain(cls: type) -> bool:
+    """Whether nothing of a class is particular: no bases, no methods of those that are made, only simple fields."""
+    words = " ".join(map(str, cls.__annotations__.values()))
+    return (
+        cls.__bases__ == (object,) and not _OWN & {*cls.__dict__} and "InitVar" not in words and "KW_ONLY" not in words
+    )
+
+
+def _slotted(plain: type, frozen: bool) -> type:
+    """The class with slots for its fields. `plain` is kept: the standard library makes the methods on it, later."""
+    hints = plain.__annotations__
+    names = tuple(name for name, hint in hints.items() if not str(hint).startswith(("ClassVar", "typing.ClassVar")))
+    body = {key: value for key, value in plain.__dict__.items() if key not in {*names, "__dict__", "__weakref__"}}
+    body |= {name: _Later(name) for name in _LATER if name != "__hash__" or frozen}
+    if frozen:
+        body |= {"__setattr__": _assign, "__delattr__": _delete, "__getstate__": _state, "__setstate__": _restore}
+    else:
+        body["__hash__"] = None  # what can change is no key
+    body |= {"__slots__": names, "__qualname__": plain.__qualname__}
+    made = type(plain.__name__, (), body)
+    for later in body.values():
+        if isinstance(later, _Later):
+            later.made, later.plain, later.frozen = made, plain, frozen
+    return made
+
+
+class _Later:
+    """Stands for what is not made yet; whoever asks for one of them gets it, and all are made."""
+
+    __slots__ = ("frozen", "made", "name", "plain")
+    made: type
+    plain: type
+    frozen: bool
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        with _making:
+            if self.made.__dict__.get(self.name) is self:
+                self._make()
+        if self.name not in self.made.__dict__:  # `__replace__` came with Python 3.13
+            raise AttributeError(self.name)
+        found = self.made.__dict__[self.name]
+        return found.__get__(instance, owner) if callable(found) else found
+
+    def _make(self) -> None:
+        from dataclasses import dataclass as at_once
+
+        done: type = at_once(self.plain, frozen=self.frozen)
+        for name in _LATER:
+            if isinstance(self.made.__dict__.get(name), _Later):
+                if name in done.__dict__:
+                    setattr(self.made, name, done.__dict__[name])
+                else:
+                    delattr(self.made, name)
+
+
+def _assign(_self: object, name: str, _value: object) -> None:
+    from dataclasses import FrozenInstanceError
+
+    raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+
+def _delete(_self: object, name: str) -> None:
+    from dataclasses import FrozenInstanceError
+
+    raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+
+def _state(self: Any) -> list[Any]:
+    return [getattr(self, name) for name in self.__slots__]
+
+
+def _restore(self: Any, state: list[Any]) -> None:
+    for name, value in zip(self.__slots__, state, strict=True):
+        object.__setattr__(self, name, value)
