@@ -167,9 +167,7 @@ HALVES = (b"\x1b[", b"\x1b[200~D\rvault\r", b"\x1b", b"\x1b[1;", b"\x1b]52;c;", 
           b"\x1bP", b"\x1b[999999999999999999999999999999999")  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "half", [*HALVES[:2], *(pytest.param(half, marks=pytest.mark.long) for half in HALVES[2:])]
-)
+@pytest.mark.parametrize("half", [*HALVES[:2], *(pytest.param(half, marks=pytest.mark.long) for half in HALVES[2:])])
 def test_half_a_sequence_is_over_after_a_moment(terminal: Start, tmp_path: Path, half: bytes) -> None:
     one = opened(terminal, PLAY_CALLS=str(tmp_path / "calls"), PLAY_PROFILE="full" if b"200" in half else "")
     one.send(half)
