@@ -8,13 +8,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from . import crash
 from .actions import SECTIONS, WITHOUT_TAB
-from .lazyclass import dataclass
+from .lazyclass import dataclass, field
 from .paths import user_state
 from .place import FILE, Place, from_data, to_data
 

@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from dataclasses import dataclass as dataclass
+    from dataclasses import field as field
     from typing import Any
 else:
 
@@ -24,10 +25,12 @@ else:
         if cls is None:
             return lambda made: dataclass(made, frozen=frozen, slots=slots, **more)
         if not slots or more or not _is_plain(cls) or sys.version_info >= _UNKNOWN:
-            from dataclasses import dataclass as at_once
-
-            return at_once(cls, frozen=frozen, slots=slots, **more)
+            return _at_once(cls, frozen=frozen, slots=slots, **more)
         return _slotted(cls, frozen)
+
+    def field(**settings: Any) -> _Field:
+        """As `dataclasses.field`."""
+        return _Field(settings)
 
 
 _UNKNOWN = (3, 14)
@@ -66,6 +69,25 @@ def _slotted(plain: type, frozen: bool) -> type:
     return made
 
 
+class _Field:
+    """Stands for a field of the library's until a class with it is made."""
+
+    __slots__ = ("settings",)
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.settings = settings
+
+
+def _at_once(cls: type, **settings: Any) -> type:
+    """What the standard library makes of a class."""
+    import dataclasses
+
+    for name, value in list(cls.__dict__.items()):
+        if isinstance(value, _Field):
+            setattr(cls, name, dataclasses.field(**value.settings))
+    return dataclasses.dataclass(**settings)(cls)
+
+
 class _Later:
     """Stands for what is not made yet; whoever asks for one of them gets it, and all are made."""
 
@@ -87,9 +109,7 @@ class _Later:
         return found.__get__(instance, owner) if callable(found) else found
 
     def _make(self) -> None:
-        from dataclasses import dataclass as at_once
-
-        done: type = at_once(self.plain, frozen=self.frozen)
+        done = _at_once(self.plain, frozen=self.frozen)
         for name in _LATER:
             if isinstance(self.made.__dict__.get(name), _Later):
                 if name in done.__dict__:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import Any
 
-from .lazyclass import dataclass
+from .lazyclass import dataclass, field
 
 FILE = "places.json"
 """Where places are kept between sessions, in the person's own folder."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from typing import Any
 
 from privhelper import grammar
@@ -116,7 +115,7 @@ async def _accept(host: Host, args: argparse.Namespace) -> Result:
         user, where, port = login(args.address)
         if user is not None:
             raise UsageError("The address takes no account.", "Write --address HOST or --address HOST:PORT.")
-    may = replace(given, peer=offer.own_name)
+    may = given._replace(peer=offer.own_name)
     service = open_keys(host)
     before = [one.key_fingerprint for one in await service.accepted() if one.name == offer.own_name]
     gone = [f"\nA box of that name may come in already, with {shown}; that ends." for shown in before]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from privhelper import grammar
@@ -80,7 +79,7 @@ async def _accept(console: Console) -> str | None:
     values = await ask(console, dialog)
     if values is None:
         return None
-    given = replace(rights_of(offer.own_name, values), peer=offer.own_name)
+    given = rights_of(offer.own_name, values)._replace(peer=offer.own_name)
     before = [one for one in await console.services.keys.accepted() if one.name == offer.own_name]
     also = await inherited(console.services.host, given)
     question = accept_question(offer.own_name, offer.fingerprint, given.in_words(), before, also)

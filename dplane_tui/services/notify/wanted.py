@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,7 +9,7 @@ from privhelper import channels as rules
 from privhelper import grammar
 
 from ...errors import RefusedError
-from ...lazyclass import dataclass
+from ...lazyclass import dataclass, field
 from .model import MAIL, NTFY, PING, WEBHOOK
 
 KINDS = (MAIL, NTFY, WEBHOOK, PING)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import replace
 
 from ...errors import CommandError, DPlaneError, UsageError
-from ...lazyclass import dataclass
+from ...lazyclass import dataclass, field
 from ...text import clean
 from ..host import Host
 from ..replication import failures

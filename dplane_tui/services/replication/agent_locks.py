@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import os
 import signal
 import time
@@ -22,6 +21,8 @@ class Locked:
     _state: str
 
     def _lock_file(self, name: str) -> str:
+        import hashlib  # not every request pays for loading it
+
         digest = hashlib.sha256(f"{self._peer}\n{name}".encode()).hexdigest()[:32]
         return f"{self._state}/receiving-{digest}"
 

@@ -9,7 +9,6 @@ What has a snapshot went through all three, so nothing whole is ever claimed by 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 
@@ -83,4 +82,6 @@ def remove(folder: str, dataset: str, peer: str) -> None:
 
 
 def _file(folder: str, dataset: str) -> str:
+    import hashlib  # not every request pays for loading it
+
     return f"{folder}/{_PREFIX}{hashlib.sha256(dataset.encode()).hexdigest()[:32]}"

@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator, Callable
-from dataclasses import field
 from typing import Any
 
 from ...errors import CommandError
-from ...lazyclass import dataclass
+from ...lazyclass import dataclass, field
 from ...text import clean
 
 Chosen = Callable[[bytes], bool]

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import field
 
 from ...errors import CommandError
-from ...lazyclass import dataclass
+from ...lazyclass import dataclass, field
 
 OWNER = "dplane:peer"
 _NOTE = "dplane:was-"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import replace
 
 from ...errors import CommandError, DPlaneError, RefusedError, UnreachableError
-from ...lazyclass import dataclass
+from ...lazyclass import dataclass, field
 from ...text import clean
 from ..door import Door
 from . import exposure

@@ -7,11 +7,9 @@ there and nowhere else; one that may only read receives nothing; one with neithe
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from privhelper import grammar
-
-from ...lazyclass import dataclass
 
 FLAGS = ("may_snapshot", "may_prune", "may_rollback")
 """Rights that are given or not; `yes` stands behind those that are."""
@@ -19,9 +17,8 @@ COMMAND = "/opt/dplane/current/bin/dplane agent"
 _LINE = re.compile(r'restrict,command="([^"\\]{1,1200})" (ssh-ed25519 [A-Za-z0-9+/]{68}) dplane:([A-Za-z0-9_.-]{1,63})')
 
 
-@dataclass(frozen=True, slots=True)
-class Rights:
-    """What one paired box may do here."""
+class Rights(NamedTuple):
+    """What one paired box may do here. No data class: each start of the agent would pay for loading those."""
 
     peer: str
     root: str | None = None

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import field
 from itertools import dropwhile
 
-from ...lazyclass import dataclass
+from ...lazyclass import dataclass, field
 from .shell_line import Command
 
 _KEYWORDS = frozenset(("{", "}", "!", "if", "then", "elif", "else", "fi", "while", "until", "do", "done"))

@@ -10,12 +10,12 @@ import fnmatch
 import re
 import shlex
 from collections.abc import Collection, Sequence
-from dataclasses import field, replace
+from dataclasses import replace
 
 from privhelper import grammar
 
 from ...errors import UsageError
-from ...lazyclass import dataclass
+from ...lazyclass import dataclass, field
 from ...text import clean
 from . import address, gaps, rates
 from .address import Address

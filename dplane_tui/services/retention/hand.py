@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import replace
 from datetime import datetime
 
 from ...errors import BusyError, ChangedError, CommandError, DPlaneError, TimedOutError, UnreachableError
-from ...lazyclass import dataclass
+from ...lazyclass import dataclass, field
 from ..replication.read import Dataset
 from .backlog import Backlog
 from .clock import local_now

@@ -6,10 +6,9 @@ import calendar
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import field
 
 from ...errors import CommandError
-from ...lazyclass import dataclass
+from ...lazyclass import dataclass, field
 from ...text import clean, quoted
 from .model import Importable, Pool, Scan, Vdev
 from .parse_lists import number

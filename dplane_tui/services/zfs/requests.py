@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
 
 from privhelper import grammar
 from privhelper import properties as allowed
 from privhelper import vdevs as layouts
 
 from ...errors import RefusedError
-from ...lazyclass import dataclass
+from ...lazyclass import dataclass, field
 from ...text import clean, size
 from . import names
 from .model import Disk
