@@ -36,7 +36,7 @@ async def prune(console: Console, task: Task) -> str | None:
         return None
     if not await ask(console, TypedConfirm(f"{title}: destroy it?", going_lines(seen), task.name, "Destroy")):
         return None
-    console.say(f"Destroying {going} snapshots of {task.name}…", "dim")
+    console.say(f"Destroying {going} snapshot{'' if going == 1 else 's'} of {task.name}…", "dim")
     done = await replication.prune(task.name, PruneWish(False))
     gone = sum(one.destroyed for side in done.sides for one in side.judged)
     problem = next((side.problem for side in done.sides if side.problem), "")
@@ -46,7 +46,7 @@ async def prune(console: Console, task: Task) -> str | None:
     await ask(console, Reader(f"What was destroyed of {task.name}", prune_lines(done)))
     if problem:
         raise CommandError(
-            f"{gone} were destroyed, not all: {problem}", "What is left stays; the next run tries again."
+            f"{gone} of {going} destroyed: {problem.rstrip('.')}.", "What is left stays; the next run tries again."
         )
     what = (
         f"1 snapshot of {task.name} was destroyed; it is"

@@ -662,7 +662,7 @@ async def test_what_retention_could_not_destroy_is_never_told_as_done(console: O
         await seen.press("enter")
         await seen.until_text("LEFT    tank/home@dplane-1: somebody holds it")
         await seen.press("escape")
-        await seen.until_said("0 were destroyed, not all: tank/home@dplane-1: somebody holds it")
+        await seen.until_said("0 of 1 destroyed: tank/home@dplane-1: somebody holds it")
 
 
 async def test_retention_needs_the_role_and_something_to_let_go(console: Opener) -> None:
