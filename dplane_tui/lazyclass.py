@@ -45,28 +45,39 @@ _making = _thread.RLock()
 
 def _is_plain(cls: type) -> bool:
     """Whether nothing of a class is particular: no bases, no methods of those that are made, only simple fields."""
-    words = " ".join(map(str, cls.__annotations__.values()))
-    return (
-        cls.__bases__ == (object,) and not _OWN & {*cls.__dict__} and "InitVar" not in words and "KW_ONLY" not in words
+    hints = [str(hint) for hint in cls.__annotations__.values()]
+    strange = any(
+        word in hint for hint in hints if not _is_constant(hint) for word in ("ClassVar", "InitVar", "KW_ONLY")
     )
+    return type(cls) is type and cls.__bases__ == (object,) and not strange and not _OWN & {*cls.__dict__}
+
+
+def _is_constant(hint: str) -> bool:
+    """Whether that is the annotation of what belongs to the class, written as everywhere."""
+    return hint == "ClassVar" or hint.startswith(("ClassVar[", "typing.ClassVar["))
 
 
 def _slotted(plain: type, frozen: bool) -> type:
     """The class with slots for its fields. `plain` is kept: the standard library makes the methods on it, later."""
-    hints = plain.__annotations__
-    names = tuple(name for name, hint in hints.items() if not str(hint).startswith(("ClassVar", "typing.ClassVar")))
-    body = {key: value for key, value in plain.__dict__.items() if key not in {*names, "__dict__", "__weakref__"}}
+    names = tuple(name for name, hint in plain.__annotations__.items() if not _is_constant(str(hint)))
+    body = {key: value for key, value in _body(plain).items() if key not in names}
     body |= {name: _Later(name) for name in _LATER if name != "__hash__" or frozen}
     if frozen:
         body |= {"__setattr__": _assign, "__delattr__": _delete, "__getstate__": _state, "__setstate__": _restore}
     else:
         body["__hash__"] = None  # what can change is no key
-    body |= {"__slots__": names, "__qualname__": plain.__qualname__}
+    body["__slots__"] = names
     made = type(plain.__name__, (), body)
     for later in body.values():
         if isinstance(later, _Later):
             later.made, later.plain, later.frozen = made, plain, frozen
     return made
+
+
+def _body(plain: type) -> dict[str, Any]:
+    """What another class of the same name is made of."""
+    kept = {key: value for key, value in plain.__dict__.items() if key not in ("__dict__", "__weakref__")}
+    return {**kept, "__qualname__": plain.__qualname__}
 
 
 class _Field:
@@ -109,7 +120,8 @@ class _Later:
         return found.__get__(instance, owner) if callable(found) else found
 
     def _make(self) -> None:
-        done = _at_once(self.plain, frozen=self.frozen)
+        # On a copy: one that breaks off halfway (a deep stack, no memory) leaves nothing half made for the next.
+        done = _at_once(type(self.plain.__name__, (), _body(self.plain)), frozen=self.frozen)
         for name in _LATER:
             if isinstance(self.made.__dict__.get(name), _Later):
                 if name in done.__dict__:
@@ -131,9 +143,13 @@ def _delete(_self: object, name: str) -> None:
 
 
 def _state(self: Any) -> list[Any]:
-    return [getattr(self, name) for name in self.__slots__]
+    from dataclasses import fields
+
+    return [getattr(self, field.name) for field in fields(self)]
 
 
 def _restore(self: Any, state: list[Any]) -> None:
-    for name, value in zip(self.__slots__, state, strict=True):
-        object.__setattr__(self, name, value)
+    from dataclasses import fields
+
+    for field, value in zip(fields(self), state, strict=True):
+        object.__setattr__(self, field.name, value)

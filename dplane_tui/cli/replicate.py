@@ -26,14 +26,15 @@ from .task_words import next_run, stored
 _KINDS = {"run": "copy", "restore": "restore", "verify": "verification", "resolve": "way out"}
 """What a run did, by its `kind`."""
 
+_OWN = {"add", "run", "show", "runs", "run-show", "cancel", "remove", "notices", "set", "limit", "pause", "resume"}
 _ELSEWHERE = {
-    "list": ("list",),
-    "check": ("check",),
     "restore": ("restore",),
     "verify": ("compare", "verify"),
-    "resolve": ("resolve",),
-    "prune": ("prune",),
     "import": ("import-syncoid",),
+    "prune": ("prune",),
+    "resolve": ("resolve",),
+    "list": ("list",),
+    "check": ("check",),
 }
 """Verbs by the module `replicate_…` that adds them."""
 
@@ -44,15 +45,24 @@ def add_named(parser: argparse.ArgumentParser, words: Sequence[str] | None) -> N
     All are added without words, and where the first word behind the group is no verb: help and errors name them all.
     """
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    _add_own(verbs)
-    known = {*verbs.choices, *(verb for some in _ELSEWHERE.values() for verb in some)}
-    behind = [word for word in words or () if not word.startswith("-") and word != "replicate"]
-    for module, some in _ELSEWHERE.items():
-        if not behind or behind[0] not in known or {*some} & {*behind}:
-            importlib.import_module(f".replicate_{module}", __package__).add(verbs)
+    behind = list(words or ())
+    behind = [word for word in behind[behind.index("replicate") + 1 :] if not word.startswith("-")] if words else []
+    known = _OWN.union(*_ELSEWHERE.values())
+
+    def elsewhere(*modules: str) -> None:
+        for module in modules:
+            if not behind or behind[0] not in known or {*_ELSEWHERE[module]} & {*behind}:
+                importlib.import_module(f".replicate_{module}", __package__).add(verbs)
+
+    _add_make(verbs)
+    task_options.add(verbs)
+    elsewhere("restore", "verify", "import", "prune", "resolve")
+    _add_run(verbs)
+    elsewhere("list", "check")
+    _add_looks(verbs)
 
 
-def _add_own(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_make(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     make = verbs.add_parser("add", help="make a task")
     make.add_argument("name")
     where = "[[USER@]PEER:]DATASET"
@@ -69,13 +79,18 @@ def _add_own(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     make.add_argument("--dry-run", action="store_true", help="show what its first run would do, store nothing")
     task_options.add_flags(make)
     make.set_defaults(handler=_add)
-    task_options.add(verbs)
+
+
+def _add_run(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     run = verbs.add_parser("run", help="run a task now and follow it")
     run.add_argument("name")
     how = run.add_mutually_exclusive_group()
     how.add_argument("--dry-run", action="store_true", help="show the plan, change nothing")
     foreground.add(how)
     run.set_defaults(handler=_run)
+
+
+def _add_looks(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     show = verbs.add_parser("show", help="one task, its last run and the evidence")
     show.add_argument("name")
     show.set_defaults(handler=_show, reads=True)

@@ -139,7 +139,10 @@ def test_every_verb_of_replicate_is_found_and_all_are_told_where_none_was_named(
     every = verbs_of([], every=True)
     for verb in every:
         assert verb in verbs_of(["--json", "replicate", "--read-only", verb])
-    for words in (["replicate"], ["replicate", "--help"], ["replicate", "lits"], ["--host", "a", "replicate", "list"]):
+    for words in (
+        *(["replicate"], ["replicate", "--help"], ["replicate", "lits"], ["replicate", "--", "x"]),
+        *(["--host", "run", "replicate", "--help"], ["--host", "replicate", "replicate", "list"]),
+    ):
         assert verbs_of(words) == every, words
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import dataclasses
 import inspect
+import itertools
 import pickle
 import re
 import subprocess
 import sys
 import threading
+import typing as t
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -136,6 +138,54 @@ def test_what_asks_for_more_is_made_by_the_library_at_once() -> None:
         x: int
 
     assert Sorted(1) < Sorted(2)
+
+
+def test_a_constant_that_is_written_otherwise_and_a_class_of_classes_are_the_librarys_too() -> None:
+    class Odd:
+        LIMIT: t.ClassVar[int] = 7
+        x: int
+
+    class Kind(type):
+        pass
+
+    class Particular(metaclass=Kind):
+        x: int
+
+    assert lazyclass.dataclass(frozen=True, slots=True)(Odd)(1).LIMIT == 7  # type: ignore[call-arg]
+    assert type(lazyclass.dataclass(frozen=True, slots=True)(Particular)) is Kind
+
+
+def test_a_class_below_is_copied_with_its_own_fields() -> None:
+    below_ours = dataclasses.make_dataclass("Below", [("z", int, 0)], bases=(made(lazyclass.dataclass),), frozen=True)
+    assert copy.deepcopy(below_ours(1, z=3)).z == 3
+    assert copy.copy(below_ours(1, z=3)).z == 3
+
+
+def test_a_first_use_that_breaks_off_anywhere_leaves_the_class_whole() -> None:
+    theirs = repr(made(dataclasses.dataclass)(1)), str(inspect.signature(made(dataclasses.dataclass)))
+    for point in itertools.count(1):
+        ours, left = made(lazyclass.dataclass), [point]
+
+        def count(_frame: Any, event: str, _arg: Any, left: list[int] = left) -> Any:
+            if event == "call":
+                left[0] -= 1
+                if not left[0]:
+                    raise MemoryError
+            return count
+
+        before = sys.gettrace()
+        sys.settrace(count)
+        try:
+            ours(1)
+        except MemoryError:
+            pass
+        finally:
+            sys.settrace(before)
+        assert (repr(ours(1)), str(inspect.signature(ours))) == theirs, point
+        assert ours(1) == ours(1, notes=["other"]), point
+        if left[0] > 0:
+            break
+    assert point > 50
 
 
 def test_many_threads_that_need_the_first_get_the_same() -> None:

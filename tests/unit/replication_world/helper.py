@@ -73,10 +73,16 @@ def ask(folder: str, words: list[str], given: bytes | None = None, listens: bool
             status = 0
         except SystemExit as ended:
             status = ended.code if isinstance(ended.code, int) else 1
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status)
+            try:
+                sys.stdout.flush()
+                sys.stderr.flush()
+            finally:
+                os._exit(status)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     said = []
     for kept in (out, err):
