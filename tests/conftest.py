@@ -13,6 +13,12 @@ settings.register_profile(
 )
 settings.load_profile("untimed")
 
+
+def many(count: int) -> int:
+    """How many examples of a test of thousands are made: a third where every test has to be short, else all."""
+    return count if os.environ.get("DPLANE_ALL_TESTS") else count // 3
+
+
 # A shell starts what runs in its background deaf to these, and so would be all that the tests start and interrupt.
 for _number in (signal.SIGINT, signal.SIGQUIT):
     if signal.getsignal(_number) == signal.SIG_IGN:

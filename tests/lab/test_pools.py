@@ -51,6 +51,7 @@ async def zfs(fresh_pair: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     await host.close()
 
 
+@pytest.mark.long  # the door's tests and those below make pools, datasets and snapshots too
 def test_life_of_a_pool_by_command(dplane: Command, fresh_pair: Any) -> None:
     disks = dplane.free_disks()
     assert len(disks) >= 4

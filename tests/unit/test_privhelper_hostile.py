@@ -19,6 +19,7 @@ from privhelper.request import MAX_REQUEST, Refused, argv, parse
 from privhelper.shape import Arg, Part, Unless, Verb, When
 from privhelper.vdevs import WORDS, is_word
 from privhelper.verbs import BY_NAME, VERBS
+from tests.conftest import many
 
 _PART = r"(?!\.{1,2}(?:\Z|[/@#]))[A-Za-z0-9_.: -]+"
 _POOL = r"(?!log\Z|mirror|raidz|draid|spare|c[0-9])[A-Za-z][A-Za-z0-9_.:-]*"
@@ -80,7 +81,9 @@ NASTY = [
     *("é", "\u202e", "\u200b", "\ud800", "\U0001f4a5", "\u0660", "\uff0f", "x" * 256, "x" * 300, "a/" * 60, "mirror"),
 ]
 FAST = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
-IN_ALL = settings(FAST, max_examples=400)  # each example goes into every argument of the table: some 90,000 requests
+IN_ALL = settings(
+    FAST, max_examples=many(400)
+)  # each goes into every argument of the table
 
 
 def example(verb: Verb) -> dict[str, Any]:
@@ -240,7 +243,7 @@ def test_values_of_any_type_in_every_argument(value: object, name: str) -> None:
 
 
 @given(st.binary(max_size=400))
-@settings(FAST, max_examples=10_000)
+@settings(FAST, max_examples=many(10_000))
 def test_any_bytes_are_refused_with_a_sentence(raw: bytes) -> None:
     with pytest.raises(Refused) as refusal:
         parse(raw)
@@ -248,7 +251,7 @@ def test_any_bytes_are_refused_with_a_sentence(raw: bytes) -> None:
 
 
 @given(st.lists(st.one_of(st.sampled_from(sorted(WORDS)), st.text(max_size=10), st.just("ata-A1"), st.just("ata-B2"))))
-@settings(FAST, max_examples=5000)
+@settings(FAST, max_examples=many(5000))
 def test_layouts_of_pools(words: list[str]) -> None:
     request = {"verb": "pool-create", "pool": "tank", "vdevs": words, "force": True}
     if judge(request, None, words):
@@ -260,7 +263,7 @@ def test_layouts_of_pools(words: list[str]) -> None:
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
-@settings(FAST, max_examples=5000)
+@settings(FAST, max_examples=many(5000))
 def test_properties_that_are_not_listed(name: str, value: str) -> None:
     request = {**example(BY_NAME["dataset-set"]), "property": name, "value": value}
     if judge(request, None, value):

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privhelper.strictjson import MAX_DEPTH, JsonError, dumps, loads
+from tests.conftest import many
 
 _VALUES = st.recursive(
     st.one_of(st.booleans(), st.integers(-(10**19), 10**19), st.text(max_size=30)),
@@ -26,7 +27,7 @@ def _depth(value: object) -> int:
 
 
 @given(_VALUES, st.booleans(), st.sampled_from([None, 0, 1]))
-@settings(deadline=None, database=None, max_examples=3000)
+@settings(deadline=None, database=None, max_examples=many(3000))
 def test_reads_what_the_standard_library_writes(value: object, ascii_only: bool, indent: int | None) -> None:
     raw = json.dumps(value, ensure_ascii=ascii_only, indent=indent).encode("utf-8")
     if _depth(value) <= MAX_DEPTH:
@@ -37,7 +38,7 @@ def test_reads_what_the_standard_library_writes(value: object, ascii_only: bool,
 
 
 @given(_VALUES)
-@settings(deadline=None, database=None, max_examples=3000)
+@settings(deadline=None, database=None, max_examples=many(3000))
 def test_the_standard_library_reads_what_it_writes(value: object) -> None:
     written = dumps(value)
     assert written.isascii()
@@ -48,7 +49,7 @@ def test_the_standard_library_reads_what_it_writes(value: object) -> None:
 @given(
     st.one_of(st.binary(max_size=60), st.text(alphabet='{}[]":,\\u0019eE+-. truefalsn"', max_size=40).map(str.encode))
 )
-@settings(deadline=None, database=None, max_examples=20_000)
+@settings(deadline=None, database=None, max_examples=many(20_000))
 def test_accepts_nothing_that_the_standard_library_refuses(raw: bytes) -> None:
     try:
         value = loads(raw)

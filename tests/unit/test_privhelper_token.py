@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from privhelper.kinds import TOKEN
 from privhelper.resumetoken import TokenError, mismatch, token_problem, unpack
+from tests.conftest import many
 
 GUID, NAME = "1234567890123456789", "tank/data@dplane-2026-01-02"
 EXAMPLE = str(TOKEN.example)
@@ -86,7 +87,7 @@ def test_made_up_tokens_are_refused(token: str) -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(deadline=None, database=None, max_examples=5000)
+@settings(deadline=None, database=None, max_examples=many(5000))
 def test_any_contents_with_a_true_checksum(plain: bytes) -> None:
     for inside in (plain, HEAD + plain, contents()[: len(plain)] + plain):
         with contextlib.suppress(TokenError):
@@ -94,7 +95,7 @@ def test_any_contents_with_a_true_checksum(plain: bytes) -> None:
 
 
 @given(st.integers(0, len(EXAMPLE) - 1), st.sampled_from("0123456789abcdef-x"))
-@settings(deadline=None, database=None, max_examples=3000)
+@settings(deadline=None, database=None, max_examples=many(3000))
 def test_no_character_can_be_changed(at: int, character: str) -> None:
     changed = EXAMPLE[:at] + character + EXAMPLE[at + 1 :]
     assert changed == EXAMPLE or token_problem(changed)
