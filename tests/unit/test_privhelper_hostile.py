@@ -81,9 +81,7 @@ NASTY = [
     *("é", "\u202e", "\u200b", "\ud800", "\U0001f4a5", "\u0660", "\uff0f", "x" * 256, "x" * 300, "a/" * 60, "mirror"),
 ]
 FAST = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
-IN_ALL = settings(
-    FAST, max_examples=many(400)
-)  # each goes into every argument of the table
+IN_ALL = settings(FAST, max_examples=many(400))  # each goes into every argument of the table
 
 
 def example(verb: Verb) -> dict[str, Any]:
