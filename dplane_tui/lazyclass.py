@@ -58,7 +58,7 @@ def _is_constant(hint: str) -> bool:
 
 
 def _slotted(plain: type, frozen: bool) -> type:
-    """The class with slots for its fields. `plain` is kept: the standard library makes the methods on it, later."""
+    """The class with slots for its fields. `plain` is kept: of copies of it the library makes the methods, later."""
     names = tuple(name for name, hint in plain.__annotations__.items() if not _is_constant(str(hint)))
     body = {key: value for key, value in _body(plain).items() if key not in names}
     body |= {name: _Later(name) for name in _LATER if name != "__hash__" or frozen}

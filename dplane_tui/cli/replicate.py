@@ -27,6 +27,7 @@ _KINDS = {"run": "copy", "restore": "restore", "verify": "verification", "resolv
 """What a run did, by its `kind`."""
 
 _OWN = {"add", "run", "show", "runs", "run-show", "cancel", "remove", "notices", "set", "limit", "pause", "resume"}
+"""Verbs that are added here and by `task_options`."""
 _ELSEWHERE = {
     "restore": ("restore",),
     "verify": ("compare", "verify"),

@@ -39,6 +39,7 @@ async def prune(console: Console, task: Task) -> str | None:
     console.say(f"Destroying {going} snapshot{'' if going == 1 else 's'} of {task.name}…", "dim")
     done = await replication.prune(task.name, PruneWish(False))
     gone = sum(one.destroyed for side in done.sides for one in side.judged)
+    chosen = sum(not one.keep for side in done.sides for one in side.judged)  # anew: it may be others than were shown
     problem = next((side.problem for side in done.sides if side.problem), "")
     left = next((one for side in done.sides for one in side.judged if one.error), None)
     if left is not None and not problem:
@@ -46,7 +47,7 @@ async def prune(console: Console, task: Task) -> str | None:
     await ask(console, Reader(f"What was destroyed of {task.name}", prune_lines(done)))
     if problem:
         raise CommandError(
-            f"{gone} of {going} destroyed: {problem.rstrip('.')}.", "What is left stays; the next run tries again."
+            f"{gone} of {chosen} destroyed: {problem.rstrip('.')}.", "What is left stays; the next run tries again."
         )
     what = (
         f"1 snapshot of {task.name} was destroyed; it is"

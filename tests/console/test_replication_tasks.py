@@ -649,7 +649,9 @@ async def test_what_retention_could_not_destroy_is_never_told_as_done(console: O
 
     async def held(name: str, wish: PruneWish) -> Pruning:
         one = Judged("tank/home", "dplane-1", "5", False, "old", False, "" if wish.dry else "somebody holds it")
-        return Pruning(name, wish.dry, (SideReport("source", "this machine", "daily=1", (one,)),))
+        late = Judged("tank/home", "dplane-2", "6", False, "old", True)  # which became old between the look and the act
+        judged = (one,) if wish.dry else (one, late)
+        return Pruning(name, wish.dry, (SideReport("source", "this machine", "daily=1", judged),))
 
     services.fake_replication.prune = held  # type: ignore[method-assign]  # the fault to test
     async with console(services, section="replication") as seen:
@@ -662,7 +664,7 @@ async def test_what_retention_could_not_destroy_is_never_told_as_done(console: O
         await seen.press("enter")
         await seen.until_text("LEFT    tank/home@dplane-1: somebody holds it")
         await seen.press("escape")
-        await seen.until_said("0 of 1 destroyed: tank/home@dplane-1: somebody holds it")
+        await seen.until_said("1 of 2 destroyed: tank/home@dplane-1: somebody holds it")
 
 
 async def test_retention_needs_the_role_and_something_to_let_go(console: Opener) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from dplane_tui.__main__ import _WITHOUT_TLS
+from dplane_tui.cli import replicate
 from dplane_tui.cli.main import build_parser
 from dplane_tui.cli.parsing import below, subparsers
 
@@ -112,6 +114,19 @@ def test_nothing_of_ours_in_the_console_asks_for_tls() -> None:
         assert not re.search(r"^\s*(import|from) ssl\b", path.read_text(), re.MULTILINE), path
 
 
+def test_only_commands_that_keep_tls_send_to_channels() -> None:
+    """What sends imports ssl as it sends: without it, nobody would be told."""
+    sends = re.compile(
+        r"notify(\.(service|send|tell|mail|wire))? import .*(NotifyService|deliver|post|tell_)|notify\.wire"
+    )
+    found = set()
+    for path in (ROOT / "dplane_tui").rglob("*.py"):
+        if path.parent.name != "notify" and sends.search(path.read_text()):
+            found.add(path.relative_to(ROOT / "dplane_tui").as_posix())
+    assert found == {"cli/notify.py", "cli/notify_channels.py", "cli/scheduled.py"}
+    assert not {("notify",), ("scheduled",)} & {tuple(words) for words in _WITHOUT_TLS}
+
+
 @pytest.mark.parametrize("module", ["dplane_tui.services.zfs.service", "dplane_tui.services.zfs.storage",
                                     "dplane_tui.services.repair.service",
                                     "dplane_tui.services.protection.gather", "dplane_tui.services.health.service",
@@ -139,6 +154,8 @@ def test_every_verb_of_replicate_is_found_and_all_are_told_where_none_was_named(
     every = verbs_of([], every=True)
     for verb in every:
         assert verb in verbs_of(["--json", "replicate", "--read-only", verb])
+    for verb in replicate._OWN:
+        assert verbs_of(["replicate", verb]) == replicate._OWN, "a verb of its own needs no other's module"
     for words in (
         *(["replicate"], ["replicate", "--help"], ["replicate", "lits"], ["replicate", "--", "x"]),
         *(["--host", "run", "replicate", "--help"], ["--host", "replicate", "replicate", "list"]),
